@@ -1,0 +1,1 @@
+"""Computes counterfactuals; has never heard of the browser."""

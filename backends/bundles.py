@@ -1,0 +1,179 @@
+"""Read, check and write bundles: a folder with bundle.json and safetensors parts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from backends import registry
+from backends.errors import BadInput, MissingPart, NotFound
+
+__all__ = ["ASSETS", "Bundle", "Example", "Manifest", "Part", "Training", "find", "installed"]
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+MANIFEST = "bundle.json"
+
+
+class Training(BaseModel):
+    """How a part came to be, enough to do it again."""
+
+    command: str
+    data: str
+    seed: int
+    steps: int
+    seconds: float
+    quality: dict[str, float]
+
+
+class Part(BaseModel):
+    """One network: which architecture, with which arguments, in which file."""
+
+    architecture: str
+    arguments: dict[str, Any]
+    file: str
+    sha256: str
+    licence: str
+    trained: Training | None = None
+
+
+class Example(BaseModel):
+    """A picture to begin with; ``index`` is its place in the data set's test split."""
+
+    file: str
+    label: str
+    index: int
+
+
+class Manifest(BaseModel):
+    """bundle.json."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    title: str
+    description: str
+    image_size: int
+    channels: int
+    class_names: list[str]
+    licence: str
+    parts: dict[str, Part] = {}
+    examples: list[Example] = []
+
+
+class Bundle:
+    """One domain. Parts are loaded when first asked for and shared from then on.
+
+    :param folder: where bundle.json lies.
+    :raises NotFound: there is none.
+    :raises BadInput: it cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._loaded: dict[str, Any] = {}
+        path = folder / MANIFEST
+        if not path.is_file():
+            raise NotFound(
+                f"no bundle at {folder}: it has no {MANIFEST}; "
+                f"installed bundles are: {', '.join(installed()) or 'none'}"
+            )
+        try:
+            self.manifest = Manifest.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the file"
+            raise BadInput(f"{path} cannot be read: {where}: {first['msg']}") from error
+
+    @cached_property
+    def name(self) -> str:
+        return self.manifest.name
+
+    def part(self, name: str) -> Any:
+        """The network of that name in eval mode, without gradients of its weights.
+
+        :raises MissingPart: it is not there, or its file is damaged.
+        """
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    def problem(self, name: str) -> str | None:
+        """Why a part cannot be used, in one sentence; None when its file is whole."""
+        remedy = "fetch the bundle again, or train it with: python -m studio train"
+        part = self.manifest.parts.get(name)
+        if part is None:
+            return (
+                f"bundle {self.name!r} has no part {name!r}; train it with: "
+                f"python -m studio train mnist --out {self.folder.name} --parts {name}"
+            )
+        path = self.folder / part.file
+        if not path.is_file():
+            return f"{part.file} of bundle {self.name!r} is missing; {remedy}"
+        if checksum(path) != part.sha256:
+            return f"{part.file} of bundle {self.name!r} is damaged (its sha256 differs); {remedy}"
+        return None
+
+    def _load(self, name: str) -> Any:
+        from safetensors.torch import load_file
+
+        problem = self.problem(name)
+        if problem:
+            raise MissingPart(problem)
+        part = self.manifest.parts[name]
+        try:
+            network = registry.architecture(part.architecture)(**part.arguments)
+            network.load_state_dict(load_file(self.folder / part.file))
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise MissingPart(
+                f"{part.file} of bundle {self.name!r} does not fit architecture "
+                f"{part.architecture!r}; fetch the bundle again"
+            ) from error
+        return network.eval().requires_grad_(False)
+
+
+def checksum(path: Path) -> str:
+    """sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def installed() -> list[str]:
+    """Names of the bundles that came with the program."""
+    return sorted(path.parent.name for path in ASSETS.glob(f"*/{MANIFEST}"))
+
+
+def find(name: str) -> Bundle:
+    """The bundle of that name, or in that folder."""
+    embedded = ASSETS / name
+    return Bundle(embedded if (embedded / MANIFEST).is_file() else Path(name))
+
+
+def write_part(folder: Path, manifest: Manifest, name: str, network: Any, part: Part) -> None:
+    """Save a network and enter it into bundle.json; other parts' entries are kept as they
+    stand on disk, so that two trainings may write into one folder."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / part.file
+    scratch = path.with_suffix(".part")
+    save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, scratch)
+    scratch.replace(path)
+    parts = {name: part.model_copy(update={"sha256": checksum(path)})}
+    if (folder / MANIFEST).is_file():
+        stored = Bundle(folder).manifest
+        manifest = manifest.model_copy(
+            update={"parts": stored.parts, "examples": stored.examples or manifest.examples}
+        )
+    write_manifest(folder, manifest.model_copy(update={"parts": manifest.parts | parts}))
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write bundle.json in one move."""
+    scratch = folder / f"{MANIFEST}.part"
+    scratch.write_text(json.dumps(manifest.model_dump(), indent=2) + "\n")
+    scratch.replace(folder / MANIFEST)

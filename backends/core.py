@@ -1,0 +1,198 @@
+"""The contract: read this first.
+
+A *method* turns (factual x, target y', region R) into *steps* and a counterfactual x'. Pictures
+inside ``backends`` are float tensors [B, C, H, W] in [0, 1], masks [B, 1, H, W] in {0, 1} with
+1 where change is allowed. What leaves ``backends`` (:class:`Frame`, :class:`Answer`) is plain
+numpy and JSON, so that an engine may send it to another thread or machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from pydantic import BaseModel
+    from torch import Tensor
+
+__all__ = [
+    "Answer",
+    "Counterfactual",
+    "Frame",
+    "Method",
+    "Prediction",
+    "Proposal",
+    "Region",
+    "Request",
+    "Status",
+    "Step",
+    "TargetModel",
+]
+
+
+class Status(StrEnum):
+    """How a run ended. A search that fails says so; it never pretends."""
+
+    FLIPPED = "flipped"
+    NOT_FLIPPED = "not_flipped"
+    CANCELLED = "cancelled"
+
+
+class TargetModel(Protocol):
+    """The model that is explained."""
+
+    class_names: list[str]
+    differentiable: bool
+
+    def logits(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] in [0, 1] -> unnormalised log-probabilities [B, K]."""
+        ...
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] in [0, 1] -> probabilities [B, K]; one-hot where only labels exist."""
+        ...
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where change is allowed: mask [B, 1, H, W] in {0, 1}, and which source drew it."""
+
+    mask: Tensor
+    source: str = "whole"
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One intermediate state.
+
+    ``image`` [B, C, H, W] is the current clean estimate, ``target_probability`` [B] the target
+    model's opinion of it, ``seconds`` the time since the start. The shared runner composites
+    the image under the region and puts the :class:`Counterfactual` into the last step.
+    """
+
+    index: int
+    total: int
+    phase: str
+    image: Tensor
+    target_probability: Tensor | None = None
+    seconds: float = 0.0
+    counterfactual: Counterfactual | None = None
+
+
+@dataclass(frozen=True)
+class Counterfactual:
+    """The answer for a batch.
+
+    ``factual``/``counterfactual`` are probabilities [B, K], ``flipped`` [B] says whether the
+    target model's top class is the target, ``metrics`` hold one number a picture, ``nfe`` the
+    forward and backward calls of each network, ``settings`` all it takes to do it again.
+    """
+
+    image: Tensor
+    region: Region
+    factual: Tensor
+    counterfactual: Tensor
+    flipped: Tensor
+    metrics: dict[str, Tensor]
+    nfe: dict[str, dict[str, int]]
+    seconds: float
+    settings: dict[str, Any]
+    status: Status
+
+
+class Method(Protocol):
+    """An algorithm of one paper, made with its target model and the parts it ``needs``."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    paper: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]]
+    differentiable: ClassVar[bool]
+    Config: ClassVar[type[BaseModel]]
+
+    def __init__(self, target_model: TargetModel, **parts: Any) -> None: ...
+
+    def explain(
+        self,
+        factual: Tensor,
+        target: Tensor,
+        region: Region,
+        config: BaseModel,
+        generator: torch.Generator,
+    ) -> Iterator[Step]:
+        """Steps towards pictures that the target model calls ``target`` [B], from factuals
+        [B, C, H, W]. Closing the iterator stops the work; no grad mode outlives a step."""
+        ...
+
+
+# ------------------------------------------------------------------ what leaves the backends
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for; ``picture`` and ``mask`` are already as the model sees them.
+
+    :ivar picture: uint8 [H, W, C].
+    :ivar mask: uint8 [H, W], non-zero where change is allowed; None lets ``region`` decide.
+    :ivar region: ``whole``, ``auto``, ``box:X0,Y0,X1,Y1``, or a name for a given mask.
+    :ivar settings: the method's Config, as JSON values.
+    """
+
+    bundle: str
+    method: str
+    target: str
+    picture: np.ndarray
+    region: str = "whole"
+    mask: np.ndarray | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The target model's opinion of one picture: probabilities by class, best first."""
+
+    probabilities: dict[str, float]
+
+    @property
+    def label(self) -> str:
+        return next(iter(self.probabilities))
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A region drawn by a model: uint8 mask [H, W] of 0 and 255, the share of the picture it
+    covers, and the attribution [H, W] in [0, 1] that it came from."""
+
+    mask: np.ndarray
+    area: float
+    attribution: np.ndarray
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One step as a person sees it; ``picture`` uint8 [H, W, C]."""
+
+    index: int
+    total: int
+    phase: str
+    picture: np.ndarray
+    target_probability: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The end of a run: pictures uint8 [H, W, C] or [H, W], and ``record``, the content of
+    result.json."""
+
+    factual: np.ndarray
+    counterfactual: np.ndarray
+    mask: np.ndarray
+    record: dict[str, Any]

@@ -1,0 +1,35 @@
+"""Errors a person can cause or mend.
+
+StudioError
+├── BadInput        a picture, mask, setting or target that cannot be used
+├── NotFound        a name that nothing answers to
+├── MissingPart     a bundle lacks a part, or its file is damaged
+└── OutOfMemory     the device cannot hold the job
+
+Each message is one sentence that says what to do; the page shows it as it is and
+the command line prints it behind ``error:``.
+"""
+
+from __future__ import annotations
+
+__all__ = ["BadInput", "MissingPart", "NotFound", "OutOfMemory", "StudioError"]
+
+
+class StudioError(Exception):
+    """Base of everything a person may read."""
+
+
+class BadInput(StudioError):
+    """The request itself cannot be used."""
+
+
+class NotFound(StudioError):
+    """No bundle, method, class or file of that name."""
+
+
+class MissingPart(StudioError):
+    """A bundle's part is absent, damaged, or needs a package that is not installed."""
+
+
+class OutOfMemory(StudioError):
+    """The device ran out of memory."""

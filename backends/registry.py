@@ -1,0 +1,53 @@
+"""Find methods, architectures and region sources by name.
+
+The tables hold import paths, so nothing heavy is loaded before it is used and a missing
+optional package disables one row instead of the program.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from backends.errors import MissingPart, NotFound
+
+__all__ = ["ARCHITECTURES", "METHODS", "architecture", "method"]
+
+METHODS = {
+    "leapfactual": "backends.methods.leapfactual:LeapFactual",
+    "rcsb": "backends.methods.rcsb:RCSB",
+}
+
+ARCHITECTURES = {
+    "autoencoder": "backends.priors.autoencoder:Autoencoder",
+    "bridge_network": "backends.priors.bridge:BridgeNetwork",
+    "conv_classifier": "backends.targets.classifier:ConvClassifier",
+    "residual_classifier": "backends.targets.classifier:ResidualClassifier",
+    "velocity_field": "backends.priors.velocity:VelocityField",
+}
+
+
+def _find(table: dict[str, str], kind: str, name: str) -> Any:
+    if name not in table:
+        raise NotFound(f"there is no {kind} {name!r}; choose one of: {', '.join(sorted(table))}")
+    module, _, attribute = table[name].partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise MissingPart(
+            f"{kind} {name!r} needs the package {error.name!r}; run: pip install {error.name}"
+        ) from error
+
+
+def method(name: str) -> Any:
+    """The method class of that name.
+
+    :raises NotFound: no such method.
+    :raises MissingPart: a package it needs is not installed.
+    """
+    return _find(METHODS, "method", name)
+
+
+def architecture(name: str) -> Any:
+    """The network class of that name (for a bundle's parts)."""
+    return _find(ARCHITECTURES, "architecture", name)

@@ -1,0 +1,1 @@
+"""Target models: the classifiers that are explained."""

@@ -1,0 +1,1 @@
+"""Step generators that train a bundle's parts."""

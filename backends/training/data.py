@@ -1,0 +1,100 @@
+"""MNIST as tensors: from a folder of idx files, or fetched by torchvision."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from backends.errors import BadInput, NotFound
+
+__all__ = ["Split", "affine_jitter", "load_mnist"]
+
+FILES = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+
+
+@dataclass(frozen=True)
+class Split:
+    """pictures uint8 [N, 1, 32, 32] (28x28 padded by two black pixels), labels int64 [N]."""
+
+    pictures: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> Split:
+        return Split(self.pictures.to(device), self.labels.to(device))
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures [B, 1, 32, 32] in [0, 1] and labels [B]."""
+        indices = indices.to(self.labels.device)
+        return self.pictures[indices].float() / 255, self.labels[indices]
+
+
+def _read_idx(path: Path) -> np.ndarray:
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rb") as file:
+        content = file.read()
+    if len(content) < 8 or content[2] != 8:
+        raise BadInput(f"{path} is not an idx file of bytes; fetch MNIST again")
+    rank = content[3]
+    shape = np.frombuffer(content, ">i4", rank, 4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
+
+
+def load_mnist(source: str, split: str) -> Split:
+    """The split ``train`` (60 000) or ``test`` (10 000).
+
+    :param source: a folder with the four idx files (gzipped or not), or ``mnist`` to let
+        torchvision download them into its usual cache folder.
+    :raises NotFound: the folder has no such file.
+    """
+    if source == "mnist":
+        from platformdirs import user_cache_path
+        from torchvision.datasets import MNIST
+
+        data = MNIST(user_cache_path("counterfactual-studio"), split == "train", download=True)
+        images, labels = data.data.numpy(), data.targets.numpy()
+    else:
+        arrays = []
+        for name in FILES[split]:
+            found = [p for p in (Path(source) / name, Path(source) / f"{name}.gz") if p.is_file()]
+            if not found:
+                raise NotFound(
+                    f"{name}(.gz) is not in {source}; give a folder with MNIST's four idx files, "
+                    "or the word mnist to download them"
+                )
+            arrays.append(_read_idx(found[0]))
+        images, labels = arrays
+    padded = F.pad(torch.from_numpy(images.copy()), (2, 2, 2, 2))
+    return Split(padded[:, None], torch.from_numpy(labels.astype(np.int64)))
+
+
+def affine_jitter(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Rotate by up to 12 degrees, scale by 0.88-1.12, shear by 0.2 and shift by 2 pixels."""
+    count = len(x)
+
+    def uniform(bound: float) -> Tensor:
+        return (2 * torch.rand(count, generator=generator) - 1) * bound
+
+    angle, shear = uniform(12 * torch.pi / 180), uniform(0.2)
+    scale_x, scale_y = 1 + uniform(0.12), 1 + uniform(0.12)
+    shift = 2 * 2 / x.shape[-1]
+    theta = torch.stack(
+        [
+            torch.stack([scale_x * angle.cos(), -angle.sin() + shear, uniform(shift)], 1),
+            torch.stack([angle.sin(), scale_y * angle.cos(), uniform(shift)], 1),
+        ],
+        dim=1,
+    ).to(x)
+    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, align_corners=False)

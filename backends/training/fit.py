@@ -1,0 +1,150 @@
+"""One training loop for every part: resumable, averaged weights, a generator of progress."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import cos, pi
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+__all__ = ["Plan", "Progress", "fit"]
+
+Loss = Callable[[nn.Module, Tensor, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast: AdamW, a cosine schedule with a warm-up, averaged weights.
+
+    ``mixed`` computes in bfloat16 where that is safe (weights stay float32): about twice as fast.
+    """
+
+    steps: int
+    batch: int
+    learning_rate: float
+    weight_decay: float = 1e-2
+    average: float = 0.999
+    seed: int = 0
+    checkpoint_every: int = 500
+    mixed: bool = True
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step: up linearly over 3 % of the run, then a half cosine to 0."""
+        warm = max(1, self.steps * 3 // 100)
+        return self.learning_rate * min(1, (step + 1) / warm) * (1 + cos(pi * step / self.steps)) / 2
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands; ``loss`` is a running mean, ``seconds`` those spent so far in all
+    sessions."""
+
+    step: int
+    total: int
+    loss: float
+    seconds: float
+
+
+def fit(
+    module: nn.Module, loss: Loss, size: int, plan: Plan, checkpoint: Path | None = None
+) -> Iterator[Progress]:
+    """Train ``module`` in place and leave the averaged weights in it, in eval mode.
+
+    Every random draw comes from (seed, step), so a run that was interrupted and resumed from
+    its checkpoint ends where an uninterrupted one does.
+
+    :param loss: ``loss(module, indices [B], generator)`` -> scalar; draws on the CPU.
+    :param size: number of training examples that ``indices`` point into.
+    :param checkpoint: safetensors file to resume from and to write to.
+    """
+    averaged = AveragedModel(
+        module, multi_avg_fn=get_ema_multi_avg_fn(plan.average), use_buffers=True
+    )
+    optimizer = torch.optim.AdamW(
+        module.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
+    )
+    start, seconds, running = 0, 0.0, 0.0
+    if checkpoint is not None and checkpoint.is_file():
+        start, seconds, running = _load(checkpoint, module, averaged, optimizer)
+    batches = size // plan.batch
+    device = next(module.parameters()).device.type
+    order, epoch = torch.empty(0), -1
+    module.train()
+    clock = time.perf_counter() - seconds
+    for step in range(start, plan.steps):
+        if step // batches != epoch:
+            epoch = step // batches
+            shuffle = torch.Generator().manual_seed(plan.seed * 100_003 + epoch)
+            order = torch.randperm(size, generator=shuffle)
+        place = step % batches * plan.batch
+        # The default generator feeds dropout and the autoencoder's sampling.
+        torch.manual_seed(plan.seed * 1_000_003 + step)
+        generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
+        for group in optimizer.param_groups:
+            group["lr"] = plan.rate(step)
+        with torch.autocast(device, torch.bfloat16, enabled=plan.mixed):
+            value = loss(module, order[place : place + plan.batch], generator)
+        optimizer.zero_grad()
+        value.backward()
+        nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+        optimizer.step()
+        averaged.update_parameters(module)
+        running = value.item() if step == 0 else 0.99 * running + 0.01 * value.item()
+        done = step + 1
+        seconds = time.perf_counter() - clock
+        if checkpoint is not None and (done % plan.checkpoint_every == 0 or done == plan.steps):
+            _save(checkpoint, module, averaged, optimizer, done, seconds, running)
+        if done % 50 == 0 or done == plan.steps:
+            yield Progress(done, plan.steps, running, seconds)
+    module.load_state_dict(averaged.module.state_dict())
+    module.eval()
+
+
+def _save(
+    path: Path,
+    module: nn.Module,
+    averaged: AveragedModel,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    seconds: float,
+    running: float,
+) -> None:
+    tensors = {f"module.{k}": v for k, v in module.state_dict().items()}
+    tensors |= {f"averaged.{k}": v for k, v in averaged.state_dict().items()}
+    for i, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{i}.{k}": v for k, v in state.items()}
+    progress = json.dumps({"step": step, "seconds": seconds, "running": running})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, part, {"progress": progress})
+    part.replace(path)
+
+
+def _load(
+    path: Path, module: nn.Module, averaged: AveragedModel, optimizer: torch.optim.Optimizer
+) -> tuple[int, float, float]:
+    with safe_open(path, "pt") as file:
+        tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 - not a mapping
+        progress = json.loads(file.metadata()["progress"])
+
+    def under(prefix: str) -> dict[str, Tensor]:
+        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+    module.load_state_dict(under("module."))
+    averaged.load_state_dict(under("averaged."))
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in under("optimizer.").items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict(
+        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+    )
+    return progress["step"], progress["seconds"], progress["running"]

@@ -1,0 +1,86 @@
+"""What each part of a bundle learns from, one function a part.
+
+Each maker returns ``loss(module, indices, generator)`` for :func:`backends.training.fit.fit`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from backends.priors.bridge import BridgeSchedule
+from backends.training.data import Split, affine_jitter
+from backends.training.fit import Loss
+from backends.training.masks import random_masks
+
+__all__ = ["autoencoder_loss", "bridge_loss", "classifier_loss", "velocity_loss"]
+
+
+def classifier_loss(data: Split, *, jitter: bool) -> Loss:
+    """Cross-entropy; ``jitter`` adds small affine changes."""
+
+    def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
+        x, y = data.batch(indices)
+        return F.cross_entropy(module(affine_jitter(x, generator) if jitter else x), y)
+
+    return loss
+
+
+def autoencoder_loss(data: Split, beta: float) -> Loss:
+    """Mean squared error + beta * KL(q(z|x) || N(0, I)), KL summed over the latent and averaged
+    over the batch (LeapFactual, appendix B.1.2: beta = 1/4000)."""
+
+    def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
+        x, _ = data.batch(indices)
+        reconstruction, mean, log_variance = module(x)
+        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+        return F.mse_loss(reconstruction, x) + beta * kl
+
+    return loss
+
+
+def velocity_loss(latents: Tensor, conditions: Tensor, sigma: float = 0.0) -> Loss:
+    """CE-CFM (LeapFactual, equation 3): E |v(t, z_t, c) - (z_1 - z_0)|^2.
+
+    :param latents: z_1 [N, D], the encoded training pictures.
+    :param conditions: c [N, K], the target model's own probabilities for them.
+    """
+
+    def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
+        indices = indices.to(latents.device)
+        z1, c = latents[indices], conditions[indices]
+        z0 = torch.randn(z1.shape, generator=generator).to(z1)
+        t = torch.rand(len(z1), generator=generator).to(z1)
+        zt = (1 - t[:, None]) * z0 + t[:, None] * z1
+        if sigma:
+            zt = zt + sigma * torch.randn(z1.shape, generator=generator).to(z1)
+        return F.mse_loss(module(t, zt, c), z1 - z0)
+
+    return loss
+
+
+def bridge_loss(data: Split, schedule: BridgeSchedule, outside: float = 0.1) -> Loss:
+    """E |net(x_t) - (x_t - x_0) / sigma_t|^2 on OT-ODE bridges x_t = mu_0 x_0 + mu_1 x_1.
+
+    I2SB masks its loss to the region. ``outside`` is the weight of the rest: a little of it
+    teaches the network to leave known pixels alone, so that the clean estimate is a whole
+    picture that a target model can look at.
+    """
+    mu0, mu1 = (torch.tensor(m, dtype=torch.float32) for m in schedule.mu)
+    sigma = torch.tensor(schedule.sigma, dtype=torch.float32)
+    level = torch.tensor(schedule.noise_level)
+
+    def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
+        x, _ = data.batch(indices)
+        x0 = 2 * x - 1
+        mask = random_masks(len(x0), x0.shape[-1], generator).to(x0)
+        noise = torch.randn(x0.shape, generator=generator).to(x0)
+        k = torch.randint(schedule.interval, (len(x0),), generator=generator)
+        weight0, weight1, scale = (v[k].view(-1, 1, 1, 1).to(x0) for v in (mu0, mu1, sigma))
+        xt = weight0 * x0 + weight1 * ((1 - mask) * x0 + mask * noise)
+        error = (module(xt, level[k].to(x0)) - (xt - x0) / scale).square()
+        weight = mask + outside * (1 - mask)
+        return (weight * error).sum() / weight.sum()
+
+    return loss

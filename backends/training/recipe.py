@@ -1,0 +1,187 @@
+"""The recipe of the digits bundle: what is trained, in which order, and how it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from backends import bundles, registry
+from backends.errors import BadInput
+from backends.priors.bridge import BridgeSchedule
+from backends.training import losses
+from backends.training.data import Split, load_mnist
+from backends.training.fit import Loss, Plan, Progress, fit
+
+__all__ = ["PARTS", "train"]
+
+SIZE, LATENT = 32, 32
+CLASSES = [str(digit) for digit in range(10)]
+MANIFEST = bundles.Manifest(
+    name="digits",
+    title="Handwritten digits",
+    description="MNIST digits, 28x28 padded to 32x32 grey pixels, white ink on black.",
+    image_size=SIZE,
+    channels=1,
+    class_names=CLASSES,
+    licence="weights Apache-2.0; pictures from MNIST (LeCun, Cortes, Burges), CC BY-SA 3.0",
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One part: its network, its schedule, what it learns from, how good it became."""
+
+    architecture: str
+    arguments: dict[str, Any]
+    plan: Plan
+    loss: Callable[[Split, bundles.Bundle | None], tuple[Loss, int]]
+    quality: Callable[[nn.Module, Split, bundles.Bundle | None], dict[str, float]]
+    after: tuple[str, ...] = ()
+
+
+def _batches(data: Split) -> Iterator[tuple[Tensor, Tensor]]:
+    for start in range(0, len(data), 500):
+        yield data.batch(torch.arange(start, min(start + 500, len(data))))
+
+
+def _accuracy(network: nn.Module, test: Split, _: bundles.Bundle | None) -> dict[str, float]:
+    right = sum(int((network(x).argmax(1) == y).sum()) for x, y in _batches(test))
+    return {"test_accuracy": right / len(test)}
+
+
+def _reconstruction(network: nn.Module, test: Split, _: bundles.Bundle | None) -> dict[str, float]:
+    errors = torch.cat(
+        [(network.decode(network.encode(x)) - x).square().mean((1, 2, 3)) for x, _ in _batches(test)]
+    )
+    return {"test_mse": float(errors.mean()), "test_psnr_db": float(-10 * errors.log10().mean())}
+
+
+def _encoded(data: Split, bundle: bundles.Bundle) -> tuple[Tensor, Tensor]:
+    """Latents and the target model's own probabilities of every picture."""
+    device = data.labels.device
+    encoder, target = bundle.part("autoencoder").to(device), bundle.part("classifier").to(device)
+    rows = [(encoder.encode(x), target(x).softmax(1)) for x, _ in _batches(data)]
+    return torch.cat([z for z, _ in rows]), torch.cat([c for _, c in rows])
+
+
+def _velocity(data: Split, bundle: bundles.Bundle | None) -> tuple[Loss, int]:
+    assert bundle is not None
+    with torch.no_grad():
+        latents, conditions = _encoded(data, bundle)
+    return losses.velocity_loss(latents, conditions), len(latents)
+
+
+def _held_out(make: Callable[..., tuple[Loss, int]]) -> Callable[..., dict[str, float]]:
+    """The training loss on the test split, with fixed draws."""
+
+    def quality(
+        network: nn.Module, test: Split, bundle: bundles.Bundle | None
+    ) -> dict[str, float]:
+        loss, size = make(test, bundle)
+        generator = torch.Generator().manual_seed(0)
+        parts = torch.arange(size).split(500)
+        return {"test_loss": float(sum(loss(network, i, generator) for i in parts) / len(parts))}
+
+    return quality
+
+
+def _bridge(data: Split, _: bundles.Bundle | None) -> tuple[Loss, int]:
+    return losses.bridge_loss(data, BridgeSchedule()), len(data)
+
+
+PARTS = {
+    "classifier": Recipe(
+        "conv_classifier",
+        {"channels": 1, "size": SIZE, "classes": 10},
+        Plan(steps=4200, batch=128, learning_rate=2e-3, seed=1),
+        lambda data, _: (losses.classifier_loss(data, jitter=False), len(data)),
+        _accuracy,
+    ),
+    "oracle": Recipe(
+        "residual_classifier",
+        {"channels": 1, "classes": 10},
+        Plan(steps=5600, batch=128, learning_rate=3e-3, seed=2),
+        lambda data, _: (losses.classifier_loss(data, jitter=True), len(data)),
+        _accuracy,
+    ),
+    "autoencoder": Recipe(
+        "autoencoder",
+        {"channels": 1, "size": SIZE, "latent": LATENT, "widths": [32, 64, 128]},
+        Plan(steps=7000, batch=256, learning_rate=3e-3, weight_decay=1e-4, seed=3),
+        lambda data, _: (losses.autoencoder_loss(data, beta=2.5e-4), len(data)),
+        _reconstruction,
+    ),
+    "velocity": Recipe(
+        "velocity_field",
+        {"latent": LATENT, "classes": 10, "width": 256, "depth": 4},
+        Plan(
+            steps=24000, batch=512, learning_rate=1e-3, weight_decay=1e-4, seed=4, mixed=False
+        ),
+        _velocity,
+        _held_out(_velocity),
+        after=("classifier", "autoencoder"),
+    ),
+    "bridge": Recipe(
+        "bridge_network",
+        {"channels": 1, "size": SIZE, "widths": [64, 80, 96]},
+        Plan(steps=14000, batch=64, learning_rate=1e-3, seed=5),
+        _bridge,
+        _held_out(_bridge),
+    ),
+}
+
+
+def train(
+    source: str, out: Path, names: list[str], device: str, command: str
+) -> Iterator[tuple[str, Progress]]:
+    """Train the named parts (in recipe order) into the bundle folder ``out``.
+
+    Interrupted parts resume from ``out/checkpoints``; finished parts with an unchanged recipe
+    are trained anew only when named.
+
+    :param source: see :func:`backends.training.data.load_mnist`.
+    :param command: what the person typed, recorded in bundle.json.
+    :raises BadInput: an unknown part.
+    :raises MissingPart: a part that must be trained first is not there.
+    """
+    unknown = set(names) - set(PARTS)
+    if unknown:
+        raise BadInput(f"no part {sorted(unknown)[0]!r}; choose from: {', '.join(PARTS)}")
+    place = torch.device(device)
+    data, test = (load_mnist(source, split).to(place) for split in ("train", "test"))
+    for name in [part for part in PARTS if part in names]:
+        recipe = PARTS[name]
+        bundle = bundles.Bundle(out) if recipe.after else None
+        torch.manual_seed(recipe.plan.seed)
+        network = registry.architecture(recipe.architecture)(**recipe.arguments).to(place)
+        if place.type == "cpu":
+            network = network.to(memory_format=torch.channels_last)
+        loss, size = recipe.loss(data, bundle)
+        checkpoint = out / "checkpoints" / f"{name}.safetensors"
+        progress = Progress(0, recipe.plan.steps, 0.0, 0.0)
+        for progress in fit(network, loss, size, recipe.plan, checkpoint):
+            yield name, progress
+        with torch.no_grad():
+            quality = recipe.quality(network, test, bundle)
+        part = bundles.Part(
+            architecture=recipe.architecture,
+            arguments=recipe.arguments,
+            file=f"{name}.safetensors",
+            sha256="",
+            licence="Apache-2.0",
+            trained=bundles.Training(
+                command=command,
+                data="MNIST, 60 000 training pictures; quality on the 10 000 test pictures",
+                seed=recipe.plan.seed,
+                steps=recipe.plan.steps,
+                seconds=round(progress.seconds, 1),
+                quality={k: round(v, 6) for k, v in quality.items()},
+            ),
+        )
+        bundles.write_part(out, MANIFEST, name, network.cpu(), part)
+        checkpoint.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Shows counterfactuals; has never heard of tensors."""

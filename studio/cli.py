@@ -2,21 +2,105 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from backends.errors import StudioError
+from backends.core import Answer, Frame, Request
+from backends.errors import BadInput, StudioError
+from studio.engines.core import Event, Failed, Stepped
+from studio.engines.inline import InlineEngine
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+shelf = typer.Typer(no_args_is_help=True, help="List and check bundles.")
+app.add_typer(shelf, name="bundles")
+
+BundleOption = Annotated[str, typer.Option(help="Bundle name, or the folder of one")]
 
 
 @app.callback()
 def _studio() -> None:
     """Counterfactual explanations of image classifiers."""
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one")] = 7860,
+    bundle: BundleOption = "digits",
+    engine: Annotated[str, typer.Option(help="local or inline")] = "local",
+) -> None:
+    """Open the studio in a browser."""
+    from studio.ui.page import launch
+
+    launch(host=host, port=port, bundle=bundle, engine=engine)
+
+
+@app.command()
+def explain(
+    image: Annotated[Path, typer.Argument(help="Picture to explain")],
+    method: Annotated[str, typer.Option(help="leapfactual or rcsb")],
+    target: Annotated[str, typer.Option(help="Class the model should say instead")],
+    bundle: BundleOption = "digits",
+    region: Annotated[
+        str, typer.Option(help="whole, auto, auto:area=0.3,cell=4, mask:FILE, box:X0,Y0,X1,Y1")
+    ] = "whole",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Setting of the method, key=value")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same answer")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for pictures and result.json")] = None,
+) -> None:
+    """Ask for a counterfactual; prints one JSON object."""
+    from backends import imaging, jobs
+    from studio import export
+
+    if out is not None and out.exists() and not out.is_dir():
+        raise BadInput(f"{out} is a file; give --out a folder")
+    picture = jobs.prepare(bundle, imaging.read_picture(image))
+    mask = None
+    if region.startswith("mask:"):
+        mask = imaging.read_mask(region.removeprefix("mask:"), picture.shape[1::-1])
+    request = Request(bundle, method, target, picture, region, mask, _settings(set_ or []), seed)
+    frames: list[Frame] = []
+    answers: list[Answer] = []
+    for item in _finish(lambda: jobs.explain(request)):
+        (frames if isinstance(item, Frame) else answers).append(item)
+    if out is not None:
+        export.write(out, answers[0], frames)
+    print(json.dumps(answers[0].record, indent=2))
+
+
+def _settings(pairs: list[str]) -> dict[str, str]:
+    settings = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise BadInput(f"--set {pair!r} is not of the form key=value")
+        settings[key.strip()] = value.strip()
+    return settings
+
+
+def _finish(work: Any) -> list[Any]:
+    """Everything a job yields, through the same engine contract as the page's runs."""
+    items: list[Any] = []
+    failures: list[str] = []
+
+    def hear(event: Event) -> None:
+        match event:
+            case Stepped(item=item):
+                items.append(item)
+            case Failed(reason=reason):
+                failures.append(reason)
+
+    InlineEngine().submit(work, "command line", hear)
+    if failures:
+        raise StudioError(failures[0])
+    return items
 
 
 @app.command()
@@ -44,6 +128,45 @@ def train(
             file=sys.stderr,
             flush=True,
         )
+
+
+@shelf.command("list")
+def list_bundles() -> None:
+    """Every installed bundle and what it holds."""
+    from backends import bundles
+
+    for name in bundles.installed():
+        manifest = bundles.find(name).manifest
+        parts = ", ".join(manifest.parts)
+        print(f"{name}: {manifest.title}; {len(manifest.class_names)} classes; parts: {parts}")
+
+
+@shelf.command("check")
+def check_bundle(name: Annotated[str, typer.Argument(help="Bundle name or folder")]) -> None:
+    """Load every part and compare its checksum; exit 2 when one is damaged."""
+    from backends import bundles
+
+    bundle = bundles.find(name)
+    problems = []
+    for part, entry in bundle.manifest.parts.items():
+        try:
+            bundle.part(part)
+            quality = entry.trained.quality if entry.trained else {}
+            print(f"{part}: whole, {entry.licence}, {quality}")
+        except StudioError as error:
+            problems.append(str(error))
+            print(f"{part}: {error}")
+    if problems:
+        raise StudioError(problems[0])
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has and what is missing."""
+    from studio.doctor import findings
+
+    for line in findings():
+        print(line)
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ class BridgeSchedule:
     @cached_property
     def noise_level(self) -> np.ndarray:
         """What the network is told as time, 1e-4 * N ... N."""
-        return np.linspace(1e-4, 1, self.interval, dtype=np.float32) * np.float32(self.interval)
+        return np.linspace(1e-4, 1, self.interval) * self.interval
 
     def times(self, tau: float, nfe: int) -> list[int]:
         """nfe + 1 ascending indices from 0 to tau * N - 1.
@@ -95,5 +95,5 @@ class BridgeNetwork(nn.Module):
 
 def clean_estimate(network: nn.Module, schedule: BridgeSchedule, x: Tensor, k: int) -> Tensor:
     """Tweedie estimate of x_0 from x_k: x_k - sigma_k * net(x_k)."""
-    level = torch.full((len(x),), float(schedule.noise_level[k]), device=x.device)
+    level = x.new_full((len(x),), float(schedule.noise_level[k]))
     return x - float(schedule.sigma[k]) * network(x, level)

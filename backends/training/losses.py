@@ -67,9 +67,10 @@ def bridge_loss(data: Split, schedule: BridgeSchedule, outside: float = 0.1) -> 
     teaches the network to leave known pixels alone, so that the clean estimate is a whole
     picture that a target model can look at.
     """
-    mu0, mu1 = (torch.tensor(m, dtype=torch.float32) for m in schedule.mu)
-    sigma = torch.tensor(schedule.sigma, dtype=torch.float32)
-    level = torch.tensor(schedule.noise_level)
+    mu0, mu1, sigma, level = (
+        torch.tensor(values, dtype=torch.float32)
+        for values in (*schedule.mu, schedule.sigma, schedule.noise_level)
+    )
 
     def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
         x, _ = data.batch(indices)

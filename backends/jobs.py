@@ -1,0 +1,240 @@
+"""What an engine can be asked to do. In and out go plain records, so that the studio, which
+knows no tensors, may call these from any thread or machine."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import re
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from backends import bundles, imaging, registry
+from backends.bundles import Bundle
+from backends.core import Answer, Counterfactual, Frame, Prediction, Proposal, Region, Request, Step
+from backends.errors import BadInput, StudioError
+
+__all__ = ["about", "bundle", "explain", "predict", "prepare", "propose", "stopped"]
+
+bundle = functools.lru_cache(maxsize=8)(bundles.find)
+
+
+def about(name: str) -> dict[str, Any]:
+    """A bundle for a page to show: its manifest, and for every method its title, summary, paper,
+    settings schema and, where it cannot run, the sentence that says why."""
+    found = bundle(name)
+    methods = {}
+    for method_name in registry.METHODS:
+        try:
+            method = registry.method(method_name)
+            problems = [found.problem(part) for part in ("classifier", *method.needs)]
+        except StudioError as error:
+            methods[method_name] = {"title": method_name, "summary": "", "problem": str(error)}
+            continue
+        methods[method_name] = {
+            "title": method.title,
+            "summary": method.summary,
+            "paper": method.paper,
+            "schema": method.Config.model_json_schema(),
+            "problem": next(filter(None, problems), None),
+        }
+    return found.manifest.model_dump() | {"folder": str(found.folder), "methods": methods}
+
+
+def prepare(name: str, picture: Image.Image) -> np.ndarray:
+    """A person's picture as the bundle's models see it, uint8 [H, W, C]."""
+    manifest = bundle(name).manifest
+    if manifest.name == "digits":
+        seen = imaging.digit_like(picture, manifest.image_size)
+    else:
+        seen = imaging.fit_square(picture, manifest.image_size, manifest.channels)
+    return np.asarray(seen).reshape(manifest.image_size, manifest.image_size, manifest.channels)
+
+
+def predict(name: str, picture: np.ndarray) -> Prediction:
+    """The target model's opinion of a prepared picture, uint8 [H, W, C]."""
+    import torch
+
+    from backends.runner import target_model
+
+    found = bundle(name)
+    with torch.no_grad():
+        p = target_model(found).probabilities(imaging.to_tensor(picture))[0]
+    return _prediction(found, p)
+
+
+def propose(name: str, picture: np.ndarray, settings: dict[str, Any]) -> Proposal:
+    """The region that the target model's own attributions pick (RCSB, section 3).
+
+    :param settings: of :class:`backends.regions.attribution.AutoRegion`.
+    :raises BadInput: a setting is wrong, or no pixel matters to the model.
+    """
+    from backends.regions import attribution
+    from backends.runner import settings_of, target_model
+
+    config = settings_of(attribution.AutoRegion, settings, "the automatic region")
+    region, importance = attribution.propose(
+        target_model(bundle(name)), imaging.to_tensor(picture), config
+    )
+    if not region.mask.any():
+        raise BadInput(
+            "the model's attributions are zero everywhere in this picture; brush a region instead"
+        )
+    mask = (region.mask[0, 0] * 255).byte().numpy()
+    return Proposal(mask, float(region.mask.mean()), importance[0].numpy())
+
+
+def explain(request: Request) -> Iterator[Frame | Answer]:
+    """Frames of the search, then the answer.
+
+    :raises StudioError: the request cannot be carried out; said before the first frame.
+    """
+    import torch
+
+    from backends.runner import run
+
+    found, factual, target, region = _open(request)
+    label = predict(request.bundle, request.picture).label
+    if label == request.target:
+        raise BadInput(
+            f"the model already says {label!r}; choose another target than its prediction"
+        )
+    for step in run(
+        found, request.method, factual, torch.tensor([target]), region,
+        request.settings, request.seed,
+    ):  # fmt: skip
+        yield _frame(step)
+        if step.counterfactual:
+            yield _answer(request, found, step.counterfactual, step.index, step.total)
+
+
+def stopped(request: Request, frame: Frame) -> Answer:
+    """A run that was stopped, judged at its last frame and marked as cancelled."""
+    import torch
+
+    from backends.core import Status
+    from backends.runner import judge, settings_of, target_model
+
+    found, factual, target, region = _open(request)
+    image, wanted = imaging.to_tensor(frame.picture), torch.tensor([target])
+    result = judge(
+        found, target_model(found), factual, image, wanted, region, Status.CANCELLED
+    )
+    config = settings_of(registry.method(request.method).Config, request.settings, request.method)
+    result.settings["config"] = config.model_dump(mode="json")
+    answer = _answer(request, found, result, frame.index, frame.total)
+    return Answer(
+        answer.factual, answer.counterfactual, answer.mask,
+        answer.record | {"seconds": round(frame.seconds, 3)},
+    )  # fmt: skip
+
+
+def _open(request: Request) -> tuple[Bundle, Any, int, Region]:
+    found = bundle(request.bundle)
+    names = found.manifest.class_names
+    if request.target not in names:
+        raise BadInput(
+            f"there is no class {request.target!r} in bundle {found.name!r}; "
+            f"choose from: {', '.join(names[:20])}"
+        )
+    factual = imaging.to_tensor(request.picture)
+    mask = imaging.require_area(_mask(request))
+    region = Region((imaging.to_tensor(mask) > 0).float(), request.region)
+    return found, factual, names.index(request.target), region
+
+
+def _mask(request: Request) -> np.ndarray:
+    """The request's region as uint8 [H, W]."""
+    height, width = request.picture.shape[:2]
+    if request.mask is not None:
+        if request.mask.shape != (height, width):
+            raise BadInput(
+                f"the mask is {request.mask.shape[1]}x{request.mask.shape[0]} pixels, the picture "
+                f"{width}x{height}; use a mask of the picture's size"
+            )
+        return request.mask
+    if request.region == "whole":
+        return np.full((height, width), 255, np.uint8)
+    source, _, options = request.region.partition(":")
+    if source == "auto":
+        pairs = [option.partition("=") for option in options.split(",") if option]
+        settings = {key.strip(): value.strip() for key, _, value in pairs}
+        return propose(request.bundle, request.picture, settings).mask
+    if request.region.startswith("box:"):
+        return box(request.region.removeprefix("box:"), height, width)
+    raise BadInput(
+        f"region {request.region!r} is not known; use whole, auto, auto:area=0.3,cell=4, "
+        "mask:FILE or box:X0,Y0,X1,Y1"
+    )
+
+
+def box(text: str, height: int, width: int) -> np.ndarray:
+    """``X0,Y0,X1,Y1`` in pixels (X1, Y1 exclusive) as uint8 mask [H, W]."""
+    match = re.fullmatch(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*", text)
+    x0, y0, x1, y1 = (int(group) for group in match.groups()) if match else (0, 0, 0, 0)
+    if not (x0 < x1 <= width and y0 < y1 <= height):
+        raise BadInput(
+            f"box {text!r} is not inside the {width}x{height} picture; "
+            "write box:X0,Y0,X1,Y1 with X0 < X1 and Y0 < Y1"
+        )
+    mask = np.zeros((height, width), np.uint8)
+    mask[y0:y1, x0:x1] = 255
+    return mask
+
+
+def _prediction(found: Bundle, p: Any) -> Prediction:
+    order = p.argsort(descending=True).tolist()
+    return Prediction({found.manifest.class_names[i]: float(p[i]) for i in order})
+
+
+def _frame(step: Step) -> Frame:
+    assert step.target_probability is not None
+    return Frame(
+        step.index, step.total, step.phase, imaging.to_array(step.image[:1]),
+        float(step.target_probability[0]), step.seconds,
+    )  # fmt: skip
+
+
+def _answer(
+    request: Request, found: Bundle, result: Counterfactual, step: int, total: int
+) -> Answer:
+    """The first picture of a counterfactual as plain arrays and the content of result.json."""
+    measured = {name: float(values[0]) for name, values in result.metrics.items()}
+    oracle = None
+    if "oracle_label" in measured:
+        label = found.manifest.class_names[int(measured.pop("oracle_label"))]
+        oracle = {
+            "label": label,
+            "agrees": label == request.target,
+            "target_probability": measured.pop("oracle_target_probability"),
+        }
+    before, after = (_prediction(found, p[0]) for p in (result.factual, result.counterfactual))
+    record = {
+        "bundle": request.bundle,
+        "method": request.method,
+        "target": request.target,
+        "seed": request.seed,
+        "settings": result.settings.get("config", request.settings),
+        "status": result.status.value,
+        "flipped": bool(result.flipped[0]),
+        "step": step,
+        "steps": total,
+        "factual": {"label": before.label, "probabilities": before.probabilities},
+        "counterfactual": {"label": after.label, "probabilities": after.probabilities},
+        "oracle": oracle,
+        "region": {"source": result.region.source, "area": float(result.region.mask[0].mean())},
+        "metrics": measured,
+        "nfe": result.nfe,
+        "seconds": round(result.seconds, 3),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": version("torch"),
+            "parts": {name: part.sha256[:12] for name, part in found.manifest.parts.items()},
+        },
+    }
+    mask = (result.region.mask[0, 0] * 255).byte().numpy()
+    return Answer(request.picture, imaging.to_array(result.image[:1]), mask, record)

@@ -1,0 +1,1 @@
+"""The papers' algorithms, one file each. No method imports another."""

@@ -1,0 +1,1 @@
+"""How far, how much, how convincing: numbers that judge a counterfactual."""

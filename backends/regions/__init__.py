@@ -1,0 +1,1 @@
+"""Where change is allowed: attribution cells, boxes, masks."""

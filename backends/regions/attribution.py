@@ -1,0 +1,255 @@
+"""Automatic regions: the grid cells that the target model's attributions point at.
+
+RCSB (Sobieski et al., ICLR 2025), section 3; the attribution methods are those of its Table 3,
+in Captum's implementations (Kokhlikyan et al., 2020, https://captum.ai).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from backends.core import Region, TargetModel
+from backends.errors import BadInput
+
+__all__ = ["ATTRIBUTIONS", "AutoRegion", "attribute", "available", "cells", "propose"]
+
+Name = Literal[
+    "integrated_gradients", "input_x_gradient", "saliency", "deep_lift", "gradient_shap",
+    "guided_backprop", "grad_cam", "guided_grad_cam", "lrp", "occlusion", "lime",
+]  # fmt: skip
+
+
+class AutoRegion(BaseModel):
+    """How the model's attributions become a region."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    attribution: Name = Field(
+        "integrated_gradients", title="Attribution", description="How importance is measured"
+    )
+    area: float = Field(
+        0.3, gt=0, le=1, title="Area", description="a: the region's greatest share of the picture"
+    )
+    cell: int = Field(4, ge=1, le=64, title="Cell size", description="c: side of a cell in pixels")
+
+
+Attribute = Callable[[nn.Module, Tensor, Tensor], Tensor]
+
+
+def _last_convolution(network: nn.Module) -> nn.Module:
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+    if not layers:
+        raise BadInput("this model has no convolution for Grad-CAM; choose another attribution")
+    return layers[-1]
+
+
+def _integrated_gradients(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    from captum.attr import IntegratedGradients
+
+    # Black baseline, 50 Gauss-Legendre points: Captum's defaults, and the authors'.
+    return IntegratedGradients(f).attribute(x, target=y, internal_batch_size=64)
+
+
+def _input_x_gradient(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    from captum.attr import InputXGradient
+
+    return InputXGradient(f).attribute(x, target=y)
+
+
+def _saliency(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    from captum.attr import Saliency
+
+    return Saliency(f).attribute(x, target=y)
+
+
+def _deep_lift(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    from captum.attr import DeepLift
+
+    return DeepLift(f).attribute(x, target=y)
+
+
+def _gradient_shap(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    from captum.attr import GradientShap
+
+    return GradientShap(f).attribute(x, torch.zeros_like(x), n_samples=20, stdevs=0.1, target=y)
+
+
+def _guided_backprop(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    from captum.attr import GuidedBackprop
+
+    return GuidedBackprop(f).attribute(x, target=y)
+
+
+def _grad_cam(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    from captum.attr import LayerAttribution, LayerGradCam
+
+    map_ = LayerGradCam(f, _last_convolution(f)).attribute(x, target=y, relu_attributions=True)
+    return LayerAttribution.interpolate(map_, tuple(x.shape[-2:]), "bilinear")
+
+
+def _guided_grad_cam(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    from captum.attr import GuidedGradCam
+
+    return GuidedGradCam(f, _last_convolution(f)).attribute(x, target=y)
+
+
+def _lrp(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    from captum.attr import LRP
+
+    return LRP(f).attribute(x, target=y)
+
+
+def _occlusion(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    from captum.attr import Occlusion
+
+    side = max(2, x.shape[-1] // 8)
+    window, stride = (x.shape[1], side, side), (x.shape[1], side // 2, side // 2)
+    return Occlusion(f).attribute(x, window, strides=stride, target=y, perturbations_per_eval=16)
+
+
+def _lime(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    from captum.attr import Lime
+
+    side = max(2, x.shape[-1] // 8)
+    rows = torch.arange(x.shape[-2], device=x.device) // side
+    columns = torch.arange(x.shape[-1], device=x.device) // side
+    patches = rows[:, None] * (int(columns.max()) + 1) + columns[None]
+    maps = [
+        Lime(f).attribute(
+            x[i : i + 1], target=y[i : i + 1], feature_mask=patches[None, None],
+            n_samples=200, perturbations_per_eval=50,
+        )
+        for i in range(len(x))
+    ]  # fmt: skip
+    return torch.cat(maps)
+
+
+ATTRIBUTIONS: dict[str, tuple[str, Attribute, bool]] = {
+    # name: (title, function, needs gradients)
+    "integrated_gradients": ("Integrated Gradients", _integrated_gradients, True),
+    "input_x_gradient": ("Input × Gradient", _input_x_gradient, True),
+    "saliency": ("Saliency", _saliency, True),
+    "deep_lift": ("DeepLIFT", _deep_lift, True),
+    "gradient_shap": ("Gradient SHAP", _gradient_shap, True),
+    "guided_backprop": ("Guided Backprop", _guided_backprop, True),
+    "grad_cam": ("Grad-CAM", _grad_cam, True),
+    "guided_grad_cam": ("Guided Grad-CAM", _guided_grad_cam, True),
+    "lrp": ("LRP", _lrp, True),
+    "occlusion": ("Occlusion", _occlusion, False),
+    "lime": ("LIME", _lime, False),
+}
+
+
+def available(differentiable: bool) -> dict[str, str]:
+    """Attribution methods that suit a model: {name: title}."""
+    return {
+        name: title
+        for name, (title, _, gradients) in ATTRIBUTIONS.items()
+        if differentiable or not gradients
+    }
+
+
+class _Logits(nn.Module):
+    """A target model as the module that Captum wants."""
+
+    def __init__(self, target_model: TargetModel) -> None:
+        super().__init__()
+        network = getattr(target_model, "network", None)
+        self.network = network if isinstance(network, nn.Module) else None
+        self.function = target_model.logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+def attribute(target_model: TargetModel, x: Tensor, name: str) -> Tensor:
+    """Importance of every pixel for the class predicted at first, [B, H, W] in [0, 1].
+
+    The attributions are summed over the channels, made absolute, divided by the value below
+    which 98 % of their total lies, and clipped at 1 (as in the authors' code).
+
+    :raises BadInput: the attribution needs gradients that the model does not have, or fails
+        on its layers.
+    """
+    title, function, gradients = ATTRIBUTIONS[name]
+    if gradients and not target_model.differentiable:
+        raise BadInput(f"{title} needs gradients, which this model has not; choose Occlusion")
+    with torch.no_grad():
+        label = target_model.probabilities(x).argmax(1)
+    try:
+        with warnings.catch_warnings(), torch.enable_grad():
+            # Captum announces that it sets hooks and required gradients; both are meant.
+            warnings.simplefilter("ignore", UserWarning)
+            raw = function(_Logits(target_model), x.detach().clone(), label).detach()
+    except (AssertionError, RuntimeError, TypeError) as error:
+        raise BadInput(
+            f"{title} does not work with this model's layers; choose Integrated Gradients"
+        ) from error
+    return normalise(raw)
+
+
+def normalise(raw: Tensor, outliers: float = 0.02) -> Tensor:
+    """Attributions [B, C, H, W] -> importance [B, H, W] in [0, 1]."""
+    importance = raw.sum(1).abs()
+    ascending = importance.flatten(1).sort(dim=1).values
+    reached = ascending.cumsum(1) >= (1 - outliers) * ascending.sum(1, keepdim=True)
+    divisor = ascending.gather(1, reached.int().argmax(1, keepdim=True))
+    divisor = torch.where(divisor == 0, torch.full_like(divisor, 1e-5), divisor)
+    return (importance / divisor[:, :, None]).clamp(max=1)
+
+
+def cells(importance: Tensor, cell: int, area: float, *, ties: str = "cut") -> Tensor:
+    """The most important c x c cells that cover at most the share ``area``: [B, 1, H, W].
+
+    :param importance: [B, H, W], not negative. Cells without any importance are never chosen.
+    :param ties: ``cut`` takes exactly as many cells as fit, in reading order among equals.
+        ``all`` is the authors' code: the last of 200 quantiles that keeps within the area, and
+        every positive cell where equal top cells already exceed it.
+    :raises BadInput: the cells do not tile the picture.
+    """
+    height, width = importance.shape[-2:]
+    if height % cell or width % cell:
+        raise BadInput(
+            f"cells of {cell} pixels do not tile a {width}x{height} picture; "
+            f"choose a divisor of {width}"
+        )
+    sums = F.avg_pool2d(importance[:, None], cell) * cell**2
+    flat = sums.flatten(1)
+    chosen = torch.stack([(_cut if ties == "cut" else _quantiles)(row, area) for row in flat])
+    mask = chosen.view_as(sums).to(importance.dtype)
+    return F.interpolate(mask, scale_factor=cell, mode="nearest")
+
+
+def _cut(sums: Tensor, area: float) -> Tensor:
+    count = int(area * len(sums) + 1e-9)
+    order = sums.argsort(descending=True, stable=True)
+    chosen = torch.zeros_like(sums, dtype=torch.bool)
+    chosen[order[:count]] = True
+    return chosen & (sums > 0)
+
+
+def _quantiles(sums: Tensor, area: float) -> Tensor:
+    positive = sums > 0
+    if positive.float().mean() <= area:
+        return positive
+    chosen = positive
+    for level in torch.linspace(1, 0, 200, dtype=sums.dtype):
+        above = sums >= sums.quantile(level)
+        if above.float().mean() > area:
+            break
+        chosen = above
+    return chosen
+
+
+def propose(target_model: TargetModel, x: Tensor, config: AutoRegion) -> tuple[Region, Tensor]:
+    """The automatic region of pictures [B, C, H, W] and the importance [B, H, W] behind it."""
+    importance = attribute(target_model, x, config.attribution)
+    mask = cells(importance, config.cell, config.area).to(x)
+    return Region(mask, source="auto"), importance

@@ -1,0 +1,137 @@
+"""The shared runner: whatever the method, the region holds, the clock runs, the result is judged.
+
+A method cannot forget the region's guarantee, because every picture that leaves this file has
+been composited: outside the region it is the factual, bit for bit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import torch
+from pydantic import BaseModel, ValidationError
+from torch import Tensor
+
+from backends import registry
+from backends.bundles import Bundle
+from backends.core import Counterfactual, Region, Status, Step, TargetModel
+from backends.errors import BadInput, MissingPart
+from backends.imaging import composite
+from backends.metering import Meter
+from backends.metrics import distance
+from backends.metrics.cout import cout
+from backends.targets.model import Classifier
+
+__all__ = ["judge", "run", "settings_of", "target_model"]
+
+C = TypeVar("C", bound=BaseModel)
+
+
+def target_model(bundle: Bundle) -> Classifier:
+    """The bundle's classifier as the model to explain."""
+    return Classifier(bundle.part("classifier"), bundle.manifest.class_names)
+
+
+def settings_of(config: type[C], values: dict[str, Any], owner: str) -> C:
+    """Settings from JSON or command-line values.
+
+    :param owner: whose settings they are, for the message.
+    :raises BadInput: an unknown setting or a value out of bounds.
+    """
+    try:
+        return config.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(config.model_fields)
+            raise BadInput(f"{owner} has no setting {name!r}; it has: {known}") from error
+        raise BadInput(f"setting {name!r} of {owner}: {first['msg']}") from error
+
+
+def run(
+    bundle: Bundle,
+    method_name: str,
+    factual: Tensor,
+    target: Tensor,
+    region: Region,
+    settings: dict[str, Any],
+    seed: int,
+) -> Iterator[Step]:
+    """Explain a batch: composited steps, the last of which carries the counterfactual.
+
+    :param factual: [B, C, H, W] in [0, 1], values that 8 bits can hold.
+    :param target: classes asked for, int64 [B].
+    :param region: mask [B, 1, H, W].
+    :raises MissingPart: the bundle lacks a part that the method needs.
+    :raises BadInput: a setting is wrong.
+    """
+    start = time.perf_counter()
+    method_class = registry.method(method_name)
+    config = settings_of(method_class.Config, settings, method_name)
+    plain = target_model(bundle)
+    meter = Meter()
+    parts = {name: meter.watch(name, bundle.part(name)) for name in method_class.needs}
+    watched = Classifier(meter.watch("target_model", plain.network), plain.class_names)
+    generator = torch.Generator().manual_seed(seed)
+    step = None
+    for step in method_class(watched, **parts).explain(factual, target, region, config, generator):
+        step = _show(step, factual, target, region, plain, time.perf_counter() - start)
+        if step.index < step.total:
+            yield step
+    if step is None:
+        raise MissingPart(f"method {method_name!r} ended without a step; report this")
+    record = {"method": method_name, "seed": seed, "config": config.model_dump(mode="json")}
+    answer = judge(bundle, plain, factual, step.image, target, region)
+    seconds = time.perf_counter() - start
+    answer = replace(answer, nfe=meter.nfe, seconds=seconds, settings=record)
+    yield replace(step, seconds=seconds, counterfactual=answer)
+
+
+@torch.no_grad()
+def _show(
+    step: Step, factual: Tensor, target: Tensor, region: Region, f: TargetModel, seconds: float
+) -> Step:
+    """The step as a person will get it: composited, in 8 bits, with the model's opinion of it."""
+    eight_bit = (step.image.detach().clamp(0, 1) * 255).round() / 255
+    image = composite(factual, eight_bit, region.mask)
+    p = f.probabilities(image).gather(1, target[:, None]).squeeze(1)
+    return replace(step, image=image, target_probability=p, seconds=seconds)
+
+
+@torch.no_grad()
+def judge(
+    bundle: Bundle,
+    f: TargetModel,
+    factual: Tensor,
+    image: Tensor,
+    target: Tensor,
+    region: Region,
+    status: Status | None = None,
+) -> Counterfactual:
+    """Measure an answer: predictions, flip, distances, COUT, and the oracle's verdict where the
+    bundle has one.
+
+    :param status: given for a run that was stopped; otherwise flipped or not.
+    """
+    before, after = f.probabilities(factual), f.probabilities(image)
+    flipped = after.argmax(1) == target
+    metrics = {
+        "l1": distance.l1(factual, image),
+        "l2": distance.l2(factual, image),
+        "changed_area": distance.changed_area(factual, image),
+        "change_inside": distance.greatest_change(factual, image, region.mask),
+        "change_outside": distance.greatest_change(factual, image, 1 - region.mask),
+        "cout": cout(f, factual, image, before.argmax(1), target),
+    }
+    if bundle.problem("oracle") is None:
+        opinion = bundle.part("oracle")(image).softmax(1)
+        metrics["oracle_label"] = opinion.argmax(1)
+        metrics["oracle_target_probability"] = opinion.gather(1, target[:, None]).squeeze(1)
+    reached = Status.FLIPPED if bool(flipped.all()) else Status.NOT_FLIPPED
+    return Counterfactual(
+        image, region, before, after, flipped, metrics, {}, 0.0, {}, status or reached
+    )

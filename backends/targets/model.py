@@ -1,0 +1,30 @@
+"""A network as a target model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+__all__ = ["Classifier"]
+
+
+class Classifier:
+    """A differentiable classifier.
+
+    :param network: [B, C, H, W] in [0, 1] -> logits [B, K].
+    """
+
+    differentiable = True
+
+    def __init__(self, network: Callable[[Tensor], Tensor], class_names: list[str]) -> None:
+        self.network = network
+        self.class_names = class_names
+
+    def logits(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] in [0, 1] -> [B, K]."""
+        return self.network(x)
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] in [0, 1] -> [B, K]."""
+        return self.logits(x).softmax(1)

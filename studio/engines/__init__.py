@@ -1,0 +1,1 @@
+"""What advances runs: in this process (inline), or in one device thread (local)."""

@@ -1,0 +1,125 @@
+"""The engine's contract: submit a step generator, hear its events, stop it within a step."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from backends.errors import StudioError
+
+__all__ = ["Done", "Engine", "Event", "Failed", "Job", "Queued", "Stepped", "Stopped", "advance"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Queued:
+    """Accepted; ``ahead`` jobs of the same owner come first."""
+
+    ahead: int
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """One item of the job's generator."""
+
+    item: Any
+
+
+@dataclass(frozen=True)
+class Done:
+    """The generator ended."""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Somebody asked for it; the generator is closed."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """``reason`` is a sentence for the person."""
+
+    reason: str
+
+
+Event = Queued | Stepped | Done | Stopped | Failed
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Job:
+    """One submitted generator. ``stop`` only sets a flag and may be called from anywhere."""
+
+    work: Callable[[], Iterator[Any]]
+    owner: str
+    quick: bool
+    sink: Callable[[Event], None]
+    number: int = field(default_factory=lambda: next(_numbers))
+    steps: Iterator[Any] | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+
+class Engine(Protocol):
+    """Advances jobs: quick ones first, then owners in turn, a step each."""
+
+    def submit(
+        self,
+        work: Callable[[], Iterator[Any]],
+        owner: str,
+        sink: Callable[[Event], None],
+        *,
+        quick: bool = False,
+    ) -> Job:
+        """Accept a generator.
+
+        :param work: called once, on the engine's thread, to make the generator.
+        :param sink: hears every event, on the engine's thread; must return at once.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop everything and give the device back."""
+        ...
+
+
+def advance(job: Job) -> bool:
+    """One step of a job; False when it has ended. Every end closes the generator."""
+    end: Event
+    try:
+        if job.stopping:
+            end = Stopped()
+        else:
+            job.steps = job.steps or job.work()
+            job.sink(Stepped(next(job.steps)))
+            return True
+    except StopIteration:
+        end = Done()
+    except StudioError as error:
+        end = Failed(str(error))
+    except Exception as error:  # a run's fault must not take the engine with it
+        end = Failed(_sentence(error))
+    close = getattr(job.steps, "close", None)
+    if close:
+        close()
+    job.steps = None
+    job.sink(end)
+    return False
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "not enough memory for this run; choose fewer steps or a smaller picture"
+    log.error("a run failed", exc_info=error)
+    return f"the run failed inside ({type(error).__name__}: {error}); the log has the details"

@@ -1,0 +1,68 @@
+"""One thread owns the device and advances whichever job is next by one step."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from studio.engines.core import Event, Job, Queued, advance
+
+__all__ = ["LocalEngine"]
+
+
+class LocalEngine:
+    """Quick jobs first; long ones a step each, owners in turn, an owner's own in order."""
+
+    def __init__(self) -> None:
+        self._wake = threading.Condition()
+        self._quick: deque[Job] = deque()
+        self._owners: OrderedDict[str, deque[Job]] = OrderedDict()
+        self._closed = False
+        self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self,
+        work: Callable[[], Iterator[Any]],
+        owner: str,
+        sink: Callable[[Event], None],
+        *,
+        quick: bool = False,
+    ) -> Job:
+        job = Job(work, owner, quick, sink)
+        with self._wake:
+            line = self._quick if quick else self._owners.setdefault(owner, deque())
+            sink(Queued(len(line)))
+            line.append(job)
+            self._wake.notify()
+        return job
+
+    def close(self) -> None:
+        """End the thread after the running step; jobs that wait are stopped."""
+        with self._wake:
+            self._closed = True
+            for line in (self._quick, *self._owners.values()):
+                for job in line:
+                    job.stop()
+            self._wake.notify()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while True:
+            with self._wake:
+                while not (self._quick or self._owners or self._closed):
+                    self._wake.wait()
+                if self._closed and not (self._quick or self._owners):
+                    return
+                line = self._quick if self._quick else next(iter(self._owners.values()))
+                job = line[0]
+            going = advance(job)
+            with self._wake:
+                if not going:
+                    line.popleft()
+                if not job.quick:
+                    self._owners.move_to_end(job.owner)
+                    if not line:
+                        del self._owners[job.owner]

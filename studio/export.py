@@ -1,0 +1,97 @@
+"""Pictures and files of an answer: heatmaps, overlays, the result folder, its zip."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from backends.core import Answer, Frame
+
+__all__ = ["absolute_difference", "as_picture", "enlarge", "signed_difference", "write", "zipped"]
+
+GIF_FRAMES = 60
+
+
+def as_picture(array: np.ndarray) -> Image.Image:
+    """uint8 [H, W], [H, W, 1] or [H, W, 3] as a picture of mode L or RGB."""
+    return Image.fromarray(array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array)
+
+
+def enlarge(picture: Image.Image, side: int = 384) -> Image.Image:
+    """Small pictures in whole-number blocks up to about ``side``; large ones reduced to it."""
+    longest = max(picture.size)
+    if longest >= side:
+        return picture if longest == side else _scaled(picture, side / longest, Image.LANCZOS)
+    return _scaled(picture, max(1, side // longest), Image.NEAREST)
+
+
+def _scaled(picture: Image.Image, factor: float, filter_: int) -> Image.Image:
+    size = (round(picture.width * factor), round(picture.height * factor))
+    return picture.resize(size, filter_)
+
+
+def _change(answer: Answer) -> np.ndarray:
+    """x' - x, mean over the channels, [H, W] in [-1, 1]."""
+    after, before = (a.astype(np.float32) for a in (answer.counterfactual, answer.factual))
+    return (after - before).reshape(*after.shape[:2], -1).mean(-1) / 255
+
+
+def _coloured(values: np.ndarray, colours: str) -> Image.Image:
+    from matplotlib import colormaps
+
+    return Image.fromarray((colormaps[colours](values)[..., :3] * 255).round().astype(np.uint8))
+
+
+def absolute_difference(answer: Answer) -> Image.Image:
+    """|x' - x|, black to yellow for 0 to 1 (inferno: perceptually uniform)."""
+    return _coloured(np.abs(_change(answer)), "inferno")
+
+
+def signed_difference(answer: Answer) -> Image.Image:
+    """x' - x from -1 (blue, darker) over 0 (black) to 1 (red, brighter): Crameri's berlin, which
+    keeps its two arms apart for colour-blind eyes."""
+    return _coloured((_change(answer) + 1) / 2, "berlin")
+
+
+def write(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:
+    """The result folder: factual, counterfactual, region, difference and signed_difference as
+    PNG of the model's size, trajectory.gif, result.json. Appears at once or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".result-") as scratch_name:
+        scratch = Path(scratch_name)
+        as_picture(answer.factual).save(scratch / "factual.png")
+        as_picture(answer.counterfactual).save(scratch / "counterfactual.png")
+        as_picture(answer.mask).save(scratch / "region.png")
+        absolute_difference(answer).save(scratch / "difference.png")
+        signed_difference(answer).save(scratch / "signed_difference.png")
+        _gif(scratch / "trajectory.gif", answer, frames)
+        (scratch / "result.json").write_text(json.dumps(answer.record, indent=2) + "\n")
+        folder.mkdir(exist_ok=True)
+        for path in scratch.iterdir():
+            path.replace(folder / path.name)
+
+
+def _gif(path: Path, answer: Answer, frames: Sequence[Frame]) -> None:
+    stride = max(1, -(-len(frames) // GIF_FRAMES))
+    arrays = [answer.factual, *(f.picture for f in frames[::stride]), answer.counterfactual]
+    pictures = [enlarge(as_picture(array), 256).convert("RGB") for array in arrays]
+    milliseconds = [600, *[80] * (len(pictures) - 2), 1500]
+    pictures[0].save(
+        path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0
+    )
+
+
+def zipped(folder: Path) -> bytes:
+    """A result folder as a zip."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.iterdir()):
+            archive.write(path, path.name)
+    return buffer.getvalue()

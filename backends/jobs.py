@@ -17,6 +17,7 @@ from backends import bundles, imaging, registry
 from backends.bundles import Bundle
 from backends.core import Answer, Counterfactual, Frame, Prediction, Proposal, Region, Request, Step
 from backends.errors import BadInput, StudioError
+from backends.regions.settings import AutoRegion
 
 __all__ = ["about", "bundle", "explain", "predict", "prepare", "propose", "stopped"]
 
@@ -70,13 +71,13 @@ def predict(name: str, picture: np.ndarray) -> Prediction:
 def propose(name: str, picture: np.ndarray, settings: dict[str, Any]) -> Proposal:
     """The region that the target model's own attributions pick (RCSB, section 3).
 
-    :param settings: of :class:`backends.regions.attribution.AutoRegion`.
+    :param settings: of :class:`backends.regions.settings.AutoRegion`.
     :raises BadInput: a setting is wrong, or no pixel matters to the model.
     """
     from backends.regions import attribution
     from backends.runner import settings_of, target_model
 
-    config = settings_of(attribution.AutoRegion, settings, "the automatic region")
+    config = settings_of(AutoRegion, settings, "the automatic region")
     region, importance = attribution.propose(
         target_model(bundle(name)), imaging.to_tensor(picture), config
     )

@@ -114,7 +114,7 @@ def train(
     from backends import devices
     from backends.training import recipe
 
-    names = list(recipe.PARTS) if parts == "all" else parts.split(",")
+    names = [*recipe.PARTS, recipe.EXAMPLES] if parts == "all" else parts.split(",")
     shown = Path(data).name if data != "mnist" else data
     command = shlex.join(
         ["python", "-m", "studio", "train", shown, "--out", out.as_posix(), "--parts", parts]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from backends.core import Answer, Frame
 
-__all__ = ["absolute_difference", "as_picture", "enlarge", "signed_difference", "write", "zipped"]
+__all__ = ["absolute_difference", "as_picture", "coloured", "enlarge", "signed_difference", "write", "zipped"]
 
 GIF_FRAMES = 60
 
@@ -43,7 +43,8 @@ def _change(answer: Answer) -> np.ndarray:
     return (after - before).reshape(*after.shape[:2], -1).mean(-1) / 255
 
 
-def _coloured(values: np.ndarray, colours: str) -> Image.Image:
+def coloured(values: np.ndarray, colours: str) -> Image.Image:
+    """Values [H, W] in [0, 1] through one of matplotlib's colour maps."""
     from matplotlib import colormaps
 
     return Image.fromarray((colormaps[colours](values)[..., :3] * 255).round().astype(np.uint8))
@@ -51,13 +52,13 @@ def _coloured(values: np.ndarray, colours: str) -> Image.Image:
 
 def absolute_difference(answer: Answer) -> Image.Image:
     """|x' - x|, black to yellow for 0 to 1 (inferno: perceptually uniform)."""
-    return _coloured(np.abs(_change(answer)), "inferno")
+    return coloured(np.abs(_change(answer)), "inferno")
 
 
 def signed_difference(answer: Answer) -> Image.Image:
     """x' - x from -1 (blue, darker) over 0 (black) to 1 (red, brighter): Crameri's berlin, which
     keeps its two arms apart for colour-blind eyes."""
-    return _coloured((_change(answer) + 1) / 2, "berlin")
+    return coloured((_change(answer) + 1) / 2, "berlin")
 
 
 def write(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:

@@ -8,37 +8,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from backends.core import Region, TargetModel
 from backends.errors import BadInput
+from backends.regions.settings import AutoRegion
 
-__all__ = ["ATTRIBUTIONS", "AutoRegion", "attribute", "available", "cells", "propose"]
-
-Name = Literal[
-    "integrated_gradients", "input_x_gradient", "saliency", "deep_lift", "gradient_shap",
-    "guided_backprop", "grad_cam", "guided_grad_cam", "lrp", "occlusion", "lime",
-]  # fmt: skip
-
-
-class AutoRegion(BaseModel):
-    """How the model's attributions become a region."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    attribution: Name = Field(
-        "integrated_gradients", title="Attribution", description="How importance is measured"
-    )
-    area: float = Field(
-        0.3, gt=0, le=1, title="Area", description="a: the region's greatest share of the picture"
-    )
-    cell: int = Field(4, ge=1, le=64, title="Cell size", description="c: side of a cell in pixels")
-
+__all__ = ["ATTRIBUTIONS", "attribute", "available", "cells", "propose"]
 
 Attribute = Callable[[nn.Module, Tensor, Tensor], Tensor]
 

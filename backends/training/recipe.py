@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from backends import bundles, registry
@@ -17,10 +18,12 @@ from backends.training import losses
 from backends.training.data import Split, load_mnist
 from backends.training.fit import Loss, Plan, Progress, fit
 
-__all__ = ["PARTS", "train"]
+__all__ = ["EXAMPLES", "PARTS", "train"]
 
 SIZE, LATENT = 32, 32
 CLASSES = [str(digit) for digit in range(10)]
+EXAMPLES = "examples"  # beside the parts: pictures of the test split to begin with
+EXAMPLES_PER_CLASS = 40
 MANIFEST = bundles.Manifest(
     name="digits",
     title="Handwritten digits",
@@ -149,11 +152,14 @@ def train(
     :raises BadInput: an unknown part.
     :raises MissingPart: a part that must be trained first is not there.
     """
-    unknown = set(names) - set(PARTS)
+    unknown = set(names) - {*PARTS, EXAMPLES}
     if unknown:
-        raise BadInput(f"no part {sorted(unknown)[0]!r}; choose from: {', '.join(PARTS)}")
+        known = ", ".join([*PARTS, EXAMPLES])
+        raise BadInput(f"there is no part {sorted(unknown)[0]!r}; choose from: {known}")
     place = torch.device(device)
     data, test = (load_mnist(source, split).to(place) for split in ("train", "test"))
+    if EXAMPLES in names:
+        _write_examples(test, out)
     for name in [part for part in PARTS if part in names]:
         recipe = PARTS[name]
         bundle = bundles.Bundle(out) if recipe.after else None
@@ -185,3 +191,17 @@ def train(
         )
         bundles.write_part(out, MANIFEST, name, network.cpu(), part)
         checkpoint.unlink(missing_ok=True)
+
+
+def _write_examples(test: Split, out: Path) -> None:
+    """The first pictures of every class of the test split, as PNG, entered into bundle.json."""
+    folder = out / "examples"
+    folder.mkdir(parents=True, exist_ok=True)
+    examples = []
+    for digit, label in enumerate(CLASSES):
+        for index in (test.labels == digit).nonzero().flatten().tolist()[:EXAMPLES_PER_CLASS]:
+            file = f"examples/{label}_{index:05}.png"
+            Image.fromarray(test.pictures[index, 0].cpu().numpy()).save(out / file, optimize=True)
+            examples.append(bundles.Example(file=file, label=label, index=index))
+    stored = bundles.Bundle(out).manifest if (out / bundles.MANIFEST).is_file() else MANIFEST
+    bundles.write_manifest(out, stored.model_copy(update={"examples": examples}))

@@ -1,0 +1,43 @@
+"""What this machine has and what is missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+from backends import bundles, devices
+from backends.errors import StudioError
+
+__all__ = ["findings"]
+
+PACKAGES = (
+    "torch", "torchvision", "gradio", "diffusers", "captum", "torchdiffeq", "safetensors",
+    "pydantic", "numpy", "pillow", "matplotlib",
+)  # fmt: skip
+
+
+def findings() -> Iterator[str]:
+    """Lines to print: Python, packages, device, bundles and their parts."""
+    yield f"python {platform.python_version()} on {platform.system()}, {os.cpu_count()} cores"
+    for package in PACKAGES:
+        try:
+            yield f"ok       {package} {version(package)}"
+        except PackageNotFoundError:
+            yield f"missing  {package}: run pip install {package}"
+    yield f"ok       device: {devices.choose()}"
+    free = shutil.disk_usage(bundles.ASSETS).free / 1e9
+    yield f"{'ok      ' if free > 1 else 'low     '} {free:.0f} GB free on disk"
+    for name in bundles.installed():
+        try:
+            bundle = bundles.find(name)
+        except StudioError as error:
+            yield f"broken   bundle {name}: {error}"
+            continue
+        for part in bundle.manifest.parts:
+            problem = bundle.problem(part)
+            yield f"{'broken  ' if problem else 'ok      '} bundle {name}, part {part}" + (
+                f": {problem}" if problem else ""
+            )

@@ -1,0 +1,1 @@
+"""The browser page: the only folder that imports gradio."""

@@ -1,0 +1,296 @@
+// The region canvas: a binary mask painted over the picture that the model sees.
+//
+// Lives inside a gr.HTML component. Python sends {picture, mask} as the prop "scene"; the page's
+// buttons read the mask with window.regionCanvas.mask() when they need it, so painting itself
+// makes no request. One unit is one pixel of the model's picture.
+const $ = (selector) => element.querySelector(selector);
+const canvas = $("canvas");
+const screen = canvas.getContext("2d");
+const say = (text) => { $(".message").textContent = text; };
+
+let width = 0, height = 0, scale = 1;
+let picture = null;             // an <img>, or null before the first picture
+let mask = new Uint8Array(0);   // 1 = change allowed
+let past = [], future = [];
+let tool = "brush", size = 3;
+let cursor = null;              // in picture pixels; also moved by the arrow keys
+let stroke = null;              // {from, erase, box} while the pointer is down
+
+const tinted = document.createElement("canvas");
+
+function draw() {
+  if (!picture) return;
+  screen.imageSmoothingEnabled = false;
+  screen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  const context = tinted.getContext("2d");
+  const tint = context.createImageData(width, height);
+  for (let i = 0; i < mask.length; i++) {
+    if (mask[i]) tint.data.set([255, 150, 0, 115], 4 * i);
+  }
+  context.putImageData(tint, 0, 0);
+  screen.drawImage(tinted, 0, 0, canvas.width, canvas.height);
+  screen.lineWidth = 2;
+  if (stroke && stroke.box && cursor) {
+    screen.strokeStyle = "#ffffff";
+    const [x, y, w, h] = corners(stroke.from, cursor).map((v) => v * scale);
+    screen.strokeRect(x, y, w, h);
+  } else if (cursor && tool !== "box") {
+    screen.strokeStyle = tool === "eraser" ? "#7fd3ff" : "#ffffff";
+    screen.beginPath();
+    screen.arc(cursor.x * scale, cursor.y * scale, (size / 2) * scale, 0, 2 * Math.PI);
+    screen.stroke();
+  }
+}
+
+function report() {
+  const painted = mask.reduce((sum, value) => sum + value, 0);
+  const share = mask.length ? (100 * painted) / mask.length : 0;
+  $(".area").textContent = painted ? share.toFixed(1) + " % painted" : "nothing painted";
+  $(".undo").disabled = past.length === 0;
+  $(".redo").disabled = future.length === 0;
+}
+
+function remember() {
+  past.push(mask.slice());
+  if (past.length > 60) past.shift();
+  future = [];
+}
+
+function changed() { draw(); report(); trigger("painted"); }
+
+function step(from, to) {
+  if (!from.length) return;
+  to.push(mask.slice());
+  mask = from.pop();
+  changed();
+}
+
+function stamp(x, y, value) {
+  const radius = size / 2;
+  for (let j = Math.max(0, Math.floor(y - radius)); j <= Math.min(height - 1, Math.ceil(y + radius)); j++) {
+    for (let i = Math.max(0, Math.floor(x - radius)); i <= Math.min(width - 1, Math.ceil(x + radius)); i++) {
+      if ((i + 0.5 - x) ** 2 + (j + 0.5 - y) ** 2 <= radius * radius) mask[j * width + i] = value;
+    }
+  }
+  const i = Math.floor(x), j = Math.floor(y);  // the finest brush still paints its own pixel
+  if (i >= 0 && j >= 0 && i < width && j < height) mask[j * width + i] = value;
+}
+
+function line(a, b, value) {
+  const steps = Math.max(1, Math.ceil(2 * Math.hypot(b.x - a.x, b.y - a.y)));
+  for (let k = 0; k <= steps; k++) stamp(a.x + ((b.x - a.x) * k) / steps, a.y + ((b.y - a.y) * k) / steps, value);
+}
+
+function corners(a, b) {
+  const x0 = Math.max(0, Math.floor(Math.min(a.x, b.x))), y0 = Math.max(0, Math.floor(Math.min(a.y, b.y)));
+  const x1 = Math.min(width, Math.floor(Math.max(a.x, b.x)) + 1), y1 = Math.min(height, Math.floor(Math.max(a.y, b.y)) + 1);
+  return [x0, y0, x1 - x0, y1 - y0];
+}
+
+function fill(a, b) {
+  const [x, y, w, h] = corners(a, b);
+  for (let j = y; j < y + h; j++) mask.fill(1, j * width + x, j * width + x + w);
+}
+
+function grown(by) {  // by one pixel: outwards for 1, inwards for 0
+  const next = mask.slice();
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) {
+    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+      const i = x + dx, j = y + dy;
+      const inside = i >= 0 && j >= 0 && i < width && j < height;
+      if (inside && mask[j * width + i] === by) next[y * width + x] = by;
+    }
+  }
+  return next;
+}
+
+function edit(action) {
+  if (!picture) return;
+  remember();
+  action();
+  changed();
+}
+
+const actions = {
+  undo: () => step(past, future),
+  redo: () => step(future, past),
+  invert: () => edit(() => { mask = mask.map((v) => 1 - v); }),
+  grow: () => edit(() => { mask = grown(1); }),
+  shrink: () => edit(() => { mask = grown(0); }),
+  clear: () => edit(() => { mask.fill(0); }),
+  load: () => $("input[type=file]").click(),
+  save: () => {
+    const url = exported();
+    if (!url) { say("There is nothing to save: paint a region first."); return; }
+    const link = document.createElement("a");
+    link.href = url;
+    link.download = "region.png";
+    link.click();
+  },
+};
+for (const [name, action] of Object.entries(actions)) $("." + name).addEventListener("click", () => { say(""); action(); });
+
+function choose(name) {
+  tool = name;
+  for (const button of element.querySelectorAll("[data-tool]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.tool === name));
+  }
+  draw();
+}
+for (const button of element.querySelectorAll("[data-tool]")) button.addEventListener("click", () => choose(button.dataset.tool));
+
+function resize(value) {
+  size = Math.max(1, Math.min(Number($(".size").max), value));
+  $(".size").value = size;
+  draw();
+}
+$(".size").addEventListener("input", () => resize(Number($(".size").value)));
+
+function place(event) {
+  const box = canvas.getBoundingClientRect();
+  return { x: ((event.clientX - box.left) / box.width) * width, y: ((event.clientY - box.top) / box.height) * height };
+}
+
+canvas.addEventListener("pointerdown", (event) => {
+  if (!picture) return;
+  event.preventDefault();
+  canvas.focus();
+  canvas.setPointerCapture(event.pointerId);
+  say("");
+  remember();
+  cursor = place(event);
+  const erase = tool === "eraser" || event.button === 2;
+  stroke = { from: cursor, erase, box: tool === "box" };
+  if (!stroke.box) stamp(cursor.x, cursor.y, erase ? 0 : 1);
+  draw();
+});
+canvas.addEventListener("pointermove", (event) => {
+  if (!picture) return;
+  const now = place(event);
+  if (stroke && !stroke.box) line(cursor, now, stroke.erase ? 0 : 1);
+  cursor = now;
+  draw();
+  if (stroke) report();
+});
+function finish() {
+  if (!stroke) return;
+  if (stroke.box && cursor) fill(stroke.from, cursor);
+  stroke = null;
+  changed();
+}
+canvas.addEventListener("pointerup", finish);
+canvas.addEventListener("pointercancel", finish);
+canvas.addEventListener("pointerleave", () => { if (!stroke) { cursor = null; draw(); } });
+canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+
+const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+let corner = null;  // first corner of a box drawn by keyboard
+canvas.addEventListener("keydown", (event) => {
+  if (!picture) return;
+  const key = event.key.toLowerCase();
+  if ((event.ctrlKey || event.metaKey) && (key === "z" || key === "y")) {
+    (key === "y" || event.shiftKey ? actions.redo : actions.undo)();
+  } else if (event.ctrlKey || event.metaKey || event.altKey) {
+    return;
+  } else if (arrows[event.key]) {
+    const pace = event.shiftKey ? 4 : 1;
+    const at = cursor || { x: width / 2, y: height / 2 };
+    cursor = {
+      x: Math.max(0, Math.min(width - 0.5, at.x + pace * arrows[event.key][0])),
+      y: Math.max(0, Math.min(height - 0.5, at.y + pace * arrows[event.key][1])),
+    };
+    if (corner) stroke = { from: corner, box: true };
+    draw();
+  } else if (key === " " || key === "enter") {
+    const at = cursor || { x: width / 2, y: height / 2 };
+    cursor = at;
+    if (tool !== "box") edit(() => stamp(at.x, at.y, tool === "eraser" ? 0 : 1));
+    else if (!corner) { corner = at; say("First corner set; move and press Space again."); }
+    else { const from = corner; corner = null; stroke = null; say(""); edit(() => fill(from, at)); }
+  } else if (key === "[") resize(size - 1);
+  else if (key === "]") resize(size + 1);
+  else if (key === "b") choose("brush");
+  else if (key === "e") choose("eraser");
+  else if (key === "x") choose("box");
+  else if (key === "i") actions.invert();
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
+});
+
+$("input[type=file]").addEventListener("change", (event) => {
+  const file = event.target.files[0];
+  event.target.value = "";
+  if (!file) return;
+  if (!picture) { say("Choose a picture first, then load its mask."); return; }
+  const url = URL.createObjectURL(file);
+  const image = new Image();
+  image.onload = () => {
+    if (image.naturalWidth !== width || image.naturalHeight !== height) {
+      say(`The mask is ${image.naturalWidth}x${image.naturalHeight} pixels, the picture that the model sees is ` +
+          `${width}x${height}; save the mask in that size (white = change allowed).`);
+    } else {
+      edit(() => { mask = decoded(image); });
+      say(mask.includes(1) ? "" : "The mask has no white pixel: white is where change is allowed.");
+    }
+    URL.revokeObjectURL(url);
+  };
+  image.onerror = () => say("This mask cannot be read as a picture; save it as PNG and try again.");
+  image.src = url;
+});
+
+function decoded(image) {
+  const copy = document.createElement("canvas");
+  copy.width = width; copy.height = height;
+  const context = copy.getContext("2d");
+  context.drawImage(image, 0, 0);
+  const data = context.getImageData(0, 0, width, height).data;
+  return Uint8Array.from({ length: width * height }, (_, i) => {
+    const grey = (data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / 3;
+    return data[4 * i + 3] > 127 && grey > 127 ? 1 : 0;
+  });
+}
+
+function exported() {
+  if (!mask.includes(1)) return "";
+  const copy = document.createElement("canvas");
+  copy.width = width; copy.height = height;
+  const context = copy.getContext("2d");
+  const image = context.createImageData(width, height);
+  for (let i = 0; i < mask.length; i++) image.data.set(mask[i] ? [255, 255, 255, 255] : [0, 0, 0, 255], 4 * i);
+  context.putImageData(image, 0, 0);
+  return copy.toDataURL("image/png");
+}
+
+function load(url) {
+  return new Promise((resolve, reject) => {
+    const image = new Image();
+    image.onload = () => resolve(image);
+    image.onerror = reject;
+    image.src = url;
+  });
+}
+
+watch("scene", async () => {
+  const scene = props.scene ? JSON.parse(props.scene) : {};
+  if (scene.picture) {
+    picture = await load(scene.picture);
+    [width, height] = [picture.naturalWidth, picture.naturalHeight];
+    scale = Math.max(1, Math.floor(512 / Math.max(width, height)));
+    [canvas.width, canvas.height] = [width * scale, height * scale];
+    [tinted.width, tinted.height] = [width, height];
+    $(".size").max = Math.max(8, Math.round(width / 3));
+    resize(Math.max(2, Math.round(width / 10)));
+    mask = new Uint8Array(width * height);
+    past = []; future = []; stroke = null; corner = null;
+    element.querySelector(".region-canvas").classList.add("ready");
+    say("");
+    draw(); report();
+  }
+  if (scene.mask && picture) {
+    const image = await load(scene.mask);
+    edit(() => { mask = decoded(image); });
+  }
+});
+
+window.regionCanvas = { mask: exported, actions, choose };

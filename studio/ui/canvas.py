@@ -1,0 +1,107 @@
+"""Two canvases of our own inside gr.HTML: the region brush and the drawing board.
+
+Gradio's ImageEditor uploads its layers at every event of the page; these upload nothing until a
+button asks for the mask.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from backends.errors import BadInput
+
+__all__ = ["data_url", "from_data_url", "region_canvas", "scene", "sketch_board"]
+
+HERE = Path(__file__).parent
+LONGEST = 8_000_000
+
+REGION = """
+<div class="region-canvas">
+  <div class="tools" role="toolbar" aria-label="Region tools">
+    <button type="button" data-tool="brush" aria-pressed="true" title="Paint (B)">Brush</button>
+    <button type="button" data-tool="eraser" aria-pressed="false" title="Erase (E, or the right mouse button)">Eraser</button>
+    <button type="button" data-tool="box" aria-pressed="false" title="Drag a box (X)">Box</button>
+    <label title="Brush size ([ and ])">Size <input class="size" type="range" min="1" max="12" value="3"></label>
+    <button type="button" class="undo" title="Undo (Ctrl+Z)" disabled>Undo</button>
+    <button type="button" class="redo" title="Redo (Ctrl+Shift+Z)" disabled>Redo</button>
+    <button type="button" class="invert" title="Swap painted and unpainted (I)">Invert</button>
+    <button type="button" class="grow" title="One pixel wider">Grow</button>
+    <button type="button" class="shrink" title="One pixel narrower">Shrink</button>
+    <button type="button" class="clear" title="Remove all paint">Clear</button>
+    <button type="button" class="load" title="White = change allowed; of the size that the model sees">Load mask</button>
+    <button type="button" class="save" title="As PNG">Save mask</button>
+    <input type="file" accept="image/*" aria-label="Mask file" hidden>
+  </div>
+  <canvas tabindex="0" width="512" height="512" role="application"
+    aria-label="The picture as the model sees it. Paint where change is allowed: drag, or move with the arrow keys and press Space."></canvas>
+  <p class="hint">Choose a picture, and what the model sees appears here.</p>
+  <p class="line"><span class="area" aria-live="polite">nothing painted</span>
+    <span class="message" role="alert"></span></p>
+</div>
+"""  # noqa: E501 - markup
+
+SKETCH = """
+<div class="sketch">
+  <canvas tabindex="0" width="280" height="280" role="application"
+    aria-label="Draw a digit: drag, or use the arrow keys (with Shift: move without ink)"></canvas>
+  <div class="tools"><button type="button" class="undo">Undo</button>
+    <button type="button" class="clear">Clear</button></div>
+</div>
+"""
+
+
+def region_canvas(elem_id: str) -> gr.HTML:
+    """The canvas over the picture. Set its ``scene`` prop with :func:`scene`; read the mask in a
+    ``js=`` hook with ``regionCanvas.mask()``; its ``painted`` event fires after every edit."""
+    return gr.HTML(
+        elem_id=elem_id,
+        html_template=REGION,
+        js_on_load=(HERE / "canvas.js").read_text(),
+        scene="",
+    )
+
+
+def sketch_board(elem_id: str) -> gr.HTML:
+    """A board to draw on; read it in a ``js=`` hook with ``sketch.picture()``."""
+    return gr.HTML(
+        elem_id=elem_id, html_template=SKETCH, js_on_load=(HERE / "sketch.js").read_text()
+    )
+
+
+def data_url(picture: Image.Image) -> str:
+    """A picture as a PNG data URL."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def from_data_url(text: str) -> bytes:
+    """The bytes of a PNG data URL that a browser sent.
+
+    :raises BadInput: it is something else, or too large.
+    """
+    head, _, body = text.partition(",")
+    if head != "data:image/png;base64" or len(body) > LONGEST:
+        raise BadInput("the browser sent no PNG; reload the page and try again")
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error as error:
+        raise BadInput("the browser sent a damaged PNG; reload the page and try again") from error
+
+
+def scene(picture: Image.Image | None = None, mask: np.ndarray | None = None) -> str:
+    """What the canvas shall show: a new picture (which clears the mask), a mask, or both."""
+    content = {}
+    if picture is not None:
+        content["picture"] = data_url(picture)
+    if mask is not None:
+        content["mask"] = data_url(Image.fromarray(mask))
+    return json.dumps(content)

@@ -1,0 +1,192 @@
+"""What the Explain tab's controls do, apart from how they are laid out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from backends import imaging, jobs
+from backends.core import Prediction, Request
+from backends.errors import BadInput, StudioError
+from studio import export
+from studio.engines.core import Event, Failed, Stepped
+from studio.runs import Run, Runs, TooMany
+from studio.ui import canvas, views
+
+__all__ = ["Desk", "Shown"]
+
+FRAME_GAP = 0.2  # seconds; five frames a second are enough for an eye and easy on a network
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a chosen picture puts on the page."""
+
+    picture: np.ndarray
+    scene: str
+    prediction: Prediction
+
+
+@dataclass
+class Desk:
+    """One bundle at the counter: pictures come in, questions go to the engine, answers go out.
+
+    :ivar results: folder for the answers' files.
+    """
+
+    bundle: str
+    runs: Runs
+    results: Path
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.about = jobs.about(self.bundle)
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.about["folder"])
+
+    def methods(self) -> dict[str, dict[str, Any]]:
+        """Methods that can run here."""
+        return {n: m for n, m in self.about["methods"].items() if m["problem"] is None}
+
+    def problems(self) -> list[str]:
+        """Why the others cannot."""
+        methods = self.about["methods"].values()
+        return [f"{m['title']}: {m['problem']}." for m in methods if m["problem"]]
+
+    async def ask(self, owner: str, work: Callable[[], Any]) -> Any:
+        """A quick job on the engine, which owns the device; raises what it raised."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+
+        def settle(event: Event) -> None:
+            if answer.done():
+                return
+            if isinstance(event, Stepped):
+                answer.set_result(event.item)
+            elif isinstance(event, Failed):
+                answer.set_exception(StudioError(event.reason))
+
+        def steps() -> Iterator[Any]:
+            yield work()
+
+        self.runs.engine.submit(
+            steps, owner, lambda event: loop.call_soon_threadsafe(settle, event), quick=True
+        )
+        return await answer
+
+    async def show(self, owner: str, source: Any) -> Shown:
+        """Read a picture, turn it into what the model sees, ask the model about it."""
+
+        def work() -> Shown:
+            picture = jobs.prepare(self.bundle, imaging.read_picture(source))
+            scene = canvas.scene(export.as_picture(picture))
+            return Shown(picture, scene, jobs.predict(self.bundle, picture))
+
+        return await self.ask(owner, work)
+
+    async def propose(
+        self, owner: str, picture: np.ndarray | None, settings: dict[str, Any]
+    ) -> tuple[str, Image.Image]:
+        """The model's own region as a scene for the canvas, and the attribution behind it."""
+        picture = self.need(picture)
+        found = await self.ask(owner, lambda: jobs.propose(self.bundle, picture, settings))
+        heat = export.coloured(found.attribution, "inferno")
+        return canvas.scene(mask=found.mask), export.enlarge(heat, 192)
+
+    def need(self, picture: np.ndarray | None) -> np.ndarray:
+        """The picture, or a sentence for who forgot it."""
+        if picture is None:
+            raise BadInput("choose, upload or draw a picture first")
+        return picture
+
+    def request(
+        self,
+        picture: np.ndarray | None,
+        mask: str,
+        region: str,
+        target: str | None,
+        method: str,
+        settings: dict[str, Any],
+        seed: float | None,
+    ) -> Request:
+        """What the controls ask for.
+
+        :param mask: the canvas as a PNG data URL, empty when nothing is painted.
+        :param region: ``whole``, or where the mask came from.
+        :raises BadInput: something is missing.
+        """
+        picture = self.need(picture)
+        if not target:
+            raise BadInput("choose what the model should say instead")
+        array = None
+        if region != "whole":
+            array = np.zeros(picture.shape[:2], np.uint8)
+            if mask:
+                array = imaging.read_mask(canvas.from_data_url(mask), picture.shape[1::-1])
+            imaging.require_area(array)
+        return Request(
+            self.bundle, method, target, picture, region, array, settings, int(seed or 0)
+        )
+
+    async def follow(self, request: Request, owner: str) -> AsyncIterator[Run]:
+        """Start a run and come back whenever there is something new to show; the last time,
+        it has ended. Leaving early stops it."""
+        try:
+            run = self.runs.start(request, owner)
+        except TooMany as error:
+            raise BadInput("your earlier runs are still going; stop one or wait") from error
+        shown = 0.0
+        try:
+            yield run
+            async for frame in run.watch():
+                now = time.monotonic()
+                if frame is None or now - shown >= FRAME_GAP:
+                    shown = now
+                    yield run
+            if run.answer:
+                await asyncio.to_thread(export.write, self.path(run), run.answer, run.frames)
+            yield run
+        finally:
+            run.stop()
+
+    def path(self, run: Run) -> Path:
+        """The run's result folder."""
+        return self.results / run.id
+
+    def archive(self, run: Run) -> str:
+        """The result folder as a zip to download."""
+        name = f"{run.request.method}-to-{run.request.target}-{run.id}.zip"
+        path = self.results / name
+        if not path.is_file():
+            path.write_bytes(export.zipped(self.path(run)))
+        return str(path)
+
+    def ranked(self, prediction: Prediction) -> Any:
+        """The target list, sorted by the model's own ranking, with the runner-up chosen."""
+        rows = list(prediction.probabilities.items())[1:]
+        choices = [(f"{name}  ({p:.1%})", name) for name, p in rows]
+        return gr.update(choices=choices, value=rows[0][0])
+
+    @staticmethod
+    def frame(run: Run) -> Image.Image:
+        """The newest frame, large enough for a page."""
+        return export.enlarge(export.as_picture(run.frames[-1].picture)).convert("RGB")
+
+    @staticmethod
+    def pictures(run: Run) -> tuple[str, str]:
+        """The answer's two panels of markup: before and after, and the differences."""
+        assert run.answer is not None
+        url, answer = canvas.data_url, run.answer
+        pair = (export.as_picture(array) for array in (answer.factual, answer.counterfactual))
+        heat = (export.absolute_difference(answer), export.signed_difference(answer))
+        return views.before_after(*map(url, pair)), views.differences(*map(url, heat))

@@ -1,0 +1,317 @@
+"""The Explain tab: from a picture to a counterfactual."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import gradio as gr
+
+from backends.errors import StudioError
+from backends.regions.settings import AutoRegion
+from studio.runs import Run
+from studio.ui import canvas, form, views
+from studio.ui.desk import Desk, Shown
+
+__all__ = ["build"]
+
+REGIONS = [
+    ("Whole picture", "whole"),
+    ("Only where I paint", "painted"),
+    ("Where the model looks", "auto"),
+]
+READ_MASK = "(...a) => { a[1] = window.regionCanvas ? window.regionCanvas.mask() : ''; return a; }"
+READ_SKETCH = "() => [window.sketch.picture()]"
+
+
+def build(desk: Desk) -> None:
+    """Lay out the tab inside the current Blocks and wire it to the desk."""
+    about, methods = desk.about, desk.methods()
+    picture = gr.State(None)
+    run_id = gr.State("")
+    mask = gr.Textbox(visible=False, label="Mask (PNG data URL)")
+    with gr.Row():
+        with gr.Column(scale=5, min_width=320):
+            gr.Markdown("### 1 · Picture, and where it may change")
+            with gr.Tabs():
+                with gr.Tab("Examples"):
+                    shelf, kind, gallery = _examples(desk)
+                with gr.Tab("Upload"):
+                    upload = gr.Image(
+                        label="Upload, paste or photograph", height=190, format="png",
+                        sources=["upload", "clipboard", "webcam"], elem_id="upload",
+                    )  # fmt: skip
+                with gr.Tab("Draw"):
+                    board = canvas.sketch_board("sketch")
+                    use_drawing = gr.Button("Use this drawing", elem_id="use-drawing")
+                    drawing = gr.Textbox(visible=False, label="Drawing (PNG data URL)")
+            factual = canvas.region_canvas("factual")
+            region = gr.Radio(
+                REGIONS, value="whole", label="Where change is allowed", elem_id="region-source"
+            )
+            with gr.Accordion("Let the model propose a region", open=False):
+                schema = AutoRegion.model_json_schema()
+                region_form = form.controls(schema)
+                propose = gr.Button("Propose", elem_id="propose")
+                preview = gr.Image(
+                    label="What mattered to the model", format="png", interactive=False,
+                    height=200, visible=False, elem_id="region-preview", buttons=[],
+                )  # fmt: skip
+        with gr.Column(scale=4, min_width=280):
+            gr.Markdown("### 2 · Question")
+            prediction = gr.Label(
+                label="The model says (click a class to ask for it)", num_top_classes=10,
+                elem_id="prediction",
+            )  # fmt: skip
+            target = gr.Dropdown(
+                [], label="What should it say instead?", elem_id="target", filterable=True,
+                info="Sorted by the model's own ranking; type to search",
+            )  # fmt: skip
+            names = [(entry["title"], name) for name, entry in methods.items()]
+            first = names[0][1] if names else None
+            method = gr.Radio(names, value=first, label="Method", elem_id="method")
+            told = gr.Markdown(methods[first]["summary"] if first else "")
+            if desk.problems():
+                gr.Markdown("**Not available here.** " + " ".join(desk.problems()))
+            groups, settings = _settings(methods, first)
+            seed = gr.Number(
+                0, label="Seed", precision=0, minimum=0, elem_id="seed",
+                info="Same seed and settings, same answer",
+            )  # fmt: skip
+            go = gr.Button("Run", variant="primary", elem_id="run")
+            stop = gr.Button("Stop", variant="stop", elem_id="stop", visible=False)
+        with gr.Column(scale=5, min_width=320):
+            gr.Markdown("### 3 · Answer")
+            status = gr.HTML(
+                views.hint("Choose a picture, choose what the model should say, then press Run."),
+                elem_id="status",
+            )
+            frame = gr.Image(
+                show_label=False, format="jpeg", interactive=False, height=384, elem_id="frame",
+                visible=False, buttons=[],
+            )  # fmt: skip
+            counterfactual = gr.HTML(elem_id="counterfactual")
+            plot = gr.HTML(elem_id="trajectory-plot")
+            difference = gr.HTML(elem_id="difference")
+            metrics = gr.HTML(elem_id="metrics")
+            download = gr.DownloadButton(
+                "Download everything (zip)", elem_id="download", visible=False
+            )
+            history = gr.Dropdown(
+                [], label="Earlier answers on this page", elem_id="history", visible=False
+            )
+
+    chosen = [picture, factual, prediction, target, region, preview]
+    answer = [frame, counterfactual, plot, status, difference, metrics, download, go, stop]
+
+    def put(shown: Shown) -> tuple[Any, ...]:
+        return (
+            shown.picture, gr.HTML(scene=shown.scene), shown.prediction.probabilities,
+            desk.ranked(shown.prediction), "whole", gr.update(visible=False),
+        )  # fmt: skip
+
+    async def predict(file: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
+        if file is None:
+            return tuple(gr.skip() for _ in chosen)
+        with _sentences():
+            return put(await desk.show(_owner(request), file["path"]))
+
+    async def pick_example(
+        digit: str, event: gr.SelectData, request: gr.Request
+    ) -> tuple[Any, ...]:
+        with _sentences():
+            return put(await desk.show(_owner(request), shelf[digit][event.index]))
+
+    async def take_drawing(url: str, request: gr.Request) -> tuple[Any, ...]:
+        with _sentences():
+            return put(await desk.show(_owner(request), canvas.from_data_url(url)))
+
+    # preprocess=False: our own reader explains what is wrong with a file; gradio's would not.
+    upload.input(predict, upload, chosen, api_name="predict", preprocess=False)
+    gallery.select(pick_example, kind, chosen, api_visibility="private")
+    kind.input(
+        lambda digit: gr.Gallery(shelf[digit], selected_index=None), kind, gallery,
+        api_visibility="private",
+    )  # fmt: skip
+    use_drawing.click(
+        take_drawing, drawing, chosen, js=READ_SKETCH, api_visibility="private"
+    )
+
+    def ask_for(event: gr.SelectData, shown: dict[str, Any]) -> Any:
+        return gr.skip() if event.value == shown["label"] else event.value
+
+    prediction.select(ask_for, prediction, target, api_visibility="private")
+
+    names_of_region = list(region_form)
+
+    # Gradio fills in a request only ahead of starred parameters.
+    async def propose_region(request: gr.Request, seen: Any, *values: Any) -> tuple[Any, ...]:
+        chosen_settings = dict(zip(names_of_region, values, strict=True))
+        with _sentences():
+            scene, heat = await desk.propose(_owner(request), seen, chosen_settings)
+        return gr.HTML(scene=scene), "auto", gr.update(value=heat, visible=True)
+
+    proposal = [factual, region, preview]
+    propose.click(
+        propose_region, [picture, *region_form.values()], proposal, api_name="region"
+    )
+
+    async def region_chosen(
+        request: gr.Request, source: str, seen: Any, *values: Any
+    ) -> tuple[Any, ...]:
+        if source != "auto":
+            return tuple(gr.skip() for _ in proposal)
+        return await propose_region(request, seen, *values)
+
+    region.input(
+        region_chosen, [region, picture, *region_form.values()], proposal,
+        api_visibility="private",
+    )  # fmt: skip
+    factual.painted(None, None, region, js="() => 'painted'", api_visibility="private")
+
+    def describe(name: str) -> list[Any]:
+        return [methods[name]["summary"], *(gr.update(visible=n == name) for n in groups)]
+
+    method.input(describe, method, [told, *groups.values()], api_visibility="private")
+
+    def show(run: Run) -> dict[Any, Any]:
+        """Everything on the right-hand side for the run's present state."""
+        asked, going = run.request, not run.ended
+        probabilities = [f.target_probability for f in run.frames]
+        total = run.frames[-1].total if run.frames else 1
+        shown: dict[Any, Any] = {
+            go: gr.update(visible=not going),
+            stop: gr.update(visible=going),
+            plot: views.curve(probabilities, total, asked.target) if run.frames else "",
+        }
+        if run.frames and going:
+            last = run.frames[-1]
+            shown[frame] = gr.update(value=desk.frame(run), visible=True)
+            shown[status] = views.progress_line(
+                last.index, last.total, last.phase, last.seconds, last.target_probability,
+                asked.target,
+            )  # fmt: skip
+        elif going:
+            shown[status] = views.waiting()
+        if going:
+            shown |= {counterfactual: "", difference: "", metrics: "",
+                      download: gr.update(visible=False)}  # fmt: skip
+        elif run.answer:
+            pair, heat = desk.pictures(run)
+            shown |= {
+                frame: gr.update(visible=False),
+                counterfactual: pair,
+                difference: heat,
+                metrics: views.metrics_table(run.answer.record),
+                status: views.answer_line(run.answer.record),
+                download: gr.update(value=desk.archive(run), visible=True),
+            }
+        else:
+            shown |= {
+                frame: gr.update(visible=False),
+                status: views.failure(run.reason or "stopped before the first step"),
+            }
+        return shown
+
+    async def explain(
+        request: gr.Request, seen: Any, painted: str, source: str, wanted: str, name: str,
+        number: float | None, auto_attribution: str, auto_area: float, auto_cell: int, *values: Any,
+    ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
+        own = {
+            key: value
+            for (owner, key), value in zip(settings, values, strict=True)
+            if owner == name
+        }
+        if source == "auto":
+            source = f"auto:attribution={auto_attribution},area={auto_area},cell={auto_cell}"
+        owner = _owner(request)
+        try:
+            asked = desk.request(seen, painted, source, wanted, name, own, number)
+            async for run in desk.follow(asked, owner):
+                yield show(run) | {run_id: run.id, history: _history(desk, owner)}
+        except StudioError as error:
+            yield {
+                status: views.failure(str(error)), go: gr.update(visible=True),
+                stop: gr.update(visible=False), frame: gr.update(visible=False),
+            }  # fmt: skip
+
+    go.click(
+        explain,
+        [picture, mask, region, target, method, seed, *region_form.values(), *settings.values()],
+        [*answer, run_id, history],
+        js=READ_MASK, api_name="explain", show_progress="hidden", concurrency_limit=8,
+    )  # fmt: skip
+
+    def ask_to_stop(running: str) -> str:
+        run = desk.runs.get(running)
+        if run:
+            run.stop()
+        return views.stopping()
+
+    stop.click(
+        ask_to_stop, run_id, status, queue=False, show_progress="hidden", api_visibility="private"
+    )
+
+    def reopen(which: str) -> dict[Any, Any]:
+        run = desk.runs.get(which)
+        return show(run) if run else {status: views.failure("that answer is no longer kept")}
+
+    history.input(reopen, history, answer, show_progress="hidden", api_visibility="private")
+    del about, board
+
+
+def _examples(desk: Desk) -> tuple[dict[str, list[str]], gr.Radio, gr.Gallery]:
+    """The bundle's example pictures: two of each class, or all of one."""
+    names = desk.about["class_names"]
+    by_class: dict[str, list[str]] = {name: [] for name in names}
+    for example in desk.about["examples"]:
+        by_class[example["label"]].append(str(desk.folder / example["file"]))
+    shelf = {"a few of each": [path for paths in by_class.values() for path in paths[:2]]}
+    shelf |= {name: paths for name, paths in by_class.items() if paths}
+    kind = gr.Radio(list(shelf), value="a few of each", label="Show", elem_id="example-class")
+    gallery = gr.Gallery(
+        shelf["a few of each"], label="Click one to begin", columns=10, height=150,
+        allow_preview=False, elem_id="examples", object_fit="contain", buttons=[],
+    )  # fmt: skip
+    return shelf, kind, gallery
+
+
+def _settings(
+    methods: dict[str, dict[str, Any]], first: str | None
+) -> tuple[dict[str, gr.Group], dict[tuple[str, str], Any]]:
+    """One group of controls a method, made from its Config; only the chosen one is visible."""
+    groups, settings = {}, {}
+    with gr.Accordion("Settings of the method", open=False):
+        for name, entry in methods.items():
+            with gr.Group(visible=name == first) as groups[name]:
+                gr.Markdown(f"Source: {entry['paper']}", padding=True)
+                for key, component in form.controls(entry["schema"]).items():
+                    settings[name, key] = component
+    return groups, settings
+
+
+def _history(desk: Desk, owner: str) -> Any:
+    """This page's ended runs, newest first."""
+    rows = [
+        (f"{n}. {run.request.method} to {run.request.target}: {run.answer.record['status']}", run.id)
+        for n, run in enumerate(desk.runs.of(owner), start=1)
+        if run.answer
+    ]
+    return gr.update(choices=rows[::-1], visible=len(rows) > 1, value=None)
+
+
+def _owner(request: gr.Request) -> str:
+    return str(request.session_hash)
+
+
+class _sentences:  # noqa: N801 - reads as a statement
+    """Turn an error that a person can mend into the page's own message."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, StudioError):
+            text = str(error)
+            raise gr.Error(
+                text[:1].upper() + text[1:], duration=12, print_exception=False
+            ) from error

@@ -1,0 +1,54 @@
+"""Keyboard shortcuts: one table drives the script, the help sheet and the tests."""
+
+from __future__ import annotations
+
+import json
+
+__all__ = ["SHORTCUTS", "help_sheet", "script"]
+
+SHORTCUTS = {
+    # key: (element id to click, what it does)
+    "r": ("run", "Run"),
+    "s": ("stop", "Stop"),
+    "p": ("propose", "Let the model propose a region"),
+}
+CANVAS = {
+    "B / E / X": "brush, eraser, box",
+    "[ / ]": "smaller, larger brush",
+    "Ctrl+Z / Ctrl+Shift+Z": "undo, redo",
+    "I": "invert",
+    "arrows, Space": "move and paint without a mouse",
+}
+
+
+def script() -> str:
+    """Page script: click by key, and hold F to see the factual in place of the answer. Keys
+    pressed in a text field, or together with Ctrl, Alt or Meta, are left alone."""
+    table = json.dumps({key: element for key, (element, _) in SHORTCUTS.items()})
+    return f"""<script>
+(() => {{
+  const keys = {table};
+  const typing = (node) => node.closest(
+    "input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, select, " +
+    "[contenteditable=true]");
+  const hold = (on) => document.body.classList.toggle("show-factual", on);
+  document.addEventListener("keydown", (event) => {{
+    if (event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;
+    const key = event.key.toLowerCase();
+    if (key === "f") hold(true);
+    const node = keys[key] && document.getElementById(keys[key]);
+    const button = node && (node.matches("button") ? node : node.querySelector("button"));
+    if (button && button.offsetParent && !event.repeat) {{ event.preventDefault(); button.click(); }}
+  }});
+  document.addEventListener("keyup", (event) => {{ if (event.key.toLowerCase() === "f") hold(false); }});
+  window.addEventListener("blur", () => hold(false));
+}})();
+</script>"""
+
+
+def help_sheet() -> str:
+    """The same table for a person, as Markdown."""
+    rows = [(key.upper(), text) for key, (_, text) in SHORTCUTS.items()]
+    rows += [("hold F", "see the factual in place of the counterfactual")]
+    rows += [(f"on the canvas: {key}", text) for key, text in CANVAS.items()]
+    return "| key | does |\n|---|---|\n" + "\n".join(f"| {k} | {v} |" for k, v in rows)

@@ -1,0 +1,105 @@
+"""The whole page: title, tabs, help, and how it is served."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+# Before gradio is imported: nothing is loaded from, or told to, any outside host.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import gradio as gr
+
+from backends import jobs
+from backends.errors import BadInput
+from studio.engines.core import Engine
+from studio.engines.inline import InlineEngine
+from studio.engines.local import LocalEngine
+from studio.runs import Runs
+from studio.ui import explain, keys
+from studio.ui.desk import Desk
+
+__all__ = ["ENGINES", "build", "launch", "launch_options"]
+
+HERE = Path(__file__).parent
+ENGINES: dict[str, type] = {"local": LocalEngine, "inline": InlineEngine}
+
+
+def build(desk: Desk) -> gr.Blocks:
+    """The Blocks of a desk."""
+    # Old previews are deleted after a day, looked for each hour.
+    with gr.Blocks(title="Counterfactual Studio", delete_cache=(3600, 86400)) as page:
+        gr.Markdown(
+            "# Counterfactual Studio\nWhat would have had to be different in this picture "
+            f"for the model to say something else? *Bundle: {desk.about['title']}.*",
+            elem_id="page-title",
+        )
+        with gr.Tabs():
+            with gr.Tab("Explain"):
+                explain.build(desk)
+        with gr.Accordion("Keyboard", open=False):
+            gr.Markdown(keys.help_sheet())
+
+        def left(request: gr.Request) -> None:
+            desk.runs.stop_owned(str(request.session_hash))
+
+        page.unload(left)
+    return page
+
+
+def launch_options(results: Path, assets: Path) -> dict[str, Any]:
+    """Settings of every launch: private, offline, with our style and keys."""
+    return {
+        "theme": gr.themes.Default(),
+        "css": (HERE / "style.css").read_text(),
+        "head": keys.script(),
+        "allowed_paths": [str(results), str(assets)],
+        "max_file_size": "20mb",
+        "footer_links": ["api", "settings"],
+        "run_history": False,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "pwa": False,
+        "share": False,
+        "show_error": True,
+    }
+
+
+def launch(*, host: str, port: int, bundle: str, engine: str) -> None:
+    """Serve the page until interrupted.
+
+    :param port: 0 takes a free one.
+    :raises BadInput: an unknown engine, or the port is in use.
+    """
+    if engine not in ENGINES:
+        raise BadInput(f"there is no engine {engine!r}; choose from: {', '.join(ENGINES)}")
+    if port and _taken(host, port):
+        raise BadInput(f"port {port} is in use; choose another with --port, or 0 for a free one")
+    results = Path(tempfile.mkdtemp(prefix="counterfactual-studio-"))
+    atexit.register(shutil.rmtree, results, ignore_errors=True)
+    device: Engine = ENGINES[engine]()
+    desk = Desk(bundle, Runs(device, jobs.explain, jobs.stopped), results)
+    page = build(desk).queue(max_size=64, default_concurrency_limit=8)
+    options = launch_options(results, desk.folder)
+    page.launch(server_name=host, server_port=port or _free(host), **options)
+
+
+def _taken(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
+
+
+def _free(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])

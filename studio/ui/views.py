@@ -1,0 +1,184 @@
+"""Small pieces of markup: bars, a curve, the table of an answer. Text from people is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+__all__ = ["answer_line", "curve", "failure", "metrics_table", "progress_line", "top_classes"]
+
+METRICS = {
+    # key in result.json: (label, format, what it means)
+    "changed_area": ("Changed area", "{:.1%}", "share of pixels that changed by more than a tenth"),
+    "change_inside": ("Greatest change inside", "{:.2f}", "of a pixel in the region; 1 is black to white"),
+    "change_outside": ("Change outside the region", "{:g}", "must be exactly 0"),
+    "l1": ("Distance L1", "{:.1f}", "sum of absolute changes"),
+    "l2": ("Distance L2", "{:.2f}", "root of the sum of squared changes"),
+    "cout": ("COUT", "{:+.2f}", "−1 to 1: how early the most changed pixels carry the flip"),
+}  # fmt: skip
+
+
+def curve(probabilities: Sequence[float], total: int, target: str) -> str:
+    """The target's probability over the steps so far, as SVG; x runs to ``total``."""
+    width, height, left, top, bottom = 420, 150, 34, 10, 24
+    span = max(total, 2) - 1
+
+    def point(i: int, p: float) -> str:
+        x = left + (width - left - 8) * i / span
+        y = top + (height - top - bottom) * (1 - p)
+        return f"{x:.1f},{y:.1f}"
+
+    lines = "".join(
+        f'<line x1="{left}" x2="{width - 8}" y1="{y}" y2="{y}" class="grid"/>'
+        f'<text x="{left - 6}" y="{y + 4}" text-anchor="end">{value}</text>'
+        for value, y in (("100 %", top), ("50 %", (top + height - bottom) / 2), ("0", height - bottom))
+    )  # fmt: skip
+    path = " ".join(point(i, p) for i, p in enumerate(probabilities))
+    last = ""
+    if probabilities:
+        x, y = point(len(probabilities) - 1, probabilities[-1]).split(",")
+        last = f'<circle cx="{x}" cy="{y}" r="4"/>'
+    now = f"{probabilities[-1]:.1%}" if probabilities else "not yet known"
+    return (
+        f'<svg class="curve" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="Probability of {escape(target)} over the steps, now {now}">{lines}'
+        f'<polyline points="{path}"/>{last}'
+        f'<text x="{width - 8}" y="{height - 6}" text-anchor="end">step {total}</text>'
+        f'<text x="{left}" y="{height - 6}">model’s probability of “{escape(target)}”</text></svg>'
+    )
+
+
+def progress_line(
+    index: int, total: int, phase: str, seconds: float, probability: float, target: str
+) -> str:
+    """Step i of n, what is done, what is left."""
+    left = seconds / max(index, 1) * (total - index)
+    return _line(
+        "going",
+        f"step {index} of {total} · {escape(phase)} · P({escape(target)}) = {probability:.0%} · "
+        f"about {left:.0f} s left" if left >= 0.5 else
+        f"step {index} of {total} · {escape(phase)} · P({escape(target)}) = {probability:.0%} · "
+        "almost done",
+    )  # fmt: skip
+
+
+def answer_line(record: dict[str, Any]) -> str:
+    """One honest sentence about how the run ended."""
+    before, after = record["factual"]["label"], record["counterfactual"]["label"]
+    target, status = record["target"], record["status"]
+    p = record["counterfactual"]["probabilities"][target]
+    if status == "cancelled":
+        text = (
+            f"Stopped at step {record['step']} of {record['steps']}: this is the last frame, not a "
+            f"finished answer. The model says “{after}”, P({target}) = {p:.0%}."
+        )
+    elif status == "flipped":
+        text = f"Flipped: the model said “{before}”, now it says “{after}” ({p:.0%})."
+    else:
+        text = (
+            f"Not flipped: the model still says “{after}”, P({target}) = {p:.0%}. This is the best "
+            "attempt; try a larger region, more steps or another method."
+        )
+    oracle = record["oracle"]
+    if oracle:
+        agrees = "agrees" if oracle["agrees"] else "disagrees"
+        text += f" The oracle, an independent judge, {agrees}: it says “{oracle['label']}”."
+    return _line(status, escape(text))
+
+
+def failure(reason: str) -> str:
+    """Why there is no answer."""
+    return _line("failed", escape(reason[:1].upper() + reason[1:]))
+
+
+def _line(kind: str, content: str) -> str:
+    return f'<p class="status {kind}" role="status">{content}</p>'
+
+
+def top_classes(record: dict[str, Any], count: int = 5) -> str:
+    """The model's first classes before and after, as two lists of bars."""
+
+    def bars(title: str, probabilities: dict[str, float]) -> str:
+        rows = "".join(
+            f'<li class="{"target" if name == record["target"] else ""}"><span>{escape(name)}</span>'
+            f'<meter min="0" max="1" value="{p:.4f}"></meter><span>{p:.1%}</span></li>'
+            for name, p in list(probabilities.items())[:count]
+        )
+        return f"<div><h4>{title}</h4><ol>{rows}</ol></div>"
+
+    before = bars("Before", record["factual"]["probabilities"])
+    return f'<div class="bars">{before}{bars("After", record["counterfactual"]["probabilities"])}</div>'
+
+
+def metrics_table(record: dict[str, Any]) -> str:
+    """The answer's numbers with what they mean."""
+    rows = []
+    for key, (label, form, meaning) in METRICS.items():
+        value = record["metrics"].get(key)
+        if value is not None:
+            rows.append((label, form.format(value), meaning))
+    oracle = record["oracle"]
+    if oracle:
+        verdict = f"{oracle['label']} ({oracle['target_probability']:.0%} for {record['target']})"
+        rows.append(("Oracle says", verdict, "a classifier that no method ever sees"))
+    rows.append(("Region", f"{record['region']['area']:.1%}", f"from: {record['region']['source']}"))
+    calls = ", ".join(
+        f"{name} {n['forward']}" + (f"+{n['backward']} back" if n["backward"] else "")
+        for name, n in record["nfe"].items()
+    )
+    if calls:
+        rows.append(("Network evaluations", calls, "forward, and backward where gradients flow"))
+    rows.append(("Time", f"{record['seconds']:.2f} s", f"seed {record['seed']}"))
+    body = "".join(
+        f"<tr><th>{escape(label)}</th><td>{escape(value)}</td><td>{escape(meaning)}</td></tr>"
+        for label, value, meaning in rows
+    )
+    return f'{top_classes(record)}<table class="metrics"><tbody>{body}</tbody></table>'
+
+
+def before_after(factual: str, counterfactual: str) -> str:
+    """Both pictures (data URLs) under one slider; a range input, so that arrow keys move it."""
+    return (
+        '<div class="compare" style="--cut: 50%">'
+        f'<img class="before" src="{factual}" alt="Factual">'
+        f'<img class="after" src="{counterfactual}" alt="Counterfactual">'
+        '<span class="tag left">factual</span><span class="tag right">counterfactual</span>'
+        '<input type="range" min="0" max="100" value="50" '
+        'aria-label="Before and after: left shows the factual, right the counterfactual" '
+        "oninput=\"this.parentNode.style.setProperty('--cut', this.value + '%')\"></div>"
+        '<p class="hint">Drag, use the arrow keys, or hold F to see the factual.</p>'
+    )
+
+
+def differences(absolute: str, signed: str) -> str:
+    """The two heatmaps (data URLs) with their scales."""
+
+    def figure(source: str, title: str, kind: str, low: str, high: str) -> str:
+        return (
+            f'<figure><img src="{source}" alt="{title}"><figcaption>{title}'
+            f'<span class="scale {kind}"></span><span class="ends"><span>{low}</span>'
+            f"<span>{high}</span></span></figcaption></figure>"
+        )
+
+    return (
+        '<div class="differences">'
+        + figure(absolute, "How much changed", "absolute", "nothing", "black to white")
+        + figure(signed, "In which direction", "signed", "darker", "brighter")
+        + "</div>"
+    )
+
+
+def hint(text: str) -> str:
+    """What to do next."""
+    return _line("hint-line", escape(text))
+
+
+def waiting() -> str:
+    """Accepted, nothing to show yet."""
+    return _line("going", "starting …")
+
+
+def stopping() -> str:
+    """The stop has been heard."""
+    return _line("going", "stopping after this step …")

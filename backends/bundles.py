@@ -91,6 +91,7 @@ class Bundle:
 
     @cached_property
     def name(self) -> str:
+        """What bundle.json calls it."""
         return self.manifest.name
 
     def part(self, name: str) -> Any:
@@ -138,8 +139,7 @@ class Bundle:
 
 def checksum(path: Path) -> str:
     """sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def installed() -> list[str]:

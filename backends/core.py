@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-class Status(StrEnum):
+class Status(str, Enum):
     """How a run ended. A search that fails says so; it never pretends."""
 
     FLIPPED = "flipped"
@@ -162,6 +162,7 @@ class Prediction:
 
     @property
     def label(self) -> str:
+        """The most probable class."""
         return next(iter(self.probabilities))
 
 

@@ -180,7 +180,7 @@ def to_tensor(array: np.ndarray) -> Tensor:
     import torch
 
     array = array[..., None] if array.ndim == 2 else array
-    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))[None].float() / 255
+    return torch.tensor(array.transpose(2, 0, 1))[None].float() / 255
 
 
 def to_array(image: Tensor) -> np.ndarray:

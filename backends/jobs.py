@@ -19,7 +19,7 @@ from backends.core import Answer, Counterfactual, Frame, Prediction, Proposal, R
 from backends.errors import BadInput, StudioError
 from backends.regions.settings import AutoRegion
 
-__all__ = ["about", "bundle", "explain", "predict", "prepare", "propose", "stopped"]
+__all__ = ["about", "bundle", "explain", "predict", "prepare", "propose", "stopped", "warm"]
 
 bundle = functools.lru_cache(maxsize=8)(bundles.find)
 
@@ -44,6 +44,28 @@ def about(name: str) -> dict[str, Any]:
             "problem": next(filter(None, problems), None),
         }
     return found.manifest.model_dump() | {"folder": str(found.folder), "methods": methods}
+
+
+def warm(name: str) -> Iterator[str]:
+    """Load a bundle's parts one by one and let each method take a step, so that the first
+    person need not wait; yields what is ready."""
+    import torch
+
+    from backends.runner import run
+
+    found = bundle(name)
+    manifest = found.manifest
+    shape = (1, manifest.channels, manifest.image_size, manifest.image_size)
+    for part in manifest.parts:
+        if found.problem(part) is None:
+            found.part(part)
+            yield part
+    for method_name, entry in about(name)["methods"].items():
+        if entry["problem"] is None:
+            region = Region(torch.ones(1, 1, *shape[2:]))
+            steps = run(found, method_name, torch.zeros(shape), torch.tensor([0]), region, {}, 0)
+            next(steps)
+            yield method_name
 
 
 def prepare(name: str, picture: Image.Image) -> np.ndarray:
@@ -122,9 +144,7 @@ def stopped(request: Request, frame: Frame) -> Answer:
 
     found, factual, target, region = _open(request)
     image, wanted = imaging.to_tensor(frame.picture), torch.tensor([target])
-    result = judge(
-        found, target_model(found), factual, image, wanted, region, Status.CANCELLED
-    )
+    result = judge(found, target_model(found), factual, image, wanted, region, Status.CANCELLED)
     config = settings_of(registry.method(request.method).Config, request.settings, request.method)
     result.settings["config"] = config.model_dump(mode="json")
     answer = _answer(request, found, result, frame.index, frame.total)

@@ -25,6 +25,8 @@ class Meter:
         return _Watched(self, name, network)
 
     def counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function; each call, and each gradient through its output, is counted."""
+
         def call(*args: Any, **kwargs: Any) -> Any:
             row = self.nfe.setdefault(name, {"forward": 0, "backward": 0})
             row["forward"] += 1

@@ -14,7 +14,15 @@ from PIL import Image
 
 from backends.core import Answer, Frame
 
-__all__ = ["absolute_difference", "as_picture", "coloured", "enlarge", "signed_difference", "write", "zipped"]
+__all__ = [
+    "absolute_difference",
+    "as_picture",
+    "coloured",
+    "enlarge",
+    "signed_difference",
+    "write",
+    "zipped",
+]
 
 GIF_FRAMES = 60
 
@@ -84,9 +92,7 @@ def _gif(path: Path, answer: Answer, frames: Sequence[Frame]) -> None:
     arrays = [answer.factual, *(f.picture for f in frames[::stride]), answer.counterfactual]
     pictures = [enlarge(as_picture(array), 256).convert("RGB") for array in arrays]
     milliseconds = [600, *[80] * (len(pictures) - 2), 1500]
-    pictures[0].save(
-        path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0
-    )
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
 
 
 def zipped(folder: Path) -> bytes:

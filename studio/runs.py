@@ -40,6 +40,7 @@ class Run:
 
     @property
     def ended(self) -> bool:
+        """Whether nothing more will come."""
         return self.state in ("done", "stopped", "failed")
 
     def stop(self) -> None:
@@ -88,7 +89,7 @@ class Run:
                     continue
                 try:
                     await asyncio.wait_for(news.wait(), heartbeat)
-                except asyncio.TimeoutError:  # noqa: UP041 - another class before Python 3.11
+                except asyncio.TimeoutError:
                     yield None
                 news.clear()
         finally:
@@ -152,6 +153,7 @@ class Runs:
         self.engine.submit(judge, run.owner, hear, quick=True)
 
     def get(self, run_id: str) -> Run | None:
+        """The run of that id, if it is still kept."""
         return self._runs.get(run_id)
 
     def of(self, owner: str) -> list[Run]:

@@ -47,7 +47,9 @@ class LeapConfig(BaseModel):
         description="soft: the model's probabilities (authors' digits code); hard: its top label",
     )  # fmt: skip
     solver: Literal["midpoint", "rk4", "euler", "dopri5"] = Field(
-        "midpoint", title="ODE solver", description="dopri5 adapts its steps (authors' code), slower"
+        "midpoint",
+        title="ODE solver",
+        description="dopri5 adapts its steps (authors' code), slower",
     )
     solver_steps: int = Field(
         3, ge=1, le=50, title="Solver steps", description="Equal steps of one lift or landing"

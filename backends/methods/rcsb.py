@@ -150,4 +150,3 @@ def _stretch(x: Tensor) -> Tensor:
 def _clamp(x: Tensor) -> Tensor:
     """Clamped to [0, 1]; the gradient passes straight through."""
     return x + (x.clamp(0, 1) - x).detach()
-

@@ -6,6 +6,8 @@ layout after LeapFactual, appendix B.1.2, with wider layers.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -26,7 +28,7 @@ class Autoencoder(nn.Module):
         self.latent = latent
         outer = [channels, *widths]
         down: list[nn.Module] = []
-        for a, b in zip(outer, outer[1:], strict=False):
+        for a, b in pairwise(outer):
             down += [nn.Conv2d(a, b, 4, 2, 1), nn.BatchNorm2d(b), nn.LeakyReLU(0.2)]
         self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(16 * widths[-1], 2 * latent))
         up: list[nn.Module] = []

@@ -9,10 +9,9 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-__all__ = ["BridgeSchedule", "BridgeNetwork", "clean_estimate"]
+__all__ = ["BridgeNetwork", "BridgeSchedule", "clean_estimate"]
 
 
 class BridgeSchedule:
@@ -85,7 +84,7 @@ class BridgeNetwork(nn.Module):
             down_block_types=("DownBlock2D",) * levels,
             up_block_types=("UpBlock2D",) * levels,
             norm_num_groups=8,
-            attention_head_dim=32,
+            attention_head_dim=min(32, widths[-1]),
         )
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:

@@ -36,6 +36,7 @@ class ConvClassifier(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, C, S, S] in [0, 1] -> logits [B, K]."""
         return self.head(self.features(x))
 
 
@@ -76,4 +77,5 @@ class ResidualClassifier(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, C, S, S] in [0, 1] -> logits [B, K]."""
         return self.body(x)

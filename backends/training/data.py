@@ -32,6 +32,7 @@ class Split:
         return len(self.labels)
 
     def to(self, device: torch.device) -> Split:
+        """The same split on a device."""
         return Split(self.pictures.to(device), self.labels.to(device))
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:

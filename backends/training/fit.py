@@ -39,7 +39,9 @@ class Plan:
     def rate(self, step: int) -> float:
         """Learning rate of a step: up linearly over 3 % of the run, then a half cosine to 0."""
         warm = max(1, self.steps * 3 // 100)
-        return self.learning_rate * min(1, (step + 1) / warm) * (1 + cos(pi * step / self.steps)) / 2
+        return (
+            self.learning_rate * min(1, (step + 1) / warm) * (1 + cos(pi * step / self.steps)) / 2
+        )
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,10 @@ def _accuracy(network: nn.Module, test: Split, _: bundles.Bundle | None) -> dict
 
 def _reconstruction(network: nn.Module, test: Split, _: bundles.Bundle | None) -> dict[str, float]:
     errors = torch.cat(
-        [(network.decode(network.encode(x)) - x).square().mean((1, 2, 3)) for x, _ in _batches(test)]
+        [
+            (network.decode(network.encode(x)) - x).square().mean((1, 2, 3))
+            for x, _ in _batches(test)
+        ]
     )
     return {"test_mse": float(errors.mean()), "test_psnr_db": float(-10 * errors.log10().mean())}
 
@@ -82,9 +85,7 @@ def _velocity(data: Split, bundle: bundles.Bundle | None) -> tuple[Loss, int]:
 def _held_out(make: Callable[..., tuple[Loss, int]]) -> Callable[..., dict[str, float]]:
     """The training loss on the test split, with fixed draws."""
 
-    def quality(
-        network: nn.Module, test: Split, bundle: bundles.Bundle | None
-    ) -> dict[str, float]:
+    def quality(network: nn.Module, test: Split, bundle: bundles.Bundle | None) -> dict[str, float]:
         loss, size = make(test, bundle)
         generator = torch.Generator().manual_seed(0)
         parts = torch.arange(size).split(500)
@@ -122,9 +123,7 @@ PARTS = {
     "velocity": Recipe(
         "velocity_field",
         {"latent": LATENT, "classes": 10, "width": 256, "depth": 4},
-        Plan(
-            steps=24000, batch=512, learning_rate=1e-3, weight_decay=1e-4, seed=4, mixed=False
-        ),
+        Plan(steps=24000, batch=512, learning_rate=1e-3, weight_decay=1e-4, seed=4, mixed=False),
         _velocity,
         _held_out(_velocity),
         after=("classifier", "autoencoder"),

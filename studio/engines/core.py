@@ -64,10 +64,12 @@ class Job:
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:
+        """Ask for the end; the engine closes the generator before its next step."""
         self._stop.set()
 
     @property
     def stopping(self) -> bool:
+        """Whether somebody asked for the end."""
         return self._stop.is_set()
 
 

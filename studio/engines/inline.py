@@ -21,6 +21,7 @@ class InlineEngine:
         *,
         quick: bool = False,
     ) -> Job:
+        """See :class:`studio.engines.core.Engine`."""
         job = Job(work, owner, quick, sink)
         while advance(job):
             pass

@@ -31,6 +31,7 @@ class LocalEngine:
         *,
         quick: bool = False,
     ) -> Job:
+        """See :class:`studio.engines.core.Engine`."""
         job = Job(work, owner, quick, sink)
         with self._wake:
             line = self._quick if quick else self._owners.setdefault(owner, deque())

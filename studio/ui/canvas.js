@@ -45,7 +45,7 @@ function draw() {
 function report() {
   const painted = mask.reduce((sum, value) => sum + value, 0);
   const share = mask.length ? (100 * painted) / mask.length : 0;
-  $(".area").textContent = painted ? share.toFixed(1) + " % painted" : "nothing painted";
+  $(".area").textContent = painted ? share.toFixed(1) + " % of the picture marked" : "nothing marked";
   $(".undo").disabled = past.length === 0;
   $(".redo").disabled = future.length === 0;
 }
@@ -287,9 +287,11 @@ watch("scene", async () => {
     say("");
     draw(); report();
   }
-  if (scene.mask && picture) {
+  if (scene.mask && picture) {  // a proposal: undoable like any edit, but not painted by the person
     const image = await load(scene.mask);
-    edit(() => { mask = decoded(image); });
+    remember();
+    mask = decoded(image);
+    draw(); report();
   }
 });
 

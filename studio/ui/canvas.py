@@ -43,7 +43,7 @@ REGION = """
   <canvas tabindex="0" width="512" height="512" role="application"
     aria-label="The picture as the model sees it. Paint where change is allowed: drag, or move with the arrow keys and press Space."></canvas>
   <p class="hint">Choose a picture, and what the model sees appears here.</p>
-  <p class="line"><span class="area" aria-live="polite">nothing painted</span>
+  <p class="line"><span class="area" aria-live="polite">nothing marked</span>
     <span class="message" role="alert"></span></p>
 </div>
 """  # noqa: E501 - markup

@@ -52,6 +52,7 @@ class Desk:
 
     @property
     def folder(self) -> Path:
+        """Where the bundle lies."""
         return Path(self.about["folder"])
 
     def methods(self) -> dict[str, dict[str, Any]]:

@@ -60,7 +60,7 @@ def build(desk: Desk) -> None:
         with gr.Column(scale=4, min_width=280):
             gr.Markdown("### 2 · Question")
             prediction = gr.Label(
-                label="The model says (click a class to ask for it)", num_top_classes=10,
+                label="The model says (click a class to ask for it)", num_top_classes=5,
                 elem_id="prediction",
             )  # fmt: skip
             target = gr.Dropdown(
@@ -133,9 +133,7 @@ def build(desk: Desk) -> None:
         lambda digit: gr.Gallery(shelf[digit], selected_index=None), kind, gallery,
         api_visibility="private",
     )  # fmt: skip
-    use_drawing.click(
-        take_drawing, drawing, chosen, js=READ_SKETCH, api_visibility="private"
-    )
+    use_drawing.click(take_drawing, drawing, chosen, js=READ_SKETCH, api_visibility="private")
 
     def ask_for(event: gr.SelectData, shown: dict[str, Any]) -> Any:
         return gr.skip() if event.value == shown["label"] else event.value
@@ -152,9 +150,7 @@ def build(desk: Desk) -> None:
         return gr.HTML(scene=scene), "auto", gr.update(value=heat, visible=True)
 
     proposal = [factual, region, preview]
-    propose.click(
-        propose_region, [picture, *region_form.values()], proposal, api_name="region"
-    )
+    propose.click(propose_region, [picture, *region_form.values()], proposal, api_name="region")
 
     async def region_chosen(
         request: gr.Request, source: str, seen: Any, *values: Any
@@ -270,7 +266,7 @@ def _examples(desk: Desk) -> tuple[dict[str, list[str]], gr.Radio, gr.Gallery]:
     shelf |= {name: paths for name, paths in by_class.items() if paths}
     kind = gr.Radio(list(shelf), value="a few of each", label="Show", elem_id="example-class")
     gallery = gr.Gallery(
-        shelf["a few of each"], label="Click one to begin", columns=10, height=150,
+        shelf["a few of each"], label="Click one to begin", columns=10, height=132,
         allow_preview=False, elem_id="examples", object_fit="contain", buttons=[],
     )  # fmt: skip
     return shelf, kind, gallery
@@ -293,7 +289,10 @@ def _settings(
 def _history(desk: Desk, owner: str) -> Any:
     """This page's ended runs, newest first."""
     rows = [
-        (f"{n}. {run.request.method} to {run.request.target}: {run.answer.record['status']}", run.id)
+        (
+            f"{n}. {run.request.method} to {run.request.target}: {run.answer.record['status']}",
+            run.id,
+        )
         for n, run in enumerate(desk.runs.of(owner), start=1)
         if run.answer
     ]

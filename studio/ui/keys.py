@@ -38,9 +38,13 @@ def script() -> str:
     if (key === "f") hold(true);
     const node = keys[key] && document.getElementById(keys[key]);
     const button = node && (node.matches("button") ? node : node.querySelector("button"));
-    if (button && button.offsetParent && !event.repeat) {{ event.preventDefault(); button.click(); }}
+    if (!button || event.repeat) return;
+    event.preventDefault();
+    button.click();
   }});
-  document.addEventListener("keyup", (event) => {{ if (event.key.toLowerCase() === "f") hold(false); }});
+  document.addEventListener("keyup", (event) => {{
+    if (event.key.toLowerCase() === "f") hold(false);
+  }});
   window.addEventListener("blur", () => hold(false));
 }})();
 </script>"""

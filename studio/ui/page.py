@@ -39,9 +39,8 @@ def build(desk: Desk) -> gr.Blocks:
             f"for the model to say something else? *Bundle: {desk.about['title']}.*",
             elem_id="page-title",
         )
-        with gr.Tabs():
-            with gr.Tab("Explain"):
-                explain.build(desk)
+        with gr.Tabs(), gr.Tab("Explain"):
+            explain.build(desk)
         with gr.Accordion("Keyboard", open=False):
             gr.Markdown(keys.help_sheet())
 
@@ -84,6 +83,7 @@ def launch(*, host: str, port: int, bundle: str, engine: str) -> None:
     atexit.register(shutil.rmtree, results, ignore_errors=True)
     device: Engine = ENGINES[engine]()
     desk = Desk(bundle, Runs(device, jobs.explain, jobs.stopped), results)
+    device.submit(lambda: jobs.warm(bundle), "studio", lambda event: None)
     page = build(desk).queue(max_size=64, default_concurrency_limit=8)
     options = launch_options(results, desk.folder)
     page.launch(server_name=host, server_port=port or _free(host), **options)

@@ -11,7 +11,7 @@ __all__ = ["answer_line", "curve", "failure", "metrics_table", "progress_line", 
 METRICS = {
     # key in result.json: (label, format, what it means)
     "changed_area": ("Changed area", "{:.1%}", "share of pixels that changed by more than a tenth"),
-    "change_inside": ("Greatest change inside", "{:.2f}", "of a pixel in the region; 1 is black to white"),
+    "change_inside": ("Greatest change inside", "{:.2f}", "of a pixel; 1 is black to white"),
     "change_outside": ("Change outside the region", "{:g}", "must be exactly 0"),
     "l1": ("Distance L1", "{:.1f}", "sum of absolute changes"),
     "l2": ("Distance L2", "{:.2f}", "root of the sum of squared changes"),
@@ -32,8 +32,10 @@ def curve(probabilities: Sequence[float], total: int, target: str) -> str:
     lines = "".join(
         f'<line x1="{left}" x2="{width - 8}" y1="{y}" y2="{y}" class="grid"/>'
         f'<text x="{left - 6}" y="{y + 4}" text-anchor="end">{value}</text>'
-        for value, y in (("100 %", top), ("50 %", (top + height - bottom) / 2), ("0", height - bottom))
-    )  # fmt: skip
+        for value, y in zip(
+            ("100 %", "50 %", "0"), (top, (top + height - bottom) / 2, height - bottom), strict=True
+        )
+    )
     path = " ".join(point(i, p) for i, p in enumerate(probabilities))
     last = ""
     if probabilities:
@@ -101,14 +103,16 @@ def top_classes(record: dict[str, Any], count: int = 5) -> str:
 
     def bars(title: str, probabilities: dict[str, float]) -> str:
         rows = "".join(
-            f'<li class="{"target" if name == record["target"] else ""}"><span>{escape(name)}</span>'
-            f'<meter min="0" max="1" value="{p:.4f}"></meter><span>{p:.1%}</span></li>'
+            f'<li class="{"target" if name == record["target"] else ""}">'
+            f'<span>{escape(name)}</span><meter min="0" max="1" value="{p:.4f}"></meter>'
+            f"<span>{p:.1%}</span></li>"
             for name, p in list(probabilities.items())[:count]
         )
         return f"<div><h4>{title}</h4><ol>{rows}</ol></div>"
 
     before = bars("Before", record["factual"]["probabilities"])
-    return f'<div class="bars">{before}{bars("After", record["counterfactual"]["probabilities"])}</div>'
+    after = bars("After", record["counterfactual"]["probabilities"])
+    return f'<div class="bars">{before}{after}</div>'
 
 
 def metrics_table(record: dict[str, Any]) -> str:
@@ -122,7 +126,9 @@ def metrics_table(record: dict[str, Any]) -> str:
     if oracle:
         verdict = f"{oracle['label']} ({oracle['target_probability']:.0%} for {record['target']})"
         rows.append(("Oracle says", verdict, "a classifier that no method ever sees"))
-    rows.append(("Region", f"{record['region']['area']:.1%}", f"from: {record['region']['source']}"))
+    rows.append(
+        ("Region", f"{record['region']['area']:.1%}", f"from: {record['region']['source']}")
+    )
     calls = ", ".join(
         f"{name} {n['forward']}" + (f"+{n['backward']} back" if n["backward"] else "")
         for name, n in record["nfe"].items()

@@ -1,0 +1,62 @@
+"""Shared fixtures: a bundle of tiny random parts, so that most tests need no trained weights."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import numpy as np
+import pytest
+import torch
+
+from backends import bundles, jobs, registry
+from backends.core import Request
+
+TINY = {
+    "classifier": ("conv_classifier", {"channels": 1, "size": 16, "classes": 3, "width": 4}),
+    "oracle": ("residual_classifier", {"channels": 1, "classes": 3, "width": 4}),
+    "autoencoder": ("autoencoder", {"channels": 1, "size": 16, "latent": 4, "widths": [8, 8]}),
+    "velocity": ("velocity_field", {"latent": 4, "classes": 3, "width": 16, "depth": 2}),
+    "bridge": ("bridge_network", {"channels": 1, "size": 16, "widths": [8, 16]}),
+}
+MANIFEST = bundles.Manifest(
+    name="tiny", title="Tiny", description="Random weights.", image_size=16, channels=1,
+    class_names=["a", "b", "c"], licence="Apache-2.0",
+)  # fmt: skip
+
+
+def write_tiny(folder: Path, *, without: tuple[str, ...] = ()) -> Path:
+    for seed, (name, (architecture, arguments)) in enumerate(TINY.items()):
+        if name in without:
+            continue
+        torch.manual_seed(seed)
+        network = registry.architecture(architecture)(**arguments)
+        part = bundles.Part(
+            architecture=architecture, arguments=arguments, file=f"{name}.safetensors", sha256="",
+            licence="Apache-2.0",
+        )  # fmt: skip
+        bundles.write_part(folder, MANIFEST, name, network, part)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> str:
+    return str(write_tiny(tmp_path_factory.mktemp("bundles") / "tiny"))
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (16, 16, 1), dtype=np.uint8)
+
+
+@pytest.fixture
+def ask(tiny, picture):
+    """Make a request to the tiny bundle for a class it does not predict already."""
+
+    def make(method: str, **changes) -> Request:
+        label = jobs.predict(tiny, picture).label
+        target = "b" if label != "b" else "c"
+        return Request(**{"bundle": tiny, "method": method, "target": target,
+                          "picture": picture, **changes})  # fmt: skip
+
+    return make

@@ -1,0 +1,150 @@
+"""Every registered method keeps the contract, on tiny parts and without being named."""
+
+import dataclasses
+import inspect
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backends import bundles, jobs, registry
+from backends.core import Answer, Frame, Region, Status
+from backends.runner import run
+
+README = Path(__file__).parent.parent / "README.md"
+METHODS = sorted(registry.METHODS)
+
+
+@pytest.fixture(params=METHODS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def batch():
+    x = torch.randint(0, 256, (3, 1, 16, 16), generator=torch.Generator().manual_seed(1)) / 255
+    mask = torch.zeros(3, 1, 16, 16)
+    mask[:, :, 4:12, 2:9] = 1
+    return x, torch.tensor([0, 1, 2]), Region(mask, "box")
+
+
+def explain(tiny, name, batch, seed=0, **settings):
+    x, target, region = batch
+    return list(run(bundles.find(tiny), name, x, target, region, settings, seed))
+
+
+def test_steps_then_one_end(tiny, name, batch):
+    steps = explain(tiny, name, batch)
+    assert [s.counterfactual is not None for s in steps] == [False] * (len(steps) - 1) + [True]
+    assert [s.index for s in steps] == list(range(1, steps[0].total + 1))
+    for step in steps:
+        assert step.image.shape == batch[0].shape
+        assert step.image.min() >= 0
+        assert step.image.max() <= 1
+        assert step.target_probability.shape == (3,)
+
+
+def test_nothing_changes_outside_the_region(tiny, name, batch):
+    x, _, region = batch
+    steps = explain(tiny, name, batch)
+    for step in steps:
+        assert torch.equal(step.image * (1 - region.mask), x * (1 - region.mask))
+    assert (steps[-1].counterfactual.metrics["change_outside"] == 0).all()
+    assert not torch.equal(steps[-1].image, x), "the method did nothing at all"
+
+
+def test_same_seed_same_bytes(tiny, name, batch):
+    first, again = (explain(tiny, name, batch, seed=7)[-1].image for _ in range(2))
+    assert torch.equal(first, again)
+
+
+def test_what_it_says_of_itself_is_measured(tiny, name, batch):
+    answer = explain(tiny, name, batch)[-1].counterfactual
+    with torch.no_grad():
+        p = bundles.find(tiny).part("classifier")(answer.image).softmax(1)
+    assert torch.equal(answer.flipped, p.argmax(1) == batch[1])
+    reached = bool(answer.flipped.all())
+    assert answer.status == (Status.FLIPPED if reached else Status.NOT_FLIPPED)
+    assert answer.nfe["target_model"]["forward"] > 0
+    if registry.method(name).differentiable:
+        assert answer.nfe["target_model"]["backward"] > 0
+    else:
+        assert all(calls["backward"] == 0 for calls in answer.nfe.values())
+
+
+def test_closing_early_is_safe_and_no_grad_mode_leaks(tiny, name, batch):
+    x, target, region = batch
+    steps = run(bundles.find(tiny), name, x, target, region, {}, 0)
+    for _ in range(2):
+        next(steps)
+        assert torch.is_grad_enabled()
+        assert not torch.is_inference_mode_enabled()
+    steps.close()
+    assert torch.is_grad_enabled()
+    with torch.no_grad():
+        steps = run(bundles.find(tiny), name, x, target, region, {}, 0)
+        next(steps)
+        assert not torch.is_grad_enabled()
+
+
+def test_config_survives_json_and_describes_itself(name):
+    config = registry.method(name).Config
+    stored = json.dumps(config().model_dump(mode="json"))
+    assert config.model_validate_json(stored) == config()
+    for key, field in config.model_json_schema()["properties"].items():
+        assert field["title"], key
+        assert field["description"], key
+        assert field["type"] in ("boolean", "string") or {
+            "maximum", "exclusiveMaximum"} & set(field), f"{key} has no bound"  # fmt: skip
+
+
+def test_citation_and_readme_row(name):
+    method = registry.method(name)
+    assert method.name == name
+    assert any(char.isdigit() for char in method.paper)
+    assert f"`{name}`" in README.read_text()
+    assert inspect.isgeneratorfunction(method.explain)
+
+
+def test_quick_on_tiny_parts(tiny, name, batch):
+    explain(tiny, name, batch)
+    start = time.perf_counter()
+    explain(tiny, name, batch)
+    assert time.perf_counter() - start < 2
+
+
+@pytest.mark.parametrize("region", ["whole", "auto", "auto:area=0.2,cell=2", "box:1,2,9,14", "mask"])
+def test_every_region_source_holds_in_the_answer(name, region, ask, picture):
+    mask = None
+    if region == "mask":
+        mask = np.zeros((16, 16), np.uint8)
+        mask[3:7, 5:11] = 255
+    *frames, answer = jobs.explain(ask(name, region=region, mask=mask))
+    assert isinstance(answer, Answer)
+    assert all(isinstance(frame, Frame) for frame in frames)
+    outside = answer.mask == 0
+    assert np.array_equal(answer.counterfactual[outside], picture[outside])
+    assert answer.record["metrics"]["change_outside"] == 0
+    assert json.loads(json.dumps(answer.record)) == answer.record
+
+
+def test_settings_reach_the_method(name, ask):
+    config = registry.method(name).Config()
+    key = next(k for k in ("steps", "blending_leaps") if hasattr(config, k))
+    *frames, answer = jobs.explain(ask(name, settings={key: 2}))
+    assert answer.record["settings"][key] == 2
+    assert len(frames) < 20
+
+
+def test_batch_equals_single_runs(tiny, name, batch):
+    """Pictures of a batch do not influence one another (given the same noise)."""
+    x, target, region = batch
+    together = explain(tiny, name, batch)[-1].image
+    if registry.method(name).differentiable:
+        pytest.skip("draws noise; its walk is compared in test_rcsb.py")
+    for i in range(3):
+        one = (x[i : i + 1], target[i : i + 1], dataclasses.replace(region, mask=region.mask[:1]))
+        assert (explain(tiny, name, one)[-1].image - together[i]).abs().max() <= 1 / 255

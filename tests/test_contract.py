@@ -116,7 +116,9 @@ def test_quick_on_tiny_parts(tiny, name, batch):
     assert time.perf_counter() - start < 2
 
 
-@pytest.mark.parametrize("region", ["whole", "auto", "auto:area=0.2,cell=2", "box:1,2,9,14", "mask"])
+@pytest.mark.parametrize(
+    "region", ["whole", "auto", "auto:area=0.2,cell=2", "box:1,2,9,14", "mask"]
+)
 def test_every_region_source_holds_in_the_answer(name, region, ask, picture):
     mask = None
     if region == "mask":
@@ -144,7 +146,7 @@ def test_batch_equals_single_runs(tiny, name, batch):
     x, target, region = batch
     together = explain(tiny, name, batch)[-1].image
     if registry.method(name).differentiable:
-        pytest.skip("draws noise; its walk is compared in test_rcsb.py")
+        pytest.skip("draws noise; its walk is compared in backends/test_methods.py")
     for i in range(3):
         one = (x[i : i + 1], target[i : i + 1], dataclasses.replace(region, mask=region.mask[:1]))
         assert (explain(tiny, name, one)[-1].image - together[i]).abs().max() <= 1 / 255

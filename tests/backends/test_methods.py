@@ -13,7 +13,7 @@ from backends.targets.model import Classifier
 
 torch.manual_seed(0)
 WEIGHTS = torch.randn(16, 3)
-F = Classifier(lambda x: (x.flatten(1) @ WEIGHTS.to(x)), ["a", "b", "c"])
+F = Classifier(lambda x: x.flatten(1) @ WEIGHTS.to(x), ["a", "b", "c"])
 
 
 class Net(nn.Module):

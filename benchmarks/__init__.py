@@ -1,0 +1,1 @@
+"""Measured quality and speed; each file is one command: ``python -m benchmarks.NAME``."""

@@ -1,0 +1,78 @@
+"""What the digits benchmarks share: the test pictures, the questions, the table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from backends.bundles import Bundle
+from backends.core import Region, Step
+from backends.runner import run
+from backends.training.data import load_mnist
+
+__all__ = ["arguments", "eight_bit_steps", "questions", "table"]
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def arguments(count: int) -> argparse.Namespace:
+    """--data, --count, --bundle: the same for every benchmark."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", default="mnist", help="folder with MNIST's idx files, or: mnist")
+    parser.add_argument("--count", type=int, default=count, help="test pictures")
+    parser.add_argument("--bundle", default="digits")
+    return parser.parse_args()
+
+
+@torch.no_grad()
+def questions(
+    bundle: Bundle, data: str, count: int, *, trivial: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The first test pictures [N, 1, 32, 32], the model's predictions [N] and random targets [N].
+
+    :param trivial: whether a target may be the prediction itself.
+    """
+    test = load_mnist(data, "test")
+    x, _ = test.batch(torch.arange(count))
+    predicted = bundle.part("classifier")(x).argmax(1)
+    generator = torch.Generator().manual_seed(2026)
+    if trivial:
+        target = torch.randint(10, (count,), generator=generator)
+    else:
+        target = (predicted + torch.randint(1, 10, (count,), generator=generator)) % 10
+    return x, predicted, target
+
+
+def eight_bit_steps(
+    bundle: Bundle,
+    method: str,
+    x: Tensor,
+    target: Tensor,
+    region: Region,
+    settings: dict[str, object],
+    batch: int = 100,
+) -> Iterable[list[Step]]:
+    """The steps of every batch, as the shared runner gives them (composited, 8 bit)."""
+    for i in range(0, len(x), batch):
+        part = slice(i, i + batch)
+        some = Region(region.mask[part], region.source)
+        yield list(run(bundle, method, x[part], target[part], some, settings, seed=i))
+
+
+def table(name: str, rows: list[dict[str, object]]) -> None:
+    """Print rows as Markdown and keep them in benchmarks/results."""
+    head = list(rows[0])
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for row in rows:
+        cells = [f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values()]
+        lines.append("| " + " | ".join(cells) + " |")
+    text = "\n".join(lines)
+    print(text)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.md").write_text(text + "\n")
+    (RESULTS / f"{name}.json").write_text(json.dumps(rows, indent=2) + "\n")

@@ -1,0 +1,99 @@
+"""How long a person waits, at B = 1 on this machine."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+
+from backends import bundles
+from backends.core import Region
+from backends.methods.leapfactual import LeapFactual
+from backends.regions.attribution import propose
+from backends.regions.settings import AutoRegion
+from backends.runner import run, target_model
+from benchmarks.digits import arguments, questions, table
+
+
+def seconds(work: Callable[[], object], repeats: int = 5) -> float:
+    """Median of a few runs after one that warms up."""
+    work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def main() -> None:
+    """Print seconds for a region, for both methods, and for LeapFactual's two solvers."""
+    options = arguments(20)
+    bundle = bundles.find(options.bundle)
+    f = target_model(bundle)
+    xs, _, targets = questions(bundle, options.data, options.count, trivial=False)
+    x, target, region = xs[:1], targets[:1], Region(torch.ones_like(xs[:1]))
+
+    def explain(method: str) -> Callable[[], object]:
+        return lambda: list(run(bundle, method, x, target, region, {}, 0))
+
+    def first(method: str) -> Callable[[], object]:
+        return lambda: next(iter(run(bundle, method, x, target, region, {}, 0)))
+
+    class Latents:
+        """The bundle's autoencoder, remembering the latents it decodes."""
+
+        def __init__(self) -> None:
+            self.seen: list[torch.Tensor] = []
+
+        def encode(self, x: torch.Tensor) -> torch.Tensor:
+            return bundle.part("autoencoder").encode(x)
+
+        def decode(self, z: torch.Tensor) -> torch.Tensor:
+            self.seen.append(z)
+            return bundle.part("autoencoder").decode(z)
+
+    def leaps(i: int, **config: object) -> tuple[list[torch.Tensor], list[int]]:
+        latents = Latents()
+        method = LeapFactual(f, latents, bundle.part("velocity"))
+        steps = method.explain(
+            xs[i : i + 1], targets[i : i + 1], region, LeapFactual.Config(**config),
+            torch.Generator(),
+        )  # fmt: skip
+        with torch.no_grad():
+            labels = [int(f.probabilities(step.image).argmax()) for step in steps]
+        return latents.seen, labels
+
+    adaptive = {"solver": "dopri5", "solver_steps": 4}  # the authors' five save points
+    distances, same = [], 0
+    for i in range(len(xs)):
+        (ours, our_labels), (theirs, their_labels) = leaps(i), leaps(i, **adaptive)
+        distances.append(float((ours[-1] - theirs[-1]).abs().max()))
+        same += our_labels == their_labels
+    quick, slow = seconds(lambda: leaps(0)), seconds(lambda: leaps(0, **adaptive))
+    region_time = seconds(lambda: propose(f, x, AutoRegion()))
+    rows = [
+        {"what": "integrated-gradients region", "measured": region_time, "asked": "≤ 0.4 s"},
+        {"what": "RCSB, 100 steps", "measured": seconds(explain("rcsb"), 3), "asked": "≤ 3 s"},
+        {"what": "RCSB, first step", "measured": seconds(first("rcsb")), "asked": "≤ 0.3 s"},
+        {"what": "LeapFactual, 15 + 5 leaps", "measured": seconds(explain("leapfactual")),
+         "asked": "-"},
+        {"what": "LeapFactual, first leap", "measured": seconds(first("leapfactual")),
+         "asked": "≤ 0.3 s"},
+        {"what": "leaps only, fixed steps", "measured": quick, "asked": "-"},
+        {"what": "leaps only, dopri5 at 1e-4", "measured": slow, "asked": "-"},
+        {"what": "dopri5 / fixed steps", "measured": slow / quick, "asked": "≥ 3"},
+        {"what": f"greatest latent difference, {len(xs)} pictures", "measured": max(distances),
+         "asked": "≤ 0.01"},
+        {"what": "pictures with the same label at every leap", "measured": f"{same}/{len(xs)}",
+         "asked": "all"},
+    ]  # fmt: skip
+    print(f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    table("speed", rows)
+
+
+if __name__ == "__main__":
+    main()

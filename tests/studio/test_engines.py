@@ -1,0 +1,220 @@
+"""Engines, with fakes: order, fairness, stop within a step, faults contained."""
+
+import threading
+import time
+
+import pytest
+
+from backends.errors import BadInput
+from studio.engines.core import Done, Failed, Queued, Stepped, Stopped
+from studio.engines.inline import InlineEngine
+from studio.engines.local import LocalEngine
+
+
+class Log:
+    """A sink that remembers, and lets a test wait for the end."""
+
+    def __init__(self):
+        self.events, self.ended = [], threading.Event()
+
+    def __call__(self, event):
+        self.events.append(event)
+        if isinstance(event, (Done, Failed, Stopped)):
+            self.ended.set()
+
+    @property
+    def items(self):
+        return [e.item for e in self.events if isinstance(e, Stepped)]
+
+    def wait(self):
+        assert self.ended.wait(5), "the job never ended"
+        return self.events[-1]
+
+
+@pytest.fixture(params=[InlineEngine, LocalEngine])
+def engine(request):
+    engine = request.param()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def local():
+    engine = LocalEngine()
+    yield engine
+    engine.close()
+
+
+class Gate:
+    """Holds the engine's thread inside a first job until everything else is queued."""
+
+    def __init__(self, engine):
+        self.open = threading.Event()
+        engine.submit(self._wait, "gate", Log())
+
+    def _wait(self):
+        self.open.wait(5)
+        yield
+
+
+def test_steps_then_done(engine):
+    log = Log()
+    engine.submit(lambda: iter("abc"), "me", log)
+    assert log.wait() == Done()
+    assert log.items == ["a", "b", "c"]
+
+
+def test_what_a_person_can_mend_is_told(engine):
+    def work():
+        yield 1
+        raise BadInput("the region is empty; brush one")
+
+    log = Log()
+    engine.submit(work, "me", log)
+    assert log.wait() == Failed("the region is empty; brush one")
+
+
+def test_a_fault_does_not_take_the_engine_with_it(engine, caplog):
+    def work():
+        yield 1 / 0
+
+    broken, after = Log(), Log()
+    engine.submit(work, "me", broken)
+    engine.submit(lambda: iter([1]), "me", after)
+    assert "ZeroDivisionError" in broken.wait().reason
+    assert after.wait() == Done()
+    assert "a run failed" in caplog.text
+
+
+def test_out_of_memory_is_a_sentence(engine):
+    class OutOfMemoryError(RuntimeError): ...
+
+    def work():
+        yield 1
+        raise OutOfMemoryError("CUDA out of memory")
+
+    log = Log()
+    engine.submit(work, "me", log)
+    assert "not enough memory" in log.wait().reason
+
+
+def test_stop_takes_effect_within_a_step_and_closes_the_generator(engine):
+    closed = threading.Event()
+
+    def work():
+        try:
+            for i in range(10_000):
+                yield i
+                time.sleep(0.001)
+        finally:
+            closed.set()
+
+    class Stopper(Log):
+        job = None
+
+        def __call__(self, event):
+            super().__call__(event)
+            if isinstance(event, Stepped) and event.item == 3 and self.job:
+                self.job.stop()
+
+    log = Stopper()
+    if isinstance(engine, InlineEngine):
+        import studio.engines.inline as module
+
+        original = module.Job
+
+        def spy(*args):
+            log.job = original(*args)
+            return log.job
+
+        module.Job = spy
+        try:
+            engine.submit(work, "me", log)
+        finally:
+            module.Job = original
+        assert log.items == [0, 1, 2, 3]
+    else:
+        log.job = engine.submit(work, "me", log)
+        while not log.items:
+            time.sleep(0.001)
+        taken = len(log.items)
+        log.job.stop()
+        assert log.wait() == Stopped()
+        assert len(log.items) <= taken + 2 or 3 in log.items
+    assert log.wait() == Stopped()
+    assert closed.is_set()
+
+
+def test_owners_take_turns_and_an_owners_jobs_keep_their_order(local):
+    order = []
+
+    def steps(name):
+        for i in range(3):
+            order.append(f"{name}{i}")
+            yield
+
+    gate = Gate(local)
+    logs = [Log() for _ in range(3)]
+    local.submit(lambda: steps("a"), "ann", logs[0])
+    local.submit(lambda: steps("A"), "ann", logs[1])
+    local.submit(lambda: steps("b"), "bob", logs[2])
+    gate.open.set()
+    for log in logs:
+        log.wait()
+    assert order.index("b2") < order.index("A0"), "bob must not wait for ann's second job"
+    assert [s for s in order if s[0] in "ab"][:4] in (
+        ["a0", "b0", "a1", "b1"],
+        ["b0", "a0", "b1", "a1"],
+    )
+    assert order.index("a2") < order.index("A0")
+
+
+def test_quick_jobs_go_first(local):
+    order = []
+
+    def long():
+        for i in range(5):
+            order.append(f"long{i}")
+            yield
+
+    def quick():
+        order.append("quick")
+        yield
+
+    gate = Gate(local)
+    first, second = Log(), Log()
+    local.submit(long, "ann", first)
+    local.submit(quick, "bob", second, quick=True)
+    gate.open.set()
+    first.wait()
+    second.wait()
+    assert order[0] == "quick"
+
+
+def test_queue_position_is_told(local):
+    gate = Gate(local)
+    logs = [Log(), Log()]
+    for log in logs:
+        local.submit(lambda: iter([1]), "ann", log)
+    gate.open.set()
+    assert [log.events[0] for log in logs] == [Queued(0), Queued(1)]
+    for log in logs:
+        log.wait()
+
+
+def test_close_stops_what_waits():
+    engine = LocalEngine()
+    gate = Gate(engine)
+    log = Log()
+    engine.submit(lambda: iter(range(10**9)), "ann", log)
+    threading.Timer(0.05, gate.open.set).start()
+    engine.close()
+    assert log.wait() == Stopped()
+
+
+def test_engine_overhead_is_small(local):
+    log = Log()
+    start = time.perf_counter()
+    local.submit(lambda: iter(range(1000)), "me", log)
+    log.wait()
+    assert time.perf_counter() - start < 1

@@ -1,0 +1,160 @@
+"""Runs: state, watchers, stop, caps; with a fake explain in place of the backends."""
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+
+from backends.core import Answer, Frame, Request
+from backends.errors import BadInput
+from studio.engines.local import LocalEngine
+from studio.runs import Runs, TooMany
+
+PICTURE = np.zeros((4, 4, 1), np.uint8)
+REQUEST = Request("tiny", "fake", "b", PICTURE)
+
+
+def frame(i, n=5):
+    return Frame(i, n, "leaping", PICTURE, i / n, 0.1 * i)
+
+
+def answer(status):
+    return Answer(PICTURE, PICTURE, PICTURE[..., 0], {"status": status})
+
+
+def judge(request, last):
+    return Answer(PICTURE, PICTURE, PICTURE[..., 0], {"status": "cancelled", "step": last.index})
+
+
+@pytest.fixture
+def engine():
+    engine = LocalEngine()
+    yield engine
+    engine.close()
+
+
+def finish(run):
+    async def watch():
+        return [f async for f in run.watch(heartbeat=0.05)]
+
+    return asyncio.run(asyncio.wait_for(watch(), 5))
+
+
+def test_frames_answer_and_state(engine):
+    def explain(request):
+        yield from (frame(i) for i in range(1, 6))
+        yield answer("flipped")
+
+    run = Runs(engine, explain, judge).start(REQUEST, "me")
+    seen = [f.index for f in finish(run) if f]
+    assert seen == sorted(seen), "newest wins, never an older one after it"
+    assert run.state == "done"
+    assert [f.index for f in run.frames] == [1, 2, 3, 4, 5]
+    assert run.answer.record["status"] == "flipped"
+
+
+def test_a_stopped_run_keeps_its_last_frame_marked(engine):
+    first = threading.Event()
+
+    def explain(request):
+        for i in range(1, 10**6):
+            yield frame(i, 10**6)
+            first.set()
+
+    run = Runs(engine, explain, judge).start(REQUEST, "me")
+    first.wait(5)
+    run.stop()
+    finish(run)
+    assert run.state == "stopped"
+    assert run.answer.record == {"status": "cancelled", "step": run.frames[-1].index}
+
+
+def test_a_run_stopped_before_its_first_frame_ends(engine):
+    gate = threading.Event()
+
+    def explain(request):
+        gate.wait(5)
+        yield frame(1)
+
+    runs = Runs(engine, explain, judge)
+    first, second = runs.start(REQUEST, "me"), runs.start(REQUEST, "me")
+    second.stop()
+    gate.set()
+    finish(first)
+    finish(second)
+    assert second.state == "stopped"
+    assert second.answer is None
+
+
+def test_failure_is_told(engine):
+    def explain(request):
+        raise BadInput("choose another target")
+        yield
+
+    run = Runs(engine, explain, judge).start(REQUEST, "me")
+    finish(run)
+    assert (run.state, run.reason) == ("failed", "choose another target")
+
+
+def test_nobody_stops_another_persons_run(engine):
+    gate = threading.Event()
+
+    def explain(request):
+        gate.wait(5)
+        yield frame(1)
+        yield answer("flipped")
+
+    runs = Runs(engine, explain, judge)
+    mine, yours = runs.start(REQUEST, "me"), runs.start(REQUEST, "you")
+    runs.stop_owned("you")
+    gate.set()
+    finish(mine)
+    finish(yours)
+    assert (mine.state, yours.state) == ("done", "stopped")
+
+
+def test_a_person_has_a_cap_and_gets_it_back(engine):
+    gate = threading.Event()
+
+    def explain(request):
+        gate.wait(5)
+        yield answer("flipped")
+
+    runs = Runs(engine, explain, judge, going=2)
+    pending = [runs.start(REQUEST, "me") for _ in range(2)]
+    with pytest.raises(TooMany):
+        runs.start(REQUEST, "me")
+    other = runs.start(REQUEST, "you")
+    gate.set()
+    for run in [*pending, other]:
+        finish(run)
+    finish(runs.start(REQUEST, "me"))
+
+
+def test_old_runs_are_forgotten_but_never_going_ones(engine):
+    runs = Runs(engine, lambda request: iter([answer("flipped")]), judge, kept=3)
+    started = []
+    for _ in range(6):
+        started.append(runs.start(REQUEST, "me"))
+        finish(started[-1])
+    assert runs.get(started[0].id) is None
+    assert runs.get(started[-1].id) is started[-1]
+
+
+def test_heartbeat_without_news(engine):
+    gate = threading.Event()
+
+    def explain(request):
+        gate.wait(5)
+        yield answer("flipped")
+
+    run = Runs(engine, explain, judge).start(REQUEST, "me")
+
+    async def first():
+        async for item in run.watch(heartbeat=0.01):
+            gate.set()
+            return item
+
+    assert asyncio.run(asyncio.wait_for(first(), 5)) is None
+    finish(run)

@@ -28,7 +28,6 @@ class ConvClassifier(nn.Module):
             previous = out
         self.features = nn.Sequential(*stages)
         self.head = nn.Sequential(
-            nn.Flatten(),
             nn.Linear(previous * (size // 8) ** 2, 128),
             nn.ReLU(),
             nn.Dropout(0.3),
@@ -37,7 +36,7 @@ class ConvClassifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, S, S] in [0, 1] -> logits [B, K]."""
-        return self.head(self.features(x))
+        return self.head(self.features(x).flatten(1))
 
 
 class _Residual(nn.Module):

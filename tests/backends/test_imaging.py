@@ -127,7 +127,7 @@ def test_masks():
         imaging.read_mask(png(mask), (8, 6))
     mask.putpixel((3, 2), 255)
     assert np.argwhere(imaging.read_mask(png(mask), (8, 6))).tolist() == [[2, 3]]
-    with pytest.raises(BadInput, match="8x6 .* 32x32"):
+    with pytest.raises(BadInput, match=r"8x6 .* 32x32"):
         imaging.read_mask(png(mask), (32, 32))
 
 

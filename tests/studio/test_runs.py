@@ -152,9 +152,11 @@ def test_heartbeat_without_news(engine):
     run = Runs(engine, explain, judge).start(REQUEST, "me")
 
     async def first():
-        async for item in run.watch(heartbeat=0.01):
-            gate.set()
-            return item
+        beats = run.watch(heartbeat=0.01)
+        item = await anext(beats)
+        gate.set()
+        await beats.aclose()
+        return item
 
     assert asyncio.run(asyncio.wait_for(first(), 5)) is None
     finish(run)

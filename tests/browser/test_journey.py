@@ -1,0 +1,268 @@
+"""The whole journey in Chromium, as a person makes it."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+pytestmark = pytest.mark.browser
+
+
+def photograph(tmp_path, name="four.jpg"):
+    """A four in blue ink on yellowish paper, off centre, turned by its EXIF tag."""
+    picture = Image.new("RGB", (640, 480), (236, 228, 205))
+    draw = ImageDraw.Draw(picture)
+    draw.line([(300, 90), (230, 250), (390, 250)], fill=(40, 50, 130), width=22)
+    draw.line([(360, 110), (350, 400)], fill=(40, 50, 130), width=22)
+    exif = Image.Exif()
+    exif[274] = 6  # shown turned by 90 degrees clockwise
+    picture.rotate(90, expand=True).save(tmp_path / name, exif=exif)
+    return tmp_path / name
+
+
+def upload(page, path):
+    page.get_by_role("tab", name="Upload").click()
+    page.locator("#upload input[type=file]").set_input_files(str(path))
+
+
+def choose_example(page, index=8):  # two of each class in order: the first four
+    page.locator("#examples button.thumbnail-item").nth(index).click()
+    page.wait_for_selector(".region-canvas.ready")
+
+
+def paint(page, x0=0.3, y0=0.15, x1=0.7, y1=0.45):
+    box = page.locator("#factual canvas").bounding_box()
+    page.mouse.move(box["x"] + x0 * box["width"], box["y"] + y0 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + x1 * box["width"], box["y"] + y1 * box["height"], steps=12)
+    page.mouse.up()
+
+
+def area(page):
+    return page.locator("#factual .area").inner_text()
+
+
+def source(page):
+    return page.locator("#region-source input:checked").get_attribute("value")
+
+
+def choose_target(page, name):
+    box = page.locator("#target input")
+    box.click()
+    box.fill(name)
+    page.locator("#target [role=option]").first.click()
+
+
+def choose_method(page, title):
+    page.locator("#method").get_by_text(title, exact=True).click()
+
+
+def run(page):
+    page.locator("#run").click()
+
+
+def wait_for_answer(page):
+    page.wait_for_selector("#counterfactual .compare", timeout=90_000)
+    page.wait_for_selector("#run:visible")
+
+
+def status(page):
+    return page.locator("#status").inner_text()
+
+
+def test_upload_brush_run_stop_run_download(page, tmp_path):
+    upload(page, photograph(tmp_path))
+    page.wait_for_selector(".region-canvas.ready")
+    page.wait_for_function("document.querySelector('#prediction h2')?.innerText.trim() === '4'")
+    assert area(page) == "nothing marked"
+    page.locator("#factual").get_by_role("button", name="Box").click()
+    paint(page, 0.1, 0.1, 0.9, 0.6)
+    assert "%" in area(page)
+    assert source(page) == "painted"
+    choose_target(page, "9")
+
+    choose_method(page, "RCSB")
+    page.get_by_text("Settings of the method").click()
+    page.get_by_label("number input for Steps", exact=True).fill("500")
+    page.keyboard.press("Tab")
+    run(page)
+    page.wait_for_selector("#frame img")
+    page.wait_for_selector("#stop:visible")
+    assert not page.locator("#run").is_visible(), "Stop sits where Run was"
+    page.wait_for_function("/step [1-9]/.test(document.querySelector('#status').innerText)")
+    assert page.locator("#trajectory-plot polyline").get_attribute("points")
+    page.locator("#stop").click()
+    wait_for_answer(page)
+    assert "Stopped at step" in status(page)
+    assert "of 500" in status(page)
+    assert "not a finished answer" in status(page)
+
+    choose_method(page, "LeapFactual")
+    run(page)
+    page.wait_for_function(
+        "/^(Flipped|Not flipped)/.test(document.querySelector('#status').innerText)"
+    )
+    wait_for_answer(page)
+    assert "Oracle says" in page.locator("#metrics").inner_text()
+    assert page.locator("#difference img").count() == 2
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        record = json.loads(archive.read("result.json"))
+        pictures = {
+            name: np.asarray(Image.open(io.BytesIO(archive.read(f"{name}.png"))))
+            for name in ("factual", "counterfactual", "region")
+        }
+    assert record["method"] == "leapfactual"
+    assert record["target"] == "9"
+    assert record["metrics"]["change_outside"] == 0
+    outside = pictures["region"] == 0
+    assert 0 < outside.mean() < 1
+    assert np.array_equal(pictures["factual"][outside], pictures["counterfactual"][outside])
+    assert not np.array_equal(pictures["factual"], pictures["counterfactual"])
+    page.wait_for_selector("#history")
+
+
+def test_brush_undo_redo_and_tools_by_keyboard(page):
+    choose_example(page)
+    canvas = page.locator("#factual canvas")
+    canvas.focus()
+    for key in ("Space", "ArrowRight", "ArrowRight", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    painted = area(page)
+    assert source(page) == "painted"
+    page.keyboard.press("Control+z")
+    assert area(page) != painted
+    page.keyboard.press("Control+z")
+    assert area(page) == "nothing marked"
+    page.keyboard.press("Control+Shift+z")
+    page.keyboard.press("Control+Shift+z")
+    assert area(page) == painted
+    page.keyboard.press("i")
+    share = float(area(page).split()[0])
+    assert abs(share + float(painted.split()[0]) - 100) < 0.2
+    tools = page.locator("#factual .tools")
+    tools.get_by_role("button", name="Clear").click()
+    assert area(page) == "nothing marked"
+    page.locator("#factual").get_by_role("button", name="Box").click()
+    canvas.focus()
+    for key in ("Space", "ArrowDown", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    small = float(area(page).split()[0])
+    assert abs(small - 100 * 4 / 1024) < 0.06
+    tools.get_by_role("button", name="Grow").click()
+    assert float(area(page).split()[0]) > small
+    tools.get_by_role("button", name="Shrink").click()
+    assert float(area(page).split()[0]) == small
+
+
+def test_masks_come_in_and_go_out(page, tmp_path):
+    choose_example(page)
+    mask = Image.new("L", (32, 32))
+    mask.paste(255, (8, 4, 24, 16))
+    mask.save(tmp_path / "mask.png")
+    loader = page.locator("#factual input[type=file]")
+    loader.set_input_files(str(tmp_path / "mask.png"))
+    page.wait_for_function("document.querySelector('#factual .area').innerText.startsWith('18.8')")
+    with page.expect_download() as download:
+        page.locator("#factual").get_by_role("button", name="Save mask").click()
+    saved = Image.open(download.value.path()).convert("L")
+    assert np.array_equal(np.asarray(saved), np.asarray(mask))
+    Image.new("L", (50, 40), 255).save(tmp_path / "wrong.png")
+    loader.set_input_files(str(tmp_path / "wrong.png"))
+    page.wait_for_function(
+        "document.querySelector('#factual .message').innerText.includes('50x40')"
+    )
+    assert area(page).startswith("18.8")
+
+
+def test_the_models_proposal_is_an_editable_mask(page):
+    choose_example(page)
+    page.locator("#region-source").get_by_text("Where the model looks").click()
+    page.wait_for_function("document.querySelector('#factual .area').innerText.includes('%')")
+    assert 5 < float(area(page).split()[0]) <= 30
+    assert source(page) == "auto"
+    choose_target(page, "9")
+    run(page)
+    wait_for_answer(page)
+    assert "from: auto" in page.locator("#metrics").inner_text()
+    paint(page)
+    assert source(page) == "painted"
+
+
+def test_a_drawing_is_a_picture(page):
+    page.get_by_role("tab", name="Draw").click()
+    board = page.locator("#sketch canvas")
+    box = board.bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 50)
+    page.mouse.down()
+    for x, y in ((190, 50), (110, 220)):
+        page.mouse.move(box["x"] + x, box["y"] + y, steps=10)
+    page.mouse.up()
+    page.locator("#use-drawing").click()
+    page.wait_for_selector(".region-canvas.ready")
+    page.wait_for_function("document.querySelector('#prediction h2')?.innerText.trim() === '7'")
+
+
+def test_bad_input_is_a_sentence_and_the_page_goes_on(page, tmp_path):
+    run(page)
+    page.wait_for_function("document.querySelector('#status').innerText.includes('picture first')")
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"this is no picture")
+    upload(page, broken)
+    page.get_by_text("cannot be read as a picture").wait_for()
+    page.get_by_role("tab", name="Examples").click()
+    choose_example(page)
+    page.locator("#region-source").get_by_text("Only where I paint").click()
+    run(page)
+    page.wait_for_function(
+        "document.querySelector('#status').innerText.includes('region is empty')"
+    )
+    page.locator("#region-source").get_by_text("Whole picture").click()
+    run(page)
+    wait_for_answer(page)
+
+
+def test_clicking_a_class_makes_it_the_target(page):
+    choose_example(page)
+    page.wait_for_selector("#prediction button")
+    row = page.locator("#prediction button").nth(2)
+    name = row.inner_text().split()[0]
+    row.click()
+    page.wait_for_function(
+        f"document.querySelector('#target input').value.startsWith({json.dumps(name)})"
+    )
+
+
+def test_hold_f_shows_the_factual_and_keys_leave_text_fields_alone(page):
+    choose_example(page)
+    page.locator("#page-title").click()
+    page.keyboard.press("r")
+    wait_for_answer(page)
+    after = page.locator("#counterfactual .after")
+    assert after.is_visible()
+    page.keyboard.down("f")
+    assert not after.is_visible()
+    page.keyboard.up("f")
+    assert after.is_visible()
+    slider = page.locator("#counterfactual input[type=range]")
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    assert slider.input_value() == "49"
+    page.locator("#target input").focus()
+    page.keyboard.press("r")
+    page.wait_for_timeout(300)
+    assert page.locator("#run").is_visible()
+
+
+def test_controls_have_visible_labels(page):
+    choose_example(page)
+    unlabelled = page.evaluate(
+        """() => [...document.querySelectorAll("input, select, textarea")]
+          .filter((n) => n.offsetParent && !n.labels?.length && !n.getAttribute("aria-label"))
+          .map((n) => n.outerHTML.slice(0, 120))"""
+    )
+    assert unlabelled == []

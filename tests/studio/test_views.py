@@ -1,0 +1,106 @@
+"""Markup and controls: what is said is what is recorded; nothing typed by people is trusted."""
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from backends import registry
+from backends.core import Answer
+from backends.errors import BadInput
+from backends.regions.settings import AutoRegion
+from studio import export
+from studio.ui import canvas, form, keys, views
+
+
+def record(**changes):
+    return {
+        "target": "9", "status": "flipped", "step": 7, "steps": 20, "seed": 0, "seconds": 1.5,
+        "factual": {"label": "4", "probabilities": {"4": 0.9, "9": 0.1}},
+        "counterfactual": {"label": "9", "probabilities": {"9": 0.8, "4": 0.2}},
+        "oracle": {"label": "9", "agrees": True, "target_probability": 0.7},
+        "region": {"source": "whole", "area": 1.0},
+        "nfe": {"bridge": {"forward": 9, "backward": 8}},
+        "metrics": {"changed_area": 0.1, "change_outside": 0.0, "l1": 3.0, "l2": 1.0, "cout": 0.5,
+                    "change_inside": 0.9},
+    } | changes  # fmt: skip
+
+
+def test_the_answer_is_told_honestly():
+    assert "Flipped" in views.answer_line(record())
+    assert "agrees" in views.answer_line(record())
+    no = {"label": "4", "agrees": False, "target_probability": 0.1}
+    assert "disagrees" in views.answer_line(record(oracle=no))
+    failed = views.answer_line(record(status="not_flipped"))
+    assert "Not flipped" in failed
+    assert "still says" in failed
+    stopped = views.answer_line(record(status="cancelled"))
+    assert "Stopped at step 7 of 20" in stopped
+    assert "Flipped" not in stopped
+
+
+def test_people_cannot_inject_markup():
+    evil = "<img src=x onerror=alert(1)>"
+    assert "<img" not in views.failure(evil)
+    assert "<img" not in views.curve([0.5], 3, evil)
+    assert "<img" not in views.progress_line(1, 2, evil, 1.0, 0.5, evil)
+    labelled = {"label": evil, "probabilities": {evil: 1.0, "9": 0.0}}
+    assert "<img" not in views.metrics_table(record(factual=labelled))
+    assert "<img" not in views.answer_line(record(factual=labelled))
+
+
+def test_curve_has_a_point_for_every_step():
+    svg = views.curve([0.1, 0.5, 0.9], 20, "9")
+    assert len(svg.split('points="')[1].split('"')[0].split()) == 3
+    assert "90.0%" in svg
+
+
+@pytest.mark.parametrize(
+    "config", [AutoRegion, *(registry.method(m).Config for m in registry.METHODS)]
+)
+def test_controls_carry_the_schema(config):
+    schema = config.model_json_schema()
+    made = form.controls(schema)
+    assert list(made) == list(config.model_fields)
+    for name, component in made.items():
+        assert component.label == schema["properties"][name]["title"]
+        assert component.interactive is True
+        assert component.value == getattr(config(), name)
+    defaults = {name: component.value for name, component in made.items()}
+    assert config.model_validate(defaults) == config()
+
+
+def test_slider_bounds_are_inside_the_schema():
+    slider = form.control(
+        "t", {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": 1}
+    )
+    assert isinstance(slider, gr.Slider)
+    assert slider.minimum > 0
+
+
+def test_data_urls():
+    picture = export.as_picture(np.eye(8, dtype=np.uint8) * 255)
+    assert canvas.from_data_url(canvas.data_url(picture))[:4] == b"\x89PNG"
+    for bad in ("", "hello", "data:text/html;base64,AAAA", "data:image/png;base64,###"):
+        with pytest.raises(BadInput):
+            canvas.from_data_url(bad)
+    with pytest.raises(BadInput):
+        canvas.from_data_url("data:image/png;base64," + "A" * 9_000_000)
+
+
+def test_heatmaps():
+    factual = np.full((4, 4, 1), 100, np.uint8)
+    changed = factual.copy()
+    changed[0, 0], changed[1, 1] = 255, 0
+    answer = Answer(factual, changed, np.full((4, 4), 255, np.uint8), {})
+    absolute = np.asarray(export.absolute_difference(answer)).astype(int).sum(-1)
+    assert absolute[0, 0] > absolute[1, 1] > absolute[2, 2]
+    signed = np.asarray(export.signed_difference(answer)).astype(int)
+    assert signed[0, 0, 0] > signed[0, 0, 2], "brighter is red"
+    assert signed[1, 1, 2] > signed[1, 1, 0], "darker is blue"
+    assert signed[2, 2].sum() < 60, "unchanged is dark"
+
+
+def test_shortcuts_point_at_elements_and_are_on_the_sheet():
+    for key, (element, text) in keys.SHORTCUTS.items():
+        assert f'"{key}": "{element}"' in keys.script()
+        assert text in keys.help_sheet()

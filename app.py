@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 
+from backends.errors import StudioError
 from studio.ui.page import launch
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Serve with the settings of the environment."""
     on_a_space = "SPACE_ID" in os.environ
     launch(
         host=os.environ.get("STUDIO_HOST", "0.0.0.0" if on_a_space else "127.0.0.1"),
@@ -14,3 +18,11 @@ if __name__ == "__main__":
         bundle=os.environ.get("STUDIO_BUNDLE", "digits"),
         engine=os.environ.get("STUDIO_ENGINE", "local"),
     )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except StudioError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

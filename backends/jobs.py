@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import functools
 import platform
-import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
@@ -18,6 +17,7 @@ from backends.bundles import Bundle
 from backends.core import Answer, Counterfactual, Frame, Prediction, Proposal, Region, Request, Step
 from backends.errors import BadInput, StudioError
 from backends.regions.settings import AutoRegion
+from backends.regions.sources import mask_of
 
 __all__ = ["about", "bundle", "explain", "predict", "prepare", "propose", "stopped", "warm"]
 
@@ -163,48 +163,12 @@ def _open(request: Request) -> tuple[Bundle, Any, int, Region]:
             f"choose from: {', '.join(names[:20])}"
         )
     factual = imaging.to_tensor(request.picture)
-    mask = imaging.require_area(_mask(request))
+    mask = mask_of(
+        request, lambda settings: propose(request.bundle, request.picture, settings).mask
+    )
+    mask = imaging.require_area(mask)
     region = Region((imaging.to_tensor(mask) > 0).float(), request.region)
     return found, factual, names.index(request.target), region
-
-
-def _mask(request: Request) -> np.ndarray:
-    """The request's region as uint8 [H, W]."""
-    height, width = request.picture.shape[:2]
-    if request.mask is not None:
-        if request.mask.shape != (height, width):
-            raise BadInput(
-                f"the mask is {request.mask.shape[1]}x{request.mask.shape[0]} pixels, the picture "
-                f"{width}x{height}; use a mask of the picture's size"
-            )
-        return request.mask
-    if request.region == "whole":
-        return np.full((height, width), 255, np.uint8)
-    source, _, options = request.region.partition(":")
-    if source == "auto":
-        pairs = [option.partition("=") for option in options.split(",") if option]
-        settings = {key.strip(): value.strip() for key, _, value in pairs}
-        return propose(request.bundle, request.picture, settings).mask
-    if request.region.startswith("box:"):
-        return box(request.region.removeprefix("box:"), height, width)
-    raise BadInput(
-        f"region {request.region!r} is not known; use whole, auto, auto:area=0.3,cell=4, "
-        "mask:FILE or box:X0,Y0,X1,Y1"
-    )
-
-
-def box(text: str, height: int, width: int) -> np.ndarray:
-    """``X0,Y0,X1,Y1`` in pixels (X1, Y1 exclusive) as uint8 mask [H, W]."""
-    match = re.fullmatch(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*", text)
-    x0, y0, x1, y1 = (int(group) for group in match.groups()) if match else (0, 0, 0, 0)
-    if not (x0 < x1 <= width and y0 < y1 <= height):
-        raise BadInput(
-            f"box {text!r} is not inside the {width}x{height} picture; "
-            "write box:X0,Y0,X1,Y1 with X0 < X1 and Y0 < Y1"
-        )
-    mask = np.zeros((height, width), np.uint8)
-    mask[y0:y1, x0:x1] = 255
-    return mask
 
 
 def _prediction(found: Bundle, p: Any) -> Prediction:

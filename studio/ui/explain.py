@@ -26,7 +26,7 @@ READ_SKETCH = "() => [window.sketch.picture()]"
 
 def build(desk: Desk) -> None:
     """Lay out the tab inside the current Blocks and wire it to the desk."""
-    about, methods = desk.about, desk.methods()
+    methods = desk.methods()
     picture = gr.State(None)
     run_id = gr.State("")
     mask = gr.Textbox(visible=False, label="Mask (PNG data URL)")
@@ -42,7 +42,7 @@ def build(desk: Desk) -> None:
                         sources=["upload", "clipboard", "webcam"], elem_id="upload",
                     )  # fmt: skip
                 with gr.Tab("Draw"):
-                    board = canvas.sketch_board("sketch")
+                    canvas.sketch_board("sketch")
                     use_drawing = gr.Button("Use this drawing", elem_id="use-drawing")
                     drawing = gr.Textbox(visible=False, label="Drawing (PNG data URL)")
             factual = canvas.region_canvas("factual")
@@ -253,7 +253,6 @@ def build(desk: Desk) -> None:
         return show(run) if run else {status: views.failure("that answer is no longer kept")}
 
     history.input(reopen, history, answer, show_progress="hidden", api_visibility="private")
-    del about, board
 
 
 def _examples(desk: Desk) -> tuple[dict[str, list[str]], gr.Radio, gr.Gallery]:

@@ -6,7 +6,7 @@ import torch
 
 from backends import bundles, jobs
 from backends.errors import BadInput
-from backends.regions import attribution
+from backends.regions import attribution, sources
 from backends.regions.settings import AutoRegion
 from backends.runner import target_model
 
@@ -76,12 +76,12 @@ def test_eleven_attributions_two_of_them_without_gradients():
 
 
 def test_box():
-    mask = jobs.box("2,3,5,7", 10, 8)
+    mask = sources.box("2,3,5,7", 10, 8)
     assert mask.sum() == 255 * 3 * 4
     assert mask[3:7, 2:5].all()
     for bad in ("1,2,3", "5,5,2,9", "0,0,9,9", "a,b,c,d", ""):
         with pytest.raises(BadInput, match="box"):
-            jobs.box(bad, 10, 8)
+            sources.box(bad, 10, 8)
 
 
 def test_a_blank_attribution_is_one_sentence(tiny, monkeypatch):

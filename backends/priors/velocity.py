@@ -13,7 +13,8 @@ __all__ = ["VelocityField", "transport"]
 
 
 class VelocityField(nn.Module):
-    """SELU perceptron on [z, c, t].
+    """SiLU perceptron on [z, c, t], as in the paper. The authors' code has SELU, whose kink costs
+    fixed-step solvers their order.
 
     :param latent: size D of z.
     :param classes: size K of the condition c, a probability vector.
@@ -24,7 +25,7 @@ class VelocityField(nn.Module):
         layers: list[nn.Module] = []
         size = latent + classes + 1
         for _ in range(depth):
-            layers += [nn.Linear(size, width), nn.SELU()]
+            layers += [nn.Linear(size, width), nn.SiLU()]
             size = width
         self.body = nn.Sequential(*layers, nn.Linear(size, latent))
 

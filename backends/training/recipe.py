@@ -123,7 +123,7 @@ PARTS = {
     "velocity": Recipe(
         "velocity_field",
         {"latent": LATENT, "classes": 10, "width": 256, "depth": 4},
-        Plan(steps=24000, batch=512, learning_rate=1e-3, weight_decay=1e-4, seed=4, mixed=False),
+        Plan(steps=24000, batch=512, learning_rate=1e-3, weight_decay=1e-2, seed=4, mixed=False),
         _velocity,
         _held_out(_velocity),
         after=("classifier", "autoencoder"),

@@ -36,8 +36,8 @@ REGION = """
     <button type="button" class="grow" title="One pixel wider">Grow</button>
     <button type="button" class="shrink" title="One pixel narrower">Shrink</button>
     <button type="button" class="clear" title="Remove all paint">Clear</button>
-    <button type="button" class="load" title="White = change allowed; of the size that the model sees">Load mask</button>
-    <button type="button" class="save" title="As PNG">Save mask</button>
+    <button type="button" class="load" title="Load a mask file: white = change allowed, of the size that the model sees" aria-label="Load mask">Load</button>
+    <button type="button" class="save" title="Save the mask as PNG" aria-label="Save mask">Save</button>
     <input type="file" accept="image/*" aria-label="Mask file" hidden>
   </div>
   <canvas tabindex="0" width="512" height="512" role="application"

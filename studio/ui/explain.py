@@ -17,7 +17,7 @@ __all__ = ["build"]
 
 REGIONS = [
     ("Whole picture", "whole"),
-    ("Only where I paint", "painted"),
+    ("Where I paint", "painted"),
     ("Where the model looks", "auto"),
 ]
 READ_MASK = "(...a) => { a[1] = window.regionCanvas ? window.regionCanvas.mask() : ''; return a; }"
@@ -45,10 +45,10 @@ def build(desk: Desk) -> None:
                     canvas.sketch_board("sketch")
                     use_drawing = gr.Button("Use this drawing", elem_id="use-drawing")
                     drawing = gr.Textbox(visible=False, label="Drawing (PNG data URL)")
-            factual = canvas.region_canvas("factual")
             region = gr.Radio(
                 REGIONS, value="whole", label="Where change is allowed", elem_id="region-source"
             )
+            factual = canvas.region_canvas("factual")
             with gr.Accordion("Let the model propose a region", open=False):
                 schema = AutoRegion.model_json_schema()
                 region_form = form.controls(schema)
@@ -73,13 +73,9 @@ def build(desk: Desk) -> None:
             told = gr.Markdown(methods[first]["summary"] if first else "")
             if desk.problems():
                 gr.Markdown("**Not available here.** " + " ".join(desk.problems()))
-            groups, settings = _settings(methods, first)
-            seed = gr.Number(
-                0, label="Seed", precision=0, minimum=0, elem_id="seed",
-                info="Same seed and settings, same answer",
-            )  # fmt: skip
             go = gr.Button("Run", variant="primary", elem_id="run")
             stop = gr.Button("Stop", variant="stop", elem_id="stop", visible=False)
+            groups, settings, seed = _settings(methods, first)
         with gr.Column(scale=5, min_width=320):
             gr.Markdown("### 3 · Answer")
             status = gr.HTML(
@@ -255,26 +251,31 @@ def build(desk: Desk) -> None:
     history.input(reopen, history, answer, show_progress="hidden", api_visibility="private")
 
 
-def _examples(desk: Desk) -> tuple[dict[str, list[str]], gr.Radio, gr.Gallery]:
+def _examples(desk: Desk) -> tuple[dict[str, list[str]], gr.Dropdown, gr.Gallery]:
     """The bundle's example pictures: two of each class, or all of one."""
     names = desk.about["class_names"]
     by_class: dict[str, list[str]] = {name: [] for name in names}
     for example in desk.about["examples"]:
         by_class[example["label"]].append(str(desk.folder / example["file"]))
-    shelf = {"a few of each": [path for paths in by_class.values() for path in paths[:2]]}
+    shelf = {"all": [path for paths in by_class.values() for path in paths[:2]]}
     shelf |= {name: paths for name, paths in by_class.items() if paths}
-    kind = gr.Radio(list(shelf), value="a few of each", label="Show", elem_id="example-class")
-    gallery = gr.Gallery(
-        shelf["a few of each"], label="Click one to begin", columns=10, height=132,
-        allow_preview=False, elem_id="examples", object_fit="contain", buttons=[],
-    )  # fmt: skip
+    with gr.Row():
+        gallery = gr.Gallery(
+            shelf["all"], label="Click one to begin", columns=10, height=136, scale=4,
+            allow_preview=False, elem_id="examples", object_fit="contain", buttons=[],
+        )  # fmt: skip
+        kind = gr.Dropdown(
+            list(shelf), value="all", label="Show", elem_id="example-class", scale=1,
+            min_width=110,
+        )  # fmt: skip
     return shelf, kind, gallery
 
 
 def _settings(
     methods: dict[str, dict[str, Any]], first: str | None
-) -> tuple[dict[str, gr.Group], dict[tuple[str, str], Any]]:
-    """One group of controls a method, made from its Config; only the chosen one is visible."""
+) -> tuple[dict[str, gr.Group], dict[tuple[str, str], Any], gr.Number]:
+    """One group of controls a method, made from its Config, of which only the chosen one is
+    visible; and the seed."""
     groups, settings = {}, {}
     with gr.Accordion("Settings of the method", open=False):
         for name, entry in methods.items():
@@ -282,7 +283,11 @@ def _settings(
                 gr.Markdown(f"Source: {entry['paper']}", padding=True)
                 for key, component in form.controls(entry["schema"]).items():
                     settings[name, key] = component
-    return groups, settings
+        seed = gr.Number(
+            0, label="Seed", precision=0, minimum=0, elem_id="seed",
+            info="Same seed and settings, same answer",
+        )  # fmt: skip
+    return groups, settings, seed
 
 
 def _history(desk: Desk, owner: str) -> Any:

@@ -33,7 +33,9 @@ ENGINES: dict[str, type] = {"local": LocalEngine, "inline": InlineEngine}
 def build(desk: Desk) -> gr.Blocks:
     """The Blocks of a desk."""
     # Old previews are deleted after a day, looked for each hour.
-    with gr.Blocks(title="Counterfactual Studio", delete_cache=(3600, 86400)) as page:
+    with gr.Blocks(
+        title="Counterfactual Studio", delete_cache=(3600, 86400), fill_width=True
+    ) as page:
         gr.Markdown(
             "# Counterfactual Studio\nWhat would have had to be different in this picture "
             f"for the model to say something else? *Bundle: {desk.about['title']}.*",

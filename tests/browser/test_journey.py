@@ -216,7 +216,7 @@ def test_bad_input_is_a_sentence_and_the_page_goes_on(page, tmp_path):
     page.get_by_text("cannot be read as a picture").wait_for()
     page.get_by_role("tab", name="Examples").click()
     choose_example(page)
-    page.locator("#region-source").get_by_text("Only where I paint").click()
+    page.locator("#region-source").get_by_text("Where I paint").click()
     run(page)
     page.wait_for_function(
         "document.querySelector('#status').innerText.includes('region is empty')"

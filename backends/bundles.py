@@ -120,6 +120,7 @@ class Bundle:
         return None
 
     def _load(self, name: str) -> Any:
+        import torch
         from safetensors.torch import load_file
 
         problem = self.problem(name)
@@ -134,7 +135,8 @@ class Bundle:
                 f"{part.file} of bundle {self.name!r} does not fit architecture "
                 f"{part.architecture!r}; fetch the bundle again"
             ) from error
-        return network.eval().requires_grad_(False)
+        # Convolutions on channels-last weights are about a third faster on a CPU.
+        return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def checksum(path: Path) -> str:

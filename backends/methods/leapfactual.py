@@ -46,13 +46,13 @@ class LeapConfig(BaseModel):
         "soft", title="Current label",
         description="soft: the model's probabilities (authors' digits code); hard: its top label",
     )  # fmt: skip
-    solver: Literal["midpoint", "rk4", "euler", "dopri5"] = Field(
-        "midpoint",
+    solver: Literal["rk4", "dopri5"] = Field(
+        "rk4",
         title="ODE solver",
-        description="dopri5 adapts its steps (authors' code), slower",
+        description="Fixed Runge-Kutta steps, or dopri5 adapting its own (authors' code; slower)",
     )
     solver_steps: int = Field(
-        3, ge=1, le=50, title="Solver steps", description="Equal steps of one lift or landing"
+        4, ge=1, le=50, title="Solver steps", description="Steps of one lift or landing"
     )
 
 

@@ -5,11 +5,16 @@ LeapFactual (Cao et al., 2025), section 3.2 and appendix B.1.2. t = 1 is the dat
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torchdiffeq import odeint
 
 __all__ = ["VelocityField", "transport"]
+
+CROWDING = 1.25  # of the exponents from 1 to 2, the one with the least error on digits
 
 
 class VelocityField(nn.Module):
@@ -41,18 +46,42 @@ def transport(
     gamma: float,
     *,
     lift: bool,
-    solver: str = "midpoint",
+    solver: Literal["rk4", "dopri5"] = "rk4",
     steps: int = 4,
     tolerance: float = 1e-4,
 ) -> Tensor:
     """Integrate dz/dt = gamma * v(t, z, c) from 1 to 0 (lift) or from 0 to 1 (land); [B, D].
 
-    :param solver: a torchdiffeq method; the fixed-step ones take ``steps`` equal steps,
-        ``dopri5`` chooses its own and lands on ``steps`` intervals within ``tolerance``.
+    :param solver: ``rk4`` takes ``steps`` classical Runge-Kutta steps, shorter towards t = 1,
+        where the field is steepest; ``dopri5`` chooses its own within ``tolerance`` and lands on
+        the ends of ``steps`` equal intervals.
     """
     if gamma == 0:
         return z
-    times = torch.linspace(1, 0, steps + 1) if lift else torch.linspace(0, 1, steps + 1)
-    times = times.to(z)
-    tolerances = {"rtol": tolerance, "atol": tolerance} if solver == "dopri5" else {}
-    return odeint(lambda t, z: gamma * field(t, z, c), z, times, method=solver, **tolerances)[-1]
+    times = torch.linspace(0, 1, steps + 1, dtype=z.dtype, device=z.device)
+    if solver == "rk4":
+        times = 1 - (1 - times) ** CROWDING
+    times = times.flip(0) if lift else times
+
+    def v(t: Tensor, z: Tensor) -> Tensor:
+        return gamma * field(t, z, c)
+
+    if solver == "rk4":
+        return _rk4(v, z, times)
+    # Steps must end on the times asked for, as in the authors' solver; torchdiffeq would
+    # overshoot and interpolate, which costs more accuracy than the tolerance grants.
+    options = {"step_t": times}
+    return odeint(v, z, times, method="dopri5", rtol=tolerance, atol=tolerance, options=options)[-1]
+
+
+def _rk4(v: Callable[[Tensor, Tensor], Tensor], z: Tensor, times: Tensor) -> Tensor:
+    """Classical Runge-Kutta. A field this small takes less time than torchdiffeq's checks of it."""
+    middles = (times[:-1] + times[1:]) / 2
+    for start, middle, end in zip(times[:-1], middles, times[1:], strict=True):
+        h = float(end - start)
+        k1 = v(start, z)
+        k2 = v(middle, z + h / 2 * k1)
+        k3 = v(middle, z + h / 2 * k2)
+        k4 = v(end, z + h * k3)
+        z = z + h / 6 * (k1 + 2 * (k2 + k3) + k4)
+    return z

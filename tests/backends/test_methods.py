@@ -125,7 +125,7 @@ def latents(n=5):
 @pytest.mark.parametrize("gamma", [0.1, 0.5, 1.0])
 def test_leap_between_equal_labels_goes_nowhere(gamma):
     z, c, _ = latents()
-    moved = leap(FIELD, z, c, c, gamma, gamma, solver="rk4", steps=10)
+    moved = leap(FIELD, z, c, c, gamma, gamma, steps=10)
     assert (moved - z).abs().max() < 3e-3
 
 
@@ -135,15 +135,15 @@ def test_constant_fields_move_by_gamma():
     for n in (1, 3):
         moved = z
         for _ in range(n):
-            moved = leap(lambda t, z, c: c @ a, moved, c, y, 0.2, 0.2, solver="euler", steps=2)
+            moved = leap(lambda t, z, c: c @ a, moved, c, y, 0.2, 0.2, steps=2)
         assert (moved - (z + n * 0.2 * (y - c) @ a)).abs().max() < 1e-9
 
 
 def test_leap_without_lift_is_a_landing_and_without_both_nothing():
     z, c, y = latents()
     assert leap(FIELD, z, c, y, 0, 0) is z
-    landed = transport(FIELD, z, y, 0.3, lift=False, solver="rk4", steps=5)
-    assert torch.equal(leap(FIELD, z, c, y, 0, 0.3, solver="rk4", steps=5), landed)
+    landed = transport(FIELD, z, y, 0.3, lift=False, steps=5)
+    assert torch.equal(leap(FIELD, z, c, y, 0, 0.3, steps=5), landed)
 
 
 def test_transport_back_and_forth():

@@ -131,8 +131,9 @@ def build(desk: Desk) -> None:
     )  # fmt: skip
     use_drawing.click(take_drawing, drawing, chosen, js=READ_SKETCH, api_visibility="private")
 
-    def ask_for(event: gr.SelectData, shown: dict[str, Any]) -> Any:
-        return gr.skip() if event.value == shown["label"] else event.value
+    def ask_for(event: gr.SelectData, shown: dict[str, float]) -> Any:
+        predicted = max(shown, key=shown.__getitem__)
+        return gr.skip() if event.value == predicted else event.value
 
     prediction.select(ask_for, prediction, target, api_visibility="private")
 

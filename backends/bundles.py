@@ -105,6 +105,8 @@ class Bundle:
 
     def problem(self, name: str) -> str | None:
         """Why a part cannot be used, in one sentence; None when its file is whole."""
+        if name in self._loaded:
+            return None
         remedy = "fetch the bundle again, or train it with: python -m studio train"
         part = self.manifest.parts.get(name)
         if part is None:

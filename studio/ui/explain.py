@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -221,7 +222,10 @@ def build(desk: Desk) -> None:
         try:
             asked = desk.request(seen, painted, source, wanted, name, own, number)
             async for run in desk.follow(asked, owner):
-                yield show(run) | {run_id: run.id, history: _history(desk, owner)}
+                yield (await asyncio.to_thread(show, run)) | {
+                    run_id: run.id,
+                    history: _history(desk, owner),
+                }
         except StudioError as error:
             yield {
                 status: views.failure(str(error)), go: gr.update(visible=True),

@@ -1,0 +1,131 @@
+"""The page's wiring, without a browser."""
+
+import asyncio
+import io
+import json
+import zipfile
+
+import pytest
+from PIL import Image
+
+from backends import jobs
+from backends.core import Answer
+from backends.errors import BadInput
+from studio import export
+from studio.engines.local import LocalEngine
+from studio.runs import Runs
+from studio.ui import canvas, keys
+from studio.ui.desk import Desk
+from studio.ui.page import build, launch_options
+
+IDS = {
+    "factual", "prediction", "region-source", "region-preview", "target", "method", "seed", "run",
+    "stop", "frame", "trajectory-plot", "status", "counterfactual", "difference", "metrics",
+    "history", "download",
+}  # fmt: skip
+
+
+@pytest.fixture
+def desk(tiny, tmp_path):
+    engine = LocalEngine()
+    yield Desk(tiny, Runs(engine, jobs.explain, jobs.stopped), tmp_path)
+    engine.close()
+
+
+@pytest.fixture
+def page(desk):
+    return build(desk)
+
+
+def test_element_ids_and_shortcuts(page):
+    found = {block.elem_id for block in page.blocks.values() if block.elem_id}
+    assert found >= IDS
+    assert {element for element, _ in keys.SHORTCUTS.values()} <= found
+
+
+def test_api_names(page):
+    public = {f.api_name for f in page.fns.values() if f.api_visibility == "public"}
+    assert public == {"predict", "region", "explain"}
+
+
+def test_the_canvas_is_never_an_input(page):
+    for function in page.fns.values():
+        assert all(block.elem_id not in ("factual", "sketch") for block in function.inputs)
+
+
+def test_nothing_is_shared_with_outside_hosts(tmp_path):
+    options = launch_options(tmp_path, tmp_path)
+    assert options["share"] is False
+    assert options["enable_monitoring"] is False
+    assert options["run_history"] is False
+    assert options["ssr_mode"] is False
+
+
+def ask(desk, picture, **changes):
+    label = jobs.predict(desk.bundle, picture).label
+    values = {
+        "picture": picture, "mask": "", "region": "whole", "target": "b" if label != "b" else "c",
+        "method": "leapfactual", "settings": {}, "seed": 0,
+    } | changes  # fmt: skip
+    return desk.request(**values)
+
+
+def test_a_run_is_followed_to_its_files(desk, picture):
+    async def follow():
+        return [run async for run in desk.follow(ask(desk, picture), "me")][-1]
+
+    run = asyncio.run(follow())
+    assert isinstance(run.answer, Answer)
+    with zipfile.ZipFile(desk.archive(run)) as archive:
+        assert "result.json" in archive.namelist()
+    pair, heat = desk.pictures(run)
+    assert pair.count("data:image/png") == 2
+    assert heat.count("data:image/png") == 2
+
+
+def test_leaving_the_page_stops_the_run(desk, picture):
+    async def leave():
+        request = ask(desk, picture, settings={"blending_leaps": 300})
+        following = desk.follow(request, "me")
+        run = await anext(following)
+        await following.aclose()
+        async for _ in run.watch(0.05):
+            pass
+        return run
+
+    run = asyncio.run(leave())
+    assert run.state == "stopped"
+    assert len(run.frames) < 300
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"picture": None}, "picture first"),
+        ({"target": None}, "should say instead"),
+        ({"region": "painted"}, "region is empty"),
+        ({"region": "painted", "mask": "hello"}, "no PNG"),
+    ],
+)
+def test_what_is_missing_is_said(desk, picture, changes, words):
+    values = {"mask": "", "region": "whole", "target": "b", "method": "leapfactual",
+              "settings": {}, "seed": 0, "picture": picture} | changes  # fmt: skip
+    with pytest.raises(BadInput, match=words):
+        desk.request(**values)
+
+
+def test_a_quick_job_returns_or_raises(desk):
+    assert asyncio.run(desk.ask("me", lambda: 42)) == 42
+
+    def fail():
+        raise BadInput("no ink was found")
+
+    with pytest.raises(Exception, match="no ink"):
+        asyncio.run(desk.ask("me", fail))
+
+
+def test_scene_round_trip(picture):
+    scene = json.loads(canvas.scene(export.as_picture(picture), picture[..., 0]))
+    for key in ("picture", "mask"):
+        seen = Image.open(io.BytesIO(canvas.from_data_url(scene[key])))
+        assert seen.size == (16, 16)

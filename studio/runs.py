@@ -23,7 +23,8 @@ class TooMany(Exception):
 class Run:
     """One question and its answer so far. Written by the engine's thread, read by anyone.
 
-    ``state`` is waiting, running, done, stopped or failed; ``reason`` says why it failed.
+    ``state`` is waiting, running, done, stopped or failed; ``reason`` says why it failed, ``ahead``
+    how many of the owner's runs came first when it was queued.
     """
 
     request: Request
@@ -34,6 +35,7 @@ class Run:
     frames: list[Frame] = field(default_factory=list)
     answer: Answer | None = None
     reason: str | None = None
+    ahead: int = 0
     job: Job | None = None
     _watchers: list[Callable[[], None]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -62,8 +64,8 @@ class Run:
                 self.state = "stopped"
             case Failed(reason=reason):
                 self.state, self.reason = "failed", reason
-            case Queued():
-                pass
+            case Queued(ahead=ahead):
+                self.ahead = ahead
         with self._lock:
             for wake in self._watchers:
                 wake()
@@ -98,11 +100,13 @@ class Run:
 
 
 class Runs:
-    """All runs of this process, newest last, with a cap on how many one owner may have going.
+    """All runs of this process, newest last, with caps on how many one owner may have going and
+    keeps.
 
     :param explain: makes the step generator of a request (``backends.jobs.explain``).
     :param judge: makes the answer of a stopped run from its last frame
         (``backends.jobs.stopped``).
+    :param forget: called with a run that is no longer kept, to remove its files.
     """
 
     def __init__(
@@ -111,10 +115,12 @@ class Runs:
         explain: Callable[[Request], Iterator[Frame | Answer]],
         judge: Callable[[Request, Frame], Answer],
         *,
+        forget: Callable[[Run], None] = lambda run: None,
         going: int = 2,
-        kept: int = 200,
+        kept: int = 50,
     ) -> None:
         self.engine = engine
+        self._forget = forget
         self._explain, self._judge = explain, judge
         self._going, self._kept = going, kept
         self._runs: dict[str, Run] = {}
@@ -128,12 +134,14 @@ class Runs:
             raise TooMany
         run = Run(request, owner)
         self._runs[run.id] = run
-        for old in list(self._runs)[: max(0, len(self._runs) - self._kept)]:
-            if self._runs[old].ended:
-                del self._runs[old]
+        for old in [r for r in self.of(owner) if r.ended][: -self._kept]:
+            self._runs.pop(old.id, None)
+            self._forget(old)
 
         def hear(event: Event) -> None:
-            if isinstance(event, Stopped) and run.frames:
+            if isinstance(event, Stopped) and run.answer:
+                run.hear(Done())  # the stop came after the answer
+            elif isinstance(event, Stopped) and run.frames:
                 self._keep_last_frame(run)
             else:
                 run.hear(event)
@@ -158,7 +166,7 @@ class Runs:
 
     def of(self, owner: str) -> list[Run]:
         """An owner's runs, oldest first."""
-        return [run for run in self._runs.values() if run.owner == owner]
+        return [run for run in list(self._runs.values()) if run.owner == owner]
 
     def stop_owned(self, owner: str) -> None:
         """Stop whatever this owner has going (their page was closed)."""

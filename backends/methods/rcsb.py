@@ -26,10 +26,10 @@ class RCSBConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     scale: float = Field(
-        0.3, ge=0, le=20, title="Guidance scale", description="s: length of a guidance step"
+        1.0, ge=0, le=20, title="Guidance scale", description="s: length of a guidance step"
     )
     truncation: float = Field(
-        0.6, gt=0, le=1, title="Trajectory truncation",
+        0.8, gt=0, le=1, title="Trajectory truncation",
         description="τ: how much of the region is forgotten at the start; 1 is all",
     )  # fmt: skip
     steps: int = Field(100, ge=2, le=500, title="Steps", description="N: network evaluations")

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from backends.errors import StudioError
+from backends.errors import OutOfMemory, StudioError
 
 __all__ = ["Done", "Engine", "Event", "Failed", "Job", "Queued", "Stepped", "Stopped", "advance"]
 
 log = logging.getLogger(__name__)
+NO_MEMORY = "not enough memory for this run; choose fewer steps or a smaller picture"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ class Engine(Protocol):
         """Accept a generator.
 
         :param work: called once, on the engine's thread, to make the generator.
-        :param sink: hears every event, on the engine's thread; must return at once.
+        :param sink: hears ``Queued`` at once, every other event on the engine's thread; must
+            not wait for anything.
         """
         ...
 
@@ -110,18 +112,26 @@ def advance(job: Job) -> bool:
         end = Done()
     except StudioError as error:
         end = Failed(str(error))
+    except MemoryError:
+        end = Failed(str(OutOfMemory(NO_MEMORY)))
     except Exception as error:  # a run's fault must not take the engine with it
         end = Failed(_sentence(error))
-    close = getattr(job.steps, "close", None)
-    if close:
-        close()
+    # Neither a generator's clean-up nor a listener may take the engine with it.
+    try:
+        if hasattr(job.steps, "close"):
+            job.steps.close()
+    except Exception:
+        log.exception("a run's clean-up failed")
     job.steps = None
-    job.sink(end)
+    try:
+        job.sink(end)
+    except Exception:
+        log.exception("nobody could be told how a run ended")
     return False
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return "not enough memory for this run; choose fewer steps or a smaller picture"
+    if type(error).__name__ == "OutOfMemoryError":  # torch's own; the studio knows no torch
+        return str(OutOfMemory(NO_MEMORY))
     log.error("a run failed", exc_info=error)
     return f"the run failed inside ({type(error).__name__}: {error}); the log has the details"

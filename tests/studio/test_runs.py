@@ -133,13 +133,39 @@ def test_a_person_has_a_cap_and_gets_it_back(engine):
 
 
 def test_old_runs_are_forgotten_but_never_going_ones(engine):
-    runs = Runs(engine, lambda request: iter([answer("flipped")]), judge, kept=3)
+    forgotten = []
+    runs = Runs(
+        engine, lambda request: iter([answer("flipped")]), judge, forget=forgotten.append, kept=3
+    )
+    other = runs.start(REQUEST, "you")
+    finish(other)
     started = []
     for _ in range(6):
         started.append(runs.start(REQUEST, "me"))
         finish(started[-1])
     assert runs.get(started[0].id) is None
+    assert forgotten == started[:2]
     assert runs.get(started[-1].id) is started[-1]
+    assert runs.get(other.id) is other, "nobody's runs make another's go"
+
+
+def test_a_stop_after_the_answer_does_not_spoil_it(engine):
+    answered, go_on = threading.Event(), threading.Event()
+
+    def explain(request):
+        yield frame(1)
+        yield answer("flipped")
+        answered.set()
+        go_on.wait(5)
+        yield frame(2)
+
+    run = Runs(engine, explain, judge).start(REQUEST, "me")
+    answered.wait(5)
+    run.stop()
+    go_on.set()
+    finish(run)
+    assert run.state == "done"
+    assert run.answer.record["status"] == "flipped"
 
 
 def test_heartbeat_without_news(engine):

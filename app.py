@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from backends.errors import StudioError
+from backends.errors import BadInput, StudioError
 from studio.ui.page import launch
 
 
@@ -14,10 +14,16 @@ def main() -> None:
     on_a_space = "SPACE_ID" in os.environ
     launch(
         host=os.environ.get("STUDIO_HOST", "0.0.0.0" if on_a_space else "127.0.0.1"),
-        port=int(os.environ.get("STUDIO_PORT", "7860")),
+        port=_port(os.environ.get("STUDIO_PORT", "7860")),
         bundle=os.environ.get("STUDIO_BUNDLE", "digits"),
         engine=os.environ.get("STUDIO_ENGINE", "local"),
     )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise BadInput(f"STUDIO_PORT is {text!r}; set it to a number from 0 to 65535")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -123,6 +123,7 @@ class Bundle:
 
     def _load(self, name: str) -> Any:
         import torch
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         problem = self.problem(name)
@@ -132,7 +133,11 @@ class Bundle:
         try:
             network = registry.architecture(part.architecture)(**part.arguments)
             network.load_state_dict(load_file(self.folder / part.file))
-        except (RuntimeError, TypeError, ValueError) as error:
+        except ImportError as error:
+            raise MissingPart(
+                f"part {name!r} needs the package {error.name!r}; run: pip install {error.name}"
+            ) from error
+        except (RuntimeError, TypeError, ValueError, SafetensorError) as error:
             raise MissingPart(
                 f"{part.file} of bundle {self.name!r} does not fit architecture "
                 f"{part.architecture!r}; fetch the bundle again"

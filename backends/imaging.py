@@ -28,14 +28,20 @@ __all__ = [
 ]
 
 MAX_PIXELS = 50_000_000
+LARGEST = 2000  # pixels; a digit's shape needs no more, and memory is kept small
+# What browsers and cameras produce; Pillow's other readers may start outside programs.
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "ICO", "AVIF")
 
 
-def read_picture(source: str | Path | bytes | BinaryIO | Image.Image) -> Image.Image:
+def read_picture(
+    source: str | Path | bytes | BinaryIO | Image.Image, size: tuple[int, int] | None = None
+) -> Image.Image:
     """Any picture a person may bring, upright, 8 bit, first frame, as L or RGB.
 
     Transparent parts become white (what a page behind a drawing usually is) unless the opaque
     part is itself bright, then black.
 
+    :param size: (width, height) that a mask must have, checked before it is decoded.
     :raises NotFound: there is no such file.
     :raises BadInput: it is empty, damaged, no picture, or has more than 50 megapixels.
     """
@@ -53,15 +59,24 @@ def read_picture(source: str | Path | bytes | BinaryIO | Image.Image) -> Image.I
         with warnings.catch_warnings():
             # Our own limit below is lower than the one that Pillow warns of.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = source if isinstance(source, Image.Image) else Image.open(source)
+            if not isinstance(source, Image.Image):
+                Image.init()
+                source = Image.open(source, formats=[f for f in FORMATS if f in Image.OPEN])
+            picture = source
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 raise BadInput(
                     f"{name} has {width * height / 1e6:.0f} megapixels; "
                     f"reduce it to {MAX_PIXELS // 1_000_000} or fewer"
                 )
+            if size is not None and picture.size != size:
+                raise BadInput(
+                    f"the mask is {width}x{height} pixels, the picture that the model sees is "
+                    f"{size[0]}x{size[1]}; save the mask in that size (white = change allowed)"
+                )
             picture.seek(0)
             picture.load()
+            return _eight_bit(ImageOps.exif_transpose(picture))
     except Image.DecompressionBombError as error:
         raise BadInput(
             f"{name} is far too large; reduce it to {MAX_PIXELS // 1_000_000} megapixels or fewer"
@@ -70,7 +85,6 @@ def read_picture(source: str | Path | bytes | BinaryIO | Image.Image) -> Image.I
         raise BadInput(
             f"{name} cannot be read as a picture; save it as PNG or JPEG and try again"
         ) from error
-    return _eight_bit(ImageOps.exif_transpose(picture))
 
 
 def _eight_bit(picture: Image.Image) -> Image.Image:
@@ -84,7 +98,9 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
         return picture.convert("L")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
-        values = np.asarray(picture, dtype=np.float64)
+        sample = picture.copy()
+        sample.thumbnail((256, 256))
+        values = np.asarray(sample, dtype=np.float64)
         alpha = values[..., 3]
         ink = (values[..., :3].mean(-1) * alpha).sum() / max(alpha.sum(), 1)
         page = Image.new("RGBA", picture.size, "black" if ink > 127 else "white")
@@ -100,12 +116,7 @@ def read_mask(
     :param size: (width, height) that the mask must have, of the picture the model sees.
     :raises BadInput: another size, or nothing marked.
     """
-    picture = read_picture(source)
-    if picture.size != size:
-        raise BadInput(
-            f"the mask is {picture.width}x{picture.height} pixels, the picture that the model sees "
-            f"is {size[0]}x{size[1]}; save the mask in that size (white = change allowed)"
-        )
+    picture = read_picture(source, size)
     mask = np.where(np.asarray(picture.convert("L")) > 127, 255, 0).astype(np.uint8)
     return require_area(mask)
 
@@ -130,15 +141,17 @@ def digit_like(picture: Image.Image, size: int) -> Image.Image:
     """Any picture of one digit, the way MNIST shows it: white ink on black, the digit's longer
     side 20 pixels, its centre of mass in the middle (LeCun et al., 1998, section III.A).
 
-    A grey picture that has this size already is taken as it is.
+    A grey picture of MNIST's size, white on black, is taken as it is.
 
     :raises BadInput: the picture is blank.
     """
-    if picture.mode == "L" and picture.size == (size, size):
-        return picture
+    if max(picture.size) > LARGEST:
+        picture = picture.copy()
+        picture.thumbnail((LARGEST, LARGEST))
     values = np.asarray(picture.convert("L"), dtype=np.float32)
-    if picture.mode == "L" and picture.size == (28, 28) and _border(values).max() < 64:
-        return ImageOps.expand(picture, (size - 28) // 2)
+    as_mnist = picture.mode == "L" and _border(values).max() < 64 and values.max() >= 64
+    if as_mnist and picture.size in ((size, size), (28, 28)):
+        return ImageOps.expand(picture, (size - picture.width) // 2)
     if np.median(_border(values)) > 127:
         values = 255 - values
     paper = np.median(_border(values))
@@ -159,8 +172,10 @@ def digit_like(picture: Image.Image, size: int) -> Image.Image:
         (max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BOX
     )
     weights = np.asarray(small, dtype=np.float32)
-    weights *= 255 / max(weights.max(), 1)
     total = weights.sum()
+    if total < 255:
+        raise BadInput("only specks were found, no digit; draw or choose a digit")
+    weights *= 255 / weights.max()
     x = (weights.sum(0) * (np.arange(small.width) + 0.5)).sum() / total
     y = (weights.sum(1) * (np.arange(small.height) + 0.5)).sum() / total
     canvas = Image.new("L", (size, size))

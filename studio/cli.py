@@ -30,9 +30,9 @@ def _studio() -> None:
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one")] = 7860,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one")] = 7860,
     bundle: BundleOption = "digits",
-    engine: Annotated[str, typer.Option(help="local or inline")] = "local",
+    engine: Annotated[str, typer.Option(help="local")] = "local",
 ) -> None:
     """Open the studio in a browser."""
     from studio.ui.page import launch
@@ -52,15 +52,15 @@ def explain(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Setting of the method, key=value")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same answer")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same answer")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for pictures and result.json")] = None,
 ) -> None:
     """Ask for a counterfactual; prints one JSON object."""
     from backends import imaging, jobs
     from studio import export
 
-    if out is not None and out.exists() and not out.is_dir():
-        raise BadInput(f"{out} is a file; give --out a folder")
+    if out is not None and any(p.exists() and not p.is_dir() for p in (out, *out.parents)):
+        raise BadInput(f"{out} is a file, or lies in one; give --out a folder")
     picture = jobs.prepare(bundle, imaging.read_picture(image))
     mask = None
     if region.startswith("mask:"):
@@ -172,9 +172,17 @@ def doctor() -> None:
 def main() -> None:
     """Run a command; what a person can mend is one line on stderr and exit code 2."""
     try:
-        app(standalone_mode=True)
-    except StudioError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
+        # Not standalone, so that every message has the same form; 130 is an interrupt's.
+        sys.exit(app(standalone_mode=False) or 0)
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except (StudioError, OSError) as error:
+        message = f"error: {error}"
+    except Exception as error:
+        # Typer's own complaints, whose class is click's or a copy of it, by version.
+        if not hasattr(error, "format_message"):
+            raise
+        message = error.format_message()
+        message = message if "\n" in message else f"error: {message}"  # a help page stays itself
+    print(message, file=sys.stderr)
+    sys.exit(2)

@@ -104,9 +104,9 @@ class Runs:
     keeps.
 
     :param explain: makes the step generator of a request (``backends.jobs.explain``).
+    :ivar forget: called with a run that is no longer kept, to remove its files.
     :param judge: makes the answer of a stopped run from its last frame
         (``backends.jobs.stopped``).
-    :param forget: called with a run that is no longer kept, to remove its files.
     """
 
     def __init__(
@@ -115,12 +115,11 @@ class Runs:
         explain: Callable[[Request], Iterator[Frame | Answer]],
         judge: Callable[[Request, Frame], Answer],
         *,
-        forget: Callable[[Run], None] = lambda run: None,
         going: int = 2,
         kept: int = 50,
     ) -> None:
         self.engine = engine
-        self._forget = forget
+        self.forget: Callable[[Run], None] = lambda run: None
         self._explain, self._judge = explain, judge
         self._going, self._kept = going, kept
         self._runs: dict[str, Run] = {}
@@ -136,7 +135,7 @@ class Runs:
         self._runs[run.id] = run
         for old in [r for r in self.of(owner) if r.ended][: -self._kept]:
             self._runs.pop(old.id, None)
-            self._forget(old)
+            self.forget(old)
 
         def hear(event: Event) -> None:
             if isinstance(event, Stopped) and run.answer:

@@ -7,8 +7,10 @@ in Captum's implementations (Kokhlikyan et al., 2020, https://captum.ai).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -163,7 +165,7 @@ def attribute(target_model: TargetModel, x: Tensor, name: str) -> Tensor:
     with torch.no_grad():
         label = target_model.probabilities(x).argmax(1)
     try:
-        with warnings.catch_warnings(), torch.enable_grad():
+        with warnings.catch_warnings(), torch.enable_grad(), _seeded():
             # Captum announces that it sets hooks and required gradients; both are meant.
             warnings.simplefilter("ignore", UserWarning)
             raw = function(_Logits(target_model), x.detach().clone(), label).detach()
@@ -172,6 +174,20 @@ def attribute(target_model: TargetModel, x: Tensor, name: str) -> Tensor:
             f"{title} does not work with this model's layers; choose Integrated Gradients"
         ) from error
     return normalise(raw)
+
+
+@contextmanager
+def _seeded() -> Iterator[None]:
+    """LIME and Gradient SHAP draw from torch's and numpy's global generators; the same picture
+    shall give the same region, and nobody else's draws shall change."""
+    state = np.random.get_state()  # noqa: NPY002 - the one that Captum uses
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        np.random.seed(0)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            np.random.set_state(state)  # noqa: NPY002
 
 
 def normalise(raw: Tensor, outliers: float = 0.02) -> Tensor:
@@ -198,6 +214,11 @@ def cells(importance: Tensor, cell: int, area: float, *, ties: str = "cut") -> T
         raise BadInput(
             f"cells of {cell} pixels do not tile a {width}x{height} picture; "
             f"choose a divisor of {width}"
+        )
+    if cell**2 > area * height * width + 1e-6:
+        raise BadInput(
+            f"one cell of {cell}x{cell} pixels is more than {area:.0%} of the picture; "
+            "choose smaller cells or a larger area"
         )
     sums = F.avg_pool2d(importance[:, None], cell) * cell**2
     flat = sums.flatten(1)

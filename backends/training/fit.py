@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import cos, pi
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from backends.errors import BadInput
 
 __all__ = ["Plan", "Progress", "fit"]
 
@@ -75,7 +77,8 @@ def fit(
     )
     start, seconds, running = 0, 0.0, 0.0
     if checkpoint is not None and checkpoint.is_file():
-        start, seconds, running = _load(checkpoint, module, averaged, optimizer)
+        start, seconds, running = _load(checkpoint, module, averaged, optimizer, plan)
+        yield Progress(start, plan.steps, running, seconds)
     batches = size // plan.batch
     device = next(module.parameters()).device.type
     order, epoch = torch.empty(0), -1
@@ -103,7 +106,7 @@ def fit(
         done = step + 1
         seconds = time.perf_counter() - clock
         if checkpoint is not None and (done % plan.checkpoint_every == 0 or done == plan.steps):
-            _save(checkpoint, module, averaged, optimizer, done, seconds, running)
+            _save(checkpoint, module, averaged, optimizer, done, seconds, running, plan)
         if done % 50 == 0 or done == plan.steps:
             yield Progress(done, plan.steps, running, seconds)
     module.load_state_dict(averaged.module.state_dict())
@@ -118,12 +121,15 @@ def _save(
     step: int,
     seconds: float,
     running: float,
+    plan: Plan,
 ) -> None:
     tensors = {f"module.{k}": v for k, v in module.state_dict().items()}
     tensors |= {f"averaged.{k}": v for k, v in averaged.state_dict().items()}
     for i, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{i}.{k}": v for k, v in state.items()}
-    progress = json.dumps({"step": step, "seconds": seconds, "running": running})
+    progress = json.dumps(
+        {"step": step, "seconds": seconds, "running": running, "plan": asdict(plan)}
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, part, {"progress": progress})
@@ -131,11 +137,21 @@ def _save(
 
 
 def _load(
-    path: Path, module: nn.Module, averaged: AveragedModel, optimizer: torch.optim.Optimizer
+    path: Path,
+    module: nn.Module,
+    averaged: AveragedModel,
+    optimizer: torch.optim.Optimizer,
+    plan: Plan,
 ) -> tuple[int, float, float]:
-    with safe_open(path, "pt") as file:
-        tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 - not a mapping
-        progress = json.loads(file.metadata()["progress"])
+    again = f"delete {path} to train from the beginning"
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 - no mapping
+            progress = json.loads(file.metadata()["progress"])
+    except SafetensorError as error:
+        raise BadInput(f"the checkpoint is damaged; {again}") from error
+    if progress["plan"] != asdict(plan):
+        raise BadInput(f"the checkpoint belongs to another recipe; {again}")
 
     def under(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

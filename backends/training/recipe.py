@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from backends import bundles, registry
-from backends.errors import BadInput
+from backends.errors import BadInput, MissingPart
 from backends.priors.bridge import BridgeSchedule
 from backends.training import losses
 from backends.training.data import Split, load_mnist
@@ -161,7 +161,7 @@ def train(
         _write_examples(test, out)
     for name in [part for part in PARTS if part in names]:
         recipe = PARTS[name]
-        bundle = bundles.Bundle(out) if recipe.after else None
+        bundle = _with_parts(out, name, recipe.after)
         torch.manual_seed(recipe.plan.seed)
         network = registry.architecture(recipe.architecture)(**recipe.arguments).to(place)
         if place.type == "cpu":
@@ -190,6 +190,20 @@ def train(
         )
         bundles.write_part(out, MANIFEST, name, network.cpu(), part)
         checkpoint.unlink(missing_ok=True)
+
+
+def _with_parts(out: Path, name: str, needed: tuple[str, ...]) -> bundles.Bundle | None:
+    """The bundle being trained, when the part ``name`` learns from others in it."""
+    if not needed:
+        return None
+    there = (out / bundles.MANIFEST).is_file()
+    missing = [n for n in needed if not there or bundles.Bundle(out).problem(n)]
+    if missing:
+        raise MissingPart(
+            f"part {name!r} learns from {' and '.join(missing)}; "
+            f"train first with: --parts {','.join(missing)}"
+        )
+    return bundles.Bundle(out)
 
 
 def _write_examples(test: Split, out: Path) -> None:

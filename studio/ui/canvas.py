@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import itertools
 import json
 from pathlib import Path
 
@@ -22,6 +23,7 @@ __all__ = ["data_url", "from_data_url", "region_canvas", "scene", "sketch_board"
 
 HERE = Path(__file__).parent
 LONGEST = 8_000_000
+_numbers = itertools.count()
 
 REGION = """
 <div class="region-canvas">
@@ -99,7 +101,9 @@ def from_data_url(text: str) -> bytes:
 
 def scene(picture: Image.Image | None = None, mask: np.ndarray | None = None) -> str:
     """What the canvas shall show: a new picture (which clears the mask), a mask, or both."""
-    content = {}
+    # The page hears of a scene only when it differs from the last one; showing the same picture
+    # or proposal again must clear or restore the canvas too.
+    content: dict[str, object] = {"number": next(_numbers)}
     if picture is not None:
         content["picture"] = data_url(picture)
     if mask is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from backends import imaging, jobs
 from backends.core import Prediction, Request
 from backends.errors import BadInput, StudioError
 from studio import export
-from studio.engines.core import Event, Failed, Stepped
+from studio.engines.core import Done, Event, Failed, Stepped, Stopped
 from studio.runs import Run, Runs, TooMany
 from studio.ui import canvas, views
 
@@ -49,6 +50,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.about = jobs.about(self.bundle)
+        self.runs.forget = self.forget
 
     @property
     def folder(self) -> Path:
@@ -76,6 +78,8 @@ class Desk:
                 answer.set_result(event.item)
             elif isinstance(event, Failed):
                 answer.set_exception(StudioError(event.reason))
+            elif isinstance(event, (Stopped, Done)):
+                answer.set_exception(StudioError("the studio is closing; open it again"))
 
         def steps() -> Iterator[Any]:
             yield work()
@@ -130,7 +134,9 @@ class Desk:
         if not target:
             raise BadInput("choose what the model should say instead")
         array = None
-        if region != "whole":
+        if region != "whole" and (
+            mask or region == "painted"
+        ):  # an automatic region without a mask is proposed anew
             array = np.zeros(picture.shape[:2], np.uint8)
             if mask:
                 array = imaging.read_mask(canvas.from_data_url(mask), picture.shape[1::-1])
@@ -154,23 +160,24 @@ class Desk:
                 if frame is None or now - shown >= FRAME_GAP:
                     shown = now
                     yield run
-            if run.answer:
-                await asyncio.to_thread(export.write, self.path(run), run.answer, run.frames)
             yield run
         finally:
             run.stop()
 
-    def path(self, run: Run) -> Path:
-        """The run's result folder."""
-        return self.results / run.id
-
     def archive(self, run: Run) -> str:
-        """The result folder as a zip to download."""
-        name = f"{run.request.method}-to-{run.request.target}-{run.id}.zip"
-        path = self.results / name
+        """The answer's files, as the command line writes them, in a zip to download."""
+        assert run.answer is not None
+        path = self.results / f"counterfactual-{run.id}.zip"
         if not path.is_file():
-            path.write_bytes(export.zipped(self.path(run)))
+            with tempfile.TemporaryDirectory(dir=self.results) as scratch:
+                export.write(Path(scratch) / "answer", run.answer, run.frames)
+                content = export.zipped(Path(scratch) / "answer")
+            path.write_bytes(content)
         return str(path)
+
+    def forget(self, run: Run) -> None:
+        """Remove the files of a run that is no longer kept."""
+        (self.results / f"counterfactual-{run.id}.zip").unlink(missing_ok=True)
 
     def ranked(self, prediction: Prediction) -> Any:
         """The target list, sorted by the model's own ranking, with the runner-up chosen."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
 import gradio as gr
+from gradio.processing_utils import check_all_files_in_cache
 
-from backends.errors import StudioError
+from backends.errors import BadInput, StudioError
 from backends.regions.settings import AutoRegion
 from studio.runs import Run
 from studio.ui import canvas, form, views
 from studio.ui.desk import Desk, Shown
 
-__all__ = ["build"]
+__all__ = ["build", "uploaded"]
+
+log = logging.getLogger(__name__)
 
 REGIONS = [
     ("Whole picture", "whole"),
@@ -30,6 +34,7 @@ def build(desk: Desk) -> None:
     methods = desk.methods()
     picture = gr.State(None)
     run_id = gr.State("")
+    proposed = gr.State("auto")  # how the mask on the canvas was proposed, for the record
     mask = gr.Textbox(visible=False, label="Mask (PNG data URL)")
     with gr.Row():
         with gr.Column(scale=5, min_width=320):
@@ -111,7 +116,7 @@ def build(desk: Desk) -> None:
         if file is None:
             return tuple(gr.skip() for _ in chosen)
         with _sentences():
-            return put(await desk.show(_owner(request), file["path"]))
+            return put(await desk.show(_owner(request), uploaded(file)))
 
     async def pick_example(
         digit: str, event: gr.SelectData, request: gr.Request
@@ -142,12 +147,16 @@ def build(desk: Desk) -> None:
 
     # Gradio fills in a request only ahead of starred parameters.
     async def propose_region(request: gr.Request, seen: Any, *values: Any) -> tuple[Any, ...]:
-        chosen_settings = dict(zip(names_of_region, values, strict=True))
-        with _sentences():
-            scene, heat = await desk.propose(_owner(request), seen, chosen_settings)
-        return gr.HTML(scene=scene), "auto", gr.update(value=heat, visible=True)
+        asked = dict(zip(names_of_region, values, strict=True))
+        try:
+            scene, heat = await desk.propose(_owner(request), seen, asked)
+        except StudioError as error:
+            gr.Warning(_sentence(error), duration=12)
+            return gr.skip(), "whole", gr.skip(), gr.skip()
+        source = "auto:" + ",".join(f"{key}={value}" for key, value in asked.items())
+        return gr.HTML(scene=scene), "auto", gr.update(value=heat, visible=True), source
 
-    proposal = [factual, region, preview]
+    proposal = [factual, region, preview, proposed]
     propose.click(propose_region, [picture, *region_form.values()], proposal, api_name="region")
 
     async def region_chosen(
@@ -209,24 +218,28 @@ def build(desk: Desk) -> None:
 
     async def explain(
         request: gr.Request, seen: Any, painted: str, source: str, wanted: str, name: str,
-        number: float | None, auto_attribution: str, auto_area: float, auto_cell: int, *values: Any,
+        number: float | None, proposal_source: str, *values: Any,
     ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
         own = {
             key: value
             for (owner, key), value in zip(settings, values, strict=True)
             if owner == name
         }
-        if source == "auto":
-            source = f"auto:attribution={auto_attribution},area={auto_area},cell={auto_cell}"
+        source = proposal_source if source == "auto" else source
         owner = _owner(request)
         try:
-            asked = desk.request(seen, painted, source, wanted, name, own, number)
+            asked = await asyncio.to_thread(
+                desk.request, seen, painted, source, wanted, name, own, number
+            )
             async for run in desk.follow(asked, owner):
                 yield (await asyncio.to_thread(show, run)) | {
                     run_id: run.id,
                     history: _history(desk, owner),
                 }
-        except StudioError as error:
+        except Exception as error:  # whatever happened, the page must go on working
+            if not isinstance(error, StudioError):
+                log.exception("a run could not be shown")
+                error = StudioError(f"the answer could not be shown ({error}); run again")
             yield {
                 status: views.failure(str(error)), go: gr.update(visible=True),
                 stop: gr.update(visible=False), frame: gr.update(visible=False),
@@ -234,15 +247,16 @@ def build(desk: Desk) -> None:
 
     go.click(
         explain,
-        [picture, mask, region, target, method, seed, *region_form.values(), *settings.values()],
+        [picture, mask, region, target, method, seed, proposed, *settings.values()],
         [*answer, run_id, history],
         js=READ_MASK, api_name="explain", show_progress="hidden", concurrency_limit=8,
     )  # fmt: skip
 
-    def ask_to_stop(running: str) -> str:
+    def ask_to_stop(running: str) -> Any:
         run = desk.runs.get(running)
-        if run:
-            run.stop()
+        if run is None or run.ended:
+            return gr.skip()
+        run.stop()
         return views.stopping()
 
     stop.click(
@@ -251,9 +265,11 @@ def build(desk: Desk) -> None:
 
     def reopen(which: str) -> dict[Any, Any]:
         run = desk.runs.get(which)
-        return show(run) if run else {status: views.failure("that answer is no longer kept")}
+        if run is None:
+            return {status: views.failure("that answer is no longer kept")}
+        return {key: value for key, value in show(run).items() if key not in (go, stop)}
 
-    history.input(reopen, history, answer, show_progress="hidden", api_visibility="private")
+    history.input(reopen, history, answer[:-2], show_progress="hidden", api_visibility="private")
 
 
 def _examples(desk: Desk) -> tuple[dict[str, list[str]], gr.Dropdown, gr.Gallery]:
@@ -312,6 +328,26 @@ def _owner(request: gr.Request) -> str:
     return str(request.session_hash)
 
 
+def uploaded(file: dict[str, Any]) -> str:
+    """The path of a file that the browser has uploaded, and of nothing else on this machine.
+
+    :raises BadInput: the path lies outside the upload folder.
+    """
+    path = file.get("path")
+    try:
+        if not path:
+            raise ValueError(file)
+        check_all_files_in_cache({"path": path, "meta": {"_type": "gradio.FileData"}})
+    except (ValueError, gr.exceptions.InvalidPathError) as error:
+        raise BadInput("the file did not arrive; upload it again") from error
+    return str(path)
+
+
+def _sentence(error: StudioError) -> str:
+    text = str(error)
+    return text[:1].upper() + text[1:]
+
+
 class _sentences:  # noqa: N801 - reads as a statement
     """Turn an error that a person can mend into the page's own message."""
 
@@ -319,7 +355,4 @@ class _sentences:  # noqa: N801 - reads as a statement
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, StudioError):
-            text = str(error)
-            raise gr.Error(
-                text[:1].upper() + text[1:], duration=12, print_exception=False
-            ) from error
+            raise gr.Error(_sentence(error), duration=12, print_exception=False) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import shutil
 import socket
@@ -18,16 +19,15 @@ import gradio as gr
 from backends import jobs
 from backends.errors import BadInput
 from studio.engines.core import Engine
-from studio.engines.inline import InlineEngine
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.ui import explain, keys
 from studio.ui.desk import Desk
 
-__all__ = ["ENGINES", "build", "launch", "launch_options"]
+__all__ = ["ENGINES", "build", "free_port", "launch", "launch_options"]
 
 HERE = Path(__file__).parent
-ENGINES: dict[str, type] = {"local": LocalEngine, "inline": InlineEngine}
+ENGINES: dict[str, type] = {"local": LocalEngine}
 
 
 def build(desk: Desk) -> gr.Blocks:
@@ -53,13 +53,13 @@ def build(desk: Desk) -> gr.Blocks:
     return page
 
 
-def launch_options(results: Path, assets: Path) -> dict[str, Any]:
+def launch_options(assets: Path) -> dict[str, Any]:
     """Settings of every launch: private, offline, with our style and keys."""
     return {
         "theme": gr.themes.Default(),
         "css": (HERE / "style.css").read_text(),
         "head": keys.script(),
-        "allowed_paths": [str(results), str(assets)],
+        "allowed_paths": [str(assets)],
         "max_file_size": "20mb",
         "footer_links": ["api", "settings"],
         "run_history": False,
@@ -79,29 +79,36 @@ def launch(*, host: str, port: int, bundle: str, engine: str) -> None:
     """
     if engine not in ENGINES:
         raise BadInput(f"there is no engine {engine!r}; choose from: {', '.join(ENGINES)}")
-    if port and _taken(host, port):
-        raise BadInput(f"port {port} is in use; choose another with --port, or 0 for a free one")
+    port = port or free_port(host)
+    _require_port(host, port)
     results = Path(tempfile.mkdtemp(prefix="counterfactual-studio-"))
     atexit.register(shutil.rmtree, results, ignore_errors=True)
     device: Engine = ENGINES[engine]()
     desk = Desk(bundle, Runs(device, jobs.explain, jobs.stopped), results)
     device.submit(lambda: jobs.warm(bundle), "studio", lambda event: None)
     page = build(desk).queue(max_size=64, default_concurrency_limit=8)
-    options = launch_options(results, desk.folder)
-    page.launch(server_name=host, server_port=port or _free(host), **options)
+    options = launch_options(desk.folder)
+    page.launch(server_name=host, server_port=port, **options)
 
 
-def _taken(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return True
-    return False
+def _require_port(host: str, port: int) -> None:
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise BadInput(
+                f"port {port} is in use; choose another with --port, or 0 for a free one"
+            ) from error
+        raise BadInput(
+            f"cannot listen on {host}, port {port} ({error.strerror}); choose another address"
+        ) from error
 
 
-def _free(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def free_port(host: str) -> int:
+    """A port that nothing listens on now."""
+    try:
+        with socket.create_server((host, 0)) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise BadInput(f"cannot listen on {host} ({error}); choose another address") from error

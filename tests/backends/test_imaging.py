@@ -115,10 +115,27 @@ def test_a_prepared_picture_stays_as_it_is():
     assert imaging.digit_like(picture, 32) == picture
 
 
-def test_blank_paper_is_one_sentence():
+@pytest.mark.parametrize("size", [(300, 200), (32, 32), (28, 28)])
+def test_blank_paper_is_one_sentence(size):
     for shade in (0, 128, 255):
         with pytest.raises(BadInput, match="blank"):
-            imaging.digit_like(Image.new("L", (300, 200), shade), 32)
+            imaging.digit_like(Image.new("L", size, shade), 32)
+
+
+def test_specks_are_no_digit():
+    picture = Image.new("L", (1500, 1500), 255)
+    for place in ((5, 5), (1400, 1300)):
+        picture.putpixel(place, 0)
+    with pytest.raises(BadInput, match="specks"):
+        imaging.digit_like(picture, 32)
+
+
+def test_black_ink_in_the_models_own_size_is_inverted():
+    white = imaging.digit_like(seven(), 32)
+    black = Image.eval(white, lambda v: 255 - v)
+    seen = np.asarray(imaging.digit_like(black, 32))
+    assert np.median(seen) == 0
+    assert seen.max() > 200
 
 
 def test_masks():
@@ -126,6 +143,8 @@ def test_masks():
     with pytest.raises(BadInput, match="empty"):
         imaging.read_mask(png(mask), (8, 6))
     mask.putpixel((3, 2), 255)
+    with pytest.raises(BadInput, match="10000x5000"):
+        imaging.read_mask(png(Image.new("1", (10_000, 5_000))), (8, 6))
     assert np.argwhere(imaging.read_mask(png(mask), (8, 6))).tolist() == [[2, 3]]
     with pytest.raises(BadInput, match=r"8x6 .* 32x32"):
         imaging.read_mask(png(mask), (32, 32))

@@ -43,6 +43,21 @@ def test_the_most_important_cells_are_taken():
     assert mask.sum() == 16
 
 
+def test_a_cell_larger_than_the_area_is_said():
+    with pytest.raises(BadInput, match="smaller cells"):
+        attribution.cells(torch.ones(1, 32, 32), 16, 0.2)
+
+
+@pytest.mark.parametrize("name", ["lime", "gradient_shap"])
+def test_attributions_that_draw_are_repeatable(name):
+    f = target_model(bundles.find("digits"))
+    x = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    state = torch.get_rng_state()
+    first, again = (attribution.attribute(f, x, name) for _ in range(2))
+    assert torch.equal(first, again)
+    assert torch.equal(state, torch.get_rng_state())
+
+
 def test_cells_that_do_not_tile():
     with pytest.raises(BadInput, match="divisor"):
         attribution.cells(torch.ones(1, 32, 32), 5, 0.3)

@@ -1,5 +1,6 @@
 """Training: resumable to the bit, masks as asked, data as MNIST has it."""
 
+import dataclasses
 import gzip
 import itertools
 import struct
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from backends.errors import BadInput, NotFound
+from backends.errors import BadInput, MissingPart, NotFound
 from backends.priors.bridge import BridgeSchedule
 from backends.training import losses, recipe
 from backends.training.data import Split, affine_jitter, load_mnist
@@ -50,6 +51,17 @@ def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(tmp_path):
     assert progress[-1].step == 60
     for a, b in zip(straight.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_checkpoints_that_do_not_fit_are_refused(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    module, loss = regression()
+    list(fit(module, loss, 200, PLAN, path))
+    with pytest.raises(BadInput, match="another recipe"):
+        list(fit(module, loss, 200, dataclasses.replace(PLAN, batch=8), path))
+    path.write_bytes(b"damaged")
+    with pytest.raises(BadInput, match="damaged"):
+        list(fit(module, loss, 200, PLAN, path))
 
 
 def test_training_lowers_the_loss_and_ends_in_eval_mode():
@@ -123,6 +135,14 @@ def test_jitter_keeps_shape_and_range():
     assert jittered.min() >= 0
     assert jittered.max() <= 1 + 1e-6
     assert not torch.equal(jittered, x)
+
+
+def test_a_part_that_learns_from_others_says_which(tmp_path):
+    for split in ("train", "t10k"):
+        write_idx(tmp_path / f"{split}-images-idx3-ubyte", np.zeros((1, 28, 28), np.uint8), False)
+        write_idx(tmp_path / f"{split}-labels-idx1-ubyte", np.zeros(1, np.uint8), False)
+    with pytest.raises(MissingPart, match="classifier and autoencoder"):
+        next(recipe.train(str(tmp_path), tmp_path / "out", ["velocity"], "cpu", "train"))
 
 
 def test_unknown_part_is_one_sentence(tmp_path):

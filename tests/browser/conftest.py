@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-from studio.ui.page import _free
+from studio.ui.page import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -18,7 +18,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory):
-    port = _free("127.0.0.1")
+    port = free_port("127.0.0.1")
     log = (tmp_path_factory.mktemp("server") / "log.txt").open("w+")
     environment = os.environ | {"STUDIO_PORT": str(port), "PYTHONUNBUFFERED": "1"}
     server = subprocess.Popen(

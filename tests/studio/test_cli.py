@@ -121,6 +121,13 @@ BAD = {
     "out is a file": (
         lambda t: ["explain", FOUR, "--out", picture(t, "file", b"x")], "give --out a folder",
     ),
+    "out in a file": (
+        lambda t: ["explain", FOUR, "--out", picture(t, "file", b"x") / "sub"], "give --out",
+    ),
+    "seed out of bounds": (lambda t: ["explain", FOUR, "--seed", 2**64], "--seed"),
+    "port out of bounds": (lambda t: ["serve", "--port", "99999"], "--port"),
+    "missing option": (lambda t: ["train", "mnist"], "--out"),
+    "unknown command": (lambda t: ["explian"], "explian"),
     "unknown engine": (lambda t: ["serve", "--engine", "steam"], "local"),
     "unknown part": (lambda t: ["train", "mnist", "--out", t, "--parts", "magic"], "choose from"),
     "no data": (lambda t: ["train", t, "--out", t / "b", "--parts", "classifier"], "idx"),

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -16,6 +17,7 @@ from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.ui import canvas, keys
 from studio.ui.desk import Desk
+from studio.ui.explain import uploaded
 from studio.ui.page import build, launch_options
 
 IDS = {
@@ -54,7 +56,7 @@ def test_the_canvas_is_never_an_input(page):
 
 
 def test_nothing_is_shared_with_outside_hosts(tmp_path):
-    options = launch_options(tmp_path, tmp_path)
+    options = launch_options(tmp_path)
     assert options["share"] is False
     assert options["enable_monitoring"] is False
     assert options["run_history"] is False
@@ -96,6 +98,31 @@ def test_leaving_the_page_stops_the_run(desk, picture):
     run = asyncio.run(leave())
     assert run.state == "stopped"
     assert len(run.frames) < 300
+
+
+@pytest.mark.parametrize("meta", [None, {}, {"_type": "x"}, {"_type": "gradio.FileData"}])
+def test_only_uploaded_files_are_opened(meta, tmp_path):
+    secret = tmp_path / "secret.png"
+    Image.new("L", (4, 4)).save(secret)
+    for path in (str(secret), "/etc/passwd", "", None):
+        with pytest.raises(BadInput, match="upload it again"):
+            uploaded({"path": path, "meta": meta})
+
+
+def test_showing_the_same_scene_again_is_news(picture):
+    image = export.as_picture(picture)
+    assert canvas.scene(image) != canvas.scene(image)
+
+
+def test_files_of_forgotten_runs_are_removed(desk, picture):
+    async def follow():
+        return [run async for run in desk.follow(ask(desk, picture), "me")][-1]
+
+    run = asyncio.run(follow())
+    path = Path(desk.archive(run))
+    assert path.is_file()
+    desk.runs.forget(run)
+    assert list(desk.results.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -134,9 +134,8 @@ def test_a_person_has_a_cap_and_gets_it_back(engine):
 
 def test_old_runs_are_forgotten_but_never_going_ones(engine):
     forgotten = []
-    runs = Runs(
-        engine, lambda request: iter([answer("flipped")]), judge, forget=forgotten.append, kept=3
-    )
+    runs = Runs(engine, lambda request: iter([answer("flipped")]), judge, kept=3)
+    runs.forget = forgotten.append
     other = runs.start(REQUEST, "you")
     finish(other)
     started = []

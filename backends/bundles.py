@@ -6,7 +6,7 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -31,8 +31,12 @@ class Training(BaseModel):
 
 
 class Part(BaseModel):
-    """One network: which architecture, with which arguments, in which file."""
+    """One network: what it is for, which architecture, with which arguments, in which file.
 
+    ``kind`` is what methods ask for: classifier, oracle, autoencoder, velocity, bridge.
+    """
+
+    kind: str
     architecture: str
     arguments: dict[str, Any]
     file: str
@@ -50,7 +54,11 @@ class Example(BaseModel):
 
 
 class Manifest(BaseModel):
-    """bundle.json."""
+    """bundle.json.
+
+    ``preparation`` says how a person's picture becomes the model's: ``digit`` looks for white or
+    black ink and centres it as MNIST does, ``square`` crops and resizes.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -61,6 +69,7 @@ class Manifest(BaseModel):
     channels: int
     class_names: list[str]
     licence: str
+    preparation: Literal["digit", "square"] = "square"
     parts: dict[str, Part] = {}
     examples: list[Example] = []
 

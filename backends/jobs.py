@@ -71,7 +71,7 @@ def warm(name: str) -> Iterator[str]:
 def prepare(name: str, picture: Image.Image) -> np.ndarray:
     """A person's picture as the bundle's models see it, uint8 [H, W, C]."""
     manifest = bundle(name).manifest
-    if manifest.name == "digits":
+    if manifest.preparation == "digit":
         seen = imaging.digit_like(picture, manifest.image_size)
     else:
         seen = imaging.fit_square(picture, manifest.image_size, manifest.channels)

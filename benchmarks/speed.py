@@ -86,7 +86,7 @@ def main() -> None:
         {"what": "LeapFactual, first leap", "measured": seconds(first("leapfactual")),
          "asked": "≤ 0.3 s"},
         {"what": "leaps only, fixed steps", "measured": quick, "asked": "-"},
-        {"what": "leaps only, dopri5 at 1e-4", "measured": slow, "asked": "-"},
+        {"what": "leaps only, dopri5 at 1e-4, five save points", "measured": slow, "asked": "-"},
         {"what": "dopri5 / fixed steps", "measured": slow / quick, "asked": "≥ 3"},
         {"what": f"greatest latent difference, {len(xs)} pictures", "measured": max(distances),
          "asked": "≤ 0.01"},

@@ -32,8 +32,8 @@ def write_tiny(folder: Path, *, without: tuple[str, ...] = ()) -> Path:
         torch.manual_seed(seed)
         network = registry.architecture(architecture)(**arguments)
         part = bundles.Part(
-            architecture=architecture, arguments=arguments, file=f"{name}.safetensors", sha256="",
-            licence="Apache-2.0",
+            kind=name, architecture=architecture, arguments=arguments,
+            file=f"{name}.safetensors", sha256="", licence="Apache-2.0",
         )  # fmt: skip
         bundles.write_part(folder, MANIFEST, name, network, part)
     return folder

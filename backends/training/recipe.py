@@ -31,6 +31,7 @@ MANIFEST = bundles.Manifest(
     image_size=SIZE,
     channels=1,
     class_names=CLASSES,
+    preparation="digit",
     licence="weights Apache-2.0; pictures from MNIST (LeCun, Cortes, Burges), CC BY-SA 3.0",
 )
 
@@ -174,6 +175,7 @@ def train(
         with torch.no_grad():
             quality = recipe.quality(network, test, bundle)
         part = bundles.Part(
+            kind=name,
             architecture=recipe.architecture,
             arguments=recipe.arguments,
             file=f"{name}.safetensors",

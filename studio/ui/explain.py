@@ -195,7 +195,7 @@ def build(desk: Desk) -> None:
                 asked.target,
             )  # fmt: skip
         elif going:
-            shown[status] = views.waiting()
+            shown[status] = views.waiting(run.ahead)
         if going:
             shown |= {counterfactual: "", difference: "", metrics: "",
                       download: gr.update(visible=False)}  # fmt: skip

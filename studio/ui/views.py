@@ -180,9 +180,9 @@ def hint(text: str) -> str:
     return _line("hint-line", escape(text))
 
 
-def waiting() -> str:
-    """Accepted, nothing to show yet."""
-    return _line("going", "starting …")
+def waiting(ahead: int) -> str:
+    """Accepted, nothing to show yet; ``ahead`` of the person's own runs come first."""
+    return _line("going", f"waiting for {ahead} of your runs …" if ahead else "starting …")
 
 
 def stopping() -> str:

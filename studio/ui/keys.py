@@ -7,10 +7,10 @@ import json
 __all__ = ["SHORTCUTS", "help_sheet", "script"]
 
 SHORTCUTS = {
-    # key: (element id to click, what it does)
-    "r": ("run", "Run"),
-    "s": ("stop", "Stop"),
-    "p": ("propose", "Let the model propose a region"),
+    # key: (selector of what to click, what it does)
+    "r": ("#run", "Run"),
+    "s": ("#stop", "Stop"),
+    "p": ("#region-source input[value=auto]", "Let the model propose a region"),
 }
 CANVAS = {
     "B / E / X": "brush, eraser, box",
@@ -24,7 +24,7 @@ CANVAS = {
 def script() -> str:
     """Page script: click by key, and hold F to see the factual in place of the answer. Keys
     pressed in a text field, or together with Ctrl, Alt or Meta, are left alone."""
-    table = json.dumps({key: element for key, (element, _) in SHORTCUTS.items()})
+    table = json.dumps({key: selector for key, (selector, _) in SHORTCUTS.items()})
     return f"""<script>
 (() => {{
   const keys = {table};
@@ -36,11 +36,10 @@ def script() -> str:
     if (event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;
     const key = event.key.toLowerCase();
     if (key === "f") hold(true);
-    const node = keys[key] && document.getElementById(keys[key]);
-    const button = node && (node.matches("button") ? node : node.querySelector("button"));
-    if (!button || event.repeat) return;
+    const control = keys[key] && document.querySelector(keys[key]);
+    if (!control || event.repeat) return;
     event.preventDefault();
-    button.click();
+    control.click();
   }});
   document.addEventListener("keyup", (event) => {{
     if (event.key.toLowerCase() === "f") hold(false);

@@ -185,12 +185,22 @@ def test_the_models_proposal_is_an_editable_mask(page):
     page.wait_for_function("document.querySelector('#factual .area').innerText.includes('%')")
     assert 5 < float(area(page).split()[0]) <= 30
     assert source(page) == "auto"
+    proposed = area(page)
     choose_target(page, "9")
     run(page)
     wait_for_answer(page)
     assert "from: auto" in page.locator("#metrics").inner_text()
     paint(page)
     assert source(page) == "painted"
+    page.locator("#factual").get_by_role("button", name="Clear").click()
+    assert area(page) == "nothing marked"
+    page.keyboard.press("p")  # the same proposal again comes back
+    page.wait_for_function(
+        f"document.querySelector('#factual .area').innerText === {json.dumps(proposed)}"
+    )
+    choose_example(page)  # and the same example again clears it
+    page.wait_for_function("document.querySelector('#factual .area').innerText.includes('nothing')")
+    assert source(page) == "whole"
 
 
 def test_a_drawing_is_a_picture(page):

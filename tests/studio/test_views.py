@@ -101,6 +101,6 @@ def test_heatmaps():
 
 
 def test_shortcuts_point_at_elements_and_are_on_the_sheet():
-    for key, (element, text) in keys.SHORTCUTS.items():
-        assert f'"{key}": "{element}"' in keys.script()
+    for key, (selector, text) in keys.SHORTCUTS.items():
+        assert f'"{key}": "{selector}"' in keys.script()
         assert text in keys.help_sheet()

@@ -69,12 +69,19 @@ class Smoothing:
         v_hat = self.v / (1 - self.beta2**self.n)
         g = m_hat / (v_hat.sqrt() + 1e-8)
         if self.n == 1:
-            self.first = g.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1, 1)
+            norm = g.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+            self.first = norm.where(norm > 0, torch.ones_like(norm))
         return g / self.first
 
 
 class RCSB:
-    """Algorithm 3. Deterministic but for the noise that first fills the region."""
+    """Algorithm 3. Deterministic but for the noise that first fills the region.
+
+    Where the paper and the authors' code differ and we offer no choice, we follow the code: x_N
+    is the bridge's own mean at tau (equation 15's is linear in t), the clean estimate enters the
+    step as it was before the guidance, and the factual is put back around the region after every
+    step. ``smoothing``, ``view`` and ``composite_estimate`` offer the choice.
+    """
 
     name: ClassVar[str] = "rcsb"
     title: ClassVar[str] = "RCSB"
@@ -144,7 +151,7 @@ class RCSB:
 def _stretch(x: Tensor) -> Tensor:
     """Each picture stretched so that its least value is 0 and its greatest 1."""
     low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
-    return (x - low) / (high - low)
+    return (x - low) / (high - low).clamp_min(1e-12)
 
 
 def _clamp(x: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from backends.errors import StudioError
 __all__ = ["findings"]
 
 PACKAGES = (
-    "torch", "torchvision", "gradio", "diffusers", "captum", "torchdiffeq", "safetensors",
+    "torch", "torchvision", "gradio", "diffusers", "captum", "scikit-learn", "torchdiffeq", "safetensors",
     "pydantic", "numpy", "pillow", "matplotlib",
 )  # fmt: skip
 

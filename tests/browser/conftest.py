@@ -43,8 +43,10 @@ def address(tmp_path_factory):
         log.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """Closed with the module: Playwright keeps an event loop on the main thread, where other
+    tests want one of their own."""
     script = Path(__file__).parent / "find_chromium.sh"
     found = subprocess.run(
         ["sh", str(script)], cwd=ROOT, capture_output=True, text=True, check=True

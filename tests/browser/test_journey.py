@@ -86,8 +86,14 @@ def test_upload_brush_run_stop_run_download(page, tmp_path):
 
     choose_method(page, "RCSB")
     page.get_by_text("Settings of the method").click()
-    page.get_by_label("number input for Steps", exact=True).fill("500")
+    steps = page.get_by_label("number input for Steps", exact=True)
+    steps.wait_for()
+    page.wait_for_timeout(500)  # a person sees the field before typing; it is being mounted
+    steps.fill("500")
     page.keyboard.press("Tab")
+    page.wait_for_function(
+        "document.querySelector('[aria-label=\"range slider for Steps\"]').value === '500'"
+    )
     run(page)
     page.wait_for_selector("#frame img")
     page.wait_for_selector("#stop:visible")

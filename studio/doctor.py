@@ -14,8 +14,8 @@ from backends.errors import StudioError
 __all__ = ["findings"]
 
 PACKAGES = (
-    "torch", "torchvision", "gradio", "diffusers", "captum", "scikit-learn", "torchdiffeq", "safetensors",
-    "pydantic", "numpy", "pillow", "matplotlib",
+    "torch", "torchvision", "gradio", "diffusers", "captum", "scikit-learn", "torchdiffeq",
+    "safetensors", "pydantic", "numpy", "pillow", "matplotlib",
 )  # fmt: skip
 
 

@@ -70,13 +70,17 @@ class Run:
             for wake in self._watchers:
                 wake()
 
-    async def watch(self, heartbeat: float = 1.0) -> AsyncIterator[Frame | None]:
-        """The newest frame whenever there is one, None each ``heartbeat`` seconds without.
+    async def watch(
+        self, heartbeat: float = 1.0, first: float | None = None
+    ) -> AsyncIterator[Frame | None]:
+        """The newest frame whenever there is one, None each ``heartbeat`` seconds without (at
+        first after ``first`` seconds, when given).
 
         Frames that come faster than they are taken are skipped; the end is never: the iterator
         stops when the run has ended, and ``answer`` and ``frames`` hold the rest.
         """
         loop, news, seen = asyncio.get_running_loop(), asyncio.Event(), 0
+        patience = first or heartbeat
 
         def wake() -> None:
             loop.call_soon_threadsafe(news.set)
@@ -90,8 +94,9 @@ class Run:
                     yield self.frames[seen - 1]
                     continue
                 try:
-                    await asyncio.wait_for(news.wait(), heartbeat)
+                    await asyncio.wait_for(news.wait(), patience)
                 except asyncio.TimeoutError:
+                    patience = heartbeat
                     yield None
                 news.clear()
         finally:

@@ -12,6 +12,7 @@ import io
 import itertools
 import json
 from pathlib import Path
+from typing import Literal
 
 import gradio as gr
 import numpy as np
@@ -78,11 +79,12 @@ def sketch_board(elem_id: str) -> gr.HTML:
     )
 
 
-def data_url(picture: Image.Image) -> str:
-    """A picture as a PNG data URL."""
+def data_url(picture: Image.Image, form: Literal["PNG", "JPEG"] = "PNG") -> str:
+    """A picture as a data URL."""
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    picture.save(buffer, form)
+    content = base64.b64encode(buffer.getvalue()).decode()
+    return f"data:image/{form.lower()};base64,{content}"
 
 
 def from_data_url(text: str) -> bytes:

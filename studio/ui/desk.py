@@ -154,11 +154,12 @@ class Desk:
             raise BadInput("your earlier runs are still going; stop one or wait") from error
         shown = 0.0
         try:
-            yield run
-            async for frame in run.watch():
-                now = time.monotonic()
-                if frame is None or now - shown >= FRAME_GAP:
-                    shown = now
+            # Most first frames are there in no time; "starting" would only delay them.
+            async for frame in run.watch(first=0.15):
+                if frame is None:
+                    yield run
+                elif time.monotonic() - shown >= FRAME_GAP:
+                    shown = time.monotonic()
                     yield run
             yield run
         finally:
@@ -186,9 +187,13 @@ class Desk:
         return gr.update(choices=choices, value=rows[0][0])
 
     @staticmethod
-    def frame(run: Run) -> Image.Image:
-        """The newest frame, large enough for a page."""
-        return export.enlarge(export.as_picture(run.frames[-1].picture)).convert("RGB")
+    def frame(run: Run) -> str:
+        """The newest frame as a data URL: it arrives with its event, without a request of its
+        own. Large pictures are reduced and lossy."""
+        picture = export.as_picture(run.frames[-1].picture)
+        if max(picture.size) <= 128:
+            return canvas.data_url(picture)
+        return canvas.data_url(export.enlarge(picture, 512), "JPEG")
 
     @staticmethod
     def pictures(run: Run) -> tuple[str, str]:

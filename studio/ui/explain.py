@@ -88,10 +88,7 @@ def build(desk: Desk) -> None:
                 views.hint("Choose a picture, choose what the model should say, then press Run."),
                 elem_id="status",
             )
-            frame = gr.Image(
-                show_label=False, format="jpeg", interactive=False, height=384, elem_id="frame",
-                visible=False, buttons=[],
-            )  # fmt: skip
+            frame = gr.HTML(elem_id="frame")
             counterfactual = gr.HTML(elem_id="counterfactual")
             plot = gr.HTML(elem_id="trajectory-plot")
             difference = gr.HTML(elem_id="difference")
@@ -189,7 +186,7 @@ def build(desk: Desk) -> None:
         }
         if run.frames and going:
             last = run.frames[-1]
-            shown[frame] = gr.update(value=desk.frame(run), visible=True)
+            shown[frame] = views.frame(desk.frame(run))
             shown[status] = views.progress_line(
                 last.index, last.total, last.phase, last.seconds, last.target_probability,
                 asked.target,
@@ -202,7 +199,7 @@ def build(desk: Desk) -> None:
         elif run.answer:
             pair, heat = desk.pictures(run)
             shown |= {
-                frame: gr.update(visible=False),
+                frame: "",
                 counterfactual: pair,
                 difference: heat,
                 metrics: views.metrics_table(run.answer.record),
@@ -211,7 +208,7 @@ def build(desk: Desk) -> None:
             }
         else:
             shown |= {
-                frame: gr.update(visible=False),
+                frame: "",
                 status: views.failure(run.reason or "stopped before the first step"),
             }
         return shown
@@ -242,7 +239,7 @@ def build(desk: Desk) -> None:
                 error = StudioError(f"the answer could not be shown ({error}); run again")
             yield {
                 status: views.failure(str(error)), go: gr.update(visible=True),
-                stop: gr.update(visible=False), frame: gr.update(visible=False),
+                stop: gr.update(visible=False), frame: "",
             }  # fmt: skip
 
     go.click(

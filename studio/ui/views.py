@@ -143,6 +143,11 @@ def metrics_table(record: dict[str, Any]) -> str:
     return f'{top_classes(record)}<table class="metrics"><tbody>{body}</tbody></table>'
 
 
+def frame(picture: str) -> str:
+    """The search's present state (a data URL)."""
+    return f'<img class="frame" src="{picture}" alt="The picture at this step">'
+
+
 def before_after(factual: str, counterfactual: str) -> str:
     """Both pictures (data URLs) under one slider; a range input, so that arrow keys move it."""
     return (

@@ -95,7 +95,7 @@ def test_upload_brush_run_stop_run_download(page, tmp_path):
         "document.querySelector('[aria-label=\"range slider for Steps\"]').value === '500'"
     )
     run(page)
-    page.wait_for_selector("#frame img")
+    page.wait_for_selector("#frame img.frame")
     page.wait_for_selector("#stop:visible")
     assert not page.locator("#run").is_visible(), "Stop sits where Run was"
     page.wait_for_function("/step [1-9]/.test(document.querySelector('#status').innerText)")

@@ -24,7 +24,7 @@ def test_front_matter_comes_first_and_fits_the_requirements():
 
 
 def test_tables_are_the_measured_ones():
-    assert len(MARK.findall(README)) == 3
+    assert len(MARK.findall(README)) == 4
     assert spliced(README) == README, "run: python -m benchmarks.readme"
 
 

@@ -12,6 +12,7 @@ find_one() {
 }
 find_one && exit 0
 if command -v apt-get > /dev/null 2>&1; then
+    export DEBIAN_FRONTEND=noninteractive
     become=""
     [ "$(id -u)" = 0 ] || become="sudo"
     { $become apt-get update -qq && $become apt-get install -y -qq chromium; } > /dev/null 2>&1 \

@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import check_all_files_in_cache
 
-from backends.errors import BadInput, StudioError
+from backends.errors import StudioError
 from backends.regions.settings import AutoRegion
 from studio.runs import Run
 from studio.ui import canvas, form, views
 from studio.ui.desk import Desk, Shown
+from studio.ui.edge import owner_of, sentence, sentences, uploaded
 
-__all__ = ["build", "uploaded"]
+__all__ = ["build"]
 
 log = logging.getLogger(__name__)
 
@@ -112,18 +112,18 @@ def build(desk: Desk) -> None:
     async def predict(file: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
         if file is None:
             return tuple(gr.skip() for _ in chosen)
-        with _sentences():
-            return put(await desk.show(_owner(request), uploaded(file)))
+        with sentences():
+            return put(await desk.show(owner_of(request), uploaded(file)))
 
     async def pick_example(
         digit: str, event: gr.SelectData, request: gr.Request
     ) -> tuple[Any, ...]:
-        with _sentences():
-            return put(await desk.show(_owner(request), shelf[digit][event.index]))
+        with sentences():
+            return put(await desk.show(owner_of(request), shelf[digit][event.index]))
 
     async def take_drawing(url: str, request: gr.Request) -> tuple[Any, ...]:
-        with _sentences():
-            return put(await desk.show(_owner(request), canvas.from_data_url(url)))
+        with sentences():
+            return put(await desk.show(owner_of(request), canvas.from_data_url(url)))
 
     # preprocess=False: our own reader explains what is wrong with a file; gradio's would not.
     upload.input(predict, upload, chosen, api_name="predict", preprocess=False)
@@ -146,9 +146,9 @@ def build(desk: Desk) -> None:
     async def propose_region(request: gr.Request, seen: Any, *values: Any) -> tuple[Any, ...]:
         asked = dict(zip(names_of_region, values, strict=True))
         try:
-            scene, heat = await desk.propose(_owner(request), seen, asked)
+            scene, heat = await desk.propose(owner_of(request), seen, asked)
         except StudioError as error:
-            gr.Warning(_sentence(error), duration=12)
+            gr.Warning(sentence(error), duration=12)
             return gr.skip(), "whole", gr.skip(), gr.skip()
         source = "auto:" + ",".join(f"{key}={value}" for key, value in asked.items())
         return gr.HTML(scene=scene), "auto", gr.update(value=heat, visible=True), source
@@ -223,7 +223,7 @@ def build(desk: Desk) -> None:
             if owner == name
         }
         source = proposal_source if source == "auto" else source
-        owner = _owner(request)
+        owner = owner_of(request)
         try:
             asked = await asyncio.to_thread(
                 desk.request, seen, painted, source, wanted, name, own, number
@@ -319,37 +319,3 @@ def _history(desk: Desk, owner: str) -> Any:
         if run.answer
     ]
     return gr.update(choices=rows[::-1], visible=len(rows) > 1, value=None)
-
-
-def _owner(request: gr.Request) -> str:
-    return str(request.session_hash)
-
-
-def uploaded(file: dict[str, Any]) -> str:
-    """The path of a file that the browser has uploaded, and of nothing else on this machine.
-
-    :raises BadInput: the path lies outside the upload folder.
-    """
-    path = file.get("path")
-    try:
-        if not path:
-            raise ValueError(file)
-        check_all_files_in_cache({"path": path, "meta": {"_type": "gradio.FileData"}})
-    except (ValueError, gr.exceptions.InvalidPathError) as error:
-        raise BadInput("the file did not arrive; upload it again") from error
-    return str(path)
-
-
-def _sentence(error: StudioError) -> str:
-    text = str(error)
-    return text[:1].upper() + text[1:]
-
-
-class _sentences:  # noqa: N801 - reads as a statement
-    """Turn an error that a person can mend into the page's own message."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, StudioError):
-            raise gr.Error(_sentence(error), duration=12, print_exception=False) from error

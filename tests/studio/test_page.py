@@ -17,7 +17,7 @@ from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.ui import canvas, keys
 from studio.ui.desk import Desk
-from studio.ui.explain import uploaded
+from studio.ui.edge import uploaded
 from studio.ui.page import build, launch_options
 
 IDS = {

@@ -1,0 +1,48 @@
+"""Where the browser's requests come in and our errors go out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from gradio.processing_utils import check_all_files_in_cache
+
+from backends.errors import BadInput, StudioError
+
+__all__ = ["owner_of", "sentence", "sentences", "uploaded"]
+
+
+def owner_of(request: gr.Request) -> str:
+    """Whose runs these are: one open page is one owner."""
+    return str(request.session_hash)
+
+
+def uploaded(file: dict[str, Any]) -> str:
+    """The path of a file that the browser has uploaded, and of nothing else on this machine.
+
+    :raises BadInput: the path lies outside the upload folder.
+    """
+    path = file.get("path")
+    try:
+        if not path:
+            raise ValueError(file)
+        check_all_files_in_cache({"path": path, "meta": {"_type": "gradio.FileData"}})
+    except (ValueError, gr.exceptions.InvalidPathError) as error:
+        raise BadInput("the file did not arrive; upload it again") from error
+    return str(path)
+
+
+def sentence(error: StudioError) -> str:
+    """An error's message as the page writes it."""
+    text = str(error)
+    return text[:1].upper() + text[1:]
+
+
+class sentences:  # noqa: N801 - reads as a statement
+    """Turn an error that a person can mend into the page's own message."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, StudioError):
+            raise gr.Error(sentence(error), duration=12, print_exception=False) from error

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import platform
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -14,7 +15,17 @@ from PIL import Image
 
 from backends import bundles, imaging, registry
 from backends.bundles import Bundle
-from backends.core import Answer, Counterfactual, Frame, Prediction, Proposal, Region, Request, Step
+from backends.core import (
+    Answer,
+    Counterfactual,
+    Frame,
+    Prediction,
+    Proposal,
+    Region,
+    Request,
+    Status,
+    Step,
+)
 from backends.errors import BadInput, StudioError
 from backends.regions.settings import AutoRegion
 from backends.regions.sources import mask_of
@@ -65,6 +76,7 @@ def warm(name: str) -> Iterator[str]:
             region = Region(torch.ones(1, 1, *shape[2:]))
             steps = run(found, method_name, torch.zeros(shape), torch.tensor([0]), region, {}, 0)
             next(steps)
+            steps.close()
             yield method_name
 
 
@@ -139,19 +151,15 @@ def stopped(request: Request, frame: Frame) -> Answer:
     """A run that was stopped, judged at its last frame and marked as cancelled."""
     import torch
 
-    from backends.core import Status
     from backends.runner import judge, settings_of, target_model
 
     found, factual, target, region = _open(request)
     image, wanted = imaging.to_tensor(frame.picture), torch.tensor([target])
     result = judge(found, target_model(found), factual, image, wanted, region, Status.CANCELLED)
     config = settings_of(registry.method(request.method).Config, request.settings, request.method)
-    result.settings["config"] = config.model_dump(mode="json")
-    answer = _answer(request, found, result, frame.index, frame.total)
-    return Answer(
-        answer.factual, answer.counterfactual, answer.mask,
-        answer.record | {"seconds": round(frame.seconds, 3)},
-    )  # fmt: skip
+    settings = {"config": config.model_dump(mode="json")}
+    result = replace(result, seconds=frame.seconds, settings=settings)
+    return _answer(request, found, result, frame.index, frame.total)
 
 
 def _open(request: Request) -> tuple[Bundle, Any, int, Region]:
@@ -203,7 +211,7 @@ def _answer(
         "method": request.method,
         "target": request.target,
         "seed": request.seed,
-        "settings": result.settings.get("config", request.settings),
+        "settings": result.settings["config"],
         "status": result.status.value,
         "flipped": bool(result.flipped[0]),
         "step": step,

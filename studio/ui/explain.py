@@ -56,8 +56,7 @@ def build(desk: Desk) -> None:
             )
             factual = canvas.region_canvas("factual")
             with gr.Accordion("Let the model propose a region", open=False):
-                schema = AutoRegion.model_json_schema()
-                region_form = form.controls(schema)
+                region_form = form.controls(AutoRegion.model_json_schema())
                 propose = gr.Button("Propose", elem_id="propose")
                 preview = gr.Image(
                     label="What mattered to the model", format="png", interactive=False,
@@ -140,11 +139,9 @@ def build(desk: Desk) -> None:
 
     prediction.select(ask_for, prediction, target, api_visibility="private")
 
-    names_of_region = list(region_form)
-
     # Gradio fills in a request only ahead of starred parameters.
     async def propose_region(request: gr.Request, seen: Any, *values: Any) -> tuple[Any, ...]:
-        asked = dict(zip(names_of_region, values, strict=True))
+        asked = dict(zip(region_form, values, strict=True))
         try:
             scene, heat = await desk.propose(owner_of(request), seen, asked)
         except StudioError as error:
@@ -207,10 +204,8 @@ def build(desk: Desk) -> None:
                 download: gr.update(value=desk.archive(run), visible=True),
             }
         else:
-            shown |= {
-                frame: "",
-                status: views.failure(run.reason or "stopped before the first step"),
-            }
+            reason = run.reason or "stopped before the first step"
+            shown |= {frame: "", status: views.failure(reason)}
         return shown
 
     async def explain(

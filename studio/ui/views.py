@@ -56,13 +56,9 @@ def progress_line(
 ) -> str:
     """Step i of n, what is done, what is left."""
     left = seconds / max(index, 1) * (total - index)
-    return _line(
-        "going",
-        f"step {index} of {total} · {escape(phase)} · P({escape(target)}) = {probability:.0%} · "
-        f"about {left:.0f} s left" if left >= 0.5 else
-        f"step {index} of {total} · {escape(phase)} · P({escape(target)}) = {probability:.0%} · "
-        "almost done",
-    )  # fmt: skip
+    rest = f"about {left:.0f} s left" if left >= 0.5 else "almost done"
+    state = f"step {index} of {total} · {phase} · P({target}) = {probability:.0%} · {rest}"
+    return _line("going", escape(state))
 
 
 def answer_line(record: dict[str, Any]) -> str:

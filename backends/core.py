@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +72,8 @@ class Step:
 
     ``image`` [B, C, H, W] is the current clean estimate, ``target_probability`` [B] the target
     model's opinion of it, ``seconds`` the time since the start. The shared runner composites
-    the image under the region and puts the :class:`Counterfactual` into the last step.
+    the image under the region and puts the :class:`Counterfactual` into the last step. A method
+    may end before ``total``.
     """
 
     index: int
@@ -106,7 +107,12 @@ class Counterfactual:
 
 
 class Method(Protocol):
-    """An algorithm of one paper, made with its target model and the parts it ``needs``."""
+    """An algorithm of one paper, made with its target model and the parts it ``needs``.
+
+    ``kind`` tells the papers' methods from their variants and from the baselines they are
+    compared with. ``knows_classes`` means that its parts were trained for the bundle's classes,
+    so that it cannot explain another target model than the bundle's classifier.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -114,6 +120,8 @@ class Method(Protocol):
     paper: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
     differentiable: ClassVar[bool]
+    kind: ClassVar[Literal["method", "variant", "baseline"]]
+    knows_classes: ClassVar[bool]
     Config: ClassVar[type[BaseModel]]
 
     def __init__(self, target_model: TargetModel, **parts: Any) -> None: ...

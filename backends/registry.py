@@ -21,7 +21,10 @@ METHODS = {
 ARCHITECTURES = {
     "autoencoder": "backends.priors.autoencoder:Autoencoder",
     "bridge_network": "backends.priors.bridge:BridgeNetwork",
+    "class_denoiser": "backends.priors.latent_diffusion:ClassDenoiser",
     "conv_classifier": "backends.targets.classifier:ConvClassifier",
+    "latent_autoencoder": "backends.priors.latent_diffusion:LatentAutoencoder",
+    "pixel_flow": "backends.priors.flow:PixelFlow",
     "residual_classifier": "backends.targets.classifier:ResidualClassifier",
     "velocity_field": "backends.priors.velocity:VelocityField",
 }

@@ -88,7 +88,8 @@ def run(
     answer = judge(bundle, plain, factual, step.image, target, region)
     seconds = time.perf_counter() - start
     answer = replace(answer, nfe=meter.nfe, seconds=seconds, settings=record)
-    yield replace(step, seconds=seconds, counterfactual=answer)
+    # A search that ended early says so: its last step is the last of all.
+    yield replace(step, total=step.index, seconds=seconds, counterfactual=answer)
 
 
 @torch.no_grad()

@@ -84,6 +84,8 @@ class LeapFactual:
     )
     needs: ClassVar[tuple[str, ...]] = ("autoencoder", "velocity")
     differentiable: ClassVar[bool] = False
+    kind: ClassVar[str] = "method"
+    knows_classes: ClassVar[bool] = True
     Config: ClassVar[type[BaseModel]] = LeapConfig
 
     def __init__(self, target_model: TargetModel, autoencoder: Any, velocity: nn.Module) -> None:

@@ -94,6 +94,8 @@ class RCSB:
     )
     needs: ClassVar[tuple[str, ...]] = ("bridge",)
     differentiable: ClassVar[bool] = True
+    kind: ClassVar[str] = "method"
+    knows_classes: ClassVar[bool] = False
     Config: ClassVar[type[BaseModel]] = RCSBConfig
 
     def __init__(

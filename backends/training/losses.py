@@ -14,7 +14,15 @@ from backends.training.data import Split, affine_jitter
 from backends.training.fit import Loss
 from backends.training.masks import random_masks
 
-__all__ = ["autoencoder_loss", "bridge_loss", "classifier_loss", "velocity_loss"]
+__all__ = [
+    "autoencoder_loss",
+    "bridge_loss",
+    "classifier_loss",
+    "denoiser_loss",
+    "flow_loss",
+    "latent_autoencoder_loss",
+    "velocity_loss",
+]
 
 
 def classifier_loss(data: Split, *, jitter: bool) -> Loss:
@@ -83,5 +91,50 @@ def bridge_loss(data: Split, schedule: BridgeSchedule, outside: float = 0.1) -> 
         error = (module(xt, level[k].to(x0)) - (xt - x0) / scale).square()
         weight = mask + outside * (1 - mask)
         return (weight * error).sum() / weight.sum()
+
+    return loss
+
+
+def flow_loss(data: Split) -> Loss:
+    """Bits per dimension of pictures with uniform noise below their last bit."""
+
+    def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
+        x, _ = data.batch(indices)
+        return module(x, torch.rand(x.shape, generator=generator).to(x)).mean()
+
+    return loss
+
+
+def latent_autoencoder_loss(data: Split, beta: float) -> Loss:
+    """Mean squared error + beta * KL, as :func:`autoencoder_loss`."""
+
+    def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
+        x, _ = data.batch(indices)
+        reconstruction, kl = module(x)
+        return F.mse_loss(reconstruction, x) + beta * kl.mean()
+
+    return loss
+
+
+def denoiser_loss(
+    latents: Tensor, labels: Tensor, alphas: Tensor, unconditional: int, dropout: float = 0.1
+) -> Loss:
+    """E |eps(z_t, t, c) - eps|^2, c forgotten with probability ``dropout`` (Ho, Salimans 2022).
+
+    :param latents: z_0 [N, L, H, W] of deviation 1.
+    :param labels: c [N].
+    :param alphas: the schedule's cumulative products [T].
+    """
+
+    def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
+        indices = indices.to(latents.device)
+        z0, c = latents[indices], labels[indices]
+        noise = torch.randn(z0.shape, generator=generator).to(z0)
+        t = torch.randint(len(alphas), (len(z0),), generator=generator)
+        forget = torch.rand(len(z0), generator=generator) < dropout
+        a = alphas[t].view(-1, 1, 1, 1).to(z0)
+        c = c.masked_fill(forget.to(c.device), unconditional)
+        predicted = module(a.sqrt() * z0 + (1 - a).sqrt() * noise, t.to(c.device), c)
+        return F.mse_loss(predicted, noise)
 
     return loss

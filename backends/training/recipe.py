@@ -46,6 +46,8 @@ class Recipe:
     loss: Callable[[Split, bundles.Bundle | None], tuple[Loss, int]]
     quality: Callable[[nn.Module, Split, bundles.Bundle | None], dict[str, float]]
     after: tuple[str, ...] = ()
+    begin: Callable[[nn.Module, Split], None] = lambda network, data: None
+    end: Callable[[nn.Module, Split], None] = lambda network, data: None
 
 
 def _batches(data: Split) -> Iterator[tuple[Tensor, Tensor]]:
@@ -99,6 +101,32 @@ def _bridge(data: Split, _: bundles.Bundle | None) -> tuple[Loss, int]:
     return losses.bridge_loss(data, BridgeSchedule()), len(data)
 
 
+def _flow(data: Split, _: bundles.Bundle | None) -> tuple[Loss, int]:
+    return losses.flow_loss(data), len(data)
+
+
+def _standardise(network: nn.Module, data: Split) -> None:
+    """The flow begins where every pixel has mean 0 and deviation 1."""
+    x, _ = data.batch(torch.arange(min(4000, len(data))))
+    network.initialise(x, torch.rand(x.shape, generator=torch.Generator().manual_seed(0)).to(x))
+
+
+def _bits(network: nn.Module, test: Split, _: bundles.Bundle | None) -> dict[str, float]:
+    """Bits per dimension and the greatest error of decode(encode(x)), over the test split."""
+    generator = torch.Generator().manual_seed(0)
+    bits, error = [], 0.0
+    for x, _ in _batches(test):
+        bits.append(network(x, torch.rand(x.shape, generator=generator).to(x)))
+        error = max(error, float((network.decode(network.encode(x)) - x).abs().max()))
+    return {"test_bits_per_dimension": float(torch.cat(bits).mean()), "greatest_error": error}
+
+
+def _unit_latents(network: nn.Module, data: Split) -> None:
+    """Let the latents have deviation 1."""
+    x, _ = data.batch(torch.arange(min(4000, len(data))))
+    network.scale /= network.encode(x).std()
+
+
 PARTS = {
     "classifier": Recipe(
         "conv_classifier",
@@ -136,6 +164,22 @@ PARTS = {
         _bridge,
         _held_out(_bridge),
     ),
+    "flow": Recipe(
+        "pixel_flow",
+        {"channels": 1, "size": SIZE, "margin": 2, "widths": [32, 80], "depths": [8, 6]},
+        Plan(steps=10500, batch=64, learning_rate=2e-3, weight_decay=1e-4, seed=6, mixed=False),
+        _flow,
+        _bits,
+        begin=_standardise,
+    ),
+    "latent_autoencoder": Recipe(
+        "latent_autoencoder",
+        {"channels": 1, "latent": 4, "widths": [32, 48]},
+        Plan(steps=3000, batch=64, learning_rate=2e-3, weight_decay=1e-4, seed=7, mixed=False),
+        lambda data, _: (losses.latent_autoencoder_loss(data, beta=2e-5), len(data)),
+        _reconstruction,
+        end=_unit_latents,
+    ),
 }
 
 
@@ -165,6 +209,7 @@ def train(
         bundle = _with_parts(out, name, recipe.after)
         torch.manual_seed(recipe.plan.seed)
         network = registry.architecture(recipe.architecture)(**recipe.arguments).to(place)
+        recipe.begin(network, data)
         if place.type == "cpu":
             network = network.to(memory_format=torch.channels_last)
         loss, size = recipe.loss(data, bundle)
@@ -173,6 +218,7 @@ def train(
         for progress in fit(network, loss, size, recipe.plan, checkpoint):
             yield name, progress
         with torch.no_grad():
+            recipe.end(network, data)
             quality = recipe.quality(network, test, bundle)
         part = bundles.Part(
             kind=name,

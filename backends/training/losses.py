@@ -15,10 +15,13 @@ from backends.training.fit import Loss
 from backends.training.masks import random_masks
 
 __all__ = [
+    "adversarial_loss",
     "autoencoder_loss",
     "bridge_loss",
     "classifier_loss",
     "denoiser_loss",
+    "density_loss",
+    "ensemble_loss",
     "flow_loss",
     "latent_autoencoder_loss",
     "velocity_loss",
@@ -136,5 +139,43 @@ def denoiser_loss(
         c = c.masked_fill(forget.to(c.device), unconditional)
         predicted = module(a.sqrt() * z0 + (1 - a).sqrt() * noise, t.to(c.device), c)
         return F.mse_loss(predicted, noise)
+
+    return loss
+
+
+def density_loss(mean: Tensor, deviation: Tensor, labels: Tensor) -> Loss:
+    """-log p_F(z | y) of posterior samples (PLACE's flow is trained as PluGeN's).
+
+    :param mean: of q(z | x) [N, D]; ``deviation`` likewise.
+    """
+
+    def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
+        indices = indices.to(labels.device)
+        noise = torch.randn((len(indices), mean.shape[1]), generator=generator).to(mean)
+        return -module(mean[indices] + deviation[indices] * noise, labels[indices]).mean()
+
+    return loss
+
+
+def ensemble_loss(latents: Tensor, probabilities: Tensor) -> Loss:
+    """Each member's cross-entropy to the target model's opinion.
+
+    :param latents: [N, D]; ``probabilities`` of the target model [N, K].
+    """
+
+    def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
+        indices = indices.to(latents.device)
+        z, p = latents[indices], probabilities[indices]
+        return sum(F.cross_entropy(member(z), p) for member in module.members)
+
+    return loss
+
+
+def adversarial_loss(data: Split, latent: int) -> Loss:
+    """The hinge losses of both players of :class:`backends.priors.gan.Adversaries`."""
+
+    def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
+        x, _ = data.batch(indices)
+        return module(x, torch.randn(len(x), latent, generator=generator).to(x))
 
     return loss

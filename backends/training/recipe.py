@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from backends import bundles, registry
 from backends.errors import BadInput, MissingPart
 from backends.priors.bridge import BridgeSchedule
+from backends.priors.gan import Adversaries, Discriminator
+from backends.priors.latent_diffusion import latent_schedule
 from backends.training import losses
 from backends.training.data import Split, load_mnist
 from backends.training.fit import Loss, Plan, Progress, fit
@@ -36,9 +38,17 @@ MANIFEST = bundles.Manifest(
 )
 
 
+Hook = Callable[[nn.Module, Split, bundles.Bundle | None], None]
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """One part: its network, its schedule, what it learns from, how good it became."""
+    """One part: its network, its schedule, what it learns from, how good it became.
+
+    :ivar after: parts that it learns from.
+    :ivar begin: sets the network up from the training pictures, ``end`` from the test pictures.
+    :ivar trainee: what is trained in order that the network be (a generator needs an adversary).
+    """
 
     architecture: str
     arguments: dict[str, Any]
@@ -46,8 +56,9 @@ class Recipe:
     loss: Callable[[Split, bundles.Bundle | None], tuple[Loss, int]]
     quality: Callable[[nn.Module, Split, bundles.Bundle | None], dict[str, float]]
     after: tuple[str, ...] = ()
-    begin: Callable[[nn.Module, Split], None] = lambda network, data: None
-    end: Callable[[nn.Module, Split], None] = lambda network, data: None
+    begin: Hook = lambda network, data, bundle: None
+    end: Hook = lambda network, test, bundle: None
+    trainee: Callable[[nn.Module], nn.Module] = lambda network: network
 
 
 def _batches(data: Split) -> Iterator[tuple[Tensor, Tensor]]:
@@ -105,7 +116,7 @@ def _flow(data: Split, _: bundles.Bundle | None) -> tuple[Loss, int]:
     return losses.flow_loss(data), len(data)
 
 
-def _standardise(network: nn.Module, data: Split) -> None:
+def _standardise(network: nn.Module, data: Split, _: bundles.Bundle | None) -> None:
     """The flow begins where every pixel has mean 0 and deviation 1."""
     x, _ = data.batch(torch.arange(min(4000, len(data))))
     network.initialise(x, torch.rand(x.shape, generator=torch.Generator().manual_seed(0)).to(x))
@@ -121,10 +132,75 @@ def _bits(network: nn.Module, test: Split, _: bundles.Bundle | None) -> dict[str
     return {"test_bits_per_dimension": float(torch.cat(bits).mean()), "greatest_error": error}
 
 
-def _unit_latents(network: nn.Module, data: Split) -> None:
+def _unit_latents(network: nn.Module, data: Split, _: bundles.Bundle | None) -> None:
     """Let the latents have deviation 1."""
     x, _ = data.batch(torch.arange(min(4000, len(data))))
     network.scale /= network.encode(x).std()
+
+
+def _posteriors(data: Split, bundle: bundles.Bundle) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of q(z | x) of every picture."""
+    encoder = bundle.part("autoencoder").to(data.labels.device)
+    rows = [encoder.posterior(x) for x, _ in _batches(data)]
+    return torch.cat([m for m, _ in rows]), torch.cat([(0.5 * v).exp() for _, v in rows])
+
+
+def _density(data: Split, bundle: bundles.Bundle | None) -> tuple[Loss, int]:
+    assert bundle is not None
+    with torch.no_grad():
+        mean, deviation = _posteriors(data, bundle)
+    return losses.density_loss(mean, deviation, data.labels), len(data)
+
+
+def _learn_scale(network: nn.Module, data: Split, bundle: bundles.Bundle | None) -> None:
+    assert bundle is not None
+    network.learn_scale(_posteriors(data, bundle)[0])
+
+
+def _learn_quantiles(network: nn.Module, test: Split, bundle: bundles.Bundle | None) -> None:
+    assert bundle is not None
+    network.learn_quantiles(_posteriors(test, bundle)[0], test.labels)
+
+
+def _log_density(
+    network: nn.Module, test: Split, bundle: bundles.Bundle | None
+) -> dict[str, float]:
+    """Mean log-density of test latents under their own class and under the next one."""
+    assert bundle is not None
+    z, _ = _posteriors(test, bundle)
+    own = network(z, test.labels).mean()
+    other = network(z, (test.labels + 1) % len(CLASSES)).mean()
+    return {"test_log_density": float(own), "test_log_density_other_class": float(other)}
+
+
+def _ensemble(data: Split, bundle: bundles.Bundle | None) -> tuple[Loss, int]:
+    assert bundle is not None
+    with torch.no_grad():
+        latents, probabilities = _encoded(data, bundle)
+    return losses.ensemble_loss(latents, probabilities), len(data)
+
+
+def _agreement(network: nn.Module, test: Split, bundle: bundles.Bundle | None) -> dict[str, float]:
+    """How often the ensemble says of a latent what the target model says of the picture."""
+    assert bundle is not None
+    z, p = _encoded(test, bundle)
+    return {"test_agreement": float((network(z).argmax(1) == p.argmax(1)).float().mean())}
+
+
+def _denoiser(data: Split, bundle: bundles.Bundle | None) -> tuple[Loss, int]:
+    assert bundle is not None
+    encoder = bundle.part("latent_autoencoder").to(data.labels.device)
+    with torch.no_grad():
+        latents = torch.cat([encoder.encode(x) for x, _ in _batches(data)])
+    alphas = latent_schedule().alphas_cumprod
+    return losses.denoiser_loss(latents, data.labels, alphas, len(CLASSES)), len(data)
+
+
+def _inversion(network: nn.Module, test: Split, _: bundles.Bundle | None) -> dict[str, float]:
+    """How near inverted test pictures come."""
+    x, _ = test.batch(torch.arange(100))
+    error = (network.decode(network.encode(x)) - x).square().mean()
+    return {"test_inversion_mse": float(error)}
 
 
 PARTS = {
@@ -180,6 +256,49 @@ PARTS = {
         _reconstruction,
         end=_unit_latents,
     ),
+    "denoiser": Recipe(
+        "class_denoiser",
+        {"latent": 4, "size": 8, "classes": 10, "widths": [64, 96]},
+        Plan(steps=5500, batch=128, learning_rate=2e-3, weight_decay=1e-4, seed=8, mixed=False),
+        _denoiser,
+        _held_out(_denoiser),
+        after=("latent_autoencoder",),
+    ),
+    "density": Recipe(
+        "conditional_density",
+        {"latent": LATENT, "classes": 10},
+        Plan(steps=2500, batch=512, learning_rate=2e-3, weight_decay=1e-3, seed=9, mixed=False),
+        _density,
+        _log_density,
+        after=("autoencoder",),
+        begin=_learn_scale,
+        end=_learn_quantiles,
+    ),
+    "latent_ensemble": Recipe(
+        "latent_ensemble",
+        {"latent": LATENT, "classes": 10},
+        Plan(steps=3000, batch=256, learning_rate=2e-3, weight_decay=1e-2, seed=11, mixed=False),
+        _ensemble,
+        _agreement,
+        after=("classifier", "autoencoder"),
+    ),
+    "gan": Recipe(
+        "generator",
+        {"channels": 1, "latent": 64, "widths": [128, 96, 48]},
+        Plan(
+            steps=6000,
+            batch=64,
+            learning_rate=4e-4,
+            weight_decay=1e-4,
+            momentum=0.5,
+            average=0.998,
+            seed=12,
+            mixed=False,
+        ),
+        lambda data, _: (losses.adversarial_loss(data, 64), len(data)),
+        _inversion,
+        trainee=lambda network: Adversaries(network, Discriminator(1, [48, 96, 128, 128])),
+    ),
 }
 
 
@@ -209,16 +328,17 @@ def train(
         bundle = _with_parts(out, name, recipe.after)
         torch.manual_seed(recipe.plan.seed)
         network = registry.architecture(recipe.architecture)(**recipe.arguments).to(place)
-        recipe.begin(network, data)
+        with torch.no_grad():
+            recipe.begin(network, data, bundle)
         if place.type == "cpu":
             network = network.to(memory_format=torch.channels_last)
         loss, size = recipe.loss(data, bundle)
         checkpoint = out / "checkpoints" / f"{name}.safetensors"
         progress = Progress(0, recipe.plan.steps, 0.0, 0.0)
-        for progress in fit(network, loss, size, recipe.plan, checkpoint):
+        for progress in fit(recipe.trainee(network), loss, size, recipe.plan, checkpoint):
             yield name, progress
         with torch.no_grad():
-            recipe.end(network, data)
+            recipe.end(network, test, bundle)
             quality = recipe.quality(network, test, bundle)
         part = bundles.Part(
             kind=name,

@@ -73,7 +73,8 @@ class Step:
     ``image`` [B, C, H, W] is the current clean estimate, ``target_probability`` [B] the target
     model's opinion of it, ``seconds`` the time since the start. The shared runner composites
     the image under the region and puts the :class:`Counterfactual` into the last step. A method
-    may end before ``total``.
+    may end before ``total``. ``measured`` [B] is what the method itself knows of the pictures;
+    the last step's enters the answer's metrics.
     """
 
     index: int
@@ -82,6 +83,7 @@ class Step:
     image: Tensor
     target_probability: Tensor | None = None
     seconds: float = 0.0
+    measured: dict[str, Tensor] = field(default_factory=dict)
     counterfactual: Counterfactual | None = None
 
 

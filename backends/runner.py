@@ -87,7 +87,10 @@ def run(
     record = {"method": method_name, "seed": seed, "config": config.model_dump(mode="json")}
     answer = judge(bundle, plain, factual, step.image, target, region)
     seconds = time.perf_counter() - start
-    answer = replace(answer, nfe=meter.nfe, seconds=seconds, settings=record)
+    answer = replace(
+        answer, metrics=answer.metrics | step.measured, nfe=meter.nfe, seconds=seconds,
+        settings=record,
+    )  # fmt: skip
     # A search that ended early says so: its last step is the last of all.
     yield replace(step, total=step.index, seconds=seconds, counterfactual=answer)
 

@@ -20,10 +20,11 @@ METHODS = {
 
 ARCHITECTURES = {
     "autoencoder": "backends.priors.autoencoder:Autoencoder",
-    "bridge_network": "backends.priors.bridge:BridgeNetwork",
+    "bridge_network": "backends.priors.folded_unet:FoldedUNet",  # its name in older bundles
     "class_denoiser": "backends.priors.latent_diffusion:ClassDenoiser",
     "conditional_density": "backends.priors.density:ConditionalDensity",
     "conv_classifier": "backends.targets.classifier:ConvClassifier",
+    "folded_unet": "backends.priors.folded_unet:FoldedUNet",
     "generator": "backends.priors.gan:Generator",
     "latent_autoencoder": "backends.priors.latent_diffusion:LatentAutoencoder",
     "latent_ensemble": "backends.priors.density:LatentEnsemble",

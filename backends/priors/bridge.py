@@ -1,7 +1,8 @@
 """Image-to-image Schroedinger bridge (I2SB) for inpainting, in its deterministic OT-ODE form.
 
 Liu et al.: I2SB, ICML 2023, https://arxiv.org/abs/2302.05872. x_0 is the clean picture,
-x_1 the one whose region is noise; both [B, C, H, W] in [-1, 1].
+x_1 the one whose region is noise; both [B, C, H, W] in [-1, 1]. The network predicts
+(x_t - x_0) / sigma_t from x_t and its noise level.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from torch import Tensor, nn
 
-__all__ = ["BridgeNetwork", "BridgeSchedule", "clean_estimate"]
+__all__ = ["BridgeSchedule", "clean_estimate"]
 
 
 class BridgeSchedule:
@@ -59,37 +60,6 @@ class BridgeSchedule:
             position += stride
             steps.append(round(position))
         return steps
-
-
-class BridgeNetwork(nn.Module):
-    """A diffusers U-Net on 2x2 pixel blocks: the picture is folded to half its side before and
-    unfolded after, which makes a laptop's step several times cheaper.
-
-    :param widths: channels at each resolution.
-    """
-
-    def __init__(self, channels: int, size: int, widths: list[int], fold: int = 2) -> None:
-        super().__init__()
-        from diffusers import UNet2DModel  # seconds to import; only bridges need it
-
-        levels = len(widths)
-        self.fold = nn.PixelUnshuffle(fold)
-        self.unfold = nn.PixelShuffle(fold)
-        self.unet = UNet2DModel(
-            sample_size=size // fold,
-            in_channels=channels * fold**2,
-            out_channels=channels * fold**2,
-            layers_per_block=1,
-            block_out_channels=tuple(widths),
-            down_block_types=("DownBlock2D",) * levels,
-            up_block_types=("UpBlock2D",) * levels,
-            norm_num_groups=8,
-            attention_head_dim=min(32, widths[-1]),
-        )
-
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """(x_t - x_0) / sigma_t for x [B, C, H, W] and noise levels t [B]."""
-        return self.unfold(self.unet(self.fold(x), t).sample)
 
 
 def clean_estimate(network: nn.Module, schedule: BridgeSchedule, x: Tensor, k: int) -> Tensor:

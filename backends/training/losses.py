@@ -24,6 +24,7 @@ __all__ = [
     "ensemble_loss",
     "flow_loss",
     "latent_autoencoder_loss",
+    "pixel_denoiser_loss",
     "velocity_loss",
 ]
 
@@ -177,5 +178,23 @@ def adversarial_loss(data: Split, latent: int) -> Loss:
     def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
         x, _ = data.batch(indices)
         return module(x, torch.randn(len(x), latent, generator=generator).to(x))
+
+    return loss
+
+
+def pixel_denoiser_loss(data: Split, alphas: Tensor) -> Loss:
+    """E |eps(x_t, t) - eps|^2 (DDPM, equation 14) on pictures in [-1, 1].
+
+    :param alphas: the schedule's cumulative products [T].
+    """
+
+    def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
+        x, _ = data.batch(indices)
+        x0 = 2 * x - 1
+        noise = torch.randn(x0.shape, generator=generator).to(x0)
+        t = torch.randint(len(alphas), (len(x0),), generator=generator)
+        a = alphas[t].view(-1, 1, 1, 1).to(x0)
+        xt = a.sqrt() * x0 + (1 - a).sqrt() * noise
+        return F.mse_loss(module(xt, t.to(x0.device)), noise)
 
     return loss

@@ -16,6 +16,7 @@ from backends.errors import BadInput, MissingPart
 from backends.priors.bridge import BridgeSchedule
 from backends.priors.gan import Adversaries, Discriminator
 from backends.priors.latent_diffusion import latent_schedule
+from backends.priors.pixel_diffusion import pixel_alphas
 from backends.training import losses
 from backends.training.data import Split, load_mnist
 from backends.training.fit import Loss, Plan, Progress, fit
@@ -196,6 +197,10 @@ def _denoiser(data: Split, bundle: bundles.Bundle | None) -> tuple[Loss, int]:
     return losses.denoiser_loss(latents, data.labels, alphas, len(CLASSES)), len(data)
 
 
+def _pixel_denoiser(data: Split, _: bundles.Bundle | None) -> tuple[Loss, int]:
+    return losses.pixel_denoiser_loss(data, pixel_alphas()), len(data)
+
+
 def _inversion(network: nn.Module, test: Split, _: bundles.Bundle | None) -> dict[str, float]:
     """How near inverted test pictures come."""
     x, _ = test.batch(torch.arange(100))
@@ -234,7 +239,7 @@ PARTS = {
         after=("classifier", "autoencoder"),
     ),
     "bridge": Recipe(
-        "bridge_network",
+        "folded_unet",
         {"channels": 1, "size": SIZE, "widths": [64, 80, 96]},
         Plan(steps=14000, batch=64, learning_rate=1e-3, seed=5),
         _bridge,
@@ -273,6 +278,13 @@ PARTS = {
         after=("autoencoder",),
         begin=_learn_scale,
         end=_learn_quantiles,
+    ),
+    "pixel_denoiser": Recipe(
+        "folded_unet",
+        {"channels": 1, "size": SIZE, "widths": [32, 64, 96]},
+        Plan(steps=5000, batch=64, learning_rate=1e-3, seed=10, mixed=False),
+        _pixel_denoiser,
+        _held_out(_pixel_denoiser),
     ),
     "latent_ensemble": Recipe(
         "latent_ensemble",

@@ -15,7 +15,9 @@ __all__ = ["ARCHITECTURES", "METHODS", "architecture", "method"]
 
 METHODS = {
     "leapfactual": "backends.methods.leapfactual:LeapFactual",
+    "ldce": "backends.methods.ldce:LDCE",
     "rcsb": "backends.methods.rcsb:RCSB",
+    "ldce_txt": "backends.methods.ldce:LDCEText",
 }
 
 ARCHITECTURES = {
@@ -30,6 +32,8 @@ ARCHITECTURES = {
     "latent_ensemble": "backends.priors.density:LatentEnsemble",
     "pixel_flow": "backends.priors.flow:PixelFlow",
     "residual_classifier": "backends.targets.classifier:ResidualClassifier",
+    "text_autoencoder": "backends.priors.text_diffusion:TextAutoencoder",
+    "text_denoiser": "backends.priors.text_diffusion:TextDenoiser",
     "velocity_field": "backends.priors.velocity:VelocityField",
 }
 

@@ -18,6 +18,43 @@ TINY = {
     "autoencoder": ("autoencoder", {"channels": 1, "size": 16, "latent": 4, "widths": [8, 8]}),
     "velocity": ("velocity_field", {"latent": 4, "classes": 3, "width": 16, "depth": 2}),
     "bridge": ("bridge_network", {"channels": 1, "size": 16, "widths": [8, 16]}),
+    "latent_autoencoder": ("latent_autoencoder", {"channels": 1, "latent": 4, "widths": [8, 16]}),
+    "denoiser": ("class_denoiser", {"latent": 4, "size": 4, "classes": 3, "widths": [8, 16]}),
+    "text_autoencoder": (
+        "text_autoencoder",
+        {
+            "vae": {
+                "in_channels": 1,
+                "out_channels": 1,
+                "block_out_channels": [8, 16],
+                "norm_num_groups": 8,
+                "down_block_types": ["DownEncoderBlock2D"] * 2,
+                "up_block_types": ["UpDecoderBlock2D"] * 2,
+                "latent_channels": 4,
+                "sample_size": 16,
+                "scaling_factor": 0.18215,
+            }
+        },
+    ),
+    "text_denoiser": (
+        "text_denoiser",
+        {
+            "classes": 3,
+            "length": 5,
+            "unet": {
+                "sample_size": 8,
+                "in_channels": 4,
+                "out_channels": 4,
+                "block_out_channels": [8, 16],
+                "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
+                "layers_per_block": 1,
+                "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
+                "cross_attention_dim": 8,
+                "attention_head_dim": 2,
+                "norm_num_groups": 8,
+            },
+        },
+    ),
 }
 MANIFEST = bundles.Manifest(
     name="tiny", title="Tiny", description="Random weights.", image_size=16, channels=1,

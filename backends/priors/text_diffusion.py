@@ -1,0 +1,158 @@
+"""Text-conditional latent diffusion, in the layout of Stable Diffusion.
+
+Rombach et al.: High-Resolution Image Synthesis with Latent Diffusion Models, CVPR 2022,
+https://arxiv.org/abs/2112.10752. Networks are diffusers' and transformers'. LDCE uses the one
+tuned to 256 pixels, ``lambda/miniSD-diffusers``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from backends.errors import BadInput, MissingPart
+
+__all__ = ["TextAutoencoder", "TextDenoiser", "embed"]
+
+
+class TextAutoencoder(nn.Module):
+    """Pictures [B, C, S, S] in [0, 1] <-> latents [B, L, S/k, S/k] of deviation 1, where k is 8
+    for Stable Diffusion.
+
+    :param vae: the settings of diffusers' AutoencoderKL (its config.json).
+    """
+
+    def __init__(self, vae: dict[str, Any]) -> None:
+        super().__init__()
+        self.vae = AutoencoderKL.from_config(vae)
+
+    @classmethod
+    def from_pretrained(cls, source: str, revision: str | None = None) -> TextAutoencoder:
+        """The autoencoder of a pipeline.
+
+        :param source: a folder or hub id in diffusers' layout, with safetensors.
+        :raises MissingPart: it cannot be loaded.
+        """
+        vae = _load(AutoencoderKL, source, "vae", revision, use_safetensors=True)
+        whole = cls(dict(vae.config))
+        whole.vae = vae
+        return whole.eval().requires_grad_(False)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What makes this architecture again, for a bundle."""
+        return {"vae": _public(self.vae.config)}
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The posterior's mean, scaled.
+
+        :raises BadInput: the picture's sides cannot be halved as often as needed.
+        """
+        k = 2 ** (len(self.vae.config.block_out_channels) - 1)
+        if x.shape[-1] % k or x.shape[-2] % k:
+            raise BadInput(f"the picture's sides must be multiples of {k} pixels; resize it")
+        return self.vae.config.scaling_factor * self.vae.encode(2 * x - 1).latent_dist.mean
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Pictures that may leave [0, 1] slightly."""
+        return (self.vae.decode(z / self.vae.config.scaling_factor).sample + 1) / 2
+
+
+class TextDenoiser(nn.Module):
+    """epsilon(z_t, t, prompt) for latents [B, L, h, w], one prompt a class.
+
+    A bundle's classes are known, so their prompts are embedded once: ``prompts``
+    [classes + 1, length, D], the empty prompt last. No text encoder is needed afterwards.
+
+    :param unet: the settings of diffusers' UNet2DConditionModel (its config.json).
+    :param length: tokens of a prompt.
+    """
+
+    def __init__(self, unet: dict[str, Any], classes: int, length: int = 77) -> None:
+        super().__init__()
+        self.unet = UNet2DConditionModel.from_config(unet)
+        width = self.unet.config.cross_attention_dim
+        self.register_buffer("prompts", torch.zeros(classes + 1, length, width))
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str,
+        class_names: list[str],
+        template: str = "a photo of a {}.",
+        revision: str | None = None,
+    ) -> TextDenoiser:
+        """The denoiser of a pipeline, with its text encoder's embeddings of the classes.
+
+        :param source: a folder or hub id in diffusers' layout, with safetensors.
+        :param template: the prompt; ``{}`` stands for the class name.
+        :raises BadInput: the template has no place for a class name.
+        :raises MissingPart: it cannot be loaded, or is not made as Stable Diffusion 1 is.
+        """
+        if "{}" not in template:
+            raise BadInput(f"the prompt {template!r} lacks {{}}; put it where the class name goes")
+        schedule = _load(DDIMScheduler, source, "scheduler", revision).config
+        made = (schedule.prediction_type, schedule.beta_start, schedule.beta_end)
+        if made != ("epsilon", 0.00085, 0.012) or schedule.beta_schedule != "scaled_linear":
+            raise MissingPart(
+                f"{source} was trained to another noise schedule; choose a model made from "
+                "Stable Diffusion 1"
+            )
+        unet = _load(UNet2DConditionModel, source, "unet", revision, use_safetensors=True)
+        tokenizer = _load(CLIPTokenizer, source, "tokenizer", revision)
+        encoder = _load(CLIPTextModel, source, "text_encoder", revision, use_safetensors=True)
+        prompts = embed(tokenizer, encoder, [*map(template.format, class_names), ""])
+        whole = cls(dict(unet.config), len(class_names), prompts.shape[1])
+        whole.unet, whole.prompts = unet, prompts
+        return whole.eval().requires_grad_(False)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What makes this architecture again, for a bundle."""
+        classes, length, _ = self.prompts.shape
+        return {"unet": _public(self.unet.config), "classes": classes - 1, "length": length}
+
+    def condition(self, target: Tensor) -> Tensor:
+        """Classes [B] -> their prompts [B, length, D]."""
+        return self.prompts[target.to(self.prompts.device)]
+
+    def unconditional(self, count: int) -> Tensor:
+        """The empty prompt, for ``count`` pictures."""
+        return self.prompts[-1:].expand(count, -1, -1)
+
+    def forward(self, z: Tensor, t: Tensor, c: Tensor) -> Tensor:
+        """Noise in z at integer times t [B] in 0..999 under prompts c [B, length, D]."""
+        return self.unet(z, t, encoder_hidden_states=c.to(z)).sample
+
+
+@torch.no_grad()
+def embed(tokenizer: CLIPTokenizer, encoder: CLIPTextModel, prompts: list[str]) -> Tensor:
+    """Prompts -> the text encoder's last states [len(prompts), length, D], padded or cut to the
+    tokenizer's own length."""
+    tokens = tokenizer(
+        prompts,
+        padding="max_length",
+        max_length=tokenizer.model_max_length,
+        truncation=True,
+        return_tensors="pt",
+    )
+    return encoder(tokens.input_ids).last_hidden_state
+
+
+def _load(kind: Any, source: str, folder: str, revision: str | None, **how: Any) -> Any:
+    try:
+        return kind.from_pretrained(source, subfolder=folder, revision=revision, **how)
+    except (OSError, ValueError) as error:
+        raise MissingPart(
+            f"no {folder} with safetensors at {source}; "
+            "give a folder or a hub id in diffusers' layout, and check the connection"
+        ) from error
+
+
+def _public(config: Any) -> dict[str, Any]:
+    """The settings themselves, without a library's notes on them."""
+    return {key: value for key, value in config.items() if not key.startswith("_")}

@@ -18,6 +18,7 @@ METHODS = {
     "ldce": "backends.methods.ldce:LDCE",
     "rcsb": "backends.methods.rcsb:RCSB",
     "ldce_txt": "backends.methods.ldce:LDCEText",
+    "inpainting": "backends.methods.inpainting:Inpainting",
 }
 
 ARCHITECTURES = {

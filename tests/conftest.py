@@ -18,6 +18,7 @@ TINY = {
     "autoencoder": ("autoencoder", {"channels": 1, "size": 16, "latent": 4, "widths": [8, 8]}),
     "velocity": ("velocity_field", {"latent": 4, "classes": 3, "width": 16, "depth": 2}),
     "bridge": ("bridge_network", {"channels": 1, "size": 16, "widths": [8, 16]}),
+    "pixel_denoiser": ("folded_unet", {"channels": 1, "size": 16, "widths": [8, 16]}),
     "latent_autoencoder": ("latent_autoencoder", {"channels": 1, "latent": 4, "widths": [8, 16]}),
     "denoiser": ("class_denoiser", {"latent": 4, "size": 4, "classes": 3, "widths": [8, 16]}),
     "text_autoencoder": (

@@ -14,10 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from backends.core import Region, Step, TargetModel
+from backends.guidance import Smoothing, clamp_through
 from backends.imaging import composite
 from backends.priors.bridge import BridgeSchedule, clean_estimate
 
-__all__ = ["RCSB", "Smoothing"]
+__all__ = ["RCSB"]
 
 
 class RCSBConfig(BaseModel):
@@ -45,33 +46,6 @@ class RCSBConfig(BaseModel):
         True, title="Show the model the composite",
         description="Put the factual around the region before the model looks; off in the paper",
     )  # fmt: skip
-
-
-class Smoothing:
-    """Algorithm 4 and line 9 of Algorithm 3: ADAM's moments without a learning rate, then
-    division by the norm that the first gradient had. State of one run.
-
-    :param shared: one second moment for a whole picture instead of one for each pixel. With a
-        pixel's own, the first step moves every pixel equally far, wherever the model looks.
-    """
-
-    def __init__(self, shared: bool, beta1: float = 0.9, beta2: float = 0.999) -> None:
-        self.shared, self.beta1, self.beta2 = shared, beta1, beta2
-        self.n, self.m, self.v, self.first = 0, 0.0, 0.0, 0.0
-
-    def __call__(self, g: Tensor) -> Tensor:
-        """Gradient [B, C, H, W] -> smoothed gradient, of norm 1 a sample at the first call."""
-        self.n += 1
-        square = g.square().mean((1, 2, 3), keepdim=True) if self.shared else g.square()
-        self.m = self.beta1 * self.m + (1 - self.beta1) * g
-        self.v = self.beta2 * self.v + (1 - self.beta2) * square
-        m_hat = self.m / (1 - self.beta1**self.n)
-        v_hat = self.v / (1 - self.beta2**self.n)
-        g = m_hat / (v_hat.sqrt() + 1e-8)
-        if self.n == 1:
-            norm = g.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
-            self.first = norm.where(norm > 0, torch.ones_like(norm))
-        return g / self.first
 
 
 class RCSB:
@@ -142,7 +116,7 @@ class RCSB:
         with torch.enable_grad():
             xn = xn.detach().requires_grad_()
             x0 = clean_estimate(self.net, self.schedule, xn, n)
-            u = _stretch(x0) if config.view == "stretch" else _clamp((x0 + 1) / 2)
+            u = _stretch(x0) if config.view == "stretch" else clamp_through((x0 + 1) / 2)
             if config.composite_estimate:
                 u = composite(factual, u, m)
             log_f = self.f.logits(u).log_softmax(1).gather(1, target[:, None]).sum()
@@ -154,8 +128,3 @@ def _stretch(x: Tensor) -> Tensor:
     """Each picture stretched so that its least value is 0 and its greatest 1."""
     low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
     return (x - low) / (high - low).clamp_min(1e-12)
-
-
-def _clamp(x: Tensor) -> Tensor:
-    """Clamped to [0, 1]; the gradient passes straight through."""
-    return x + (x.clamp(0, 1) - x).detach()

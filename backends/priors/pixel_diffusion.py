@@ -8,12 +8,15 @@ cumulative product.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["TRAINED_STEPS", "clean_estimate", "pixel_alphas"]
+__all__ = ["Level", "clean_estimate", "levels", "pixel_alphas"]
 
-TRAINED_STEPS = 1000
+INTERVAL = 1000
 
 
 def pixel_alphas() -> Tensor:
@@ -25,8 +28,36 @@ def pixel_alphas() -> Tensor:
     """
     from diffusers import DDPMScheduler  # seconds to import
 
-    scheduler = DDPMScheduler(TRAINED_STEPS, beta_schedule="squaredcos_cap_v2")
+    scheduler = DDPMScheduler(INTERVAL, beta_schedule="squaredcos_cap_v2")
     return scheduler.alphas_cumprod
+
+
+@dataclass(frozen=True)
+class Level:
+    """A step from noise level t to the next one: ``a`` and ``b`` are the schedule's cumulative
+    products here and there; b = 1 at the last step."""
+
+    t: int
+    a: float
+    b: float
+
+    @property
+    def beta(self) -> float:
+        """Variance that the diffusion adds from b to a, were it to go back."""
+        return 1 - self.a / self.b
+
+    @property
+    def variance(self) -> float:
+        """sigma_t^2 of the posterior q(x_b | x_a, x_0) (DDPM, equation 7)."""
+        return self.beta * (1 - self.b) / (1 - self.a)
+
+
+def levels(truncation: float, steps: int) -> list[Level]:
+    """``steps`` noise levels, evenly from tau * 1000 - 1 down to 0."""
+    a = pixel_alphas().double()
+    times = np.linspace(round(truncation * INTERVAL) - 1, 0, steps).round().astype(int)
+    here = a[times].tolist()
+    return [Level(*row) for row in zip(times.tolist(), here, [*here[1:], 1.0], strict=True)]
 
 
 def clean_estimate(network: nn.Module, x: Tensor, t: int, a: float) -> Tensor:

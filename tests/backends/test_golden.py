@@ -10,8 +10,9 @@ import torch
 from torch.nn import functional as F
 
 from backends.core import Region
+from backends.guidance import Smoothing
 from backends.methods.leapfactual import LeapFactual, leap
-from backends.methods.rcsb import RCSB, Smoothing
+from backends.methods.rcsb import RCSB
 from backends.priors.bridge import BridgeSchedule
 from backends.regions import attribution
 from backends.targets.model import Classifier

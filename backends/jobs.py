@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 import platform
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -27,6 +27,7 @@ from backends.core import (
     Step,
 )
 from backends.errors import BadInput, StudioError
+from backends.metrics import METRICS
 from backends.regions.settings import AutoRegion
 from backends.regions.sources import mask_of
 
@@ -37,7 +38,8 @@ bundle = functools.lru_cache(maxsize=8)(bundles.find)
 
 def about(name: str) -> dict[str, Any]:
     """A bundle for a page to show: its manifest, and for every method its title, summary, paper,
-    settings schema and, where it cannot run, the sentence that says why."""
+    settings schema and, where it cannot run, the sentence that says why; and what each metric
+    means."""
     found = bundle(name)
     methods = {}
     for method_name in registry.METHODS:
@@ -54,15 +56,19 @@ def about(name: str) -> dict[str, Any]:
             "schema": method.Config.model_json_schema(),
             "problem": next(filter(None, problems), None),
         }
-    return found.manifest.model_dump() | {"folder": str(found.folder), "methods": methods}
+    return found.manifest.model_dump() | {
+        "folder": str(found.folder),
+        "methods": methods,
+        "metrics": {name: asdict(metric) for name, metric in METRICS.items()},
+    }
 
 
 def warm(name: str) -> Iterator[str]:
-    """Load a bundle's parts one by one and let each method take a step, so that the first
-    person need not wait; yields what is ready."""
+    """Load a bundle's parts one by one, let each method take a step and measure an answer, so
+    that the first person need not wait; yields what is ready."""
     import torch
 
-    from backends.runner import run
+    from backends.runner import judge, run, target_model
 
     found = bundle(name)
     manifest = found.manifest
@@ -78,6 +84,10 @@ def warm(name: str) -> Iterator[str]:
             next(steps)
             steps.close()
             yield method_name
+    if found.problem("classifier") is None:
+        x, one = torch.zeros(shape), Region(torch.ones(1, 1, *shape[2:]))
+        judge(found, target_model(found), x, x, torch.tensor([0]), one)
+        yield "metrics"
 
 
 def prepare(name: str, picture: Image.Image) -> np.ndarray:

@@ -21,8 +21,9 @@ from backends.core import Counterfactual, Region, Status, Step, TargetModel
 from backends.errors import BadInput, MissingPart
 from backends.imaging import composite
 from backends.metering import Meter
-from backends.metrics import distance
+from backends.metrics import distance, lpips
 from backends.metrics.cout import cout
+from backends.metrics.ssim import ssim
 from backends.targets.model import Classifier
 
 __all__ = ["judge", "run", "settings_of", "target_model"]
@@ -116,25 +117,33 @@ def judge(
     region: Region,
     status: Status | None = None,
 ) -> Counterfactual:
-    """Measure an answer: predictions, flip, distances, COUT, and the oracle's verdict where the
-    bundle has one.
+    """Measure an answer: predictions, flip, distances, COUT, and what else the bundle's parts
+    and this machine allow: the oracle's verdict, LPIPS, the density of the answer's latent.
 
     :param status: given for a run that was stopped; otherwise flipped or not.
     """
     before, after = f.probabilities(factual), f.probabilities(image)
     flipped = after.argmax(1) == target
     metrics = {
+        "target_probability": after.gather(1, target[:, None]).squeeze(1),
         "l1": distance.l1(factual, image),
         "l2": distance.l2(factual, image),
         "changed_area": distance.changed_area(factual, image),
         "change_inside": distance.greatest_change(factual, image, region.mask),
         "change_outside": distance.greatest_change(factual, image, 1 - region.mask),
+        "ssim": ssim(factual, image),
         "cout": cout(f, factual, image, before.argmax(1), target),
     }
+    if lpips.problem() is None:
+        metrics["lpips"] = lpips.lpips(factual, image)
     if bundle.problem("oracle") is None:
         opinion = bundle.part("oracle")(image).softmax(1)
         metrics["oracle_label"] = opinion.argmax(1)
         metrics["oracle_target_probability"] = opinion.gather(1, target[:, None]).squeeze(1)
+    if all(bundle.problem(part) is None for part in ("autoencoder", "density")):
+        value = bundle.part("density").log_density(bundle.part("autoencoder").encode(image), target)
+        metrics["log_density"] = value
+        metrics["log_density_percentile"] = bundle.part("density").percentile(value, target)
     reached = Status.FLIPPED if bool(flipped.all()) else Status.NOT_FLIPPED
     return Counterfactual(
         image, region, before, after, flipped, metrics, {}, 0.0, {}, status or reached

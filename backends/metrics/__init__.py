@@ -1,1 +1,61 @@
-"""How far, how much, how convincing: numbers that judge a counterfactual."""
+"""How far, how much, how convincing: numbers that judge a counterfactual.
+
+The table says what a reader must know of each; it loads nothing, so that a page may show it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["METRICS", "Metric"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a number means.
+
+    :ivar direction: which way a counterfactual is better; ``neither`` for a plain description.
+    :ivar unit: of one picture's value; a mean has the same.
+    :ivar library: what computes it.
+    """
+
+    name: str
+    title: str
+    direction: Literal["higher", "lower", "neither"]
+    unit: str
+    library: str
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("flip_rate", "Flip rate", "higher", "share", "torch"),
+        Metric("target_probability", "Target's probability", "higher", "probability", "torch"),
+        Metric("oracle_agreement", "Oracle agrees", "higher", "share", "torch"),
+        Metric(
+            "oracle_target_probability", "Target's probability, oracle", "higher", "probability",
+            "torch",
+        ),
+        Metric("l1", "L1 distance", "lower", "sum of |x' - x|", "torch"),
+        Metric("l2", "L2 distance", "lower", "norm of x' - x", "torch"),
+        Metric("ssim", "SSIM", "higher", "-1 to 1", "torchmetrics"),
+        Metric("lpips", "LPIPS (SqueezeNet)", "lower", "distance", "torchmetrics"),
+        Metric("cout", "COUT", "higher", "-1 to 1", "own"),
+        Metric("changed_area", "Changed area", "lower", "share", "torch"),
+        Metric("change_inside", "Greatest change, region", "neither", "0 to 1", "torch"),
+        Metric("change_outside", "Greatest change, outside", "lower", "0 to 1", "torch"),
+        Metric("log_density", "Log density", "higher", "nats", "zuko"),
+        Metric("log_density_percentile", "Density percentile", "higher", "percentile", "zuko"),
+        Metric("frechet", "Fréchet distance", "lower", "squared distance", "torchmetrics"),
+        Metric("split_frechet", "Fréchet distance, split", "lower", "squared distance",
+               "torchmetrics"),
+        Metric("s3", "S3", "higher", "cosine", "torch"),
+        Metric("correlation_difference", "Correlation difference", "lower",
+               "sum of differences", "numpy"),
+        Metric("changed_attributes", "Changed attributes (MNAC)", "lower", "attributes", "torch"),
+        Metric("importance", "Region importance", "neither", "probability", "torch"),
+        Metric("nfe", "Network calls", "lower", "calls", "own"),
+        Metric("seconds", "Time", "lower", "s", "own"),
+    )
+}  # fmt: skip

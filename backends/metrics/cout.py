@@ -6,27 +6,42 @@ Jeanneret et al. (ACE), CVPR 2023.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from backends.core import TargetModel
 
-__all__ = ["cout"]
+__all__ = ["cout", "curves", "entered"]
+
+Portions = Literal["equal", "authors"]
+
+
+def entered(pixels: int, parts: int = 50, portions: Portions = "equal") -> list[tuple[int, float]]:
+    """How many pixels have entered at each point of the curve, and the point's abscissa.
+
+    :param portions: ``equal`` gives parts + 1 points on [0, 1]. ``authors`` is their code: whole
+        steps of pixels // parts (at least one), so that the last abscissa may exceed 1.
+    """
+    if portions == "equal":
+        return [(round(i * pixels / parts), i / parts) for i in range(parts + 1)]
+    step = max(1, pixels // parts)
+    return [(min(n, pixels), n / pixels) for n in range(0, pixels + step, step)]
 
 
 @torch.no_grad()
-def cout(
+def curves(
     target_model: TargetModel,
     factual: Tensor,
     counterfactual: Tensor,
     source: Tensor,
     target: Tensor,
     parts: int = 50,
-) -> Tensor:
-    """Area under the target's probability curve minus that of the source's, [B] in [-1, 1].
-
-    The counterfactual's pixels enter the factual [B, C, H, W] in ``parts`` equal portions, the
-    most changed first. The authors' portions are rounded, which lets their range reach 1.02.
+    portions: Portions = "equal",
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Abscissae [N] and the probabilities of source and target [B, N], while the counterfactual's
+    pixels enter the factual [B, C, H, W], the most changed first.
 
     :param source: class left, [B].
     :param target: class asked for, [B].
@@ -34,9 +49,32 @@ def cout(
     count, _, height, width = factual.shape
     change = (counterfactual - factual).abs().sum(1).flatten(1)
     rank = change.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
-    curve = []
-    for i in range(parts + 1):
-        entered = (rank < round(i * height * width / parts)).view(count, 1, height, width)
-        p = target_model.probabilities(torch.where(entered, counterfactual, factual))
-        curve.append((p.gather(1, target[:, None]) - p.gather(1, source[:, None])).squeeze(1))
-    return torch.trapezoid(torch.stack(curve), dx=1 / parts, dim=0)
+    points = entered(height * width, parts, portions)
+    seen = []
+    for pixels, _ in points:
+        inside = (rank < pixels).view(count, 1, height, width)
+        seen.append(target_model.probabilities(torch.where(inside, counterfactual, factual)))
+    p = torch.stack(seen, dim=1)  # [B, N, K]
+    p_source, p_target = (
+        p.gather(2, y[:, None, None].expand(-1, len(points), 1)).squeeze(2)
+        for y in (source, target)
+    )
+    at = torch.tensor([at for _, at in points], dtype=p.dtype, device=p.device)
+    return at, p_source, p_target
+
+
+def cout(
+    target_model: TargetModel,
+    factual: Tensor,
+    counterfactual: Tensor,
+    source: Tensor,
+    target: Tensor,
+    parts: int = 50,
+    portions: Portions = "equal",
+) -> Tensor:
+    """Area under the target's probability curve minus that of the source's, [B] in [-1, 1]; with
+    the authors' portions the range can reach 1.02. See :func:`curves` for the arguments."""
+    at, p_source, p_target = curves(
+        target_model, factual, counterfactual, source, target, parts, portions
+    )
+    return torch.trapezoid(p_target - p_source, at, dim=1)

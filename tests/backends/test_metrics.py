@@ -2,9 +2,13 @@
 
 import torch
 
+from backends import bundles
+from backends.core import Region
 from backends.metering import Meter
-from backends.metrics import distance
+from backends.metrics import METRICS, distance
 from backends.metrics.cout import cout
+from backends.runner import judge, target_model
+from tests.conftest import write_tiny
 
 
 def pair():
@@ -57,3 +61,29 @@ def test_meter_counts_forward_and_backward_for_one_run_alone():
     b(x)
     assert mine.nfe == {"net": {"forward": 2, "backward": 1}}
     assert yours.nfe == {"net": {"forward": 1, "backward": 0}}
+
+
+def test_a_run_is_judged_by_all_that_the_bundle_allows(tiny):
+    bundle = bundles.find(tiny)
+    x = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    y, target, region = 1 - x, torch.tensor([0, 1]), Region(torch.ones(2, 1, 16, 16))
+    answer = judge(bundle, target_model(bundle), x, y, target, region)
+    assert all(value.shape == (2,) for value in answer.metrics.values())
+    with torch.no_grad():
+        z = bundle.part("autoencoder").encode(y)
+        expected = bundle.part("density").log_density(z, target)
+    assert torch.allclose(answer.metrics["log_density"], expected)
+    percentile = answer.metrics["log_density_percentile"]
+    assert ((percentile >= 0) & (percentile <= 100)).all()
+    p = answer.counterfactual.gather(1, target[:, None])[:, 0]
+    assert torch.equal(answer.metrics["target_probability"], p)
+    assert set(answer.metrics) - {"oracle_label"} <= set(METRICS)
+
+
+def test_without_a_density_there_is_no_number_for_it(tmp_path):
+    x = torch.zeros(1, 1, 16, 16)
+    bundle = bundles.find(str(write_tiny(tmp_path / "bundle", without=("density",))))
+    region = Region(torch.ones_like(x))
+    answer = judge(bundle, target_model(bundle), x, x, torch.tensor([0]), region)
+    assert "log_density" not in answer.metrics
+    assert abs(float(answer.metrics["ssim"]) - 1) < 1e-6

@@ -13,7 +13,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from backends import registry
 from backends.errors import BadInput, MissingPart, NotFound
 
-__all__ = ["ASSETS", "Bundle", "Example", "Manifest", "Part", "Training", "find", "installed"]
+__all__ = [
+    "ASSETS",
+    "Bundle",
+    "Example",
+    "Manifest",
+    "Part",
+    "Property",
+    "Training",
+    "find",
+    "installed",
+]
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 MANIFEST = "bundle.json"
@@ -30,10 +40,19 @@ class Training(BaseModel):
     quality: dict[str, float]
 
 
+class Property(BaseModel):
+    """What a regressor measures: ``suggested`` values span what real pictures have, in ``unit``."""
+
+    title: str
+    unit: str
+    suggested: list[float]
+
+
 class Part(BaseModel):
     """One network: what it is for, which architecture, with which arguments, in which file.
 
-    ``kind`` is what methods ask for: classifier, oracle, autoencoder, velocity, bridge.
+    ``kind`` is what it is used as: its own name, or ``regressor`` for a target model that gives
+    a ``property`` of the picture.
     """
 
     kind: str
@@ -43,6 +62,7 @@ class Part(BaseModel):
     sha256: str
     licence: str
     trained: Training | None = None
+    property: Property | None = None
 
 
 class Example(BaseModel):

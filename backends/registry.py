@@ -15,10 +15,17 @@ __all__ = ["ARCHITECTURES", "METHODS", "architecture", "method"]
 
 METHODS = {
     "leapfactual": "backends.methods.leapfactual:LeapFactual",
+    "place": "backends.methods.place:Place",
+    "diffeomorphic": "backends.methods.diffeomorphic:Diffeomorphic",
     "ldce": "backends.methods.ldce:LDCE",
     "rcsb": "backends.methods.rcsb:RCSB",
     "ldce_txt": "backends.methods.ldce:LDCEText",
     "inpainting": "backends.methods.inpainting:Inpainting",
+    "diffeomorphic_vae": "backends.methods.diffeomorphic:DiffeomorphicVAE",
+    "diffeomorphic_gan": "backends.methods.diffeomorphic:DiffeomorphicGAN",
+    "revise": "backends.methods.place:Revise",
+    "clarity": "backends.methods.place:Clarity",
+    "adversarial": "backends.methods.diffeomorphic:Adversarial",
 }
 
 ARCHITECTURES = {

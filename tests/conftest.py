@@ -17,6 +17,13 @@ TINY = {
     "oracle": ("residual_classifier", {"channels": 1, "classes": 3, "width": 4}),
     "autoencoder": ("autoencoder", {"channels": 1, "size": 16, "latent": 4, "widths": [8, 8]}),
     "velocity": ("velocity_field", {"latent": 4, "classes": 3, "width": 16, "depth": 2}),
+    "flow": (
+        "pixel_flow",
+        {"channels": 1, "size": 16, "margin": 0, "widths": [8, 8], "depths": [2, 2], "bins": 4},
+    ),
+    "density": ("conditional_density", {"latent": 4, "classes": 3, "width": 8, "transforms": 2}),
+    "latent_ensemble": ("latent_ensemble", {"latent": 4, "classes": 3, "width": 8, "members": 2}),
+    "gan": ("generator", {"channels": 1, "latent": 4, "widths": [8, 8]}),
     "bridge": ("bridge_network", {"channels": 1, "size": 16, "widths": [8, 16]}),
     "pixel_denoiser": ("folded_unet", {"channels": 1, "size": 16, "widths": [8, 16]}),
     "latent_autoencoder": ("latent_autoencoder", {"channels": 1, "latent": 4, "widths": [8, 16]}),

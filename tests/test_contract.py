@@ -31,8 +31,15 @@ def batch():
     return x, torch.tensor([0, 1, 2]), Region(mask, "box")
 
 
+def few_steps(name):
+    """A search gives up after a thousand steps by default; a random network never flips."""
+    steps = getattr(registry.method(name).Config(), "steps", 0)
+    return {"steps": 40} if steps > 100 else {}
+
+
 def explain(tiny, name, batch, seed=0, **settings):
     x, target, region = batch
+    settings = few_steps(name) | settings
     return list(run(bundles.find(tiny), name, x, target, region, settings, seed))
 
 
@@ -75,12 +82,12 @@ def test_what_it_says_of_itself_is_measured(tiny, name, batch):
     if registry.method(name).differentiable:
         assert answer.nfe["target_model"]["backward"] > 0
     else:
-        assert all(calls["backward"] == 0 for calls in answer.nfe.values())
+        assert answer.nfe["target_model"]["backward"] == 0
 
 
 def test_closing_early_is_safe_and_no_grad_mode_leaks(tiny, name, batch):
     x, target, region = batch
-    steps = run(bundles.find(tiny), name, x, target, region, {}, 0)
+    steps = run(bundles.find(tiny), name, x, target, region, few_steps(name), 0)
     for _ in range(2):
         next(steps)
         assert torch.is_grad_enabled()
@@ -127,7 +134,7 @@ def test_every_region_source_holds_in_the_answer(name, region, ask, picture):
     if region == "mask":
         mask = np.zeros((16, 16), np.uint8)
         mask[3:7, 5:11] = 255
-    *frames, answer = jobs.explain(ask(name, region=region, mask=mask))
+    *frames, answer = jobs.explain(ask(name, region=region, mask=mask, settings=few_steps(name)))
     assert isinstance(answer, Answer)
     assert all(isinstance(frame, Frame) for frame in frames)
     outside = answer.mask == 0

@@ -25,6 +25,7 @@ __all__ = [
     "flow_loss",
     "latent_autoencoder_loss",
     "pixel_denoiser_loss",
+    "regression_loss",
     "velocity_loss",
 ]
 
@@ -196,5 +197,18 @@ def pixel_denoiser_loss(data: Split, alphas: Tensor) -> Loss:
         a = alphas[t].view(-1, 1, 1, 1).to(x0)
         xt = a.sqrt() * x0 + (1 - a).sqrt() * noise
         return F.mse_loss(module(xt, t.to(x0.device)), noise)
+
+    return loss
+
+
+def regression_loss(data: Split, measured: Tensor) -> Loss:
+    """Mean squared error.
+
+    :param measured: the property of the first pictures of ``data``, [N].
+    """
+
+    def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
+        x, _ = data.batch(indices)
+        return F.mse_loss(module(x).flatten(), measured[indices.to(measured.device)])
 
     return loss

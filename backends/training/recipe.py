@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from backends import bundles, registry
 from backends.errors import BadInput, MissingPart
+from backends.metrics import morphometry
 from backends.priors.bridge import BridgeSchedule
 from backends.priors.gan import Adversaries, Discriminator
 from backends.priors.latent_diffusion import latent_schedule
@@ -24,6 +25,7 @@ from backends.training.fit import Loss, Plan, Progress, fit
 __all__ = ["EXAMPLES", "PARTS", "train"]
 
 SIZE, LATENT = 32, 32
+MEASURED = 4000  # pictures whose strokes are measured, some 30 ms each
 CLASSES = [str(digit) for digit in range(10)]
 EXAMPLES = "examples"  # beside the parts: pictures of the test split to begin with
 EXAMPLES_PER_CLASS = 40
@@ -49,6 +51,7 @@ class Recipe:
     :ivar after: parts that it learns from.
     :ivar begin: sets the network up from the training pictures, ``end`` from the test pictures.
     :ivar trainee: what is trained in order that the network be (a generator needs an adversary).
+    :ivar measures: describes what a regressor gives.
     """
 
     architecture: str
@@ -60,6 +63,7 @@ class Recipe:
     begin: Hook = lambda network, data, bundle: None
     end: Hook = lambda network, test, bundle: None
     trainee: Callable[[nn.Module], nn.Module] = lambda network: network
+    measures: Callable[[nn.Module, Split], bundles.Property] | None = None
 
 
 def _batches(data: Split) -> Iterator[tuple[Tensor, Tensor]]:
@@ -201,6 +205,35 @@ def _pixel_denoiser(data: Split, _: bundles.Bundle | None) -> tuple[Loss, int]:
     return losses.pixel_denoiser_loss(data, pixel_alphas()), len(data)
 
 
+def _thickness(data: Split) -> Tensor:
+    """Mean stroke thickness of the first pictures, in pixels (Morpho-MNIST)."""
+    chosen = data.pictures[:MEASURED, 0].cpu().numpy()
+    measured = [morphometry.measure(picture).thickness for picture in chosen]
+    return torch.tensor(measured, dtype=torch.float32, device=data.labels.device)
+
+
+def _regressor(data: Split, _: bundles.Bundle | None) -> tuple[Loss, int]:
+    measured = _thickness(data)
+    return losses.regression_loss(data, measured), len(measured)
+
+
+def _regression_error(
+    network: nn.Module, test: Split, _: bundles.Bundle | None
+) -> dict[str, float]:
+    measured = _thickness(Split(test.pictures[:1000], test.labels[:1000]))
+    x, _labels = test.batch(torch.arange(1000))
+    error = network(x).flatten() - measured
+    explained = 1 - error.square().mean() / measured.var()
+    return {"test_mean_absolute_error": float(error.abs().mean()), "test_r2": float(explained)}
+
+
+def _stroke(network: nn.Module, test: Split) -> bundles.Property:
+    values = torch.cat([network(x).flatten() for x, _ in _batches(test)])
+    at = values.quantile(torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95], device=values.device))
+    suggested = [round(float(value), 1) for value in at]
+    return bundles.Property(title="stroke thickness", unit="pixels", suggested=suggested)
+
+
 def _inversion(network: nn.Module, test: Split, _: bundles.Bundle | None) -> dict[str, float]:
     """How near inverted test pictures come."""
     x, _ = test.batch(torch.arange(100))
@@ -294,6 +327,14 @@ PARTS = {
         _agreement,
         after=("classifier", "autoencoder"),
     ),
+    "thickness": Recipe(
+        "conv_classifier",
+        {"channels": 1, "size": SIZE, "classes": 1},
+        Plan(steps=2500, batch=128, learning_rate=2e-3, seed=13, mixed=False),
+        _regressor,
+        _regression_error,
+        measures=_stroke,
+    ),
     "gan": Recipe(
         "generator",
         {"channels": 1, "latent": 64, "widths": [128, 96, 48]},
@@ -352,8 +393,9 @@ def train(
         with torch.no_grad():
             recipe.end(network, test, bundle)
             quality = recipe.quality(network, test, bundle)
+            measured = recipe.measures(network, test) if recipe.measures else None
         part = bundles.Part(
-            kind=name,
+            kind="regressor" if measured else name,
             architecture=recipe.architecture,
             arguments=recipe.arguments,
             file=f"{name}.safetensors",
@@ -367,6 +409,7 @@ def train(
                 seconds=round(progress.seconds, 1),
                 quality={k: round(v, 6) for k, v in quality.items()},
             ),
+            property=measured,
         )
         bundles.write_part(out, MANIFEST, name, network.cpu(), part)
         checkpoint.unlink(missing_ok=True)

@@ -1,0 +1,282 @@
+"""Diffeomorphic counterfactuals: gradient ascent in the coordinates of a generative model.
+
+Dombrowski, Gerken, Mueller, Kessel: Diffeomorphic Counterfactuals with Generative Models, IEEE
+TPAMI 2024, https://arxiv.org/abs/2206.05075. Algorithm 1 in the base space of a flow g (exact), in
+the latent space of an autoencoder or a GAN (approximate), and in pixels: the adversarial example
+that shows why the coordinates matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from backends.core import Region, Step, TargetModel
+from backends.errors import BadInput
+from backends.imaging import composite
+
+__all__ = ["Adversarial", "Diffeomorphic", "DiffeomorphicGAN", "DiffeomorphicVAE", "ascend"]
+
+PAPER = "Dombrowski et al., Diffeomorphic Counterfactuals with Generative Models, IEEE TPAMI 2024"
+
+
+class AscentConfig(BaseModel):
+    """Symbols are the paper's (Algorithm 1)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rate: float = Field(
+        0.05, ge=0, le=1, title="Learning rate", description="λ: Adam's step in the coordinates z"
+    )
+    steps: int = Field(
+        2000, ge=1, le=5000, title="Most steps", description="N: the search gives up after these"
+    )
+    confidence: float = Field(
+        0.99, ge=0, le=0.9999, title="Confidence",
+        description="Λ: the search ends when the model is surer of the target than this",
+    )  # fmt: skip
+    objective: Literal["cross_entropy", "confidence", "margin"] = Field(
+        "cross_entropy", title="Climb by",
+        description="The target's log-probability (authors' code), its probability (paper), or its "
+        "lead over the next class (for a regressor: the value itself)",
+    )  # fmt: skip
+    rounding: bool = Field(
+        True, title="Show the model 8 bits",
+        description="Stop only when the picture as saved convinces the model; off in the paper",
+    )  # fmt: skip
+
+
+class FlowConfig(AscentConfig):
+    """Exact ascent; ``bound`` is ours."""
+
+    bound: float = Field(
+        0.02, gt=0, le=1, title="Reconstruction bound",
+        description="Refuse pictures in which decode(encode(x)) changes a pixel by more than this",
+    )  # fmt: skip
+
+
+class LatentConfig(AscentConfig):
+    """Approximate ascent."""
+
+    steps: int = Field(
+        1000, ge=1, le=5000, title="Most steps", description="N: the search gives up after these"
+    )
+
+
+class PixelConfig(AscentConfig):
+    """Ascent in pixels."""
+
+    rate: float = Field(
+        5e-4, ge=0, le=1, title="Learning rate", description="λ: Adam's step in the pixels"
+    )
+
+
+def ascend(
+    f: TargetModel,
+    g: Callable[[Tensor], Tensor],
+    z: Tensor,
+    factual: Tensor,
+    target: Tensor,
+    m: Tensor,
+    config: AscentConfig,
+    *,
+    project: Callable[[Tensor], Tensor] | None = None,
+) -> Iterator[Step]:
+    """Algorithm 1: Adam on z [B, ...] until f is surer of ``target`` than Lambda.
+
+    Each picture of the batch stops at its own time; one that never gets there ends at its
+    surest iterate.
+
+    :param g: decoder of some rows of z -> pictures, which may leave [0, 1].
+    :param project: applied to z before it is decoded.
+    """
+    z = z.detach().clone()
+    adam = torch.optim.Adam([z], lr=config.rate)
+    image, surest = factual.clone(), factual.new_full((len(z),), -1.0)
+    active = torch.arange(len(z), device=z.device)
+    for i in range(1, config.steps + 1):
+        y = target[active]
+        if project:
+            z.copy_(project(z))
+        with torch.enable_grad():
+            z.requires_grad_()
+            x = _as_saved(g(z[active]), config.rounding)
+            x = composite(factual[active], x, m[active])
+            logits = f.logits(x)
+            p = logits.softmax(1).gather(1, y[:, None]).squeeze(1)
+            loss = _loss(logits, p, y, config.objective)
+        x, p = x.detach(), p.detach()
+        improved = p > surest[active]
+        surest[active] = p.where(improved, surest[active])
+        best = x.where(improved.view(-1, 1, 1, 1), image[active])
+        image[active] = best
+        done = p > config.confidence
+        shown = image.clone()
+        if i < config.steps:
+            shown[active] = x
+        yield Step(i, config.steps, "ascent", shown, measured={"confidence": surest.clone()})
+        if bool(done.all()):
+            return
+        (z.grad,) = torch.autograd.grad(loss[~done].sum(), z)
+        z.requires_grad_(False)
+        adam.step()
+        active = active[~done]
+
+
+def _as_saved(x: Tensor, rounding: bool) -> Tensor:
+    """Clipped to [0, 1] and, if asked, rounded to 8 bits; the gradient passes straight through."""
+    value = x.detach().clamp(0, 1)
+    value = (value * 255).round() / 255 if rounding else value
+    return x + (value - x).detach()
+
+
+def _loss(logits: Tensor, p: Tensor, y: Tensor, objective: str) -> Tensor:
+    if objective == "cross_entropy":
+        return -logits.log_softmax(1).gather(1, y[:, None]).squeeze(1)
+    if objective == "confidence":
+        return -p
+    own = logits.gather(1, y[:, None]).squeeze(1)
+    return logits.scatter(1, y[:, None], -torch.inf).amax(1) - own
+
+
+class Diffeomorphic:
+    """In the base space of a flow: g is a bijection, so the search stays in one coordinate
+    system of the data (theorem 1), and decode(encode(x)) is x up to 255/256."""
+
+    name: ClassVar[str] = "diffeomorphic"
+    title: ClassVar[str] = "Diffeomorphic"
+    summary: ClassVar[str] = "Climbs to the target in the coordinates of a normalizing flow."
+    paper: ClassVar[str] = PAPER
+    needs: ClassVar[tuple[str, ...]] = ("flow",)
+    differentiable: ClassVar[bool] = True
+    kind: ClassVar[str] = "method"
+    knows_classes: ClassVar[bool] = False
+    Config: ClassVar[type[BaseModel]] = FlowConfig
+
+    def __init__(self, target_model: TargetModel, flow: Any) -> None:
+        self.f, self.g = target_model, flow
+
+    def explain(
+        self,
+        factual: Tensor,
+        target: Tensor,
+        region: Region,
+        config: FlowConfig,
+        generator: torch.Generator,
+    ) -> Iterator[Step]:
+        """Ascent from z = g^-1(x).
+
+        :raises BadInput: g(g^-1(x)) differs from x by more than the bound inside the region.
+        """
+        z, error = self._begin(factual, region)
+        if bool((error > config.bound).any()):
+            raise BadInput(
+                f"the flow does not know pictures like this one: rebuilding it errs by "
+                f"{float(error.max()):.3f} (allowed: {config.bound}); choose another method, or "
+                "a smaller region"
+            )
+        for step in ascend(self.f, self.g.decode, z, factual, target, region.mask, config):
+            step.measured["reconstruction_error"] = error
+            yield step
+
+    @torch.no_grad()
+    def _begin(self, factual: Tensor, region: Region) -> tuple[Tensor, Tensor]:
+        z = self.g.encode(factual)
+        rebuilt = composite(factual, self.g.decode(z), region.mask)
+        return z, (rebuilt - factual).abs().nan_to_num(torch.inf).flatten(1).amax(1)
+
+
+class DiffeomorphicVAE:
+    """In the latent space of an autoencoder, from the posterior's mean."""
+
+    name: ClassVar[str] = "diffeomorphic_vae"
+    title: ClassVar[str] = "Diffeomorphic, autoencoder"
+    summary: ClassVar[str] = "Climbs to the target in an autoencoder's latent space."
+    paper: ClassVar[str] = PAPER
+    needs: ClassVar[tuple[str, ...]] = ("autoencoder",)
+    differentiable: ClassVar[bool] = True
+    kind: ClassVar[str] = "variant"
+    knows_classes: ClassVar[bool] = False
+    Config: ClassVar[type[BaseModel]] = LatentConfig
+
+    def __init__(self, target_model: TargetModel, autoencoder: Any) -> None:
+        self.f, self.g = target_model, autoencoder
+
+    def explain(
+        self,
+        factual: Tensor,
+        target: Tensor,
+        region: Region,
+        config: LatentConfig,
+        generator: torch.Generator,
+    ) -> Iterator[Step]:
+        """Ascent from z = E(x)."""
+        with torch.no_grad():
+            z = self.g.encode(factual)
+        yield from ascend(self.f, self.g.decode, z, factual, target, region.mask, config)
+
+
+class DiffeomorphicGAN:
+    """In the latent space of a GAN, from the z whose picture is nearest to the factual."""
+
+    name: ClassVar[str] = "diffeomorphic_gan"
+    title: ClassVar[str] = "Diffeomorphic, GAN"
+    summary: ClassVar[str] = "Climbs to the target in a GAN's latent space, after inverting it."
+    paper: ClassVar[str] = PAPER
+    needs: ClassVar[tuple[str, ...]] = ("gan",)
+    differentiable: ClassVar[bool] = True
+    kind: ClassVar[str] = "variant"
+    knows_classes: ClassVar[bool] = False
+    Config: ClassVar[type[BaseModel]] = LatentConfig
+
+    def __init__(self, target_model: TargetModel, gan: Any) -> None:
+        self.f, self.g = target_model, gan
+
+    def explain(
+        self,
+        factual: Tensor,
+        target: Tensor,
+        region: Region,
+        config: LatentConfig,
+        generator: torch.Generator,
+    ) -> Iterator[Step]:
+        """Ascent from the inverted z (appendix C.6)."""
+        z = self.g.encode(factual)
+        yield from ascend(self.f, self.g.decode, z, factual, target, region.mask, config)
+
+
+class Adversarial:
+    """In pixels: what gradient ascent does without a manifold (the paper's comparison)."""
+
+    name: ClassVar[str] = "adversarial"
+    title: ClassVar[str] = "Adversarial (baseline)"
+    summary: ClassVar[str] = (
+        "Climbs to the target pixel by pixel: fools the model, explains little."
+    )
+    paper: ClassVar[str] = PAPER
+    needs: ClassVar[tuple[str, ...]] = ()
+    differentiable: ClassVar[bool] = True
+    kind: ClassVar[str] = "baseline"
+    knows_classes: ClassVar[bool] = False
+    Config: ClassVar[type[BaseModel]] = PixelConfig
+
+    def __init__(self, target_model: TargetModel) -> None:
+        self.f = target_model
+
+    def explain(
+        self,
+        factual: Tensor,
+        target: Tensor,
+        region: Region,
+        config: PixelConfig,
+        generator: torch.Generator,
+    ) -> Iterator[Step]:
+        """Ascent from x itself, projected to [0, 1]."""
+        yield from ascend(
+            self.f, lambda x: x, factual, factual, target, region.mask, config,
+            project=lambda x: x.clamp(0, 1),
+        )  # fmt: skip

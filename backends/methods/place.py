@@ -1,0 +1,280 @@
+"""PLACE, and the two latent searches it is compared with: REVISE and CLARITY.
+
+Lenkiewicz, Musialek, Furman, Zieba: Plausible Visual Counterfactual Explanations in Latent Space
+with Normalizing Flows, 2026. Joshi et al.: Towards realistic individual recourse (REVISE), 2019,
+https://arxiv.org/abs/1907.09615. Theobald et al.: CLARITY, 2022, https://arxiv.org/abs/2211.15370.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from backends.core import Region, Step, TargetModel
+from backends.imaging import composite
+
+__all__ = ["Clarity", "Place", "Revise", "descend"]
+
+COMPARED = "; as compared with in Lenkiewicz et al. (PLACE), 2026"
+
+
+class SearchConfig(BaseModel):
+    """What the three searches share."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rate: float = Field(
+        0.05, gt=0, le=1, title="Learning rate", description="Adam's step in the latent space"
+    )
+    steps: int = Field(
+        400, ge=1, le=5000, title="Most steps", description="The search ends after these"
+    )
+    patience: int = Field(
+        30, ge=1, le=1000, title="Patience",
+        description="Steps without a better valid picture, after which the search ends",
+    )  # fmt: skip
+    margin: float = Field(
+        0.05, ge=0, lt=0.5, title="Margin",
+        description="ε: a picture is valid where the model gives the target more than .5 + ε",
+    )  # fmt: skip
+
+
+class PlaceConfig(SearchConfig):
+    """Equation 1's weights."""
+
+    decision_weight: float = Field(
+        10.0, ge=0, le=1e4, title="Decision weight", description="λ_dec: of the margin loss"
+    )
+    distance_weight: float = Field(
+        1.0, ge=0, le=1e3, title="Distance weight", description="λ_dist: of the latent distance"
+    )
+    plausibility_weight: float = Field(
+        1.0, ge=0, le=1e3, title="Plausibility weight",
+        description="λ_plaus: of the negative log-density under the target class",
+    )  # fmt: skip
+    perceptual_weight: float = Field(
+        0.0, ge=0, le=1e3, title="Perceptual weight",
+        description="λ_perc: of LPIPS; needs its network's weights",
+    )  # fmt: skip
+
+
+class ReviseConfig(SearchConfig):
+    """REVISE's own settings."""
+
+    rate: float = Field(
+        0.1, gt=0, le=1, title="Learning rate", description="Adam's step in the latent space"
+    )
+    distance_weight: float = Field(
+        0.5, ge=0, le=1e3, title="Distance weight",
+        description="λ: of the mean absolute difference of the pixels",
+    )  # fmt: skip
+
+
+class ClarityConfig(SearchConfig):
+    """CLARITY's own settings."""
+
+    rate: float = Field(
+        0.1, gt=0, le=1, title="Learning rate", description="Adam's step in the latent space"
+    )
+
+
+Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+
+
+def descend(
+    f: TargetModel,
+    g: Callable[[Tensor], Tensor],
+    z: Tensor,
+    factual: Tensor,
+    target: Tensor,
+    m: Tensor,
+    config: SearchConfig,
+    loss: Loss,
+) -> Iterator[Step]:
+    """Adam on latents z [B, D]; every picture ends at its valid iterate of least loss, or, when
+    it never was valid, at the surest one.
+
+    :param loss: (rows, z', x~, p) of the rows still searched -> loss [b]; p are probabilities.
+    """
+    z = z.detach().clone()
+    adam = torch.optim.Adam([z], lr=config.rate)
+    image, surest = factual.clone(), factual.new_full((len(z),), -1.0)
+    least = factual.new_full((len(z),), torch.inf)
+    since = torch.zeros(len(z), dtype=torch.long, device=z.device)
+    active = torch.arange(len(z), device=z.device)
+    for i in range(1, config.steps + 1):
+        with torch.enable_grad():
+            z.requires_grad_()
+            row = z[active]
+            x = composite(factual[active], g(row), m[active])
+            p = f.probabilities(x)
+            value = loss(active, row, x, p)
+        x, own = x.detach(), p.detach().gather(1, target[active][:, None]).squeeze(1)
+        valid, found = own > 0.5 + config.margin, least[active] < torch.inf
+        better = valid & (value.detach() < least[active])
+        # Gains below a thousandth do not keep the search alive.
+        gain = ~found | (value.detach() < least[active] - 1e-3 * least[active].abs())
+        closer = ~found & ~valid & (own > surest[active])
+        image[active] = x.where((better | closer).view(-1, 1, 1, 1), image[active])
+        least[active] = value.detach().where(better, least[active])
+        surest[active] = own.maximum(surest[active])
+        since[active] = torch.where(better & gain, 0, since[active] + found)
+        done = since[active] >= config.patience
+        last = i == config.steps or bool(done.all())
+        shown = image.clone()
+        if not last:
+            shown[active] = x
+        yield Step(i, config.steps, "descent", shown)
+        if last:
+            return
+        (z.grad,) = torch.autograd.grad(value[~done].sum(), z)
+        z.requires_grad_(False)
+        adam.step()
+        active = active[~done]
+
+
+class Place:
+    """Equation 1. The paper's own weights on MNIST are 10, 1, 10 with a learning rate of 0.01, for
+    a latent of about 128 dimensions; with nothing to hold the density back they end at a class's
+    most typical digit. Ours let the answer keep the factual's hand."""
+
+    name: ClassVar[str] = "place"
+    title: ClassVar[str] = "PLACE"
+    summary: ClassVar[str] = (
+        "Searches an autoencoder's latent space for what is near, convincing and likely."
+    )
+    paper: ClassVar[str] = (
+        "Lenkiewicz et al., Plausible Visual Counterfactual Explanations in Latent Space with "
+        "Normalizing Flows, 2026"
+    )
+    needs: ClassVar[tuple[str, ...]] = ("autoencoder", "density")
+    differentiable: ClassVar[bool] = True
+    kind: ClassVar[str] = "method"
+    knows_classes: ClassVar[bool] = True
+    Config: ClassVar[type[BaseModel]] = PlaceConfig
+
+    def __init__(self, target_model: TargetModel, autoencoder: Any, density: nn.Module) -> None:
+        self.f, self.g, self.p_F = target_model, autoencoder, density
+
+    def explain(
+        self,
+        factual: Tensor,
+        target: Tensor,
+        region: Region,
+        config: PlaceConfig,
+        generator: torch.Generator,
+    ) -> Iterator[Step]:
+        """Search from z = E(x).
+
+        :raises MissingPart: the perceptual loss is asked for and its network is not there.
+        """
+        with torch.no_grad():
+            z = self.g.encode(factual)
+        perceptual = _lpips() if config.perceptual_weight else None
+
+        def loss(rows: Tensor, z_: Tensor, x_: Tensor, p: Tensor) -> Tensor:
+            y = target[rows]
+            p_y = p.gather(1, y[:, None]).squeeze(1)
+            decision = (0.5 + config.margin - p_y).clamp_min(0)  # eq. 2
+            # The norm has no gradient where the search begins.
+            distance = ((z[rows] - z_).square().sum(1) + 1e-12).sqrt()  # eq. 3
+            plausibility = -self.p_F(z_, y)  # eq. 4
+            total = (
+                config.decision_weight * decision
+                + config.distance_weight * distance
+                + config.plausibility_weight * plausibility
+            )
+            if perceptual:
+                total = total + config.perceptual_weight * perceptual(factual[rows], x_)  # eq. 5
+            return total
+
+        yield from descend(self.f, self.g.decode, z, factual, target, region.mask, config, loss)
+
+
+def _lpips() -> Callable[[Tensor, Tensor], Tensor]:
+    from backends.metrics.lpips import lpips
+
+    return lpips
+
+
+class Revise:
+    """Cross-entropy and the pixels' mean absolute difference, in the latent space."""
+
+    name: ClassVar[str] = "revise"
+    title: ClassVar[str] = "REVISE (baseline)"
+    summary: ClassVar[str] = "Searches the latent space for what is near and convincing."
+    paper: ClassVar[str] = (
+        "Joshi et al., Towards Realistic Individual Recourse and Actionable Explanations in "
+        "Black-Box Decision Making Systems, 2019" + COMPARED
+    )
+    needs: ClassVar[tuple[str, ...]] = ("autoencoder",)
+    differentiable: ClassVar[bool] = True
+    kind: ClassVar[str] = "baseline"
+    knows_classes: ClassVar[bool] = False
+    Config: ClassVar[type[BaseModel]] = ReviseConfig
+
+    def __init__(self, target_model: TargetModel, autoencoder: Any) -> None:
+        self.f, self.g = target_model, autoencoder
+
+    def explain(
+        self,
+        factual: Tensor,
+        target: Tensor,
+        region: Region,
+        config: ReviseConfig,
+        generator: torch.Generator,
+    ) -> Iterator[Step]:
+        """Search from z = E(x)."""
+        with torch.no_grad():
+            z = self.g.encode(factual)
+
+        def loss(rows: Tensor, z_: Tensor, x_: Tensor, p: Tensor) -> Tensor:
+            p_y = p.gather(1, target[rows][:, None]).squeeze(1)
+            distance = (x_ - factual[rows]).abs().flatten(1).mean(1)
+            return -p_y.clamp_min(1e-12).log() + config.distance_weight * distance
+
+        yield from descend(self.f, self.g.decode, z, factual, target, region.mask, config, loss)
+
+
+class Clarity:
+    """The gradient comes from an ensemble of classifiers of latents, whose boundaries are smoother
+    than the target model's; the target model decides when an answer is valid."""
+
+    name: ClassVar[str] = "clarity"
+    title: ClassVar[str] = "CLARITY (baseline)"
+    summary: ClassVar[str] = "Follows an ensemble of latent classifiers until the model agrees."
+    paper: ClassVar[str] = (
+        "Theobald et al., CLARITY: an improved gradient method for producing quality visual "
+        "counterfactual explanations, 2022" + COMPARED
+    )
+    needs: ClassVar[tuple[str, ...]] = ("autoencoder", "latent_ensemble")
+    differentiable: ClassVar[bool] = False
+    kind: ClassVar[str] = "baseline"
+    knows_classes: ClassVar[bool] = True
+    Config: ClassVar[type[BaseModel]] = ClarityConfig
+
+    def __init__(
+        self, target_model: TargetModel, autoencoder: Any, latent_ensemble: nn.Module
+    ) -> None:
+        self.f, self.g, self.ensemble = target_model, autoencoder, latent_ensemble
+
+    def explain(
+        self,
+        factual: Tensor,
+        target: Tensor,
+        region: Region,
+        config: ClarityConfig,
+        generator: torch.Generator,
+    ) -> Iterator[Step]:
+        """Search from z = E(x)."""
+        with torch.no_grad():
+            z = self.g.encode(factual)
+
+        def loss(rows: Tensor, z_: Tensor, x_: Tensor, p: Tensor) -> Tensor:
+            return -self.ensemble(z_).gather(1, target[rows][:, None]).squeeze(1)
+
+        yield from descend(self.f, self.g.decode, z, factual, target, region.mask, config, loss)

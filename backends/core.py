@@ -151,7 +151,10 @@ class Request:
     :ivar picture: uint8 [H, W, C].
     :ivar mask: uint8 [H, W], non-zero where change is allowed; None lets ``region`` decide.
     :ivar region: ``whole``, ``auto``, ``box:X0,Y0,X1,Y1``, or a name for a given mask.
+    :ivar model: the bundle's part that is explained: ``classifier``, or a regressor.
+    :ivar target: a class; of a regressor ``more than 3.5`` or ``less than 3.5``.
     :ivar settings: the method's Config, as JSON values.
+    :ivar importance: whether the answer shall say which of its changes matter to the model.
     """
 
     bundle: str
@@ -162,13 +165,17 @@ class Request:
     mask: np.ndarray | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
+    model: str = "classifier"
+    importance: bool = False
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The target model's opinion of one picture: probabilities by class, best first."""
+    """The target model's opinion of one picture: probabilities by class, best first; of a
+    regressor its ``value``, which is then the only class."""
 
     probabilities: dict[str, float]
+    value: float | None = None
 
     @property
     def label(self) -> str:
@@ -201,9 +208,11 @@ class Frame:
 @dataclass(frozen=True)
 class Answer:
     """The end of a run: pictures uint8 [H, W, C] or [H, W], and ``record``, the content of
-    result.json."""
+    result.json; ``importance`` float [H, W] in [-1, 1] where it was asked for: the drop of the
+    target's probability when a part's changes are taken back."""
 
     factual: np.ndarray
     counterfactual: np.ndarray
     mask: np.ndarray
     record: dict[str, Any]
+    importance: np.ndarray | None = None

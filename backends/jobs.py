@@ -240,4 +240,20 @@ def _answer(
         },
     }
     mask = (result.region.mask[0, 0] * 255).byte().numpy()
-    return Answer(request.picture, imaging.to_array(result.image[:1]), mask, record)
+    answer = Answer(request.picture, imaging.to_array(result.image[:1]), mask, record)
+    return _with_importance(answer, request, found) if request.importance else answer
+
+
+def _with_importance(answer: Answer, request: Request, found: Bundle) -> Answer:
+    """The answer, and which of its changes matter to the target model."""
+    import torch
+
+    from backends.metrics.importance import cell_of, importance
+    from backends.runner import target_model
+
+    before, after = (imaging.to_tensor(p) for p in (answer.factual, answer.counterfactual))
+    wanted = torch.tensor([found.manifest.class_names.index(request.target)])
+    cell = cell_of(min(answer.factual.shape[:2]))
+    values = importance(target_model(found), before, after, wanted, cell)[0].numpy()
+    record = {"cell": cell, "greatest": float(values.max())}
+    return replace(answer, record=answer.record | {"importance": record}, importance=values)

@@ -53,6 +53,9 @@ def explain(
         list[str] | None, typer.Option("--set", help="Setting of the method, key=value")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same answer")] = 0,
+    importance: Annotated[
+        bool, typer.Option(help="Also measure which changes matter to the model")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for pictures and result.json")] = None,
 ) -> None:
     """Ask for a counterfactual; prints one JSON object."""
@@ -65,7 +68,9 @@ def explain(
     mask = None
     if region.startswith("mask:"):
         mask = imaging.read_mask(region.removeprefix("mask:"), picture.shape[1::-1])
-    request = Request(bundle, method, target, picture, region, mask, _settings(set_ or []), seed)
+    request = Request(
+        bundle, method, target, picture, region, mask, _settings(set_ or []), seed, importance
+    )
     frames: list[Frame] = []
     answers: list[Answer] = []
     for item in _finish(lambda: jobs.explain(request)):

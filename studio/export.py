@@ -19,6 +19,7 @@ __all__ = [
     "as_picture",
     "coloured",
     "enlarge",
+    "important_changes",
     "signed_difference",
     "write",
     "zipped",
@@ -69,9 +70,17 @@ def signed_difference(answer: Answer) -> Image.Image:
     return coloured((_change(answer) + 1) / 2, "berlin")
 
 
+def important_changes(importance: np.ndarray) -> Image.Image:
+    """Importance [H, W] in the colours of :func:`signed_difference`, stretched to its greatest
+    value: red (brighter) where the target needs the change, blue where it would rather not."""
+    greatest = np.abs(importance).max() or 1
+    return coloured((importance / greatest + 1) / 2, "berlin")
+
+
 def write(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:
     """The result folder: factual, counterfactual, region, difference and signed_difference as
-    PNG of the model's size, trajectory.gif, result.json. Appears at once or not at all."""
+    PNG of the model's size, importance.png where it was asked for, trajectory.gif, result.json.
+    Appears at once or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".result-") as scratch_name:
         scratch = Path(scratch_name)
@@ -80,9 +89,13 @@ def write(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:
         as_picture(answer.mask).save(scratch / "region.png")
         absolute_difference(answer).save(scratch / "difference.png")
         signed_difference(answer).save(scratch / "signed_difference.png")
+        if answer.importance is not None:
+            important_changes(answer.importance).save(scratch / "importance.png")
         _gif(scratch / "trajectory.gif", answer, frames)
         (scratch / "result.json").write_text(json.dumps(answer.record, indent=2) + "\n")
         folder.mkdir(exist_ok=True)
+        # An earlier answer's map would not belong to this one.
+        (folder / "importance.png").unlink(missing_ok=True)
         for path in scratch.iterdir():
             path.replace(folder / path.name)
 

@@ -30,7 +30,7 @@ class LDCEConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     steps: int = Field(
-        50, ge=1, le=499, title="Steps",
+        40, ge=1, le=499, title="Steps",
         description="T: denoising steps from the noised factual to the answer (paper: 191)",
     )  # fmt: skip
     strength: float = Field(

@@ -38,7 +38,8 @@ class TextAutoencoder(nn.Module):
         :raises MissingPart: it cannot be loaded.
         """
         vae = _load(AutoencoderKL, source, "vae", revision, use_safetensors=True)
-        whole = cls(dict(vae.config))
+        with torch.device("meta"):  # no weights are drawn only to be replaced
+            whole = cls(_public(vae.config))
         whole.vae = vae
         return whole.eval().requires_grad_(False)
 
@@ -106,7 +107,8 @@ class TextDenoiser(nn.Module):
         tokenizer = _load(CLIPTokenizer, source, "tokenizer", revision)
         encoder = _load(CLIPTextModel, source, "text_encoder", revision, use_safetensors=True)
         prompts = embed(tokenizer, encoder, [*map(template.format, class_names), ""])
-        whole = cls(dict(unet.config), len(class_names), prompts.shape[1])
+        with torch.device("meta"):
+            whole = cls(_public(unet.config), len(class_names), prompts.shape[1])
         whole.unet, whole.prompts = unet, prompts
         return whole.eval().requires_grad_(False)
 

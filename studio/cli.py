@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from backends.core import Answer, Frame, Request
-from backends.errors import BadInput, StudioError
+from backends.errors import BadInput, MissingPart, StudioError
 from studio.engines.core import Event, Failed, Stepped
 from studio.engines.inline import InlineEngine
 
@@ -43,14 +43,17 @@ def serve(
 @app.command()
 def explain(
     image: Annotated[Path, typer.Argument(help="Picture to explain")],
-    method: Annotated[str, typer.Option(help="leapfactual or rcsb")],
+    method: Annotated[
+        str, typer.Option(help="Name, names with commas between, or: all that the bundle can run")
+    ],
     target: Annotated[str, typer.Option(help="Class the model should say instead")],
     bundle: BundleOption = "digits",
     region: Annotated[
         str, typer.Option(help="whole, auto, auto:area=0.3,cell=4, mask:FILE, box:X0,Y0,X1,Y1")
     ] = "whole",
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Setting of the method, key=value")
+        list[str] | None,
+        typer.Option("--set", help="Setting, key=value; of one among several: method.key=value"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same answer")] = 0,
     importance: Annotated[
@@ -58,35 +61,90 @@ def explain(
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for pictures and result.json")] = None,
 ) -> None:
-    """Ask for a counterfactual; prints one JSON object."""
+    """Ask for a counterfactual; prints one JSON object, of several methods one by name."""
     from backends import imaging, jobs
-    from studio import export
+    from studio import export, tables
 
-    if out is not None and any(p.exists() and not p.is_dir() for p in (out, *out.parents)):
-        raise BadInput(f"{out} is a file, or lies in one; give --out a folder")
+    _check_folder(out)
     picture = jobs.prepare(bundle, imaging.read_picture(image))
     mask = None
     if region.startswith("mask:"):
         mask = imaging.read_mask(region.removeprefix("mask:"), picture.shape[1::-1])
-    request = Request(
-        bundle, method, target, picture, region, mask, _settings(set_ or []), seed, importance
-    )
-    frames: list[Frame] = []
-    answers: list[Answer] = []
-    for item in _finish(lambda: jobs.explain(request)):
-        (frames if isinstance(item, Frame) else answers).append(item)
+    names = _methods(method, bundle)
+    requests = {
+        name: Request(
+            bundle=bundle, method=name, target=target, picture=picture, region=region, mask=mask,
+            settings=_settings(set_ or [], name, names), seed=seed, importance=importance,
+        )
+        for name in names
+    }  # fmt: skip
+    if names == [method]:
+        answer, frames = _ask(requests[method])
+        if out is not None:
+            export.write(out, answer, frames)
+        print(json.dumps(answer.record, indent=2))
+        return
+    found, problems = {}, {}
+    for name, request in requests.items():
+        try:
+            found[name] = _ask(request)
+        except StudioError as error:
+            problems[name] = str(error)
+    if not found:
+        raise BadInput(next(iter(problems.values())))
+    records = {name: answer.record for name, (answer, _) in found.items()}
+    printed = {n: records[n] if n in records else {"problem": problems[n]} for n in names}
     if out is not None:
-        export.write(out, answers[0], frames)
-    print(json.dumps(answers[0].record, indent=2))
+        export.write_all(
+            out, found, tables.as_csv([tables.answer_row(n, printed[n]) for n in names])
+        )
+    print(json.dumps({"methods": printed}, indent=2))
 
 
-def _settings(pairs: list[str]) -> dict[str, str]:
+def _ask(request: Request) -> tuple[Answer, list[Frame]]:
+    from backends import jobs
+
+    *frames, answer = _finish(lambda: jobs.explain(request))
+    return answer, frames
+
+
+def _check_folder(out: Path | None) -> None:
+    if out is not None and any(p.exists() and not p.is_dir() for p in (out, *out.parents)):
+        raise BadInput(f"{out} is a file, or lies in one; give --out a folder")
+
+
+def _methods(text: str, bundle: str) -> list[str]:
+    """The methods' names in ``all`` (that the bundle can run), ``a,b`` or ``a``.
+
+    :raises NotFound: no such method.
+    :raises MissingPart: the bundle can run none.
+    """
+    from backends import jobs, registry
+
+    if text != "all":
+        names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+        for name in set(names) - set(registry.METHODS):
+            registry.method(name)
+        return names or [text]
+    problems = {name: m["problem"] for name, m in jobs.about(bundle)["methods"].items()}
+    able = [name for name, problem in problems.items() if problem is None]
+    if not able:
+        raise MissingPart(next(iter(problems.values())))
+    return able
+
+
+def _settings(pairs: list[str], method: str, methods: list[str]) -> dict[str, str]:
+    """One method's settings; ``other.key=value`` is meant for another of the methods."""
     settings = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
             raise BadInput(f"--set {pair!r} is not of the form key=value")
-        settings[key.strip()] = value.strip()
+        owner, dot, short = key.strip().partition(".")
+        if not dot or owner not in methods:
+            settings[key.strip()] = value.strip()
+        elif owner == method:
+            settings[short] = value.strip()
     return settings
 
 

@@ -6,7 +6,8 @@ import io
 import json
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +18,18 @@ from backends.core import Answer, Frame
 __all__ = [
     "absolute_difference",
     "as_picture",
+    "at_once",
     "coloured",
     "enlarge",
     "important_changes",
     "signed_difference",
     "write",
+    "write_all",
     "zipped",
 ]
 
 GIF_FRAMES = 60
+IMPORTANCE = "importance.png"
 
 
 def as_picture(array: np.ndarray) -> Image.Image:
@@ -81,23 +85,49 @@ def write(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:
     """The result folder: factual, counterfactual, region, difference and signed_difference as
     PNG of the model's size, importance.png where it was asked for, trajectory.gif, result.json.
     Appears at once or not at all."""
+    with at_once(folder) as scratch:
+        _fill(scratch, answer, frames)
+
+
+def write_all(folder: Path, found: Mapping[str, tuple[Answer, Sequence[Frame]]], csv: str) -> None:
+    """A result folder for each method's name, and table.csv; at once or not at all."""
+    with at_once(folder) as scratch:
+        for name, (answer, frames) in found.items():
+            (scratch / name).mkdir()
+            _fill(scratch / name, answer, frames)
+        (scratch / "table.csv").write_text(csv)
+
+
+@contextmanager
+def at_once(folder: Path) -> Iterator[Path]:
+    """A scratch folder; its content moves into ``folder`` when the block ends well."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".result-") as scratch_name:
-        scratch = Path(scratch_name)
-        as_picture(answer.factual).save(scratch / "factual.png")
-        as_picture(answer.counterfactual).save(scratch / "counterfactual.png")
-        as_picture(answer.mask).save(scratch / "region.png")
-        absolute_difference(answer).save(scratch / "difference.png")
-        signed_difference(answer).save(scratch / "signed_difference.png")
-        if answer.importance is not None:
-            important_changes(answer.importance).save(scratch / "importance.png")
-        _gif(scratch / "trajectory.gif", answer, frames)
-        (scratch / "result.json").write_text(json.dumps(answer.record, indent=2) + "\n")
-        folder.mkdir(exist_ok=True)
-        # An earlier answer's map would not belong to this one.
-        (folder / "importance.png").unlink(missing_ok=True)
-        for path in scratch.iterdir():
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".result-") as scratch:
+        yield Path(scratch)
+        _move(Path(scratch), folder)
+
+
+def _move(source: Path, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    if not (source / IMPORTANCE).exists():  # an earlier answer's map would not belong to this one
+        (folder / IMPORTANCE).unlink(missing_ok=True)
+    for path in source.iterdir():
+        if path.is_dir():
+            _move(path, folder / path.name)
+        else:
             path.replace(folder / path.name)
+
+
+def _fill(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:
+    as_picture(answer.factual).save(folder / "factual.png")
+    as_picture(answer.counterfactual).save(folder / "counterfactual.png")
+    as_picture(answer.mask).save(folder / "region.png")
+    absolute_difference(answer).save(folder / "difference.png")
+    signed_difference(answer).save(folder / "signed_difference.png")
+    if answer.importance is not None:
+        important_changes(answer.importance).save(folder / IMPORTANCE)
+    _gif(folder / "trajectory.gif", answer, frames)
+    (folder / "result.json").write_text(json.dumps(answer.record, indent=2) + "\n")
 
 
 def _gif(path: Path, answer: Answer, frames: Sequence[Frame]) -> None:

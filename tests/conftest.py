@@ -41,6 +41,7 @@ TINY = {
                 "latent_channels": 4,
                 "sample_size": 16,
                 "scaling_factor": 0.18215,
+                "mid_block_add_attention": False,
             }
         },
     ),
@@ -56,7 +57,8 @@ TINY = {
                 "block_out_channels": [8, 16],
                 "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
                 "layers_per_block": 1,
-                "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
+                "mid_block_type": None,
+                "up_block_types": ["UpBlock2D", "UpBlock2D"],
                 "cross_attention_dim": 8,
                 "attention_head_dim": 2,
                 "norm_num_groups": 8,

@@ -34,6 +34,7 @@ from backends.regions.sources import mask_of
 __all__ = ["about", "bundle", "explain", "predict", "prepare", "propose", "stopped", "warm"]
 
 bundle = functools.lru_cache(maxsize=8)(bundles.find)
+ANY = "more than 0"  # a goal for a regressor whose goal does not matter
 
 
 def about(name: str) -> dict[str, Any]:
@@ -52,6 +53,7 @@ def about(name: str) -> dict[str, Any]:
         methods[method_name] = {
             "title": method.title,
             "summary": method.summary,
+            "kind": method.kind,
             "paper": method.paper,
             "schema": method.Config.model_json_schema(),
             "problem": next(filter(None, problems), None),
@@ -100,19 +102,24 @@ def prepare(name: str, picture: Image.Image) -> np.ndarray:
     return np.asarray(seen).reshape(manifest.image_size, manifest.image_size, manifest.channels)
 
 
-def predict(name: str, picture: np.ndarray) -> Prediction:
-    """The target model's opinion of a prepared picture, uint8 [H, W, C]."""
+def predict(name: str, picture: np.ndarray, model: str = "classifier") -> Prediction:
+    """A target model's opinion of a prepared picture, uint8 [H, W, C]."""
     import torch
 
     from backends.runner import target_model
 
     found = bundle(name)
     with torch.no_grad():
-        p = target_model(found).probabilities(imaging.to_tensor(picture))[0]
-    return _prediction(found, p)
+        if model == "classifier":
+            p = target_model(found).probabilities(imaging.to_tensor(picture))[0]
+            return _prediction(found.manifest.class_names, p)
+        value = float(target_model(found, model, ANY).measured(imaging.to_tensor(picture)))
+    return Prediction({f"{value:.2f} {found.manifest.parts[model].property.unit}": 1.0}, value)
 
 
-def propose(name: str, picture: np.ndarray, settings: dict[str, Any]) -> Proposal:
+def propose(
+    name: str, picture: np.ndarray, settings: dict[str, Any], model: str = "classifier"
+) -> Proposal:
     """The region that the target model's own attributions pick (RCSB, section 3).
 
     :param settings: of :class:`backends.regions.settings.AutoRegion`.
@@ -123,7 +130,7 @@ def propose(name: str, picture: np.ndarray, settings: dict[str, Any]) -> Proposa
 
     config = settings_of(AutoRegion, settings, "the automatic region")
     region, importance = attribution.propose(
-        target_model(bundle(name)), imaging.to_tensor(picture), config
+        target_model(bundle(name), model, ANY), imaging.to_tensor(picture), config
     )
     if not region.mask.any():
         raise BadInput(
@@ -142,56 +149,69 @@ def explain(request: Request) -> Iterator[Frame | Answer]:
 
     from backends.runner import run
 
-    found, factual, target, region = _open(request)
-    label = predict(request.bundle, request.picture).label
-    if label == request.target:
+    found, model, factual, target, region = _open(request)
+    with torch.no_grad():
+        already = int(model.probabilities(factual).argmax(1)) == target
+    if already:
+        label = predict(request.bundle, request.picture, request.model).label
         raise BadInput(
             f"the model already says {label!r}; choose another target than its prediction"
         )
     for step in run(
         found, request.method, factual, torch.tensor([target]), region,
-        request.settings, request.seed,
+        request.settings, request.seed, model,
     ):  # fmt: skip
         yield _frame(step)
         if step.counterfactual:
-            yield _answer(request, found, step.counterfactual, step.index, step.total)
+            yield _answer(
+                request, found, model, target, step.counterfactual, step.index, step.total
+            )
 
 
 def stopped(request: Request, frame: Frame) -> Answer:
     """A run that was stopped, judged at its last frame and marked as cancelled."""
     import torch
 
-    from backends.runner import judge, settings_of, target_model
+    from backends.runner import judge, settings_of
 
-    found, factual, target, region = _open(request)
+    found, model, factual, target, region = _open(request)
     image, wanted = imaging.to_tensor(frame.picture), torch.tensor([target])
-    result = judge(found, target_model(found), factual, image, wanted, region, Status.CANCELLED)
+    result = judge(found, model, factual, image, wanted, region, Status.CANCELLED)
     config = settings_of(registry.method(request.method).Config, request.settings, request.method)
     settings = {"config": config.model_dump(mode="json")}
     result = replace(result, seconds=frame.seconds, settings=settings)
-    return _answer(request, found, result, frame.index, frame.total)
+    return _answer(request, found, model, target, result, frame.index, frame.total)
 
 
-def _open(request: Request) -> tuple[Bundle, Any, int, Region]:
+def _open(request: Request) -> tuple[Bundle, Any, Any, int, Region]:
+    """The bundle, the model that is explained, the factual, the target's class, the region."""
+    from backends.runner import target_model
+    from backends.targets.threshold import parse
+
     found = bundle(request.bundle)
-    names = found.manifest.class_names
-    if request.target not in names:
+    model = target_model(found, request.model, request.target)
+    names = model.class_names
+    target = names.index(request.target) if request.target in names else None
+    if target is None and request.model != "classifier":
+        target = parse(request.target)[0]
+    if target is None:
         raise BadInput(
             f"there is no class {request.target!r} in bundle {found.name!r}; "
             f"choose from: {', '.join(names[:20])}"
         )
     factual = imaging.to_tensor(request.picture)
-    mask = mask_of(
-        request, lambda settings: propose(request.bundle, request.picture, settings).mask
-    )
-    mask = imaging.require_area(mask)
+
+    def proposed(settings: dict[str, Any]) -> np.ndarray:
+        return propose(request.bundle, request.picture, settings, request.model).mask
+
+    mask = imaging.require_area(mask_of(request, proposed))
     region = Region((imaging.to_tensor(mask) > 0).float(), request.region)
-    return found, factual, names.index(request.target), region
+    return found, model, factual, target, region
 
 
-def _prediction(found: Bundle, p: Any) -> Prediction:
+def _prediction(names: list[str], p: Any) -> Prediction:
     order = p.argsort(descending=True).tolist()
-    return Prediction({found.manifest.class_names[i]: float(p[i]) for i in order})
+    return Prediction({names[i]: float(p[i]) for i in order})
 
 
 def _frame(step: Step) -> Frame:
@@ -203,8 +223,9 @@ def _frame(step: Step) -> Frame:
 
 
 def _answer(
-    request: Request, found: Bundle, result: Counterfactual, step: int, total: int
-) -> Answer:
+    request: Request, found: Bundle, model: Any, target: int, result: Counterfactual, step: int,
+    total: int,
+) -> Answer:  # fmt: skip
     """The first picture of a counterfactual as plain arrays and the content of result.json."""
     measured = {name: float(values[0]) for name, values in result.metrics.items()}
     oracle = None
@@ -215,9 +236,11 @@ def _answer(
             "agrees": label == request.target,
             "target_probability": measured.pop("oracle_target_probability"),
         }
-    before, after = (_prediction(found, p[0]) for p in (result.factual, result.counterfactual))
+    names = model.class_names
+    before, after = (_prediction(names, p[0]) for p in (result.factual, result.counterfactual))
     record = {
         "bundle": request.bundle,
+        "model": request.model,
         "method": request.method,
         "target": request.target,
         "seed": request.seed,
@@ -241,19 +264,17 @@ def _answer(
     }
     mask = (result.region.mask[0, 0] * 255).byte().numpy()
     answer = Answer(request.picture, imaging.to_array(result.image[:1]), mask, record)
-    return _with_importance(answer, request, found) if request.importance else answer
+    return _with_importance(answer, model, target) if request.importance else answer
 
 
-def _with_importance(answer: Answer, request: Request, found: Bundle) -> Answer:
+def _with_importance(answer: Answer, model: Any, target: int) -> Answer:
     """The answer, and which of its changes matter to the target model."""
     import torch
 
     from backends.metrics.importance import cell_of, importance
-    from backends.runner import target_model
 
     before, after = (imaging.to_tensor(p) for p in (answer.factual, answer.counterfactual))
-    wanted = torch.tensor([found.manifest.class_names.index(request.target)])
     cell = cell_of(min(answer.factual.shape[:2]))
-    values = importance(target_model(found), before, after, wanted, cell)[0].numpy()
+    values = importance(model, before, after, torch.tensor([target]), cell)[0].numpy()
     record = {"cell": cell, "greatest": float(values.max())}
     return replace(answer, record=answer.record | {"importance": record}, importance=values)

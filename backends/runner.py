@@ -25,15 +25,32 @@ from backends.metrics import distance, lpips
 from backends.metrics.cout import cout
 from backends.metrics.ssim import ssim
 from backends.targets.model import Classifier
+from backends.targets.threshold import Threshold, parse
 
 __all__ = ["judge", "run", "settings_of", "target_model"]
 
 C = TypeVar("C", bound=BaseModel)
+SOFTNESS = 0.02  # of a regressor's usual range: where passing a value counts as likely
 
 
-def target_model(bundle: Bundle) -> Classifier:
-    """The bundle's classifier as the model to explain."""
-    return Classifier(bundle.part("classifier"), bundle.manifest.class_names)
+def target_model(
+    bundle: Bundle, name: str = "classifier", target: str = ""
+) -> Classifier | Threshold:
+    """A part of the bundle as the model to explain: its classifier, or a regressor asked for
+    ``target``.
+
+    :raises BadInput: the bundle has no such model, or the target is no goal for a regressor.
+    """
+    if name == "classifier":
+        return Classifier(bundle.part(name), bundle.manifest.class_names)
+    entry = bundle.manifest.parts.get(name)
+    if entry is None or entry.property is None:
+        known = ["classifier", *(n for n, p in bundle.manifest.parts.items() if p.property)]
+        raise BadInput(
+            f"bundle {bundle.name!r} has no model {name!r}; choose from: {', '.join(known)}"
+        )
+    low, *_, high = entry.property.suggested
+    return Threshold(bundle.part(name), parse(target)[1], softness=SOFTNESS * (high - low))
 
 
 def settings_of(config: type[C], values: dict[str, Any], owner: str) -> C:
@@ -61,22 +78,29 @@ def run(
     region: Region,
     settings: dict[str, Any],
     seed: int,
+    model: Classifier | Threshold | None = None,
 ) -> Iterator[Step]:
     """Explain a batch: composited steps, the last of which carries the counterfactual.
 
     :param factual: [B, C, H, W] in [0, 1], values that 8 bits can hold.
     :param target: classes asked for, int64 [B].
     :param region: mask [B, 1, H, W].
+    :param model: what is explained; the bundle's classifier unless given.
     :raises MissingPart: the bundle lacks a part that the method needs.
     :raises BadInput: a setting is wrong.
     """
     start = time.perf_counter()
     method_class = registry.method(method_name)
     config = settings_of(method_class.Config, settings, method_name)
-    plain = target_model(bundle)
+    plain = model or target_model(bundle)
+    if method_class.knows_classes and plain.class_names != bundle.manifest.class_names:
+        raise BadInput(
+            f"{method_class.title} was trained for the bundle's classes and cannot explain another "
+            "model; choose Diffeomorphic or RCSB"
+        )
     meter = Meter()
     parts = {name: meter.watch(name, bundle.part(name)) for name in method_class.needs}
-    watched = Classifier(meter.watch("target_model", plain.network), plain.class_names)
+    watched = plain.over(meter.watch("target_model", plain.network))
     generator = torch.Generator().manual_seed(seed)
     step = None
     for step in method_class(watched, **parts).explain(factual, target, region, config, generator):
@@ -136,11 +160,15 @@ def judge(
     }
     if lpips.problem() is None:
         metrics["lpips"] = lpips.lpips(factual, image)
-    if bundle.problem("oracle") is None:
+    if isinstance(f, Threshold):
+        metrics["factual_value"], metrics["value"] = f.measured(factual), f.measured(image)
+    # What was trained for the bundle's classes has nothing to say of another model's.
+    classes = f.class_names == bundle.manifest.class_names
+    if classes and bundle.problem("oracle") is None:
         opinion = bundle.part("oracle")(image).softmax(1)
         metrics["oracle_label"] = opinion.argmax(1)
         metrics["oracle_target_probability"] = opinion.gather(1, target[:, None]).squeeze(1)
-    if all(bundle.problem(part) is None for part in ("autoencoder", "density")):
+    if classes and all(bundle.problem(part) is None for part in ("autoencoder", "density")):
         value = bundle.part("density").log_density(bundle.part("autoencoder").encode(image), target)
         metrics["log_density"] = value
         metrics["log_density_percentile"] = bundle.part("density").percentile(value, target)

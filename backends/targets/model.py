@@ -21,6 +21,10 @@ class Classifier:
         self.network = network
         self.class_names = class_names
 
+    def over(self, network: Callable[[Tensor], Tensor]) -> Classifier:
+        """The same classes from another network (one that is counted)."""
+        return Classifier(network, self.class_names)
+
     def logits(self, x: Tensor) -> Tensor:
         """[B, C, H, W] in [0, 1] -> [B, K]."""
         return self.network(x)

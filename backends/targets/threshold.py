@@ -6,12 +6,33 @@ value was passed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from math import isfinite
 
 import torch
 from torch import Tensor
 
-__all__ = ["Threshold"]
+from backends.errors import BadInput
+
+__all__ = ["Threshold", "parse"]
+
+
+def parse(target: str) -> tuple[int, float]:
+    """``more than 3.5`` -> (1, 3.5), ``less than 2`` -> (0, 2.0): class and value.
+
+    :raises BadInput: it is neither.
+    """
+    found = re.fullmatch(r"\s*(more|less) than\s+(\S+)\s*", target)
+    try:
+        value = float(found[2]) if found else float("nan")
+    except ValueError:
+        value = float("nan")
+    if not found or not isfinite(value):
+        raise BadInput(
+            f"{target!r} is no goal for a regressor; say: more than 3.5, or: less than 2"
+        )
+    return int(found[1] == "more"), value
 
 
 class Threshold:
@@ -34,9 +55,13 @@ class Threshold:
         """The same question to another network (one that is counted)."""
         return Threshold(network, self.value, self.softness)
 
+    def measured(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] in [0, 1] -> values [B]."""
+        return self.network(x).flatten()
+
     def logits(self, x: Tensor) -> Tensor:
         """[B, C, H, W] in [0, 1] -> [B, 2]."""
-        lead = (self.network(x).flatten() - self.value) / self.softness
+        lead = (self.measured(x) - self.value) / self.softness
         return torch.stack([-lead / 2, lead / 2], dim=1)
 
     def probabilities(self, x: Tensor) -> Tensor:

@@ -6,8 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from backends import bundles
+from backends.core import Region
 from backends.methods.inpainting import Inpainting, ancestral, renoised, restored
 from backends.priors.pixel_diffusion import clean_estimate, levels, pixel_alphas
+from backends.runner import run
 from backends.targets.model import Classifier
 from backends.training.recipe import PARTS
 
@@ -121,6 +124,23 @@ def test_pictures_of_a_batch_are_independent(sampler):
             draw=iter([z[j] for z in drawn]).__next__, **rest,
         )[-1].image  # fmt: skip
         assert (alone - together[j]).abs().max() < 1e-9
+
+
+@pytest.mark.parametrize(("sampler", "backward"), [("repaint", 5), ("ddrm", 3), ("mcg", 6)])
+def test_every_sampler_runs_with_the_real_network_and_says_what_it_cost(tiny, sampler, backward):
+    x = torch.randint(0, 256, (2, 1, 16, 16), generator=torch.Generator().manual_seed(1)) / 255
+    region = Region(torch.zeros_like(x))
+    region.mask[..., 4:12, 2:9] = 1
+    settings = {"sampler": sampler, "steps": 3, "resamplings": 2}
+    target = torch.tensor([0, 1])
+    first, again = (
+        list(run(bundles.find(tiny), "inpainting", x, target, region, settings, 7))[-1]
+        for _ in range(2)
+    )
+    assert torch.equal(first.image, again.image)
+    assert torch.equal(first.image * (1 - region.mask), x * (1 - region.mask))
+    assert not torch.equal(first.image, x)
+    assert first.counterfactual.nfe["pixel_denoiser"]["backward"] == backward
 
 
 class Leaky(nn.Module):

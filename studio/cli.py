@@ -6,14 +6,13 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from backends.core import Answer, Frame, Request
-from backends.errors import BadInput, MissingPart, StudioError
-from studio.engines.core import Event, Failed, Stepped
-from studio.engines.inline import InlineEngine
+from backends.core import Request
+from backends.errors import BadInput, StudioError
+from studio import asking
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 shelf = typer.Typer(no_args_is_help=True, help="List and check bundles.")
@@ -48,6 +47,9 @@ def explain(
     ],
     target: Annotated[str, typer.Option(help="Class the model should say instead")],
     bundle: BundleOption = "digits",
+    model: Annotated[
+        str, typer.Option(help="classifier, or a regressor of the bundle (target: more than 3.5)")
+    ] = "classifier",
     region: Annotated[
         str, typer.Option(help="whole, auto, auto:area=0.3,cell=4, mask:FILE, box:X0,Y0,X1,Y1")
     ] = "whole",
@@ -65,21 +67,22 @@ def explain(
     from backends import imaging, jobs
     from studio import export, tables
 
-    _check_folder(out)
+    asking.check_folder(out)
     picture = jobs.prepare(bundle, imaging.read_picture(image))
     mask = None
     if region.startswith("mask:"):
         mask = imaging.read_mask(region.removeprefix("mask:"), picture.shape[1::-1])
-    names = _methods(method, bundle)
+    names = asking.methods_in(method, bundle)
     requests = {
         name: Request(
             bundle=bundle, method=name, target=target, picture=picture, region=region, mask=mask,
-            settings=_settings(set_ or [], name, names), seed=seed, importance=importance,
+            settings=asking.settings_in(set_ or [], name, names), seed=seed, model=model,
+            importance=importance,
         )
         for name in names
     }  # fmt: skip
     if names == [method]:
-        answer, frames = _ask(requests[method])
+        answer, frames = asking.ask(requests[method])
         if out is not None:
             export.write(out, answer, frames)
         print(json.dumps(answer.record, indent=2))
@@ -87,7 +90,7 @@ def explain(
     found, problems = {}, {}
     for name, request in requests.items():
         try:
-            found[name] = _ask(request)
+            found[name] = asking.ask(request)
         except StudioError as error:
             problems[name] = str(error)
     if not found:
@@ -101,69 +104,54 @@ def explain(
     print(json.dumps({"methods": printed}, indent=2))
 
 
-def _ask(request: Request) -> tuple[Answer, list[Frame]]:
-    from backends import jobs
+@app.command()
+def evaluate(
+    methods: Annotated[str, typer.Option(help="Names with commas between, or: all")],
+    n: Annotated[int, typer.Option(min=1, help="Pictures for each method and region")],
+    out: Annotated[Path, typer.Option(help="Folder for table.json, table.csv and report.html")],
+    bundle: BundleOption = "digits",
+    pairs: Annotated[str, typer.Option(help="random, or 4:9,3:8 (the model says: should)")] = (
+        "random"
+    ),
+    regions: Annotated[str, typer.Option(help="Like explain's, commas between")] = "whole",
+    data: Annotated[
+        str | None, typer.Option(help="Folder with MNIST's test pictures instead of the examples")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same table")] = 0,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures that run together")] = 50,
+    engine: Annotated[str, typer.Option(help="local")] = "local",
+) -> None:
+    """Compare methods on many pictures; writes a table and a report."""
+    from backends import evaluation, jobs
+    from studio import export, report, tables
 
-    *frames, answer = _finish(lambda: jobs.explain(request))
-    return answer, frames
+    asking.check_folder(out)
+    if engine != "local":
+        raise BadInput(f"there is no engine {engine!r} for evaluations; choose: local")
+    plan = evaluation.Plan(
+        bundle=bundle, methods=asking.methods_in(methods, bundle), count=n,
+        regions=asking.regions_in(regions), pairs=asking.pairs_in(pairs), data=data, seed=seed,
+        batch=batch,
+    )  # fmt: skip
+    rows = []
 
+    def hear(item: evaluation.Progress | evaluation.Row) -> None:
+        if isinstance(item, evaluation.Row):
+            rows.append(item)
+            outcome = item.problem or f"{item.values['flip_rate']['mean']:.0%} flipped"
+            print(f"\r{item.method}, {item.region}: {outcome:40}", file=sys.stderr)
+            return
+        place = f"\r{item.method}, {item.region}: {item.share:.0%} "
+        print(place, end="", file=sys.stderr, flush=True)
 
-def _check_folder(out: Path | None) -> None:
-    if out is not None and any(p.exists() and not p.is_dir() for p in (out, *out.parents)):
-        raise BadInput(f"{out} is a file, or lies in one; give --out a folder")
-
-
-def _methods(text: str, bundle: str) -> list[str]:
-    """The methods' names in ``all`` (that the bundle can run), ``a,b`` or ``a``.
-
-    :raises NotFound: no such method.
-    :raises MissingPart: the bundle can run none.
-    """
-    from backends import jobs, registry
-
-    if text != "all":
-        names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-        for name in set(names) - set(registry.METHODS):
-            registry.method(name)
-        return names or [text]
-    problems = {name: m["problem"] for name, m in jobs.about(bundle)["methods"].items()}
-    able = [name for name, problem in problems.items() if problem is None]
-    if not able:
-        raise MissingPart(next(iter(problems.values())))
-    return able
-
-
-def _settings(pairs: list[str], method: str, methods: list[str]) -> dict[str, str]:
-    """One method's settings; ``other.key=value`` is meant for another of the methods."""
-    settings = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise BadInput(f"--set {pair!r} is not of the form key=value")
-        owner, dot, short = key.strip().partition(".")
-        if not dot or owner not in methods:
-            settings[key.strip()] = value.strip()
-        elif owner == method:
-            settings[short] = value.strip()
-    return settings
-
-
-def _finish(work: Any) -> list[Any]:
-    """Everything a job yields, through the same engine contract as the page's runs."""
-    items: list[Any] = []
-    failures: list[str] = []
-
-    def hear(event: Event) -> None:
-        match event:
-            case Stepped(item=item):
-                items.append(item)
-            case Failed(reason=reason):
-                failures.append(reason)
-
-    InlineEngine().submit(work, "command line", hear)
-    if failures:
-        raise StudioError(failures[0])
-    return items
+    asking.finish(lambda: evaluation.evaluate(plan), hear)
+    if all(row.problem for row in rows):
+        raise StudioError(rows[0].problem)
+    table = tables.evaluation(plan, rows, jobs.about(bundle))
+    with export.at_once(out) as scratch:
+        (scratch / "table.json").write_text(json.dumps(table, indent=2) + "\n")
+        (scratch / "table.csv").write_text(tables.as_csv(table["rows"]))
+        (scratch / "report.html").write_text(report.page(table, rows), encoding="utf-8")
 
 
 @app.command()

@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["answer_row", "as_csv"]
+if TYPE_CHECKING:
+    from backends.evaluation import Plan, Row
+
+__all__ = ["answer_row", "as_csv", "evaluation"]
 
 
 def answer_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
@@ -23,6 +27,31 @@ def answer_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
         "oracle_target_probability": oracle.get("target_probability", ""),
         **record["metrics"],
         "seconds": record["seconds"],
+    }
+
+
+def evaluation(plan: Plan, rows: Sequence[Row], about: dict[str, Any]) -> dict[str, Any]:
+    """The content of table.json: what was asked, what each metric means, and the rows.
+
+    :param about: of the bundle, from :func:`backends.jobs.about`.
+    """
+    listed = []
+    for row in rows:
+        values = {"problem": row.problem} if row.problem else row.values
+        title = about["methods"][row.method]["title"]
+        listed.append({"method": row.method, "title": title, "region": row.region, **values})
+    used = {name for row in listed for name in row}
+    parts = {name: part["sha256"][:12] for name, part in about["parts"].items()}
+    asked = asdict(plan)
+    del asked["shown"]
+    if plan.data is not None:  # where it lay is nobody's business
+        asked["data"] = "MNIST test pictures"
+    return {
+        **asked,
+        "title": about["title"],
+        "parts": parts,
+        "metrics": {name: m for name, m in about["metrics"].items() if name in used},
+        "rows": listed,
     }
 
 

@@ -30,9 +30,13 @@ class Metric:
 METRICS = {
     metric.name: metric
     for metric in (
+        Metric("region_area", "Region", "neither", "share", "torch"),
         Metric("flip_rate", "Flip rate", "higher", "share", "torch"),
         Metric("target_probability", "Target's probability", "higher", "probability", "torch"),
         Metric("oracle_agreement", "Oracle agrees", "higher", "share", "torch"),
+        Metric(
+            "oracle_agreement_flipped", "Oracle agrees, flipped only", "higher", "share", "torch"
+        ),
         Metric(
             "oracle_target_probability", "Target's probability, oracle", "higher", "probability",
             "torch",
@@ -55,7 +59,8 @@ METRICS = {
                "sum of differences", "numpy"),
         Metric("changed_attributes", "Changed attributes (MNAC)", "lower", "attributes", "torch"),
         Metric("importance", "Region importance", "neither", "probability", "torch"),
-        Metric("nfe", "Network calls", "lower", "calls", "own"),
-        Metric("seconds", "Time", "lower", "s", "own"),
+        Metric("nfe_forward", "Forward passes", "lower", "calls a picture", "own"),
+        Metric("nfe_backward", "Backward passes", "lower", "calls a picture", "own"),
+        Metric("seconds", "Time", "lower", "s a picture", "own"),
     )
 }  # fmt: skip

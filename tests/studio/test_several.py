@@ -2,29 +2,13 @@
 
 import csv
 import json
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from backends import imaging, jobs
-from studio import cli
 from tests.conftest import TINY, write_tiny
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["studio", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capsys.readouterr()
-
-    return call
 
 
 def random_picture(folder):

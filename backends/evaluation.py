@@ -143,6 +143,7 @@ def _values(
         # A picture goes through every call of its batch.
         shares = [n * len(end[0]) for n, end in zip(calls, ends, strict=True)]
         values[f"nfe_{direction}"] = sum(shares) / count
+    values["nfe"] = values["nfe_forward"] + values["nfe_backward"]
     values["seconds"] = sum(answer.seconds for answer in answers) / count
     return values
 

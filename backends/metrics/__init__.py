@@ -59,6 +59,7 @@ METRICS = {
                "sum of differences", "numpy"),
         Metric("changed_attributes", "Changed attributes (MNAC)", "lower", "attributes", "torch"),
         Metric("importance", "Region importance", "neither", "probability", "torch"),
+        Metric("nfe", "Network calls", "lower", "calls a picture", "own"),
         Metric("nfe_forward", "Forward passes", "lower", "calls a picture", "own"),
         Metric("nfe_backward", "Backward passes", "lower", "calls a picture", "own"),
         Metric("seconds", "Time", "lower", "s a picture", "own"),

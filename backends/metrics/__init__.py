@@ -30,7 +30,7 @@ class Metric:
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("region_area", "Region", "neither", "share", "torch"),
+        Metric("region_area", "Area of the region", "neither", "share", "torch"),
         Metric("flip_rate", "Flip rate", "higher", "share", "torch"),
         Metric("target_probability", "Target's probability", "higher", "probability", "torch"),
         Metric("oracle_agreement", "Oracle agrees", "higher", "share", "torch"),

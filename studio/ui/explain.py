@@ -29,8 +29,12 @@ READ_MASK = "(...a) => { a[1] = window.regionCanvas ? window.regionCanvas.mask()
 READ_SKETCH = "() => [window.sketch.picture()]"
 
 
-def build(desk: Desk) -> None:
-    """Lay out the tab inside the current Blocks and wire it to the desk."""
+def build(desk: Desk) -> list[Any]:
+    """Lay out the tab inside the current Blocks and wire it to the desk.
+
+    Returns the controls that make up the question: picture, mask, region, target, and how the
+    region was proposed.
+    """
     methods = desk.methods()
     picture = gr.State(None)
     run_id = gr.State("")
@@ -72,7 +76,7 @@ def build(desk: Desk) -> None:
                 [], label="What should it say instead?", elem_id="target", filterable=True,
                 info="Sorted by the model's own ranking; type to search",
             )  # fmt: skip
-            names = [(entry["title"], name) for name, entry in methods.items()]
+            names = form.method_choices(methods)
             first = names[0][1] if names else None
             method = gr.Radio(names, value=first, label="Method", elem_id="method")
             told = gr.Markdown(methods[first]["summary"] if first else "")
@@ -262,6 +266,7 @@ def build(desk: Desk) -> None:
         return {key: value for key, value in show(run).items() if key not in (go, stop)}
 
     history.input(reopen, history, answer[:-2], show_progress="hidden", api_visibility="private")
+    return [picture, mask, region, target, proposed]
 
 
 def _examples(desk: Desk) -> tuple[dict[str, list[str]], gr.Dropdown, gr.Gallery]:

@@ -21,7 +21,7 @@ from backends.errors import BadInput
 from studio.engines.core import Engine
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
-from studio.ui import explain, keys
+from studio.ui import compare, explain, keys
 from studio.ui.desk import Desk
 
 __all__ = ["ENGINES", "build", "free_port", "launch", "launch_options"]
@@ -41,12 +41,16 @@ def build(desk: Desk) -> gr.Blocks:
             f"for the model to say something else? *Bundle: {desk.about['title']}.*",
             elem_id="page-title",
         )
-        with gr.Tabs(), gr.Tab("Explain"):
-            explain.build(desk)
+        with gr.Tabs() as tabs:
+            with gr.Tab("Explain", id="explain"):
+                question = explain.build(desk)
+            with gr.Tab("Compare", id="compare") as tab:
+                comparisons = compare.build(desk, question, tabs, tab)
         with gr.Accordion("Keyboard", open=False):
             gr.Markdown(keys.help_sheet())
 
         def left(request: gr.Request) -> None:
+            comparisons.stop_owned(str(request.session_hash))
             desk.runs.stop_owned(str(request.session_hash))
 
         page.unload(left)

@@ -90,6 +90,11 @@ def failure(reason: str) -> str:
     return _line("failed", escape(reason[:1].upper() + reason[1:]))
 
 
+def line(kind: str, text: str) -> str:
+    """A status line of plain text; ``kind`` colours it."""
+    return _line(kind, escape(text))
+
+
 def _line(kind: str, content: str) -> str:
     return f'<p class="status {kind}" role="status">{content}</p>'
 

@@ -23,7 +23,7 @@ from studio.ui.page import build, launch_options
 IDS = {
     "factual", "prediction", "region-source", "region-preview", "target", "method", "seed", "run",
     "stop", "frame", "trajectory-plot", "status", "counterfactual", "difference", "metrics",
-    "history", "download",
+    "history", "download", "compare-run", "compare-table",
 }  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def test_element_ids_and_shortcuts(page):
 
 def test_api_names(page):
     public = {f.api_name for f in page.fns.values() if f.api_visibility == "public"}
-    assert public == {"predict", "region", "explain"}
+    assert public == {"predict", "region", "explain", "compare"}
 
 
 def test_the_canvas_is_never_an_input(page):

@@ -1,0 +1,302 @@
+"""A comparison: one question put to several methods and seeds, and which answer convinced."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import hashlib
+import io
+import json
+import math
+import re
+import secrets
+import shutil
+import threading
+import time
+import zipfile
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from backends.core import Request
+from backends.errors import BadInput, NotFound
+from studio import export
+from studio.runs import Run, Runs, TooMany
+
+__all__ = ["MOST", "NONE", "Comparison", "Comparisons", "questions", "seeds_of"]
+
+MOST = 24  # runs in one comparison: what a person can still look at, and wait for
+NONE = "none"  # the choice of who is convinced by none of them
+KEPT = 3  # comparisons of one owner
+MEASURED = (
+    "l1", "l2", "ssim", "lpips", "cout", "changed_area", "log_density_percentile",
+)  # fmt: skip
+
+
+def seeds_of(text: str) -> list[int]:
+    """Seeds as people write them: ``0``, ``0, 1, 5`` or ``0-3``; each once, in that order.
+
+    :raises BadInput: anything else.
+    """
+    seeds: dict[int, None] = {}
+    for part in text.replace(" ", "").split(","):
+        found = re.fullmatch(r"(\d{1,9})(?:[-–](\d{1,9}))?", part, re.ASCII)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+        if last < first:
+            raise BadInput(f"seeds {text.strip()!r} cannot be read; write 0, or 0,1,2, or 0-3")
+        if last - first >= MOST:
+            raise BadInput(f"that is too many seeds; a comparison has at most {MOST} runs")
+        seeds |= dict.fromkeys(range(first, last + 1))
+    return list(seeds)
+
+
+def questions(asked: Request, methods: Sequence[str], seeds: Sequence[int]) -> list[Request]:
+    """The same question to each method with each seed.
+
+    :raises BadInput: nothing is chosen, or too much.
+    """
+    if not methods:
+        raise BadInput("choose at least one method to compare")
+    if len(methods) * len(seeds) > MOST:
+        raise BadInput(
+            f"{len(methods)} methods with {len(seeds)} seeds are {len(methods) * len(seeds)} runs; "
+            f"a comparison has at most {MOST}"
+        )
+    return [replace(asked, method=m, settings={}, seed=s) for m in methods for s in seeds]
+
+
+@dataclass
+class Comparison:
+    """Requests that differ only in method and seed, and their runs as far as they were started.
+
+    ``choice`` is the id of the run that convinced the person, ``NONE`` when none did, and None
+    as long as they have not said.
+    """
+
+    owner: str
+    requests: list[Request]
+    runs: list[Run | None] = field(default_factory=list)
+    id: str = field(default_factory=lambda: secrets.token_urlsafe(9))
+    choice: str | None = None
+    stopped: bool = False
+    ended: bool = False
+
+    def __post_init__(self) -> None:
+        self.runs = [None] * len(self.requests)
+
+    @property
+    def answered(self) -> list[Run]:
+        """The runs that have an answer."""
+        return [run for run in self.runs if run and run.answer]
+
+    def stop(self) -> None:
+        """Stop the run under way and start no other; what has ended stays."""
+        self.stopped = True
+        for run in self.runs:
+            if run:
+                run.stop()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What the table says of each run; None where a number is not known."""
+        return [
+            _row(request, run, self.choice)
+            for request, run in zip(self.requests, self.runs, strict=True)
+        ]
+
+    def as_csv(self) -> str:
+        """The rows as a table with a header."""
+        text, rows = io.StringIO(), self.rows()
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
+
+    def as_json(self) -> dict[str, Any]:
+        """The question, the rows and the choice, for comparison.json."""
+        asked = self.requests[0]
+        return {
+            "comparison": self.id,
+            "bundle": asked.bundle,
+            "target": asked.target,
+            "region": self._region(),
+            "factual_sha256": hashlib.sha256(asked.picture.tobytes()).hexdigest(),
+            "convincing": self.choice,
+            "runs": self.rows(),
+        }
+
+    def testimony(self, pseudonym: str) -> dict[str, Any]:
+        """One line of the user study: who, on what question, between which answers, chose what."""
+        told = self.as_json()
+        said = [
+            {"method": run.request.method, "seed": run.request.seed, "run": run.id,
+             "status": run.answer.record["status"], "metrics": _clean(run.answer.record["metrics"])}
+            for run in self.answered if run.answer
+        ]  # fmt: skip
+        keys = ("comparison", "bundle", "factual_sha256", "target", "region")
+        return {
+            "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "owner": pseudonym,
+            **{key: told[key] for key in keys},
+            "runs": said,
+            "chosen": self.choice,
+        }
+
+    def _region(self) -> dict[str, Any]:
+        for run in self.answered:
+            assert run.answer
+            return dict(run.answer.record["region"])
+        return {"source": self.requests[0].region, "area": None}
+
+
+def _row(request: Request, run: Run | None, choice: str | None) -> dict[str, Any]:
+    record = run.answer.record if run and run.answer else None
+    metrics = _clean(record["metrics"]) if record else {}
+    oracle = (record or {}).get("oracle") or {}
+    calls = (record or {}).get("nfe", {}).values()
+    return {
+        "method": request.method,
+        "seed": request.seed,
+        "run": run.id if run else None,
+        "status": record["status"] if record else run.state if run else "not_started",
+        "reason": run.reason if run else None,
+        "flipped": record["flipped"] if record else None,
+        "label": record["counterfactual"]["label"] if record else None,
+        "target_probability": metrics.get("target_probability"),
+        "oracle_label": oracle.get("label"),
+        "oracle_agrees": oracle.get("agrees"),
+        **{name: metrics.get(name) for name in MEASURED},
+        # A stopped run's calls were not counted to an end.
+        "nfe": sum(n["forward"] + n["backward"] for n in calls) or None,
+        "seconds": record["seconds"] if record else None,
+        "convincing": None if choice is None or not run else choice == run.id,
+    }
+
+
+def _clean(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Numbers that JSON can hold; an absent one and one that is no number are both None."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in metrics.items()
+    }
+
+
+class Comparisons:
+    """The comparisons of this process: a few of each owner, their files and people's choices.
+
+    :param results: folder for the files; ``choices.jsonl`` in it gets a line a choice, of which
+        the last one of a comparison counts.
+    """
+
+    def __init__(self, runs: Runs, results: Path) -> None:
+        self.runs, self.results = runs, results
+        self._all: dict[str, Comparison] = {}
+        self._salt = secrets.token_hex(8)  # the study shall not know whose page it was
+        self._writing = threading.Lock()
+
+    def open(self, owner: str, requests: list[Request]) -> Comparison:
+        """A new comparison; the owner's oldest ended ones are forgotten."""
+        comparison = Comparison(owner, requests)
+        mine = [c for c in list(self._all.values()) if c.owner == owner and c.ended]
+        for old in mine[: max(0, len(mine) - KEPT + 1)]:
+            self._all.pop(old.id, None)
+            shutil.rmtree(self._folder(old), ignore_errors=True)
+            self._zip(old).unlink(missing_ok=True)
+        self._all[comparison.id] = comparison
+        return comparison
+
+    def get(self, which: str, owner: str) -> Comparison:
+        """An owner's comparison.
+
+        :raises NotFound: it is no longer kept, or somebody else's.
+        """
+        found = self._all.get(which)
+        if found is None or found.owner != owner:
+            raise NotFound("that comparison is no longer kept; run it again")
+        return found
+
+    def stop_owned(self, owner: str) -> None:
+        """Stop this owner's comparisons (their page was closed)."""
+        for comparison in list(self._all.values()):
+            if comparison.owner == owner:
+                comparison.stop()
+
+    async def follow(
+        self, comparison: Comparison, gap: float = 0.2, patience: float = 0.5
+    ) -> AsyncIterator[int]:
+        """Carry it out, one run after another: the number of the run that has news, at most
+        one every ``gap`` seconds apart from ends. Leaving early stops it."""
+        shown = 0.0
+        try:
+            for i, request in enumerate(comparison.requests):
+                while not comparison.stopped and comparison.runs[i] is None:
+                    try:
+                        comparison.runs[i] = self.runs.start(request, comparison.owner)
+                    except TooMany:  # the person's other runs come first
+                        yield i
+                        await asyncio.sleep(patience)
+                run = comparison.runs[i]
+                if run is None:
+                    break
+                if comparison.stopped:  # somebody stopped just while it started
+                    run.stop()
+                async for frame in run.watch(first=0.15):
+                    if frame is None or time.monotonic() - shown >= gap:
+                        shown = time.monotonic()
+                        yield i
+                yield i
+            comparison.ended = True
+        finally:
+            if not comparison.ended:
+                comparison.stop()
+                comparison.ended = True
+
+    def choose(self, comparison: Comparison, choice: str) -> None:
+        """Note which run convinced: in every answer's record, and as a line of the study.
+
+        :param choice: the id of an answered run, or ``NONE``.
+        :raises BadInput: no such run in this comparison.
+        """
+        if choice != NONE and choice not in {run.id for run in comparison.answered}:
+            raise BadInput("choose one of this comparison's answers, or none of them")
+        with self._writing:
+            comparison.choice = choice
+            for run in comparison.answered:
+                assert run.answer
+                said = run.answer.record | {"convincing": run.id == choice}
+                run.answer = replace(run.answer, record=said)
+            line = json.dumps(comparison.testimony(self._pseudonym(comparison.owner)))
+            with (self.results / "choices.jsonl").open("a") as study:
+                study.write(line + "\n")
+
+    def archive(self, comparison: Comparison) -> str:
+        """Each run's folder, table.csv and comparison.json, in a zip to download."""
+        folder, path = self._folder(comparison), self._zip(comparison)
+        with self._writing:
+            folder.mkdir(exist_ok=True)
+            (folder / "table.csv").write_text(comparison.as_csv())
+            told = json.dumps(comparison.as_json(), indent=2, allow_nan=False)
+            (folder / "comparison.json").write_text(told + "\n")
+            for run in comparison.answered:
+                assert run.answer
+                own = folder / f"{run.request.method}-seed{run.request.seed}"
+                if not own.is_dir():
+                    export.write(own, run.answer, run.frames)
+                # A choice is made after the pictures were written.
+                (own / "result.json").write_text(json.dumps(run.answer.record, indent=2) + "\n")
+            scratch = path.with_suffix(".part")
+            with zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED) as archive:
+                for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+                    archive.write(file, file.relative_to(folder))
+            scratch.replace(path)
+        return str(path)
+
+    def _folder(self, comparison: Comparison) -> Path:
+        return self.results / f"comparison-{comparison.id}"
+
+    def _zip(self, comparison: Comparison) -> Path:
+        return self.results / f"comparison-{comparison.id}.zip"
+
+    def _pseudonym(self, owner: str) -> str:
+        return hashlib.sha256((self._salt + owner).encode()).hexdigest()[:12]

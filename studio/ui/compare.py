@@ -1,0 +1,247 @@
+"""The Compare tab: one question, several methods and seeds, side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from backends.core import Request
+from backends.errors import StudioError
+from studio import export
+from studio.comparison import MOST, NONE, Comparison, Comparisons, questions, seeds_of
+from studio.ui import canvas, columns, form, views
+from studio.ui.desk import Desk
+from studio.ui.edge import owner_of, sentence, sentences
+
+__all__ = ["build"]
+
+log = logging.getLogger(__name__)
+
+HERE = Path(__file__).parent
+READ_MASK = "(...a) => { a[1] = window.regionCanvas ? window.regionCanvas.mask() : ''; return a; }"
+TINT = (255, 150, 0)  # of the region, as on the canvas
+WHERE = {
+    "whole": "anywhere in the picture",
+    "painted": "in the painted region",
+    "auto": "where the model looks",
+}
+FIRST = "Choose a picture and what the model should say in the Explain tab; then come back."
+
+
+def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Comparisons:
+    """Lay out the tab inside the current Blocks and wire it to the desk.
+
+    :param asked: the Explain tab's controls that make up the question: picture, mask, region,
+        target, how the region was proposed.
+    """
+    comparisons = Comparisons(desk.runs, desk.results)
+    methods = desk.methods()
+    titles = {name: entry["title"] for name, entry in methods.items()}
+    which = gr.State("")
+    with gr.Row():
+        with gr.Column(scale=4, min_width=280):
+            gr.Markdown("### 1 · Question")
+            question = gr.HTML(views.hint(FIRST), elem_id="compare-question")
+            change = gr.Button("Change it in the Explain tab", size="sm", elem_id="compare-change")
+        with gr.Column(scale=6, min_width=320):
+            gr.Markdown("### 2 · Methods and seeds")
+            names = gr.CheckboxGroup(
+                form.method_choices(methods),
+                value=[n for n, entry in methods.items() if form.kind_of(entry) == "method"],
+                label="Methods", elem_id="compare-methods",
+                info="Each runs with its default settings; the Explain tab has them all",
+            )  # fmt: skip
+            seeds = gr.Textbox(
+                "0", label="Seeds", elem_id="compare-seeds", max_lines=1,
+                info=f"0, or 0,1,2, or 0-3: each method runs once a seed, at most {MOST} runs",
+            )  # fmt: skip
+            go = gr.Button("Compare", variant="primary", elem_id="compare-run")
+            stop = gr.Button("Stop", variant="stop", elem_id="compare-stop", visible=False)
+    status = gr.HTML(elem_id="compare-status")
+    with gr.Row(elem_id="compare-columns"):
+        first = gr.HTML(visible=False, elem_classes="column")
+        places = [gr.HTML(visible=False, elem_classes="column") for _ in range(MOST)]
+    table = gr.HTML(elem_id="compare-table", js_on_load=(HERE / "sort.js").read_text())
+    choice = gr.Radio(
+        [], label="Which one convinces you?", elem_id="convincing", visible=False,
+        info="Kept with these answers and in the zip; you may change your mind",
+    )  # fmt: skip
+    chosen = gr.HTML(elem_id="convincing-status")
+    download = gr.DownloadButton(
+        "Download the comparison (zip)", elem_id="compare-download", visible=False
+    )
+
+    def ask(seen: Any, painted: str, source: str, wanted: str, proposal: str) -> Request:
+        source = proposal if source == "auto" else source
+        return desk.request(seen, painted, source, wanted, next(iter(methods), ""), {}, 0)
+
+    def put_question(*values: Any) -> str:
+        try:
+            return _question(ask(*values))
+        except StudioError as error:
+            return views.hint(FIRST if values[0] is None else sentence(error))
+
+    tab.select(
+        put_question, asked, question, js=READ_MASK, queue=False, show_progress="hidden",
+        api_visibility="private",
+    )  # fmt: skip
+    change.click(
+        lambda: gr.Tabs(selected="explain"), None, tabs, queue=False, api_visibility="private"
+    )
+
+    def begin(comparison: Comparison) -> dict[Any, Any]:
+        asked = comparison.requests[0]
+        shown: dict[Any, Any] = {
+            place: gr.HTML("", visible=False) for place in places[len(comparison.requests) :]
+        }
+        for place, request in zip(places, comparison.requests, strict=False):
+            content = columns.waiting(titles[request.method], request.seed)
+            shown[place] = gr.HTML(content, visible=True)
+        picture = _small(export.as_picture(asked.picture))
+        return shown | {
+            which: comparison.id, question: _question(asked),
+            first: gr.HTML(columns.factual(picture), visible=True),
+            go: gr.update(visible=False), stop: gr.update(visible=True),
+            table: "", chosen: "", choice: gr.update(visible=False),
+            download: gr.update(visible=False),
+        }  # fmt: skip
+
+    def end(comparison: Comparison) -> dict[Any, Any]:
+        """Every column as it ended, the table, and what to do with them."""
+        rows, answered = comparison.rows(), comparison.answered
+        shown: dict[Any, Any] = {
+            place: _column(comparison, i, titles)
+            for i, place in enumerate(places[: len(comparison.requests)])
+        }
+        options = [(_name(run.request, titles), run.id) for run in answered]
+        if answered and answered[0].answer:
+            picture = _small(export.as_picture(comparison.requests[0].picture))
+            label = answered[0].answer.record["factual"]["label"]
+            shown[first] = columns.factual(picture, label)
+        return shown | {
+            status: columns.summary(rows, comparison.requests[0].target),
+            table: columns.table(rows, titles, desk.about["metrics"]),
+            choice: gr.update(
+                choices=[*options, ("None of them", NONE)], value=None, visible=bool(options)
+            ),
+            download: gr.update(value=comparisons.archive(comparison), visible=True),
+            go: gr.update(visible=True), stop: gr.update(visible=False),
+        }  # fmt: skip
+
+    async def compare(
+        request: gr.Request, seen: Any, painted: str, source: str, wanted: str, proposal: str,
+        picked: list[str], numbers: str,
+    ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
+        start = time.monotonic()
+        try:
+            one = await asyncio.to_thread(ask, seen, painted, source, wanted, proposal)
+            ordered = [name for _, name in form.method_choices(methods) if name in picked]
+            comparison = comparisons.open(
+                owner_of(request), questions(one, ordered, seeds_of(numbers))
+            )
+            yield (await asyncio.to_thread(begin, comparison)) | {status: views.waiting(0)}
+            count = len(comparison.requests)
+            async with aclosing(comparisons.follow(comparison)) as news:
+                async for i in news:
+                    name = _name(comparison.requests[i], titles)
+                    seconds = time.monotonic() - start
+                    yield {
+                        places[i]: await asyncio.to_thread(_column, comparison, i, titles),
+                        status: columns.progress(i, count, name, seconds),
+                    }
+            yield await asyncio.to_thread(end, comparison)
+        except Exception as error:  # whatever happened, the page must go on working
+            if not isinstance(error, StudioError):
+                log.exception("a comparison could not be shown")
+                error = StudioError(f"the comparison could not be shown ({error}); run it again")
+            yield {
+                status: views.failure(str(error)), go: gr.update(visible=True),
+                stop: gr.update(visible=False),
+            }  # fmt: skip
+
+    go.click(
+        compare, [*asked, names, seeds],
+        [question, which, status, first, *places, table, choice, chosen, download, go, stop],
+        js=READ_MASK, api_name="compare", show_progress="hidden", concurrency_limit=8,
+    )  # fmt: skip
+
+    def ask_to_stop(running: str, request: gr.Request) -> Any:
+        with sentences():
+            comparisons.get(running, owner_of(request)).stop()
+        return views.stopping()
+
+    stop.click(
+        ask_to_stop, which, status, queue=False, show_progress="hidden", api_visibility="private"
+    )
+
+    def choose(said: str, running: str, request: gr.Request) -> dict[Any, Any]:
+        with sentences():
+            comparison = comparisons.get(running, owner_of(request))
+            comparisons.choose(comparison, said)
+        shown: dict[Any, Any] = {
+            place: _column(comparison, i, titles)
+            for i, place in enumerate(places[: len(comparison.requests)])
+        }
+        return shown | {
+            chosen: views.line("flipped", "Noted. You may change your mind."),
+            download: comparisons.archive(comparison),
+        }
+
+    choice.input(
+        choose, [choice, which], [*places, chosen, download], show_progress="hidden",
+        api_visibility="private",
+    )  # fmt: skip
+    return comparisons
+
+
+def _name(request: Request, titles: dict[str, str]) -> str:
+    return f"{titles[request.method]}, seed {request.seed}"
+
+
+def _small(picture: Image.Image) -> str:
+    """A data URL; large pictures are reduced and lossy, the exact ones are in the zip."""
+    if max(picture.size) <= 128:
+        return canvas.data_url(picture)
+    return canvas.data_url(export.enlarge(picture, 320).convert("RGB"), "JPEG")
+
+
+def _question(asked: Request) -> str:
+    """The factual with its region, and what is asked."""
+    picture = export.as_picture(asked.picture).convert("RGB")
+    where = WHERE[asked.region.partition(":")[0]]
+    if asked.mask is not None:
+        mask = Image.fromarray(((asked.mask > 0) * 115).astype("uint8"))
+        picture.paste(Image.new("RGB", picture.size, TINT), mask=mask)
+        where += f", {(asked.mask > 0).mean():.1%} of the picture"
+    return columns.question(_small(picture), asked.target, where)
+
+
+def _column(comparison: Comparison, i: int, titles: dict[str, str]) -> str:
+    """A run's column in its present state."""
+    request, run = comparison.requests[i], comparison.runs[i]
+    title, seed = titles[request.method], request.seed
+    if run is None:
+        if comparison.ended:
+            return columns.unanswered(title, seed, "not_started", "stopped before its turn")
+        return columns.waiting(title, seed)
+    if run.answer and run.ended:
+        picture = _small(export.as_picture(run.answer.counterfactual))
+        heat = _small(export.absolute_difference(run.answer))
+        row = comparison.rows()[i]
+        chosen = comparison.choice == run.id
+        return columns.answered(title, seed, picture, heat, row, chosen=chosen)
+    if run.ended:
+        return columns.unanswered(title, seed, run.state, run.reason)
+    if not run.frames:
+        return columns.going(title, seed, None)
+    frame = run.frames[-1]
+    picture = _small(export.as_picture(frame.picture))
+    return columns.going(title, seed, picture, frame.index, frame.total, frame.target_probability)

@@ -53,7 +53,7 @@ class PlaceConfig(SearchConfig):
         1.0, ge=0, le=1e3, title="Distance weight", description="λ_dist: of the latent distance"
     )
     plausibility_weight: float = Field(
-        1.0, ge=0, le=1e3, title="Plausibility weight",
+        0.5, ge=0, le=1e3, title="Plausibility weight",
         description="λ_plaus: of the negative log-density under the target class",
     )  # fmt: skip
     perceptual_weight: float = Field(
@@ -65,6 +65,9 @@ class PlaceConfig(SearchConfig):
 class ReviseConfig(SearchConfig):
     """REVISE's own settings."""
 
+    steps: int = Field(
+        1000, ge=1, le=5000, title="Most steps", description="The search ends after these"
+    )
     rate: float = Field(
         0.1, gt=0, le=1, title="Learning rate", description="Adam's step in the latent space"
     )
@@ -77,6 +80,9 @@ class ReviseConfig(SearchConfig):
 class ClarityConfig(SearchConfig):
     """CLARITY's own settings."""
 
+    steps: int = Field(
+        1000, ge=1, le=5000, title="Most steps", description="The search ends after these"
+    )
     rate: float = Field(
         0.1, gt=0, le=1, title="Learning rate", description="Adam's step in the latent space"
     )

@@ -297,7 +297,7 @@ PARTS = {
     "denoiser": Recipe(
         "class_denoiser",
         {"latent": 4, "size": 8, "classes": 10, "widths": [64, 96]},
-        Plan(steps=5500, batch=128, learning_rate=2e-3, weight_decay=1e-4, seed=8, mixed=False),
+        Plan(steps=3600, batch=128, learning_rate=2e-3, weight_decay=1e-4, seed=8, mixed=False),
         _denoiser,
         _held_out(_denoiser),
         after=("latent_autoencoder",),

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import hashlib
 import io
-import json
 import math
 import re
 import secrets
-import shutil
-import threading
-import time
-import zipfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 from backends.core import Request
-from backends.errors import BadInput, NotFound
-from studio import export
-from studio.runs import Run, Runs, TooMany
+from backends.errors import BadInput
+from studio.runs import Run
 
-__all__ = ["MOST", "NONE", "Comparison", "Comparisons", "questions", "seeds_of"]
+__all__ = ["MOST", "NONE", "Comparison", "questions", "seeds_of"]
 
 MOST = 24  # runs in one comparison: what a person can still look at, and wait for
 NONE = "none"  # the choice of who is convinced by none of them
-KEPT = 3  # comparisons of one owner
 MEASURED = (
     "l1", "l2", "ssim", "lpips", "cout", "changed_area", "log_density_percentile",
 )  # fmt: skip
@@ -180,123 +171,3 @@ def _clean(metrics: dict[str, Any]) -> dict[str, Any]:
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in metrics.items()
     }
-
-
-class Comparisons:
-    """The comparisons of this process: a few of each owner, their files and people's choices.
-
-    :param results: folder for the files; ``choices.jsonl`` in it gets a line a choice, of which
-        the last one of a comparison counts.
-    """
-
-    def __init__(self, runs: Runs, results: Path) -> None:
-        self.runs, self.results = runs, results
-        self._all: dict[str, Comparison] = {}
-        self._salt = secrets.token_hex(8)  # the study shall not know whose page it was
-        self._writing = threading.Lock()
-
-    def open(self, owner: str, requests: list[Request]) -> Comparison:
-        """A new comparison; the owner's oldest ended ones are forgotten."""
-        comparison = Comparison(owner, requests)
-        mine = [c for c in list(self._all.values()) if c.owner == owner and c.ended]
-        for old in mine[: max(0, len(mine) - KEPT + 1)]:
-            self._all.pop(old.id, None)
-            shutil.rmtree(self._folder(old), ignore_errors=True)
-            self._zip(old).unlink(missing_ok=True)
-        self._all[comparison.id] = comparison
-        return comparison
-
-    def get(self, which: str, owner: str) -> Comparison:
-        """An owner's comparison.
-
-        :raises NotFound: it is no longer kept, or somebody else's.
-        """
-        found = self._all.get(which)
-        if found is None or found.owner != owner:
-            raise NotFound("that comparison is no longer kept; run it again")
-        return found
-
-    def stop_owned(self, owner: str) -> None:
-        """Stop this owner's comparisons (their page was closed)."""
-        for comparison in list(self._all.values()):
-            if comparison.owner == owner:
-                comparison.stop()
-
-    async def follow(
-        self, comparison: Comparison, gap: float = 0.2, patience: float = 0.5
-    ) -> AsyncIterator[int]:
-        """Carry it out, one run after another: the number of the run that has news, at most
-        one every ``gap`` seconds apart from ends. Leaving early stops it."""
-        shown = 0.0
-        try:
-            for i, request in enumerate(comparison.requests):
-                while not comparison.stopped and comparison.runs[i] is None:
-                    try:
-                        comparison.runs[i] = self.runs.start(request, comparison.owner)
-                    except TooMany:  # the person's other runs come first
-                        yield i
-                        await asyncio.sleep(patience)
-                run = comparison.runs[i]
-                if run is None:
-                    break
-                if comparison.stopped:  # somebody stopped just while it started
-                    run.stop()
-                async for frame in run.watch(first=0.15):
-                    if frame is None or time.monotonic() - shown >= gap:
-                        shown = time.monotonic()
-                        yield i
-                yield i
-            comparison.ended = True
-        finally:
-            if not comparison.ended:
-                comparison.stop()
-                comparison.ended = True
-
-    def choose(self, comparison: Comparison, choice: str) -> None:
-        """Note which run convinced: in every answer's record, and as a line of the study.
-
-        :param choice: the id of an answered run, or ``NONE``.
-        :raises BadInput: no such run in this comparison.
-        """
-        if choice != NONE and choice not in {run.id for run in comparison.answered}:
-            raise BadInput("choose one of this comparison's answers, or none of them")
-        with self._writing:
-            comparison.choice = choice
-            for run in comparison.answered:
-                assert run.answer
-                said = run.answer.record | {"convincing": run.id == choice}
-                run.answer = replace(run.answer, record=said)
-            line = json.dumps(comparison.testimony(self._pseudonym(comparison.owner)))
-            with (self.results / "choices.jsonl").open("a") as study:
-                study.write(line + "\n")
-
-    def archive(self, comparison: Comparison) -> str:
-        """Each run's folder, table.csv and comparison.json, in a zip to download."""
-        folder, path = self._folder(comparison), self._zip(comparison)
-        with self._writing:
-            folder.mkdir(exist_ok=True)
-            (folder / "table.csv").write_text(comparison.as_csv())
-            told = json.dumps(comparison.as_json(), indent=2, allow_nan=False)
-            (folder / "comparison.json").write_text(told + "\n")
-            for run in comparison.answered:
-                assert run.answer
-                own = folder / f"{run.request.method}-seed{run.request.seed}"
-                if not own.is_dir():
-                    export.write(own, run.answer, run.frames)
-                # A choice is made after the pictures were written.
-                (own / "result.json").write_text(json.dumps(run.answer.record, indent=2) + "\n")
-            scratch = path.with_suffix(".part")
-            with zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED) as archive:
-                for file in sorted(p for p in folder.rglob("*") if p.is_file()):
-                    archive.write(file, file.relative_to(folder))
-            scratch.replace(path)
-        return str(path)
-
-    def _folder(self, comparison: Comparison) -> Path:
-        return self.results / f"comparison-{comparison.id}"
-
-    def _zip(self, comparison: Comparison) -> Path:
-        return self.results / f"comparison-{comparison.id}.zip"
-
-    def _pseudonym(self, owner: str) -> str:
-        return hashlib.sha256((self._salt + owner).encode()).hexdigest()[:12]

@@ -79,7 +79,7 @@ def factual(picture: str, label: str | None = None) -> str:
 
 def waiting(title: str, seed: int) -> str:
     """A run whose turn has not come."""
-    return _column(title, seed, "waiting", '<div class="blank"></div>', "its turn comes")
+    return _column(title, seed, "waiting", '<div class="blank"></div>', "")
 
 
 def going(
@@ -143,9 +143,9 @@ def table(
     )
     return (
         '<div class="scroller" tabindex="0" role="region" aria-label="Table of the answers">'
-        '<table class="compared"><caption>Click a heading to sort. ↑ higher is better, ↓ lower is '
-        "better; ★ best of those that flipped; – not known.</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<table class="compared"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        '<p class="legend">Click a heading to sort. ↑ higher is better, ↓ lower is better; ★ best '
+        "of those that flipped; – not known.</p>"
     )
 
 

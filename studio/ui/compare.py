@@ -16,7 +16,8 @@ from PIL import Image
 from backends.core import Request
 from backends.errors import StudioError
 from studio import export
-from studio.comparison import MOST, NONE, Comparison, Comparisons, questions, seeds_of
+from studio.comparison import MOST, NONE, Comparison, questions, seeds_of
+from studio.comparisons import Comparisons
 from studio.ui import canvas, columns, form, views
 from studio.ui.desk import Desk
 from studio.ui.edge import owner_of, sentence, sentences
@@ -50,7 +51,9 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
         with gr.Column(scale=4, min_width=280):
             gr.Markdown("### 1 · Question")
             question = gr.HTML(views.hint(FIRST), elem_id="compare-question")
-            change = gr.Button("Change it in the Explain tab", size="sm", elem_id="compare-change")
+            change = gr.Button(
+                "Change the question in the Explain tab", size="sm", elem_id="compare-change"
+            )
         with gr.Column(scale=6, min_width=320):
             gr.Markdown("### 2 · Methods and seeds")
             names = gr.CheckboxGroup(
@@ -197,6 +200,7 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
 
     choice.input(
         choose, [choice, which], [*places, chosen, download], show_progress="hidden",
+        trigger_mode="always_last",  # who moves on with the arrow keys means the last one
         api_visibility="private",
     )  # fmt: skip
     return comparisons

@@ -201,5 +201,7 @@ class Desk:
         assert run.answer is not None
         url, answer = canvas.data_url, run.answer
         pair = (export.as_picture(array) for array in (answer.factual, answer.counterfactual))
-        heat = (export.absolute_difference(answer), export.signed_difference(answer))
+        heat = [export.absolute_difference(answer), export.signed_difference(answer)]
+        if answer.importance is not None:
+            heat.append(export.important_changes(answer.importance))
         return views.before_after(*map(url, pair)), views.differences(*map(url, heat))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -79,9 +80,14 @@ def build(desk: Desk) -> list[Any]:
             names = form.method_choices(methods)
             first = names[0][1] if names else None
             method = gr.Radio(names, value=first, label="Method", elem_id="method")
+            form.unfold("method", methods)
             told = gr.Markdown(methods[first]["summary"] if first else "")
             if desk.problems():
-                gr.Markdown("**Not available here.** " + " ".join(desk.problems()))
+                with gr.Accordion(f"Not available here: {len(desk.problems())}", open=False):
+                    gr.Markdown("\n".join(f"- {problem}" for problem in desk.problems()))
+            importance = gr.Checkbox(
+                False, label="Show which changes mattered (slower)", elem_id="importance"
+            )
             go = gr.Button("Run", variant="primary", elem_id="run")
             stop = gr.Button("Stop", variant="stop", elem_id="stop", visible=False)
             groups, settings, seed = _settings(methods, first)
@@ -214,7 +220,7 @@ def build(desk: Desk) -> list[Any]:
 
     async def explain(
         request: gr.Request, seen: Any, painted: str, source: str, wanted: str, name: str,
-        number: float | None, proposal_source: str, *values: Any,
+        number: float | None, proposal_source: str, weighed: bool, *values: Any,
     ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
         own = {
             key: value
@@ -227,6 +233,7 @@ def build(desk: Desk) -> list[Any]:
             asked = await asyncio.to_thread(
                 desk.request, seen, painted, source, wanted, name, own, number
             )
+            asked = replace(asked, importance=weighed)
             async for run in desk.follow(asked, owner):
                 yield (await asyncio.to_thread(show, run)) | {
                     run_id: run.id,
@@ -243,7 +250,7 @@ def build(desk: Desk) -> list[Any]:
 
     go.click(
         explain,
-        [picture, mask, region, target, method, seed, proposed, *settings.values()],
+        [picture, mask, region, target, method, seed, proposed, importance, *settings.values()],
         [*answer, run_id, history],
         js=READ_MASK, api_name="explain", show_progress="hidden", concurrency_limit=8,
     )  # fmt: skip

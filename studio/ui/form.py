@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-__all__ = ["control", "controls", "kind_of", "method_choices"]
+__all__ = ["control", "controls", "kind_of", "method_choices", "unfold"]
 
 KINDS = ("method", "variant", "baseline")
 
@@ -66,3 +66,22 @@ def method_choices(methods: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
 
     order = sorted(methods.items(), key=lambda item: KINDS.index(kind_of(item[1])))
     return [(label(entry), name) for name, entry in order]
+
+
+def unfold(elem_id: str, methods: dict[str, dict[str, Any]]) -> None:
+    """A tick box that shows the variants and baselines in a radio of methods too.
+
+    They are choices all the time, for the API's sake; only the page hides them, and never the
+    chosen one.
+    """
+    more = [name for name, entry in methods.items() if kind_of(entry) != KINDS[0]]
+    if not more or len(more) == len(methods):
+        return
+    tick = f"{elem_id}-more"
+    gr.Checkbox(False, label="Show variants and baselines too", elem_id=tick, container=False)
+    hidden = ", ".join(
+        f'body:has(#{tick} input:not(:checked)) #{elem_id} label:has(input[value="{name}"]'
+        ":not(:checked))"
+        for name in more
+    )
+    gr.HTML(f"<style>{hidden} {{ display: none; }}</style>", elem_classes="only-style")

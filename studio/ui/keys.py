@@ -8,8 +8,8 @@ __all__ = ["SHORTCUTS", "help_sheet", "script"]
 
 SHORTCUTS = {
     # key: (selector of what to click, what it does)
-    "r": ("#run", "Run"),
-    "s": ("#stop", "Stop"),
+    "r": ("#run, #compare-run", "Run, or compare"),
+    "s": ("#stop, #compare-stop", "Stop"),
     "p": ("#region-source input[value=auto]", "Let the model propose a region"),
 }
 CANVAS = {
@@ -36,7 +36,8 @@ def script() -> str:
     if (event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;
     const key = event.key.toLowerCase();
     if (key === "f") hold(true);
-    const control = keys[key] && document.querySelector(keys[key]);
+    const found = keys[key] ? [...document.querySelectorAll(keys[key])] : [];
+    const control = found.find((node) => node.closest("[role=tabpanel]")?.offsetParent);
     if (!control || event.repeat) return;
     event.preventDefault();
     control.click();

@@ -163,8 +163,8 @@ def before_after(factual: str, counterfactual: str) -> str:
     )
 
 
-def differences(absolute: str, signed: str) -> str:
-    """The two heatmaps (data URLs) with their scales."""
+def differences(absolute: str, signed: str, importance: str | None = None) -> str:
+    """The heatmaps (data URLs) with their scales; ``importance`` where it was asked for."""
 
     def figure(source: str, title: str, kind: str, low: str, high: str) -> str:
         return (
@@ -177,6 +177,11 @@ def differences(absolute: str, signed: str) -> str:
         '<div class="differences">'
         + figure(absolute, "How much changed", "absolute", "nothing", "black to white")
         + figure(signed, "In which direction", "signed", "darker", "brighter")
+        + (
+            figure(importance, "Which changes mattered", "signed", "against", "for the target")
+            if importance
+            else ""
+        )
         + "</div>"
     )
 

@@ -15,7 +15,8 @@ from backends import jobs
 from backends.core import Answer, Frame
 from backends.errors import BadInput, NotFound
 from backends.metrics import METRICS
-from studio.comparison import MOST, NONE, Comparison, Comparisons, questions, seeds_of
+from studio.comparison import MOST, NONE, Comparison, questions, seeds_of
+from studio.comparisons import Comparisons
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.ui import columns, form

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -42,7 +43,8 @@ def page(desk):
 def test_element_ids_and_shortcuts(page):
     found = {block.elem_id for block in page.blocks.values() if block.elem_id}
     assert found >= IDS
-    assert {selector.split()[0][1:] for selector, _ in keys.SHORTCUTS.values()} <= found
+    selectors = " ".join(selector for selector, _ in keys.SHORTCUTS.values())
+    assert set(re.findall(r"#([\w-]+)", selectors)) <= found
 
 
 def test_api_names(page):

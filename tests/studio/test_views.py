@@ -77,6 +77,44 @@ def test_slider_bounds_are_inside_the_schema():
     assert slider.minimum > 0
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "default", "step"),
+    [(0, 1, 5e-4, 1e-5), (0, 1, 0.05, 1e-3), (0, 0.9999, 0.99, 1e-4), (0, 20, 2.3, 0.1),
+     (0, 20, 3.95, 0.01), (0, 1, 1.0, 0.01), (0, 20, 0.3, 0.01)],
+)  # fmt: skip
+def test_a_slider_can_stand_at_its_default_and_move_a_little(low, high, default, step):
+    field = {"type": "number", "minimum": low, "maximum": high, "default": default}
+    assert form.control("t", field).step == pytest.approx(step)
+
+
+@pytest.mark.parametrize("name", registry.METHODS)
+def test_defaults_and_ends_lie_on_the_sliders(name):
+    config = registry.method(name).Config
+    for key, slider in form.controls(config.model_json_schema()).items():
+        if isinstance(slider, gr.Slider):
+            for value in (slider.value, slider.maximum):
+                steps = (value - slider.minimum) / slider.step
+                assert steps == pytest.approx(round(steps), abs=1e-6), key
+                config.model_validate({key: value})
+
+
+def test_variants_and_baselines_fold_but_stay_choices():
+    kinds = {"a": "method", "b": "variant", "c": "baseline"}
+    methods = {name: {"title": name.upper(), "kind": kind} for name, kind in kinds.items()}
+    with gr.Blocks() as page:
+        choices = form.method_choices(methods)
+        form.unfold("method", methods)
+    assert choices == [("A", "a"), ("B (variant)", "b"), ("C (baseline)", "c")]
+    (rules,) = [block.value for block in page.blocks.values() if isinstance(block, gr.HTML)]
+    assert 'value="b"' in rules
+    assert 'value="a"' not in rules
+
+
+def test_importance_is_a_third_heatmap_only_when_asked_for():
+    assert views.differences("data:a", "data:s").count("<figure") == 2
+    assert "Which changes mattered" in views.differences("data:a", "data:s", "data:i")
+
+
 def test_data_urls():
     picture = export.as_picture(np.eye(8, dtype=np.uint8) * 255)
     assert canvas.from_data_url(canvas.data_url(picture))[:4] == b"\x89PNG"

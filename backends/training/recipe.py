@@ -281,7 +281,7 @@ PARTS = {
     "flow": Recipe(
         "pixel_flow",
         {"channels": 1, "size": SIZE, "margin": 2, "widths": [32, 80], "depths": [8, 6]},
-        Plan(steps=10500, batch=64, learning_rate=2e-3, weight_decay=1e-4, seed=6, mixed=False),
+        Plan(steps=7500, batch=64, learning_rate=2e-3, weight_decay=1e-4, seed=6, mixed=False),
         _flow,
         _bits,
         begin=_standardise,

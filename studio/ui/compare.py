@@ -200,7 +200,7 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
 
     choice.input(
         choose, [choice, which], [*places, chosen, download], show_progress="hidden",
-        trigger_mode="always_last",  # who moves on with the arrow keys means the last one
+        trigger_mode="always_last",  # a choice while the last one is noted counts too
         api_visibility="private",
     )  # fmt: skip
     return comparisons

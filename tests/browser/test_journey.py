@@ -274,11 +274,98 @@ def test_hold_f_shows_the_factual_and_keys_leave_text_fields_alone(page):
     assert page.locator("#run").is_visible()
 
 
-def test_controls_have_visible_labels(page):
-    choose_example(page)
-    unlabelled = page.evaluate(
+def unlabelled(page):
+    return page.evaluate(
         """() => [...document.querySelectorAll("input, select, textarea")]
           .filter((n) => n.offsetParent && !n.labels?.length && !n.getAttribute("aria-label"))
           .map((n) => n.outerHTML.slice(0, 120))"""
     )
-    assert unlabelled == []
+
+
+def test_controls_have_visible_labels(page):
+    choose_example(page)
+    assert unlabelled(page) == []
+
+
+def test_variants_and_baselines_unfold(page):
+    revise = page.locator("#method").get_by_text("REVISE")
+    assert not revise.is_visible()
+    page.locator("#method-more input").check()
+    revise.click()
+    page.locator("#method-more input").uncheck()
+    assert revise.is_visible(), "what is chosen is never hidden"
+
+
+def open_compare(page):
+    page.get_by_role("tab", name="Compare").click()
+
+
+def column(page, number):
+    """The cells of one column of the table, as they stand."""
+    return page.evaluate(
+        "n => [...document.querySelectorAll('#compare-table tbody tr')]"
+        ".map((row) => row.children[n].dataset.value)",
+        number,
+    )
+
+
+def test_compare_sort_choose_download(page):
+    open_compare(page)
+    page.locator("#compare-question").get_by_text("Choose a picture").wait_for()
+    page.locator("#compare-change").click()
+    choose_example(page)
+    paint(page, 0.1, 0.1, 0.9, 0.9)
+    marked = area(page)
+    choose_target(page, "9")
+    open_compare(page)
+    page.locator("#compare-question").get_by_text("“9”").wait_for()
+    assert "painted" in page.locator("#compare-question").inner_text()
+    for box in page.locator("#compare-methods label").all():
+        box.locator("input").set_checked(box.inner_text().strip() in ("LeapFactual", "RCSB"))
+    assert unlabelled(page) == []
+    page.locator("#compare-seeds input, #compare-seeds textarea").fill("nonsense")
+    page.locator("#compare-run").click()
+    page.locator("#compare-status").get_by_text("cannot be read").wait_for()
+    page.locator("#compare-seeds input, #compare-seeds textarea").fill("0-1")
+    page.locator("#compare-run").click()
+    page.wait_for_selector("#compare-stop:visible")
+    page.wait_for_selector("#compare-table table", timeout=120_000)
+    assert page.locator("#compare-columns figure:visible").count() == 5  # the factual, and 2 x 2
+    assert page.locator("#compare-columns img:visible").count() == 9
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    headings = [h.inner_text() for h in page.locator("#compare-table thead button").all()]
+    seconds = next(i for i, text in enumerate(headings) if text.startswith("Seconds"))
+    button = page.locator("#compare-table thead button").nth(seconds)
+    heading = page.locator("#compare-table thead th").nth(seconds)
+    button.click()
+    values = [float(v) for v in column(page, seconds)]
+    assert values == sorted(values)
+    assert heading.get_attribute("aria-sort") == "ascending"
+    button.focus()
+    page.keyboard.press("Enter")
+    assert [float(v) for v in column(page, seconds)] == sorted(values, reverse=True)
+    assert heading.get_attribute("aria-sort") == "descending"
+    assert "nan" not in page.locator("#compare-table").inner_text().lower()
+
+    page.locator("#convincing input").first.focus()
+    page.keyboard.press("Space")
+    page.wait_for_selector(".answer.chosen")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.wait_for_function(
+        "[...document.querySelectorAll('#compare-columns figure')].findIndex("
+        "(f) => f.classList.contains('chosen')) === 2"
+    )
+    page.wait_for_timeout(500)  # the button's new file arrives with the same event
+    with page.expect_download() as download:
+        page.locator("#compare-download").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        names = archive.namelist()
+        told = json.loads(archive.read("comparison.json"))
+        record = json.loads(archive.read("leapfactual-seed1/result.json"))
+    assert {"table.csv", "rcsb-seed0/counterfactual.png", "rcsb-seed1/result.json"} <= set(names)
+    assert record["convincing"] is True
+    assert told["convincing"] == told["runs"][1]["run"]
+    page.get_by_role("tab", name="Explain").click()
+    assert area(page) == marked, "the region is still there"

@@ -120,12 +120,13 @@ def fit(
 
 def _average(decay: float) -> Callable[[Any, Any, Any], None]:
     """Moving averages of what is a number; counts and indices are copied (torch would round a
-    mean of equal integers down)."""
-    numbers = get_ema_multi_avg_fn(decay)
+    mean of equal integers down). The decay grows to its value, so that a short training does not
+    drag its first weights along."""
 
-    def update(averages: Any, values: Any, count: Any) -> None:
+    def update(averages: Any, values: Any, count: Tensor) -> None:
         if averages[0].is_floating_point():
-            numbers(averages, values, count)
+            now = min(decay, (1 + int(count)) / (10 + int(count)))
+            get_ema_multi_avg_fn(now)(averages, values, count)
         else:
             for average, value in zip(averages, values, strict=True):
                 average.copy_(value)

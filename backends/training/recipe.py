@@ -330,7 +330,7 @@ PARTS = {
     "thickness": Recipe(
         "conv_classifier",
         {"channels": 1, "size": SIZE, "classes": 1},
-        Plan(steps=2500, batch=128, learning_rate=2e-3, seed=13, mixed=False),
+        Plan(steps=2000, batch=128, learning_rate=2e-3, seed=13, mixed=False),
         _regressor,
         _regression_error,
         measures=_stroke,

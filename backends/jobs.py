@@ -31,7 +31,17 @@ from backends.metrics import METRICS
 from backends.regions.settings import AutoRegion
 from backends.regions.sources import mask_of
 
-__all__ = ["about", "bundle", "explain", "predict", "prepare", "propose", "stopped", "warm"]
+__all__ = [
+    "about",
+    "bundle",
+    "explain",
+    "predict",
+    "prepare",
+    "propose",
+    "spectrum",
+    "stopped",
+    "warm",
+]
 
 bundle = functools.lru_cache(maxsize=8)(bundles.find)
 ANY = "more than 0"  # a goal for a regressor whose goal does not matter
@@ -140,6 +150,25 @@ def propose(
     return Proposal(mask, float(region.mask.mean()), importance[0].numpy())
 
 
+def spectrum(name: str, picture: np.ndarray, prior: str) -> list[float]:
+    """Singular values of a prior's decoder at a picture, greatest first: in how many directions,
+    and how strongly, its coordinates move the picture.
+
+    :param prior: a part of the bundle with an encoder and a decoder, such as ``flow``.
+    :raises BadInput: it has none.
+    """
+    import torch
+
+    from backends.metrics.tangent import tangent_spectrum
+
+    part = bundle(name).part(prior)
+    if not (hasattr(part, "encode") and hasattr(part, "decode")):
+        raise BadInput(f"part {prior!r} has no coordinates; choose flow, autoencoder or gan")
+    with torch.no_grad():
+        z = part.encode(imaging.to_tensor(picture))
+    return tangent_spectrum(part.decode, z).tolist()
+
+
 def explain(request: Request) -> Iterator[Frame | Answer]:
     """Frames of the search, then the answer.
 
@@ -242,7 +271,7 @@ def _answer(
         "bundle": request.bundle,
         "model": request.model,
         "method": request.method,
-        "target": request.target,
+        "target": names[target],
         "seed": request.seed,
         "settings": result.settings["config"],
         "status": result.status.value,

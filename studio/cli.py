@@ -155,6 +155,27 @@ def evaluate(
 
 
 @app.command()
+def spectrum(
+    image: Annotated[Path, typer.Argument(help="Picture at whose place the prior is looked at")],
+    bundle: BundleOption = "digits",
+    prior: Annotated[str, typer.Option(help="flow, autoencoder, latent_autoencoder or gan")] = (
+        "flow"
+    ),
+    out: Annotated[Path | None, typer.Option(help="PNG file for the plot")] = None,
+) -> None:
+    """Tangent spectrum: how far each direction of a prior's coordinates moves the picture."""
+    from backends import imaging, jobs
+    from studio import export
+
+    picture = jobs.prepare(bundle, imaging.read_picture(image))
+    values = jobs.spectrum(bundle, picture, prior)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        export.spectrum_plot(values, prior).save(out, "PNG")
+    print(json.dumps({"prior": prior, "singular_values": values}))
+
+
+@app.command()
 def train(
     data: Annotated[str, typer.Argument(help="Folder with MNIST's idx files, or: mnist")],
     out: Annotated[Path, typer.Option(help="Bundle folder to write")],

@@ -23,6 +23,7 @@ __all__ = [
     "enlarge",
     "important_changes",
     "signed_difference",
+    "spectrum_plot",
     "write",
     "write_all",
     "zipped",
@@ -136,6 +137,20 @@ def _gif(path: Path, answer: Answer, frames: Sequence[Frame]) -> None:
     pictures = [enlarge(as_picture(array), 256).convert("RGB") for array in arrays]
     milliseconds = [600, *[80] * (len(pictures) - 2), 1500]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
+
+
+def spectrum_plot(values: Sequence[float], prior: str) -> Image.Image:
+    """Squared singular values of a prior's decoder, greatest first, on a logarithmic scale."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((5, 3.2), dpi=150, layout="constrained")
+    axes = figure.subplots()
+    axes.semilogy(range(1, len(values) + 1), [max(v, 1e-12) ** 2 for v in values])
+    axes.set(xlabel="direction", ylabel="σ² of ∂g/∂z", title=f"Tangent spectrum of the {prior}")
+    axes.grid(visible=True, alpha=0.3)
+    buffer = io.BytesIO()
+    figure.savefig(buffer)
+    return Image.open(buffer)
 
 
 def zipped(folder: Path) -> bytes:

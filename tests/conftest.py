@@ -24,6 +24,7 @@ TINY = {
     "density": ("conditional_density", {"latent": 4, "classes": 3, "width": 8, "transforms": 2}),
     "latent_ensemble": ("latent_ensemble", {"latent": 4, "classes": 3, "width": 8, "members": 2}),
     "gan": ("generator", {"channels": 1, "latent": 4, "widths": [8, 8]}),
+    "width": ("conv_classifier", {"channels": 1, "size": 16, "classes": 1, "width": 4}),
     "bridge": ("bridge_network", {"channels": 1, "size": 16, "widths": [8, 16]}),
     "pixel_denoiser": ("folded_unet", {"channels": 1, "size": 16, "widths": [8, 16]}),
     "latent_autoencoder": ("latent_autoencoder", {"channels": 1, "latent": 4, "widths": [8, 16]}),
@@ -66,6 +67,7 @@ TINY = {
         },
     ),
 }
+WIDTH = bundles.Property(title="width", unit="pixels", suggested=[-0.2, 0.0, 0.2])
 MANIFEST = bundles.Manifest(
     name="tiny", title="Tiny", description="Random weights.", image_size=16, channels=1,
     class_names=["a", "b", "c"], licence="Apache-2.0",
@@ -81,6 +83,7 @@ def write_tiny(folder: Path, *, without: tuple[str, ...] = ()) -> Path:
         part = bundles.Part(
             kind=name, architecture=architecture, arguments=arguments,
             file=f"{name}.safetensors", sha256="", licence="Apache-2.0",
+            property=WIDTH if name == "width" else None,
         )  # fmt: skip
         bundles.write_part(folder, MANIFEST, name, network, part)
     return folder

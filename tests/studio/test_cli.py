@@ -187,3 +187,23 @@ def test_as_a_program():
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr == "error: there is no file nothing.png; check the path\n"
+
+
+def test_spectrum_prints_and_plots(run, tmp_path):
+    plot = tmp_path / "deep" / "spectrum.png"
+    code, printed, _ = run("spectrum", FOUR, "--prior", "autoencoder", "--out", plot)
+    assert code == 0
+    values = json.loads(printed)["singular_values"]
+    assert len(values) == 32
+    assert values == sorted(values, reverse=True)
+    assert Image.open(plot).width > 400
+
+
+def test_a_regressor_is_asked_for_more(run):
+    code, printed, _ = run(
+        "explain", FOUR, "--model", "thickness", "--method", "diffeomorphic_vae",
+        "--target", "more than 4.5",
+    )  # fmt: skip
+    record = json.loads(printed)
+    assert code == 0
+    assert record["metrics"]["factual_value"] < 4.5 < record["metrics"]["value"]

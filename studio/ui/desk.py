@@ -29,11 +29,12 @@ FRAME_GAP = 0.2  # seconds; five frames a second are enough for an eye and easy 
 
 @dataclass(frozen=True)
 class Shown:
-    """What a chosen picture puts on the page."""
+    """What a chosen picture puts on the page; ``measured`` is what each regressor says of it."""
 
     picture: np.ndarray
     scene: str
     prediction: Prediction
+    measured: dict[str, float]
 
 
 @dataclass
@@ -95,7 +96,10 @@ class Desk:
         def work() -> Shown:
             picture = jobs.prepare(self.bundle, imaging.read_picture(source))
             scene = canvas.scene(export.as_picture(picture))
-            return Shown(picture, scene, jobs.predict(self.bundle, picture))
+            measured = {
+                name: jobs.predict(self.bundle, picture, name).value for name in self._regressors()
+            }
+            return Shown(picture, scene, jobs.predict(self.bundle, picture), measured)
 
         return await self.ask(owner, work)
 
@@ -141,8 +145,18 @@ class Desk:
             if mask:
                 array = imaging.read_mask(canvas.from_data_url(mask), picture.shape[1::-1])
             imaging.require_area(array)
+        model, colon, goal = target.partition(":")
+        regression = colon and model in self._regressors()
         return Request(
-            self.bundle, method, target, picture, region, array, settings, int(seed or 0)
+            self.bundle,
+            method,
+            goal.strip() if regression else target,
+            picture,
+            region,
+            array,
+            settings,
+            int(seed or 0),
+            model if regression else "classifier",
         )
 
     async def follow(self, request: Request, owner: str) -> AsyncIterator[Run]:
@@ -180,10 +194,21 @@ class Desk:
         """Remove the files of a run that is no longer kept."""
         (self.results / f"counterfactual-{run.id}.zip").unlink(missing_ok=True)
 
-    def ranked(self, prediction: Prediction) -> Any:
-        """The target list, sorted by the model's own ranking, with the runner-up chosen."""
-        rows = list(prediction.probabilities.items())[1:]
+    def _regressors(self) -> dict[str, dict[str, Any]]:
+        """Models that give a number, and what it is."""
+        return {name: entry for name, entry in self.about["models"].items() if entry}
+
+    def ranked(self, shown: Shown) -> Any:
+        """The target list, sorted by the model's own ranking, with the runner-up chosen; after
+        the classes what the regressors can be asked for, as ``name: more than value``."""
+        rows = list(shown.prediction.probabilities.items())[1:]
         choices = [(f"{name}  ({p:.1%})", name) for name, p in rows]
+        for name, entry in self._regressors().items():
+            now = shown.measured[name]
+            for value in entry["suggested"]:
+                goal = f"{'more' if value > now else 'less'} than {value:g}"
+                label = f"{entry['title']}: {goal} {entry['unit']}  (now {now:.1f})"
+                choices.append((label, f"{name}: {goal}"))
         return gr.update(choices=choices, value=rows[0][0])
 
     @staticmethod

@@ -75,7 +75,7 @@ def build(desk: Desk) -> list[Any]:
             )  # fmt: skip
             target = gr.Dropdown(
                 [], label="What should it say instead?", elem_id="target", filterable=True,
-                info="Sorted by the model's own ranking; type to search",
+                info="Sorted by the model's own ranking; type to search", allow_custom_value=True,
             )  # fmt: skip
             names = form.method_choices(methods)
             first = names[0][1] if names else None
@@ -115,7 +115,7 @@ def build(desk: Desk) -> list[Any]:
     def put(shown: Shown) -> tuple[Any, ...]:
         return (
             shown.picture, gr.HTML(scene=shown.scene), shown.prediction.probabilities,
-            desk.ranked(shown.prediction), "whole", gr.update(visible=False),
+            desk.ranked(shown), "whole", gr.update(visible=False),
         )  # fmt: skip
 
     async def predict(file: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:

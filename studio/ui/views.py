@@ -15,7 +15,18 @@ METRICS = {
     "change_outside": ("Change outside the region", "{:g}", "must be exactly 0"),
     "l1": ("Distance L1", "{:.1f}", "sum of absolute changes"),
     "l2": ("Distance L2", "{:.2f}", "root of the sum of squared changes"),
+    "ssim": ("SSIM", "{:.3f}", "1 is the same picture, 0 has nothing of its structure"),
+    "lpips": ("LPIPS", "{:.3f}", "0 looks the same to a network"),
     "cout": ("COUT", "{:+.2f}", "−1 to 1: how early the most changed pixels carry the flip"),
+    "log_density": ("Log-density", "{:.1f} nats", "of the latent under the target class’s flow"),
+    "log_density_percentile": (
+        "Density percentile", "{:.0f} %", "of real pictures of the target class are less likely"
+    ),
+    "reconstruction_error": (
+        "Reconstruction error", "{:.4f}", "greatest change of a pixel by encoding and decoding alone"
+    ),
+    "factual_value": ("Measured before", "{:.2f}", "by the regressor"),
+    "value": ("Measured now", "{:.2f}", "by the regressor"),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""PLACE's loss is the paper's, its density is a density, and the searches keep what they promise."""
+"""PLACE's loss is the paper's, its density a density, and the searches keep their promise."""
 
 import numpy as np
 import pytest

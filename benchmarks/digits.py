@@ -15,7 +15,7 @@ from backends.core import Region, Step
 from backends.runner import run
 from backends.training.data import load_mnist
 
-__all__ = ["arguments", "eight_bit_steps", "questions", "table"]
+__all__ = ["answers", "arguments", "eight_bit_steps", "of_class", "questions", "table"]
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -62,6 +62,39 @@ def eight_bit_steps(
         part = slice(i, i + batch)
         some = Region(region.mask[part], region.source)
         yield list(run(bundle, method, x[part], target[part], some, settings, seed=i))
+
+
+def answers(
+    bundle: Bundle,
+    method: str,
+    x: Tensor,
+    target: Tensor,
+    settings: dict[str, object] | None = None,
+    batch: int = 50,
+) -> tuple[Tensor, dict[str, Tensor], float]:
+    """Whole-picture answers in 8 bits [N, 1, 32, 32], what the runner measured of each (and
+    ``flipped``), and the seconds they took together."""
+    images, measured, seconds = [], [], 0.0
+    whole = Region(torch.ones_like(x))
+    for steps in eight_bit_steps(bundle, method, x, target, whole, settings or {}, batch):
+        answer = steps[-1].counterfactual
+        assert answer is not None
+        images.append(answer.image)
+        measured.append(answer.metrics | {"flipped": answer.flipped.float()})
+        seconds += answer.seconds
+    return (
+        torch.cat(images),
+        {name: torch.cat([m[name] for m in measured]).float() for name in measured[0]},
+        seconds,
+    )
+
+
+def of_class(bundle: Bundle, data: str, label: int, count: int) -> Tensor:
+    """The first test pictures of a class that the model recognises, [N, 1, 32, 32]."""
+    test = load_mnist(data, "test")
+    x, _ = test.batch((test.labels == label).nonzero().flatten()[: 2 * count])
+    with torch.no_grad():
+        return x[bundle.part("classifier")(x).argmax(1) == label][:count]
 
 
 def table(name: str, rows: list[dict[str, object]]) -> None:

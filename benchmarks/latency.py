@@ -1,0 +1,60 @@
+"""How long one person waits for each method, how often a frame comes, what a batch saves."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+
+import torch
+
+from backends import bundles, registry
+from backends.core import Region
+from backends.runner import run
+from benchmarks.digits import arguments, questions, table
+
+ASKED = {"diffeomorphic_vae": 1, "place": 4, "ldce": 6, "diffeomorphic": 15}
+BATCH = 32
+
+
+def main() -> None:
+    """Print, for each method: seconds for one picture (median), the longest wait for a frame, and
+    what 32 pictures at once cost in single runs."""
+    options = arguments(BATCH)
+    bundle = bundles.find(options.bundle)
+    x, _, target = questions(bundle, options.data, max(options.count, BATCH), trivial=False)
+
+    def timed(name: str, part: slice) -> tuple[float, float]:
+        """Seconds, and the longest gap between steps."""
+        some, begun = Region(torch.ones_like(x[part])), time.perf_counter()
+        gaps, last = [], begun
+        for _ in run(bundle, name, x[part], target[part], some, {}, 0):
+            now = time.perf_counter()
+            gaps.append(now - last)
+            last = now
+        return last - begun, max(gaps)
+
+    rows = []
+    for name in registry.METHODS:
+        if any(bundle.problem(part) for part in registry.method(name).needs):
+            continue
+        timed(name, slice(0, 1))
+        singles = [timed(name, slice(i, i + 1)) for i in range(9)]
+        together, _ = timed(name, slice(0, BATCH))
+        alone = statistics.mean(seconds for seconds, _ in singles)
+        rows.append(
+            {
+                "method": f"`{name}`",
+                "seconds, median": statistics.median(s for s, _ in singles),
+                "seconds, longest": max(s for s, _ in singles),
+                "asked": f"≤ {ASKED[name]} s" if name in ASKED else "-",
+                "longest wait for a frame (s)": max(gap for _, gap in singles),
+                f"{BATCH} at once, in single runs": together / alone,
+            }
+        )
+    print(f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    table("latency", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,7 @@
 """Shared fixtures: a bundle of tiny random parts, so that most tests need no trained weights."""
 
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -11,6 +12,7 @@ import torch
 
 from backends import bundles, jobs, registry
 from backends.core import Request
+from studio import cli
 
 TINY = {
     "classifier": ("conv_classifier", {"channels": 1, "size": 16, "classes": 3, "width": 4}),
@@ -110,3 +112,19 @@ def ask(tiny, picture):
                           "picture": picture, **changes})  # fmt: skip
 
     return make
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Words -> exit code, what was printed, what was told on stderr."""
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["studio", *map(str, words)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        return code, *capsys.readouterr()
+
+    return call

@@ -145,7 +145,7 @@ def _loss(logits: Tensor, p: Tensor, y: Tensor, objective: str) -> Tensor:
 
 class Diffeomorphic:
     """In the base space of a flow: g is a bijection, so the search stays in one coordinate
-    system of the data (theorem 1), and decode(encode(x)) is x up to 255/256."""
+    system of the data (theorem 1), and decode(encode(x)) is x within half a grey level."""
 
     name: ClassVar[str] = "diffeomorphic"
     title: ClassVar[str] = "Diffeomorphic"

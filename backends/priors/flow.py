@@ -82,8 +82,14 @@ class PixelFlow(nn.Module):
             self.coarse.append(Coupling(one if i % 2 else ~one, side // 4, widths[1], 0))
 
     def encode(self, x: Tensor) -> Tensor:
-        """g^-1: pictures [B, C, S, S] in [0, 1] -> base space [B, D], without noise."""
-        return self._forward(self._inner(x), None)[0]
+        """g^-1: pictures [B, C, S, S] in [0, 1] -> base space [B, D].
+
+        Each grey level enters at the middle of the interval that training spread it over. At its
+        lower end, where 8 bits without noise would put it, every black pixel is as unlikely as
+        can be, and a search that begins there erases strokes instead of bending them.
+        """
+        inner = self._inner(x)
+        return self._forward(inner, torch.full_like(inner, 0.5))[0]
 
     def decode(self, z: Tensor) -> Tensor:
         """g: base space [B, D] -> pictures [B, C, S, S], which may leave [0, 1] slightly."""

@@ -34,8 +34,9 @@ class LDCEConfig(BaseModel):
         description="T: denoising steps from the noised factual to the answer (paper: 191)",
     )  # fmt: skip
     strength: float = Field(
-        0.382, ge=0, le=0.998, title="Noise",
-        description="t_T/1000: how much of the factual is forgotten at the start; 0 is none",
+        0.55, ge=0, le=0.998, title="Noise",
+        description="t_T/1000: how much of the factual is forgotten at the start (paper: .382); "
+        "0 is none",
     )  # fmt: skip
     class_weight: float = Field(
         2.3, ge=0, le=20, title="Class weight", description="λ_c: pull towards the target"
@@ -60,6 +61,10 @@ class LDCEConfig(BaseModel):
 class LDCETextConfig(LDCEConfig):
     """Defaults of the text-conditional model on ImageNet (table 5)."""
 
+    strength: float = Field(
+        0.382, ge=0, le=0.998, title="Noise",
+        description="t_T/1000: how much of the factual is forgotten at the start; 0 is none",
+    )  # fmt: skip
     class_weight: float = Field(
         3.95, ge=0, le=20, title="Class weight", description="λ_c: pull towards the target"
     )

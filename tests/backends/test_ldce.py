@@ -200,7 +200,7 @@ def test_levels_are_those_of_respaced_ddim(v, steps):
 def test_levels_of_the_paper():
     """191 of 500 steps: noise of t = 383, the first step at 381, the last at 1."""
     method, _, _ = reference("vq")
-    times, alphas = method.levels(LDCE.Config(steps=191))
+    times, alphas = method.levels(LDCE.Config(steps=191, strength=0.382))
     assert (times[0], times[-1], len(times)) == (1, 381, 191)
     assert alphas[-1] == float(method.schedule.alphas_cumprod[383])
     assert math.sqrt(alphas[-1]) == pytest.approx(0.510, abs=1e-3)

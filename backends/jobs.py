@@ -49,8 +49,8 @@ ANY = "more than 0"  # a goal for a regressor whose goal does not matter
 
 def about(name: str) -> dict[str, Any]:
     """A bundle for a page to show: its manifest, and for every method its title, summary, paper,
-    settings schema and, where it cannot run, the sentence that says why; and what each metric
-    means."""
+    settings schema and, where it cannot run, the sentence that says why; what each metric
+    means; and the models that can be explained, with the property that a regressor gives."""
     found = bundle(name)
     methods = {}
     for method_name in registry.METHODS:
@@ -68,10 +68,16 @@ def about(name: str) -> dict[str, Any]:
             "schema": method.Config.model_json_schema(),
             "problem": next(filter(None, problems), None),
         }
+    regressors = {
+        part: entry.property.model_dump()
+        for part, entry in found.manifest.parts.items()
+        if entry.property and found.problem(part) is None
+    }
     return found.manifest.model_dump() | {
         "folder": str(found.folder),
         "methods": methods,
         "metrics": {name: asdict(metric) for name, metric in METRICS.items()},
+        "models": {"classifier": None} | regressors,
     }
 
 

@@ -158,3 +158,13 @@ def test_scene_round_trip(picture):
     for key in ("picture", "mask"):
         seen = Image.open(io.BytesIO(canvas.from_data_url(scene[key])))
         assert seen.size == (16, 16)
+
+
+def test_a_regressor_is_in_the_target_list(desk, picture):
+    shown = asyncio.run(desk.show("me", Image.fromarray(picture[..., 0])))
+    choices = dict(desk.ranked(shown)["choices"])
+    goals = [value for value in choices.values() if value.startswith("width: ")]
+    assert len(goals) == 3
+    request = desk.request(picture, "", "whole", goals[0], "adversarial", {}, 0)
+    assert (request.model, request.target) == ("width", goals[0].removeprefix("width: "))
+    assert desk.request(picture, "", "whole", "a", "adversarial", {}, 0).model == "classifier"

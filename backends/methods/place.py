@@ -8,7 +8,8 @@ https://arxiv.org/abs/1907.09615. Theobald et al.: CLARITY, 2022, https://arxiv.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from math import log
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -46,6 +47,11 @@ class SearchConfig(BaseModel):
 class PlaceConfig(SearchConfig):
     """Equation 1's weights."""
 
+    decision: Literal["log_margin", "margin"] = Field(
+        "log_margin", title="Decision loss",
+        description="Margin of the log-probability, or of the probability (paper), which has no "
+        "gradient left where the model is sure of another class",
+    )  # fmt: skip
     decision_weight: float = Field(
         10.0, ge=0, le=1e4, title="Decision weight", description="λ_dec: of the margin loss"
     )
@@ -146,7 +152,8 @@ def descend(
 class Place:
     """Equation 1. The paper's own weights on MNIST are 10, 1, 10 with a learning rate of 0.01, for
     a latent of about 128 dimensions; with nothing to hold the density back they end at a class's
-    most typical digit. Ours let the answer keep the factual's hand."""
+    most typical digit. Ours let the answer keep the factual's hand; so that a weaker density still
+    gets there, the decision loss is the margin's logarithm (``decision="margin"``: the paper's)."""
 
     name: ClassVar[str] = "place"
     title: ClassVar[str] = "PLACE"
@@ -185,7 +192,11 @@ class Place:
         def loss(rows: Tensor, z_: Tensor, x_: Tensor, p: Tensor) -> Tensor:
             y = target[rows]
             p_y = p.gather(1, y[:, None]).squeeze(1)
-            decision = (0.5 + config.margin - p_y).clamp_min(0)  # eq. 2
+            needed = 0.5 + config.margin
+            if config.decision == "margin":
+                decision = (needed - p_y).clamp_min(0)  # eq. 2
+            else:
+                decision = (log(needed) - p_y.clamp_min(1e-30).log()).clamp_min(0)
             # The norm has no gradient where the search begins.
             distance = ((z[rows] - z_).square().sum(1) + 1e-12).sqrt()  # eq. 3
             plausibility = -self.p_F(z_, y)  # eq. 4

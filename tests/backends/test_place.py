@@ -72,14 +72,16 @@ def hinge(x, margin=0.05):
 
 def test_loss_at_the_start():
     """Equation 1 with distance 0: lambda_dec * hinge - lambda_plaus * log p."""
-    config = PlaceConfig(steps=2, decision_weight=7, plausibility_weight=3)
+    config = PlaceConfig(decision="margin", steps=2, decision_weight=7, plausibility_weight=3)
     value, _ = losses(config)[0]
     expected = 7 * hinge(X) - 3 * Normal()(X.flatten(1), torch.ones(2))
     assert value == pytest.approx(float(expected.sum()), abs=1e-4)
 
 
 def test_decision_gradient_is_minus_the_probabilitys():
-    config = PlaceConfig(steps=2, plausibility_weight=0, distance_weight=0, decision_weight=1)
+    config = PlaceConfig(
+        decision="margin", steps=2, plausibility_weight=0, distance_weight=0, decision_weight=1
+    )
     _, gradient = losses(config)[0]
     jacobian = jacrev(lambda x: F.probabilities(x)[:, 1].sum())(X).flatten(1)
     open_ = (hinge(X) > 0).float()[:, None]
@@ -87,7 +89,7 @@ def test_decision_gradient_is_minus_the_probabilitys():
 
 
 def test_no_decision_gradient_beyond_the_margin():
-    config = PlaceConfig(steps=2, plausibility_weight=0, distance_weight=0)
+    config = PlaceConfig(decision="margin", steps=2, plausibility_weight=0, distance_weight=0)
     sure = Classifier(
         lambda x: torch.stack([0 * x.flatten(1).sum(1), 50 + x.flatten(1).sum(1)], 1), ["a", "b"]
     )

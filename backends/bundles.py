@@ -138,10 +138,15 @@ class Bundle:
             return None
         remedy = "fetch the bundle again, or train it with: python -m studio train"
         part = self.manifest.parts.get(name)
+        if part is None and name.startswith("text_"):
+            return (
+                f"bundle {self.name!r} has no part {name!r}, which only bundles with a "
+                "text-conditional diffusion model have; choose another method"
+            )
         if part is None:
             return (
                 f"bundle {self.name!r} has no part {name!r}; train it with: "
-                f"python -m studio train mnist --out {self.folder.name} --parts {name}"
+                f"python -m studio train mnist --out {self._shown()} --parts {name}"
             )
         path = self.folder / part.file
         if not path.is_file():
@@ -149,6 +154,11 @@ class Bundle:
         if checksum(path) != part.sha256:
             return f"{part.file} of bundle {self.name!r} is damaged (its sha256 differs); {remedy}"
         return None
+
+    def _shown(self) -> str:
+        """The folder as a person would type it from here."""
+        here = Path.cwd()
+        return str(self.folder.relative_to(here) if here in self.folder.parents else self.folder)
 
     def _load(self, name: str) -> Any:
         import torch

@@ -94,9 +94,14 @@ def run(
     config = settings_of(method_class.Config, settings, method_name)
     plain = model or target_model(bundle)
     if method_class.knows_classes and plain.class_names != bundle.manifest.class_names:
+        others = [registry.method(name) for name in registry.METHODS]
+        able = [
+            other.title for other in others
+            if not other.knows_classes and all(bundle.problem(p) is None for p in other.needs)
+        ]  # fmt: skip
         raise BadInput(
             f"{method_class.title} was trained for the bundle's classes and cannot explain another "
-            "model; choose Diffeomorphic or RCSB"
+            f"model; choose from: {', '.join(able)}"
         )
     meter = Meter()
     parts = {name: meter.watch(name, bundle.part(name)) for name in method_class.needs}

@@ -23,7 +23,8 @@ def ask(request: Request) -> tuple[Answer, list[Frame]]:
     from backends import jobs
 
     *frames, answer = finish(lambda: jobs.explain(request))
-    return answer, frames
+    # A search that ends early shows its last step again, with the true total.
+    return answer, list({frame.index: frame for frame in frames}.values())
 
 
 def check_folder(out: Path | None) -> None:

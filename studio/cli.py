@@ -113,7 +113,9 @@ def evaluate(
     pairs: Annotated[str, typer.Option(help="random, or 4:9,3:8 (the model says: should)")] = (
         "random"
     ),
-    regions: Annotated[str, typer.Option(help="Like explain's, commas between")] = "whole",
+    regions: Annotated[
+        str, typer.Option(help="whole, auto, auto:area=0.3, box:X0,Y0,X1,Y1; commas between")
+    ] = "whole",
     data: Annotated[
         str | None, typer.Option(help="Folder with MNIST's test pictures instead of the examples")
     ] = None,

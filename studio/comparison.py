@@ -110,6 +110,7 @@ class Comparison:
         return {
             "comparison": self.id,
             "bundle": asked.bundle,
+            "model": asked.model,
             "target": asked.target,
             "region": self._region(),
             "factual_sha256": hashlib.sha256(asked.picture.tobytes()).hexdigest(),
@@ -125,7 +126,7 @@ class Comparison:
              "status": run.answer.record["status"], "metrics": _clean(run.answer.record["metrics"])}
             for run in self.answered if run.answer
         ]  # fmt: skip
-        keys = ("comparison", "bundle", "factual_sha256", "target", "region")
+        keys = ("comparison", "bundle", "factual_sha256", "model", "target", "region")
         return {
             "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "owner": pseudonym,

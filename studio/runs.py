@@ -55,6 +55,9 @@ class Run:
         match event:
             case Stepped(item=Frame() as frame):
                 self.state = "running"
+                # A search that ends early shows its last step again, with the true total.
+                if self.frames and self.frames[-1].index == frame.index:
+                    self.frames.pop()
                 self.frames.append(frame)
             case Stepped(item=Answer() as answer):
                 self.answer = answer

@@ -154,9 +154,12 @@ def test_settings_reach_the_method(name, ask):
 def test_batch_equals_single_runs(tiny, name, batch):
     """Pictures of a batch do not influence one another (given the same noise)."""
     x, target, region = batch
-    together = explain(tiny, name, batch)[-1].image
-    if registry.method(name).differentiable:
-        pytest.skip("draws noise; its walk is compared in backends/test_methods.py")
+    # Over many steps a random network's ties are settled by rounding.
+    few = {"steps": 4} if few_steps(name) else {}
+    together = explain(tiny, name, batch, **few)[-1].image
+    if not torch.equal(explain(tiny, name, batch, seed=1, **few)[-1].image, together):
+        pytest.skip("draws noise; its walk is compared in a test of its own")
     for i in range(3):
-        one = (x[i : i + 1], target[i : i + 1], dataclasses.replace(region, mask=region.mask[:1]))
-        assert (explain(tiny, name, one)[-1].image - together[i]).abs().max() <= 1 / 255
+        mask = region.mask[i : i + 1]
+        one = (x[i : i + 1], target[i : i + 1], dataclasses.replace(region, mask=mask))
+        assert (explain(tiny, name, one, **few)[-1].image - together[i]).abs().max() <= 1 / 255

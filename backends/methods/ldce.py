@@ -35,8 +35,7 @@ class LDCEConfig(BaseModel):
     )  # fmt: skip
     strength: float = Field(
         0.55, ge=0, le=0.998, title="Noise",
-        description="t_T/1000: how much of the factual is forgotten at the start (paper: .382); "
-        "0 is none",
+        description="t_T/1000: how much of the factual is forgotten at the start (paper: .382)",
     )  # fmt: skip
     class_weight: float = Field(
         2.3, ge=0, le=20, title="Class weight", description="λ_c: pull towards the target"
@@ -63,7 +62,7 @@ class LDCETextConfig(LDCEConfig):
 
     strength: float = Field(
         0.382, ge=0, le=0.998, title="Noise",
-        description="t_T/1000: how much of the factual is forgotten at the start; 0 is none",
+        description="t_T/1000: how much of the factual is forgotten at the start",
     )  # fmt: skip
     class_weight: float = Field(
         3.95, ge=0, le=20, title="Class weight", description="λ_c: pull towards the target"

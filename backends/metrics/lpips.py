@@ -61,7 +61,6 @@ def _network() -> Any:
     return LearnedPerceptualImagePatchSimilarity(net_type="squeeze").net
 
 
-@torch.no_grad()
 def lpips(factual: Tensor, counterfactual: Tensor) -> Tensor:
     """Pictures [B, C, H, W] in [0, 1], grey or colour -> distances [B] >= 0.
 

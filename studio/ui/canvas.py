@@ -20,7 +20,7 @@ from PIL import Image
 
 from backends.errors import BadInput
 
-__all__ = ["data_url", "from_data_url", "region_canvas", "scene", "sketch_board"]
+__all__ = ["READ_MASK", "data_url", "from_data_url", "region_canvas", "scene", "sketch_board"]
 
 HERE = Path(__file__).parent
 LONGEST = 8_000_000
@@ -59,6 +59,9 @@ SKETCH = """
     <button type="button" class="clear">Clear</button></div>
 </div>
 """
+
+# Puts the painted mask in place of a handler's second input.
+READ_MASK = "(...a) => { a[1] = window.regionCanvas ? window.regionCanvas.mask() : ''; return a; }"
 
 
 def region_canvas(elem_id: str) -> gr.HTML:

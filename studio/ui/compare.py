@@ -27,7 +27,6 @@ __all__ = ["build"]
 log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
-READ_MASK = "(...a) => { a[1] = window.regionCanvas ? window.regionCanvas.mask() : ''; return a; }"
 TINT = (255, 150, 0)  # of the region, as on the canvas
 WHERE = {
     "whole": "anywhere in the picture",
@@ -93,7 +92,7 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
             return views.hint(FIRST if values[0] is None else sentence(error))
 
     tab.select(
-        put_question, asked, question, js=READ_MASK, queue=False, show_progress="hidden",
+        put_question, asked, question, js=canvas.READ_MASK, queue=False, show_progress="hidden",
         api_visibility="private",
     )  # fmt: skip
     change.click(
@@ -173,7 +172,7 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
     go.click(
         compare, [*asked, names, seeds],
         [question, which, status, first, *places, table, choice, chosen, download, go, stop],
-        js=READ_MASK, api_name="compare", show_progress="hidden", concurrency_limit=8,
+        js=canvas.READ_MASK, api_name="compare", show_progress="hidden", concurrency_limit=8,
     )  # fmt: skip
 
     def ask_to_stop(running: str, request: gr.Request) -> Any:

@@ -104,11 +104,12 @@ class Desk:
         return await self.ask(owner, work)
 
     async def propose(
-        self, owner: str, picture: np.ndarray | None, settings: dict[str, Any]
+        self, owner: str, picture: np.ndarray | None, target: str | None, settings: dict[str, Any]
     ) -> tuple[str, Image.Image]:
-        """The model's own region as a scene for the canvas, and the attribution behind it."""
-        picture = self.need(picture)
-        found = await self.ask(owner, lambda: jobs.propose(self.bundle, picture, settings))
+        """The region of the model that ``target`` asks, as a scene for the canvas, and the
+        attribution behind it."""
+        picture, (model, _) = self.need(picture), self._asked(target or "")
+        found = await self.ask(owner, lambda: jobs.propose(self.bundle, picture, settings, model))
         heat = export.coloured(found.attribution, "inferno")
         return canvas.scene(mask=found.mask), export.enlarge(heat, 192)
 
@@ -145,18 +146,17 @@ class Desk:
             if mask:
                 array = imaging.read_mask(canvas.from_data_url(mask), picture.shape[1::-1])
             imaging.require_area(array)
-        model, colon, goal = target.partition(":")
-        regression = colon and model in self._regressors()
+        model, goal = self._asked(target)
         return Request(
             self.bundle,
             method,
-            goal.strip() if regression else target,
+            goal,
             picture,
             region,
             array,
             settings,
             int(seed or 0),
-            model if regression else "classifier",
+            model,
         )
 
     async def follow(self, request: Request, owner: str) -> AsyncIterator[Run]:
@@ -193,6 +193,11 @@ class Desk:
     def forget(self, run: Run) -> None:
         """Remove the files of a run that is no longer kept."""
         (self.results / f"counterfactual-{run.id}.zip").unlink(missing_ok=True)
+
+    def _asked(self, target: str) -> tuple[str, str]:
+        """Which model a target of the list asks, and for what."""
+        model, _, goal = target.partition(":")
+        return (model, goal.strip()) if model in self._regressors() else ("classifier", target)
 
     def _regressors(self) -> dict[str, dict[str, Any]]:
         """Models that give a number, and what it is."""

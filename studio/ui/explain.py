@@ -26,7 +26,6 @@ REGIONS = [
     ("Where I paint", "painted"),
     ("Where the model looks", "auto"),
 ]
-READ_MASK = "(...a) => { a[1] = window.regionCanvas ? window.regionCanvas.mask() : ''; return a; }"
 READ_SKETCH = "() => [window.sketch.picture()]"
 
 
@@ -150,10 +149,12 @@ def build(desk: Desk) -> list[Any]:
     prediction.select(ask_for, prediction, target, api_visibility="private")
 
     # Gradio fills in a request only ahead of starred parameters.
-    async def propose_region(request: gr.Request, seen: Any, *values: Any) -> tuple[Any, ...]:
+    async def propose_region(
+        request: gr.Request, seen: Any, wanted: str | None, *values: Any
+    ) -> tuple[Any, ...]:
         asked = dict(zip(region_form, values, strict=True))
         try:
-            scene, heat = await desk.propose(owner_of(request), seen, asked)
+            scene, heat = await desk.propose(owner_of(request), seen, wanted, asked)
         except StudioError as error:
             gr.Warning(sentence(error), duration=12)
             return gr.skip(), "whole", gr.skip(), gr.skip()
@@ -161,17 +162,19 @@ def build(desk: Desk) -> list[Any]:
         return gr.HTML(scene=scene), "auto", gr.update(value=heat, visible=True), source
 
     proposal = [factual, region, preview, proposed]
-    propose.click(propose_region, [picture, *region_form.values()], proposal, api_name="region")
+    propose.click(
+        propose_region, [picture, target, *region_form.values()], proposal, api_name="region"
+    )
 
     async def region_chosen(
-        request: gr.Request, source: str, seen: Any, *values: Any
+        request: gr.Request, source: str, seen: Any, wanted: str | None, *values: Any
     ) -> tuple[Any, ...]:
         if source != "auto":
             return tuple(gr.skip() for _ in proposal)
-        return await propose_region(request, seen, *values)
+        return await propose_region(request, seen, wanted, *values)
 
     region.input(
-        region_chosen, [region, picture, *region_form.values()], proposal,
+        region_chosen, [region, picture, target, *region_form.values()], proposal,
         api_visibility="private",
     )  # fmt: skip
     factual.painted(None, None, region, js="() => 'painted'", api_visibility="private")
@@ -252,7 +255,7 @@ def build(desk: Desk) -> list[Any]:
         explain,
         [picture, mask, region, target, method, seed, proposed, importance, *settings.values()],
         [*answer, run_id, history],
-        js=READ_MASK, api_name="explain", show_progress="hidden", concurrency_limit=8,
+        js=canvas.READ_MASK, api_name="explain", show_progress="hidden", concurrency_limit=8,
     )  # fmt: skip
 
     def ask_to_stop(running: str) -> Any:

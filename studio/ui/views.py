@@ -23,7 +23,7 @@ METRICS = {
         "Density percentile", "{:.0f} %", "of real pictures of the target class are less likely"
     ),
     "reconstruction_error": (
-        "Reconstruction error", "{:.4f}", "greatest change of a pixel by encoding and decoding alone"
+        "Reconstruction error", "{:.4f}", "greatest change of a pixel by the codec alone",
     ),
     "factual_value": ("Measured before", "{:.2f}", "by the regressor"),
     "value": ("Measured now", "{:.2f}", "by the regressor"),

@@ -116,7 +116,7 @@ def pictures():
 
 
 def coded(x):
-    """What decode(encode(x)) gives: the middle of every grey level's interval, inside the margin."""
+    """What decode(encode(x)) gives: the middle of every level's interval, inside the margin."""
     middle = torch.zeros_like(x)
     middle[..., 2:-2, 2:-2] = 0.5
     return (255 * x + middle) / 256

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from backends import bundles, jobs, registry
 from backends.core import Answer, Frame, Region, Status
 from backends.runner import run
+from studio import export
 
 README = Path(__file__).parent.parent / "README.md"
 METHODS = sorted(registry.METHODS)
@@ -129,7 +131,7 @@ def test_quick_on_tiny_parts(tiny, name, batch):
 @pytest.mark.parametrize(
     "region", ["whole", "auto", "auto:area=0.2,cell=2", "box:1,2,9,14", "mask"]
 )
-def test_every_region_source_holds_in_the_answer(name, region, ask, picture):
+def test_every_region_source_holds_in_the_saved_files(name, region, ask, picture, tmp_path):
     mask = None
     if region == "mask":
         mask = np.zeros((16, 16), np.uint8)
@@ -138,7 +140,9 @@ def test_every_region_source_holds_in_the_answer(name, region, ask, picture):
     assert isinstance(answer, Answer)
     assert all(isinstance(frame, Frame) for frame in frames)
     outside = answer.mask == 0
-    assert np.array_equal(answer.counterfactual[outside], picture[outside])
+    export.write(tmp_path / "out", answer, frames)
+    saved = np.asarray(Image.open(tmp_path / "out" / "counterfactual.png"))
+    assert np.array_equal(saved[outside], picture[..., 0][outside])
     assert answer.record["metrics"]["change_outside"] == 0
     assert json.loads(json.dumps(answer.record)) == answer.record
 

@@ -220,33 +220,17 @@ class DiffeomorphicVAE:
         yield from ascend(self.f, self.g.decode, z, factual, target, region.mask, config)
 
 
-class DiffeomorphicGAN:
-    """In the latent space of a GAN, from the z whose picture is nearest to the factual."""
+class DiffeomorphicGAN(DiffeomorphicVAE):
+    """The same from a GAN: its ``encode`` searches the z whose picture is nearest to the factual
+    (appendix C.6)."""
 
     name: ClassVar[str] = "diffeomorphic_gan"
     title: ClassVar[str] = "Diffeomorphic, GAN"
     summary: ClassVar[str] = "Climbs to the target in a GAN's latent space, after inverting it."
-    paper: ClassVar[str] = PAPER
     needs: ClassVar[tuple[str, ...]] = ("gan",)
-    differentiable: ClassVar[bool] = True
-    kind: ClassVar[str] = "variant"
-    knows_classes: ClassVar[bool] = False
-    Config: ClassVar[type[BaseModel]] = LatentConfig
 
     def __init__(self, target_model: TargetModel, gan: Any) -> None:
-        self.f, self.g = target_model, gan
-
-    def explain(
-        self,
-        factual: Tensor,
-        target: Tensor,
-        region: Region,
-        config: LatentConfig,
-        generator: torch.Generator,
-    ) -> Iterator[Step]:
-        """Ascent from the inverted z (appendix C.6)."""
-        z = self.g.encode(factual)
-        yield from ascend(self.f, self.g.decode, z, factual, target, region.mask, config)
+        super().__init__(target_model, gan)
 
 
 class Adversarial:

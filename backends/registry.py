@@ -38,6 +38,7 @@ ARCHITECTURES = {
     "generator": "backends.priors.gan:Generator",
     "latent_autoencoder": "backends.priors.latent_diffusion:LatentAutoencoder",
     "latent_ensemble": "backends.priors.density:LatentEnsemble",
+    "mobile_stylegan": "backends.priors.mobile_stylegan:MobileStyleGAN",
     "pixel_flow": "backends.priors.flow:PixelFlow",
     "residual_classifier": "backends.targets.classifier:ResidualClassifier",
     "text_autoencoder": "backends.priors.text_diffusion:TextAutoencoder",

@@ -11,7 +11,7 @@ from typing import Any
 
 from backends.errors import MissingPart, NotFound
 
-__all__ = ["ARCHITECTURES", "METHODS", "architecture", "method"]
+__all__ = ["ARCHITECTURES", "CONVERTERS", "METHODS", "architecture", "converter", "method"]
 
 METHODS = {
     "leapfactual": "backends.methods.leapfactual:LeapFactual",
@@ -47,6 +47,13 @@ ARCHITECTURES = {
 }
 
 
+# Published weights -> a part's state dict: (files: dict[str, Path]) -> dict[str, Tensor], the
+# files by the base names that the part's source gives them.
+CONVERTERS = {
+    "mobile_stylegan_openvino": "backends.conversion.openvino:convert",
+}
+
+
 def _find(table: dict[str, str], kind: str, name: str) -> Any:
     if name not in table:
         raise NotFound(f"there is no {kind} {name!r}; choose one of: {', '.join(sorted(table))}")
@@ -71,3 +78,8 @@ def method(name: str) -> Any:
 def architecture(name: str) -> Any:
     """The network class of that name (for a bundle's parts)."""
     return _find(ARCHITECTURES, "architecture", name)
+
+
+def converter(name: str) -> Any:
+    """The function of that name that turns published files into a part's state dict."""
+    return _find(CONVERTERS, "converter", name)

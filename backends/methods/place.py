@@ -110,7 +110,7 @@ def descend(
     """Adam on latents z [B, D]; every picture ends at its valid iterate of least loss, or, when
     it never was valid, at the surest one.
 
-    :param loss: (rows, z', x~, p) of the rows still searched -> loss [b]; p are probabilities.
+    :param loss: (rows, z', x~, log p_y') of the rows still searched -> loss [b].
     """
     z = z.detach().clone()
     adam = torch.optim.Adam([z], lr=config.rate)
@@ -123,9 +123,10 @@ def descend(
             z.requires_grad_()
             row = z[active]
             x = composite(factual[active], g(row), m[active])
-            p = f.probabilities(x)
-            value = loss(active, row, x, p)
-        x, own = x.detach(), p.detach().gather(1, target[active][:, None]).squeeze(1)
+            # From logits: the logarithm of a probability that rounds to 0 has no gradient.
+            log_p = f.logits(x).log_softmax(1).gather(1, target[active][:, None]).squeeze(1)
+            value = loss(active, row, x, log_p)
+        x, own = x.detach(), log_p.detach().exp()
         valid, found = own > 0.5 + config.margin, least[active] < torch.inf
         better = valid & (value.detach() < least[active])
         # Gains below a thousandth do not keep the search alive.
@@ -189,17 +190,15 @@ class Place:
             z = self.g.encode(factual)
         perceptual = _lpips() if config.perceptual_weight else None
 
-        def loss(rows: Tensor, z_: Tensor, x_: Tensor, p: Tensor) -> Tensor:
-            y = target[rows]
-            p_y = p.gather(1, y[:, None]).squeeze(1)
+        def loss(rows: Tensor, z_: Tensor, x_: Tensor, log_p: Tensor) -> Tensor:
             needed = 0.5 + config.margin
             if config.decision == "margin":
-                decision = (needed - p_y).clamp_min(0)  # eq. 2
+                decision = (needed - log_p.exp()).clamp_min(0)  # eq. 2
             else:
-                decision = (log(needed) - p_y.clamp_min(1e-30).log()).clamp_min(0)
+                decision = (log(needed) - log_p).clamp_min(0)
             # The norm has no gradient where the search begins.
             distance = ((z[rows] - z_).square().sum(1) + 1e-12).sqrt()  # eq. 3
-            plausibility = -self.p_F(z_, y)  # eq. 4
+            plausibility = -self.p_F(z_, target[rows])  # eq. 4
             total = (
                 config.decision_weight * decision
                 + config.distance_weight * distance
@@ -249,10 +248,9 @@ class Revise:
         with torch.no_grad():
             z = self.g.encode(factual)
 
-        def loss(rows: Tensor, z_: Tensor, x_: Tensor, p: Tensor) -> Tensor:
-            p_y = p.gather(1, target[rows][:, None]).squeeze(1)
+        def loss(rows: Tensor, z_: Tensor, x_: Tensor, log_p: Tensor) -> Tensor:
             distance = (x_ - factual[rows]).abs().flatten(1).mean(1)
-            return -p_y.clamp_min(1e-12).log() + config.distance_weight * distance
+            return -log_p + config.distance_weight * distance
 
         yield from descend(self.f, self.g.decode, z, factual, target, region.mask, config, loss)
 
@@ -291,7 +289,7 @@ class Clarity:
         with torch.no_grad():
             z = self.g.encode(factual)
 
-        def loss(rows: Tensor, z_: Tensor, x_: Tensor, p: Tensor) -> Tensor:
+        def loss(rows: Tensor, z_: Tensor, x_: Tensor, log_p: Tensor) -> Tensor:
             return -self.ensemble(z_).gather(1, target[rows][:, None]).squeeze(1)
 
         yield from descend(self.f, self.g.decode, z, factual, target, region.mask, config, loss)

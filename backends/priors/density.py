@@ -6,6 +6,8 @@ https://arxiv.org/abs/1906.04032; zuko: https://zuko.readthedocs.io.
 
 from __future__ import annotations
 
+from math import log
+
 import torch
 import zuko
 from torch import Tensor, nn
@@ -93,4 +95,6 @@ class LatentEnsemble(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """[B, D] -> log-probabilities [B, K]."""
-        return torch.stack([m(z).softmax(1) for m in self.members]).mean(0).clamp_min(1e-12).log()
+        # In logarithms, so that a member that is sure still has a gradient.
+        each = torch.stack([member(z).log_softmax(1) for member in self.members])
+        return each.logsumexp(0) - log(len(self.members))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import shlex
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backends import registry
 from backends.errors import BadInput, MissingPart, NotFound
+from backends.fetching import cache
+from backends.fetching.cache import checksum
+from backends.fetching.source import Source, megabytes
 
 __all__ = [
     "ASSETS",
@@ -52,17 +55,19 @@ class Part(BaseModel):
     """One network: what it is for, which architecture, with which arguments, in which file.
 
     ``kind`` is what it is used as: its own name, or ``regressor`` for a target model that gives
-    a ``property`` of the picture.
+    a ``property`` of the picture. A part with a ``source`` need not come with the bundle; then
+    its ``sha256`` may be empty, since the file is converted in the person's cache.
     """
 
     kind: str
     architecture: str
     arguments: dict[str, Any]
     file: str
-    sha256: str
+    sha256: str = ""
     licence: str
     trained: Training | None = None
     property: Property | None = None
+    source: Source | None = None
 
 
 class Example(BaseModel):
@@ -136,6 +141,8 @@ class Bundle:
         """Why a part cannot be used, in one sentence; None when its file is whole."""
         if name in self._loaded:
             return None
+        if name in self.fetchable:
+            return self._not_fetched(name)
         remedy = "fetch the bundle again, or train it with: python -m studio train"
         part = self.manifest.parts.get(name)
         if part is None and name.startswith("text_"):
@@ -148,12 +155,56 @@ class Bundle:
                 f"bundle {self.name!r} has no part {name!r}; train it with: "
                 f"python -m studio train mnist --out {self._shown()} --parts {name}"
             )
-        path = self.folder / part.file
-        if not path.is_file():
+        if not (self.folder / part.file).is_file():
             return f"{part.file} of bundle {self.name!r} is missing; {remedy}"
-        if checksum(path) != part.sha256:
+        if not self._came(part):
             return f"{part.file} of bundle {self.name!r} is damaged (its sha256 differs); {remedy}"
         return None
+
+    @property
+    def fetchable(self) -> dict[str, Source]:
+        """The parts that are published elsewhere and did not come with the bundle."""
+        return {
+            name: part.source
+            for name, part in self.manifest.parts.items()
+            if part.source and not (part.sha256 and self._came(part))
+        }
+
+    def _came(self, part: Part) -> bool:
+        path = self.folder / part.file
+        return path.is_file() and checksum(path) == part.sha256
+
+    def path(self, name: str) -> Path:
+        """Where a part's file is, or will be when it is fetched."""
+        part = self.manifest.parts[name]
+        if name in self.fetchable:
+            return cache.place(part.file, self.fetchable[name])
+        return self.folder / part.file
+
+    def fingerprint(self, name: str) -> str:
+        """sha256 of the file in use; empty for a part that is not fetched yet."""
+        if name in self.fetchable:
+            known = cache.record(self.path(name))
+            return known.sha256 if known else ""
+        return self.manifest.parts[name].sha256
+
+    def _not_fetched(self, name: str) -> str | None:
+        trouble = cache.damage(self.path(name))
+        command = f"({megabytes(self.fetchable[name].size)}) with: {self.pull_command}"
+        if trouble == "missing":
+            return f"{name} of bundle {self.name!r} is not here yet; fetch it {command}"
+        if trouble == "damaged":
+            return (
+                f"{name} of bundle {self.name!r} is damaged (its sha256 differs); "
+                f"fetch it again {command}"
+            )
+        return None
+
+    @property
+    def pull_command(self) -> str:
+        """What a person types to fetch the bundle's parts."""
+        name = self.name if self.folder == ASSETS / self.name else self._shown()
+        return f"python -m studio bundles pull {shlex.quote(name)}"
 
     def _shown(self) -> str:
         """The folder as a person would type it from here."""
@@ -171,23 +222,20 @@ class Bundle:
         part = self.manifest.parts[name]
         try:
             network = registry.architecture(part.architecture)(**part.arguments)
-            network.load_state_dict(load_file(self.folder / part.file))
+            network.load_state_dict(load_file(self.path(name)))
         except ImportError as error:
             raise MissingPart(
                 f"part {name!r} needs the package {error.name!r}; run: pip install {error.name}"
             ) from error
         except (RuntimeError, TypeError, ValueError, SafetensorError) as error:
+            again = f"remove {self.path(name)} and run: {self.pull_command}"
             raise MissingPart(
                 f"{part.file} of bundle {self.name!r} does not fit architecture "
-                f"{part.architecture!r}; fetch the bundle again"
+                f"{part.architecture!r}; "
+                f"{again if name in self.fetchable else 'fetch the bundle again'}"
             ) from error
         # Convolutions on channels-last weights are about a third faster on a CPU.
         return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-
-
-def checksum(path: Path) -> str:
-    """sha256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def installed() -> list[str]:

@@ -4,6 +4,7 @@ StudioError
 ├── BadInput        a picture, mask, setting or target that cannot be used
 ├── NotFound        a name that nothing answers to
 ├── MissingPart     a bundle lacks a part, or its file is damaged
+├── Unreachable     a server that parts are fetched from does not answer
 └── OutOfMemory     the device cannot hold the job
 
 Each message is one sentence that says what to do; the page shows it as it is and
@@ -12,7 +13,7 @@ the command line prints it behind ``error:``.
 
 from __future__ import annotations
 
-__all__ = ["BadInput", "MissingPart", "NotFound", "OutOfMemory", "StudioError"]
+__all__ = ["BadInput", "MissingPart", "NotFound", "OutOfMemory", "StudioError", "Unreachable"]
 
 
 class StudioError(Exception):
@@ -29,6 +30,10 @@ class NotFound(StudioError):
 
 class MissingPart(StudioError):
     """A bundle's part is absent, damaged, or needs a package that is not installed."""
+
+
+class Unreachable(StudioError):
+    """A server does not answer, or breaks off again and again."""
 
 
 class OutOfMemory(StudioError):

@@ -38,8 +38,10 @@ __all__ = [
     "predict",
     "prepare",
     "propose",
+    "pull",
     "spectrum",
     "stopped",
+    "to_pull",
     "warm",
 ]
 
@@ -106,6 +108,32 @@ def warm(name: str) -> Iterator[str]:
         x, one = torch.zeros(shape), Region(torch.ones(1, 1, *shape[2:]))
         judge(found, target_model(found), x, x, torch.tensor([0]), one)
         yield "metrics"
+
+
+def to_pull(name: str) -> list[dict[str, Any]]:
+    """What a pull of the bundle would fetch, for a person to agree to: for each archive its
+    ``parts``, ``title``, ``file``, ``size`` and how much of it we ``have`` in bytes, ``licence``
+    and ``weights_terms``."""
+    from backends.fetching.pull import plan
+
+    return [asdict(item) for item in plan(bundle(name))]
+
+
+def pull(
+    name: str, origin: str | None = None, *, offline: bool = False, keep: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Fetch the bundle's parts that are published elsewhere; yields ``parts``, ``phase``,
+    ``done`` and ``total`` (bytes). It waits for a network and needs no device, so it belongs
+    into a thread of its own; closed early, it is taken up again by the next.
+
+    :param origin: a folder, or a mirror's URL, instead of the usual places.
+    :param keep: leave the archives in the cache.
+    :raises StudioError: something cannot be fetched, in a sentence.
+    """
+    from backends.fetching.pull import Origin, pull
+
+    for progress in pull(bundle(name), Origin.parse(origin, offline), keep):
+        yield asdict(progress)
 
 
 def prepare(name: str, picture: Image.Image) -> np.ndarray:
@@ -294,7 +322,7 @@ def _answer(
         "versions": {
             "python": platform.python_version(),
             "torch": version("torch"),
-            "parts": {name: part.sha256[:12] for name, part in found.manifest.parts.items()},
+            "parts": {name: found.fingerprint(name)[:12] for name in found.manifest.parts},
         },
     }
     mask = (result.region.mask[0, 0] * 255).byte().numpy()

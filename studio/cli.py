@@ -13,9 +13,9 @@ import typer
 from backends.core import Request
 from backends.errors import BadInput, StudioError
 from studio import asking
+from studio.shelf import shelf
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-shelf = typer.Typer(no_args_is_help=True, help="List and check bundles.")
 app.add_typer(shelf, name="bundles")
 
 BundleOption = Annotated[str, typer.Option(help="Bundle name, or the folder of one")]
@@ -202,36 +202,6 @@ def train(
             file=sys.stderr,
             flush=True,
         )
-
-
-@shelf.command("list")
-def list_bundles() -> None:
-    """Every installed bundle and what it holds."""
-    from backends import bundles
-
-    for name in bundles.installed():
-        manifest = bundles.find(name).manifest
-        parts = ", ".join(manifest.parts)
-        print(f"{name}: {manifest.title}; {len(manifest.class_names)} classes; parts: {parts}")
-
-
-@shelf.command("check")
-def check_bundle(name: Annotated[str, typer.Argument(help="Bundle name or folder")]) -> None:
-    """Load every part and compare its checksum; exit 2 when one is damaged."""
-    from backends import bundles
-
-    bundle = bundles.find(name)
-    problems = []
-    for part, entry in bundle.manifest.parts.items():
-        try:
-            bundle.part(part)
-            quality = entry.trained.quality if entry.trained else {}
-            print(f"{part}: whole, {entry.licence}, {quality}")
-        except StudioError as error:
-            problems.append(str(error))
-            print(f"{part}: {error}")
-    if problems:
-        raise StudioError(problems[0])
 
 
 @app.command()

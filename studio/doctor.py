@@ -38,6 +38,7 @@ def findings() -> Iterator[str]:
             continue
         for part in bundle.manifest.parts:
             problem = bundle.problem(part)
-            yield f"{'broken  ' if problem else 'ok      '} bundle {name}, part {part}" + (
+            state = "to fetch" if part in bundle.fetchable else "broken  "
+            yield f"{state if problem else 'ok      '} bundle {name}, part {part}" + (
                 f": {problem}" if problem else ""
             )

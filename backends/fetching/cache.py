@@ -1,0 +1,104 @@
+"""The person's cache: converted parts, each with a record of what it is and where it came from.
+
+It lies where the system keeps such things, or where ``STUDIO_CACHE`` says. A part's file name
+carries its source's identity, so that another version of a bundle never takes an older file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import datetime, timezone
+from functools import lru_cache
+from pathlib import Path
+
+from platformdirs import user_cache_path
+from pydantic import BaseModel, ValidationError
+
+from backends.fetching.source import Source
+
+__all__ = [
+    "Record",
+    "archives",
+    "checksum",
+    "damage",
+    "digest",
+    "parts",
+    "place",
+    "record",
+    "remember",
+]
+
+
+class Record(BaseModel):
+    """Beside each converted file: its sha256, and what a person agreed to by fetching it."""
+
+    sha256: str
+    source: Source
+    fetched_from: str
+    fetched_at: str
+
+
+def root() -> Path:
+    """The cache's folder; it need not exist."""
+    return Path(os.environ.get("STUDIO_CACHE") or user_cache_path("counterfactual-studio"))
+
+
+def parts() -> Path:
+    """Converted parts and their records."""
+    return root() / "parts"
+
+
+def archives() -> Path:
+    """Downloads on their way, and the locks of those who work on them."""
+    return root() / "archives"
+
+
+def place(file: str, source: Source) -> Path:
+    """Where the converted form of a part's ``file`` belongs."""
+    return parts() / f"{Path(file).stem}-{source.identity}.safetensors"
+
+
+def record(path: Path) -> Record | None:
+    """What is known of a converted file; None when nothing readable is."""
+    try:
+        return Record.model_validate_json(path.with_suffix(".json").read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def remember(path: Path, sha256: str, source: Source, origin: str) -> None:
+    """Write a converted file's record, in one move."""
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    content = Record(sha256=sha256, source=source, fetched_from=origin, fetched_at=now)
+    scratch = path.with_suffix(".json.part")
+    scratch.write_text(content.model_dump_json(indent=2) + "\n")
+    scratch.replace(path.with_suffix(".json"))
+
+
+def damage(path: Path) -> str | None:
+    """``missing`` or ``damaged``; None for a converted file that is what its record says."""
+    if not path.is_file():
+        return "missing"
+    known = record(path)
+    return None if known and known.sha256 == checksum(path) else "damaged"
+
+
+def digest(path: Path) -> str:
+    """sha256 of a file, in hexadecimal."""
+    state = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            state.update(block)
+    return state.hexdigest()
+
+
+def checksum(path: Path) -> str:
+    """The same, read once as long as the file's time and size do not change."""
+    state = path.stat()
+    return _checksum(path, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _checksum(path: Path, *state: int) -> str:
+    return digest(path)

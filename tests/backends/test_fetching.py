@@ -21,12 +21,13 @@ import torch
 
 from backends import bundles, jobs, registry
 from backends.errors import BadInput, MissingPart, NotFound, Unreachable
-from backends.fetching import archives, cache, download
+from backends.fetching import archives, cache, download, index
 from backends.fetching.index import Indexes, shown
 from backends.fetching.pull import Origin, plan, pull
 from tests import mirror as mirrors
 from tests.mirror import Mirror, sdist, wheel
 
+pip_files = index._pip_files
 ROOT = Path(__file__).parent.parent.parent
 SIDE = 150  # of a square matrix: 90 kB of noise, which no archive shrinks
 WHEEL, SDIST = "demo_faces-1.0-py3-none-any.whl", "demo-faces-1.0.tar.gz"
@@ -83,7 +84,7 @@ def home(tmp_path, monkeypatch) -> Path:
     """A cache of its own, a pip without configuration, and no waiting."""
     for name in [n for n in os.environ if n.startswith("PIP_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setattr(index, "_pip_files", dict)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("STUDIO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(download, "PAUSE", 0.0)
@@ -486,6 +487,7 @@ def test_pips_own_configuration_says_where_to_look(demo, mirror, tmp_path, monke
         f"[global]\nindex-url = http://127.0.0.1:9/\nextra-index-url = {mirror.url}\n"
     )
     monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
+    monkeypatch.setattr(index, "_pip_files", pip_files)
     assert Indexes.of_person().urls == ("http://127.0.0.1:9/", mirror.url)
     monkeypatch.setenv("PIP_INDEX_URL", mirror.url)
     assert Indexes.of_person().urls[0] == mirror.url

@@ -41,6 +41,7 @@ ARCHITECTURES = {
     "mobile_stylegan": "backends.priors.mobile_stylegan:MobileStyleGAN",
     "pixel_flow": "backends.priors.flow:PixelFlow",
     "residual_classifier": "backends.targets.classifier:ResidualClassifier",
+    "segment_anything": "backends.regions.segment:SegmentAnything",
     "text_autoencoder": "backends.priors.text_diffusion:TextAutoencoder",
     "text_denoiser": "backends.priors.text_diffusion:TextDenoiser",
     "velocity_field": "backends.priors.velocity:VelocityField",
@@ -50,6 +51,7 @@ ARCHITECTURES = {
 # Published weights -> a part's state dict: (files: dict[str, Path]) -> dict[str, Tensor], the
 # files by the base names that the part's source gives them.
 CONVERTERS = {
+    "mobile_sam": "backends.conversion.mobile_sam:convert",
     "mobile_stylegan_openvino": "backends.conversion.openvino:convert",
 }
 

@@ -112,7 +112,7 @@ def warm(name: str) -> Iterator[str]:
 
 def to_pull(name: str) -> list[dict[str, Any]]:
     """What a pull of the bundle would fetch, for a person to agree to: for each archive its
-    ``parts``, ``title``, ``file``, ``size`` and how much of it we ``have`` in bytes, ``licence``
+    ``parts``, ``title``, ``size`` and how much of it we ``have`` in bytes, ``licence``
     and ``weights_terms``."""
     from backends.fetching.pull import plan
 

@@ -36,6 +36,9 @@ class Mirror:
             def do_GET(self) -> None:
                 mirror.answer(self)
 
+            def do_HEAD(self) -> None:
+                mirror.answer(self)
+
             def log_message(self, *words: object) -> None:
                 pass
 
@@ -81,6 +84,10 @@ class Mirror:
         return "text/html", f"<html><body>{' '.join(links)}</body></html>".encode()
 
     def send_archive(self, request: BaseHTTPRequestHandler, content: bytes) -> None:
+        if request.command == "HEAD":  # as a model hub answers
+            send(request, 200, content, {"ETag": hashlib.sha256(content).hexdigest(),
+                                         "X-Repo-Commit": "a" * 40})  # fmt: skip
+            return
         wanted = request.headers.get("Range")
         self.asked.append(wanted)
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.ranges else 0
@@ -113,7 +120,8 @@ def send(request: BaseHTTPRequestHandler, status: int, body: bytes, headers: dic
     for key, value in {"Content-Length": str(len(body)), **headers}.items():
         request.send_header(key, value)
     request.end_headers()
-    request.wfile.write(body)
+    if request.command != "HEAD":
+        request.wfile.write(body)
 
 
 def wheel(members: dict[str, bytes]) -> bytes:

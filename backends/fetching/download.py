@@ -19,7 +19,7 @@ from backends.fetching.index import shown
 if TYPE_CHECKING:
     from requests import Response, Session
 
-__all__ = ["download", "partial"]
+__all__ = ["download", "here", "partial"]
 
 BLOCK = 1 << 18
 SECONDS = (10, 60)  # to connect, and between two bytes
@@ -31,6 +31,11 @@ PAUSE = 0.5  # seconds before the second attempt, doubled before each further on
 def partial(path: Path) -> Path:
     """Where a download's beginning is kept."""
     return path.with_name(path.name + ".part")
+
+
+def here(path: Path) -> int:
+    """How many bytes of a download there are."""
+    return max(_size(path), _size(partial(path)))
 
 
 def download(session: Session, url: str, path: Path, size: int, sha256: str) -> Iterator[int]:

@@ -1,61 +1,102 @@
-"""Files from the model hub, through the hub's own client and into its own cache."""
+"""Files of a repository on the model hub, by the hub's own client where it can.
+
+The client says where a file is, with which credentials, and whether its cache on this machine
+has it. The bytes come by :mod:`backends.fetching.download`, since the client begins a file anew
+when a program was killed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from backends.errors import MissingPart, Unreachable
-from backends.fetching import cache
+from backends.fetching import cache, download
 from backends.fetching.source import Hub
 
-__all__ = ["files"]
+if TYPE_CHECKING:
+    from requests import Session
+
+__all__ = ["files", "here", "places"]
 
 
-def files(source: Hub, folder: Path | None, offline: bool) -> dict[str, Path]:
-    """The source's files by name, each with its sha256.
+def places(source: Hub) -> dict[str, Path]:
+    """Where each file lies between its download and its conversion."""
+    return {
+        name: cache.archives() / f"{source.identity}-{PurePosixPath(name).name}"
+        for name in source.files
+    }
 
-    :param folder: where they lie instead of on the hub.
-    :param offline: only what the hub's cache on this machine has.
-    :raises Unreachable: the hub does not answer or does not have them.
-    :raises MissingPart: they are not here, or not those that the bundle names.
+
+def here(source: Hub) -> int:
+    """How many bytes were downloaded already."""
+    return sum(map(download.here, places(source).values()))
+
+
+def files(
+    source: Hub, near: Callable[[str], Path | None] | None, offline: bool
+) -> Generator[int, None, dict[str, Path]]:
+    """Bytes that are here, now and then; returns the files by name, each with its sha256.
+
+    :param near: finds a file by its base name in the person's folder; None lets the hub be asked.
+    :raises Unreachable: the hub does not answer or does not give the file.
+    :raises MissingPart: a file is not where it may be looked for, or not the one that is named.
     """
-    found = {}
-    for name, sha256 in source.files.items():
-        base = PurePosixPath(name).name
-        path = folder / base if folder else _file(source, name, offline)
-        if not folder and not offline and cache.digest(path) != sha256:
-            path = _file(source, name, offline, again=True)
-        if not path.is_file():
-            raise MissingPart(f"{base} is not in {folder}; put it there")
-        if cache.digest(path) != sha256:
-            raise MissingPart(f"{path} is not the file that the bundle names (its sha256 differs)")
-        found[name] = path
+    from requests import Session
+
+    found: dict[str, Path] = {}
+    with Session() as session:
+        for name, path in places(source).items():
+            sha256, base = source.files[name], PurePosixPath(name).name
+            known = (path, near(base) if near else _cached(source, name))
+            whole = [p for p in known if p and p.is_file() and cache.digest(p) == sha256]
+            if not whole and near:
+                raise MissingPart(
+                    f"the folder has no {base} with the sha256 that the bundle names; "
+                    "put the right one there"
+                )
+            if not whole and offline:
+                raise MissingPart(
+                    f"{name} of {source.repo} is not here and --offline forbids to fetch it; "
+                    "give --from FOLDER"
+                )
+            if not whole:
+                before = sum(p.stat().st_size for p in found.values())
+                url, size = _announced(source, name, session)
+                for done in download.download(session, url, path, size, sha256):
+                    yield min(before + done, source.size)
+            found[name] = whole[0] if whole else path
     return found
 
 
-def _file(source: Hub, name: str, offline: bool, again: bool = False) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+def _cached(source: Hub, name: str) -> Path | None:
+    """The file in the client's own cache."""
+    from huggingface_hub import try_to_load_from_cache
 
+    found = try_to_load_from_cache(source.repo, name, revision=source.revision)
+    return Path(found) if isinstance(found, str) else None
+
+
+def _announced(source: Hub, name: str, session: Session) -> tuple[str, int]:
+    """URL and size in bytes; the session gets the person's credentials for the hub."""
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils import build_hf_headers
+
+    session.headers.update(build_hf_headers())
+    url = huggingface_hub.hf_hub_url(source.repo, name, revision=source.revision)
     try:
-        return Path(
-            hf_hub_download(
-                source.repo, name, revision=source.revision, local_files_only=offline,
-                force_download=again,
-            )
-        )  # fmt: skip
-    except LocalEntryNotFoundError as error:
-        if offline:
-            raise MissingPart(
-                f"{name} of {source.repo} is not here and --offline forbids to fetch it; "
-                "give --from FOLDER"
-            ) from error
+        size = huggingface_hub.get_hf_file_metadata(url).size
+    except HfHubHTTPError as error:
         raise Unreachable(
-            f"{name} of {source.repo} cannot be reached on the model hub; check the connection "
-            "or give --from FOLDER"
+            f"{name} of {source.repo} is not given out by the model hub; see there whether its "
+            "terms must be accepted first, or give --from FOLDER"
         ) from error
-    except (HfHubHTTPError, OSError) as error:
+    except Exception as error:  # whatever the client's HTTP library of the day raises
         raise Unreachable(
-            f"{name} of {source.repo} cannot be fetched from the model hub; check the "
-            "connection and your permission, or give --from FOLDER"
+            "the model hub cannot be reached; check the connection or give --from FOLDER"
         ) from error
+    if size is None:
+        raise Unreachable(f"the model hub does not tell the size of {name}; give --from FOLDER")
+    return url, size

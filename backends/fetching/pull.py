@@ -8,17 +8,17 @@ wait for the first and then find its work done.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from backends import registry
-from backends.errors import BadInput, MissingPart, NotFound, StudioError
+from backends.errors import BadInput, MissingPart, NotFound
 from backends.fetching import archives, cache, hub
-from backends.fetching.download import download, partial
+from backends.fetching.conversion import convert, move_in
+from backends.fetching.download import download, here
 from backends.fetching.index import Indexes, locate, shown
-from backends.fetching.source import Package, Source
+from backends.fetching.source import Hub, Package, Source
 
 if TYPE_CHECKING:
     from backends.bundles import Bundle
@@ -39,6 +39,11 @@ class Progress:
     total: int
 
 
+Found = TypeVar("Found")
+# What a stage yields while it works; in the end what it found, and where.
+Stage = Generator[Progress, None, tuple[Found, str]]
+
+
 @dataclass(frozen=True)
 class Item:
     """One thing to fetch: the ``parts`` that need it, what it is called, its size in bytes and
@@ -46,7 +51,6 @@ class Item:
 
     parts: tuple[str, ...]
     title: str
-    file: str
     size: int
     have: int
     licence: str
@@ -95,19 +99,14 @@ def plan(bundle: Bundle) -> list[Item]:
     """What a pull of this bundle would fetch; empty when all is here."""
     items = []
     for names in _batches(bundle):
-        source = bundle.fetchable[names[0]]
-        have, file = 0, ""
-        if isinstance(source, Package):
-            file = source.file
-            archive = _archive(source)
-            near = next((p for p in (archive, partial(archive)) if p.is_file()), None)
-            have = min(near.stat().st_size, source.size) if near else 0
         sources = [bundle.fetchable[name] for name in names]
+        first = sources[0]
+        have = hub.here(first) if isinstance(first, Hub) else here(_archive(first))
         licences, terms = (
             "; ".join(dict.fromkeys(getattr(s, field) for s in sources))
             for field in ("licence", "weights_terms")
         )
-        items.append(Item(names, source.title, file, source.size, have, licences, terms))
+        items.append(Item(names, first.title, first.size, min(have, first.size), licences, terms))
     return items
 
 
@@ -164,9 +163,12 @@ def _pull_together(
         except Timeout:
             yield Progress(names, "waiting", 0, source.size)
     try:
-        names = tuple(n for n in names if bundle.problem(n) and not _adopt(bundle, n, origin))
-        if names:
-            yield from _fetch(bundle, names, origin, keep)
+        left = tuple(n for n in names if bundle.problem(n) and not _adopt(bundle, n, origin))
+        for name in names:
+            if name not in left:
+                yield Progress((name,), "ready", source.size, source.size)
+        if left:
+            yield from _fetch(bundle, left, origin, keep)
     finally:
         lock.release()
 
@@ -178,7 +180,7 @@ def _adopt(bundle: Bundle, name: str, origin: Origin) -> bool:
     known = cache.record(found) if found and cache.damage(found) is None else None
     if known is None or found == path:
         return False
-    _move_in(path, lambda scratch: shutil.copyfile(found, scratch), bundle, name, str(found))
+    move_in(path, lambda scratch: shutil.copyfile(found, scratch), bundle, name, str(found))
     return True
 
 
@@ -197,20 +199,22 @@ def _fetch(
             yield Progress(names, "checking", source.size, source.size)
             files = archives.members(archive, wanted, scratch)
         else:
-            yield Progress(names, "downloading", 0, source.size)
-            files, whence = hub.files(source, origin.folder, origin.offline), source.title
+            files, whence = yield from _hub_files(source, names, origin)
         for name in names:
             yield Progress((name,), "converting", source.size, source.size)
             own = {PurePosixPath(file).name: files[file] for file in sources[name].wanted()}
-            _convert(bundle, name, own, whence)
+            convert(bundle, name, own, whence)
             yield Progress((name,), "ready", source.size, source.size)
         if isinstance(source, Package) and not keep:
             _archive(source).unlink(missing_ok=True)
+        elif not keep:
+            for path in hub.places(source).values():
+                path.unlink(missing_ok=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _archive_of(source: Package, names: tuple[str, ...], origin: Origin) -> Iterator[Progress]:
+def _archive_of(source: Package, names: tuple[str, ...], origin: Origin) -> Stage[Path]:
     """Progress until the archive is here and has its sha256; returns it and where it was."""
     archive = _archive(source)
     if archive.is_file():
@@ -239,6 +243,17 @@ def _archive_of(source: Package, names: tuple[str, ...], origin: Origin) -> Iter
     return archive, shown(place)
 
 
+def _hub_files(source: Hub, names: tuple[str, ...], origin: Origin) -> Stage[dict[str, Path]]:
+    """The same for files of the hub."""
+    yield Progress(names, "finding", 0, source.size)
+    arriving = hub.files(source, origin.beside if origin.folder else None, origin.offline)
+    while True:
+        try:
+            yield Progress(names, "downloading", next(arriving), source.size)
+        except StopIteration as end:
+            return end.value, str(origin.folder or source.title)
+
+
 def _checked(found: Path, source: Package) -> Path:
     if cache.digest(found) != source.sha256:
         raise MissingPart(
@@ -246,36 +261,3 @@ def _checked(found: Path, source: Package) -> Path:
             "put the right one there"
         )
     return found
-
-
-def _convert(bundle: Bundle, name: str, files: dict[str, Path], whence: str) -> None:
-    """The published files -> safetensors in the cache, with a record."""
-    from safetensors.torch import save_file
-
-    convert = registry.converter(bundle.fetchable[name].converter)
-    try:
-        tensors = convert(files)
-    except StudioError:
-        raise
-    except ImportError as error:
-        raise MissingPart(
-            f"part {name!r} needs the package {error.name!r} to be converted; "
-            f"run: pip install {error.name}"
-        ) from error
-    except (KeyError, ValueError, TypeError, RuntimeError, OSError) as error:
-        raise MissingPart(
-            f"part {name!r} cannot be converted from {', '.join(files)}: {error}"
-        ) from error
-    # Tensors that share memory cannot be stored, so each gets its own.
-    whole = {key: tensor.detach().clone().contiguous().cpu() for key, tensor in tensors.items()}
-    _move_in(bundle.path(name), lambda scratch: save_file(whole, scratch), bundle, name, whence)
-
-
-def _move_in(path: Path, write: Any, bundle: Bundle, name: str, whence: str) -> None:
-    """The record first: a file without one, or with another's, is damaged and fetched again."""
-    scratch = path.with_name(path.name + ".part")
-    write(scratch)
-    cache.remember(path, cache.digest(scratch), bundle.fetchable[name], whence)
-    # safetensors lets nobody else read, but a laboratory may share one cache.
-    shutil.copymode(path.with_suffix(".json"), scratch)
-    scratch.replace(path)

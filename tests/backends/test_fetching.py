@@ -442,11 +442,52 @@ def test_offline_without_the_file_says_what_to_do(tmp_path):
         Origin.parse("http://127.0.0.1/simple", offline=True)
 
 
+def test_hub_files_resume_and_come_from_the_hubs_cache_where_it_has_them(tmp_path, monkeypatch):
+    """The hub's own client against a hub on this machine."""
+    import huggingface_hub
+
+    files = {"first.bin": weights(0)}
+    hub = {
+        "repo": "someone/faces", "revision": "a" * 40, "size": len(weights(0)),
+        "files": {"sub/first.bin": sha256(weights(0))}, "converter": "matrix",
+        "licence": "MIT", "weights_terms": "",
+    }  # fmt: skip
+    bundle = write_bundle(tmp_path / "demo", first=hub)
+    real = huggingface_hub.hf_hub_url
+    with Mirror("", files) as mirror:
+        endpoint = mirror.url.replace("/simple/", "/files")
+        monkeypatch.setattr(
+            huggingface_hub, "hf_hub_url", lambda *a, **k: real(*a, **k, endpoint=endpoint)
+        )
+        mirror.cuts = [40_000]
+        seen = fetch(bundle)
+    assert mirror.asked == [None, "bytes=40000-"]
+    assert seen[-2].phase == "converting"
+    assert is_first(bundle)
+    assert not [p for p in cache.archives().iterdir() if p.suffix != ".lock"]
+
+    bundle.path("first").unlink()
+    kept = tmp_path / "kept.bin"
+    kept.write_bytes(weights(0))
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *a, **k: str(kept))
+    list(pull(bundle, Origin(offline=True)))
+    assert is_first(bundle)
+    assert kept.is_file()
+    bundle.path("first").unlink()
+    (tmp_path / "stick").mkdir()
+    with pytest.raises(MissingPart, match=r"first\.bin"):
+        fetch(bundle, folder=str(tmp_path / "stick"))
+    (tmp_path / "stick" / "first.bin").write_bytes(weights(0))
+    fetch(bundle, folder=str(tmp_path / "stick"))
+    assert is_first(bundle)
+
+
 def test_a_copied_cache_serves_a_machine_without_a_network(demo, mirror, tmp_path, monkeypatch):
     fetch(demo, mirror)
     monkeypatch.setenv("STUDIO_CACHE", str(tmp_path / "other"))
     assert "not here yet" in demo.problem("first")
-    list(pull(demo, Origin.parse(str(tmp_path / "cache"), offline=True)))
+    (ready,) = pull(demo, Origin.parse(str(tmp_path / "cache"), offline=True))
+    assert ready.phase == "ready"
     assert is_first(demo)
     assert mirror.asked == [None]
 

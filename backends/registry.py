@@ -30,6 +30,7 @@ METHODS = {
 
 ARCHITECTURES = {
     "autoencoder": "backends.priors.autoencoder:Autoencoder",
+    "bisenet": "backends.regions.parsing:BiSeNet",
     "bridge_network": "backends.priors.folded_unet:FoldedUNet",  # its name in older bundles
     "class_denoiser": "backends.priors.latent_diffusion:ClassDenoiser",
     "conditional_density": "backends.priors.density:ConditionalDensity",
@@ -38,21 +39,28 @@ ARCHITECTURES = {
     "generator": "backends.priors.gan:Generator",
     "latent_autoencoder": "backends.priors.latent_diffusion:LatentAutoencoder",
     "latent_ensemble": "backends.priors.density:LatentEnsemble",
+    "mini_xception": "backends.targets.expression:MiniXception",
     "mobile_stylegan": "backends.priors.mobile_stylegan:MobileStyleGAN",
+    "perceptual": "backends.metrics.lpips:Perceptual",
     "pixel_flow": "backends.priors.flow:PixelFlow",
     "residual_classifier": "backends.targets.classifier:ResidualClassifier",
     "segment_anything": "backends.regions.segment:SegmentAnything",
     "text_autoencoder": "backends.priors.text_diffusion:TextAutoencoder",
     "text_denoiser": "backends.priors.text_diffusion:TextDenoiser",
     "velocity_field": "backends.priors.velocity:VelocityField",
+    "wide_resnet": "backends.targets.age_gender:WideResNet",
 }
 
 
 # Published weights -> a part's state dict: (files: dict[str, Path]) -> dict[str, Tensor], the
 # files by the base names that the part's source gives them.
 CONVERTERS = {
+    "bisenet_checkpoint": "backends.conversion.checkpoints:convert_bisenet",
+    "lpips_checkpoint": "backends.conversion.checkpoints:convert_lpips",
+    "mini_xception_keras": "backends.conversion.keras:convert_mini_xception",
     "mobile_sam": "backends.conversion.mobile_sam:convert",
     "mobile_stylegan_openvino": "backends.conversion.openvino:convert",
+    "wide_resnet_keras": "backends.conversion.keras:convert_wide_resnet",
 }
 
 

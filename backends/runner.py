@@ -18,6 +18,7 @@ from torch import Tensor
 from backends import registry
 from backends.bundles import Bundle
 from backends.core import Counterfactual, Region, Status, Step, TargetModel
+from backends.devices import paced
 from backends.errors import BadInput, MissingPart
 from backends.imaging import composite
 from backends.metering import Meter
@@ -108,7 +109,9 @@ def run(
     watched = plain.over(meter.watch("target_model", plain.network))
     generator = torch.Generator().manual_seed(seed)
     step = None
-    for step in method_class(watched, **parts).explain(factual, target, region, config, generator):
+    method = method_class(watched, **parts)
+    steps = method.explain(factual, target, region, config, generator)
+    for step in paced(steps, factual[:, 0].numel()):
         step = _show(step, factual, target, region, plain, time.perf_counter() - start)
         if step.index < step.total:
             yield step
@@ -165,6 +168,9 @@ def judge(
     }
     if lpips.problem() is None:
         metrics["lpips"] = lpips.lpips(factual, image)
+    if bundle.problem("lpips") is None:
+        network = bundle.part("lpips")
+        metrics[network.metric] = network(factual, image)
     if isinstance(f, Threshold):
         metrics["factual_value"], metrics["value"] = f.measured(factual), f.measured(image)
     # What was trained for the bundle's classes has nothing to say of another model's.

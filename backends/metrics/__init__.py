@@ -45,6 +45,8 @@ METRICS = {
         Metric("l2", "L2 distance", "lower", "norm of x' - x", "torch"),
         Metric("ssim", "SSIM", "higher", "-1 to 1", "torchmetrics"),
         Metric("lpips", "LPIPS (SqueezeNet)", "lower", "distance", "torchmetrics"),
+        Metric("lpips_alex", "LPIPS (AlexNet)", "lower", "distance", "own"),
+        Metric("lpips_vgg", "LPIPS (VGG-16)", "lower", "distance", "own"),
         Metric("cout", "COUT", "higher", "-1 to 1", "own"),
         Metric("changed_area", "Changed area", "lower", "share", "torch"),
         Metric("change_inside", "Greatest change, region", "neither", "0 to 1", "torch"),

@@ -17,6 +17,8 @@ METRICS = {
     "l2": ("Distance L2", "{:.2f}", "root of the sum of squared changes"),
     "ssim": ("SSIM", "{:.3f}", "1 is the same picture, 0 has nothing of its structure"),
     "lpips": ("LPIPS", "{:.3f}", "0 looks the same to a network"),
+    "lpips_alex": ("LPIPS (AlexNet)", "{:.3f}", "0 looks the same to this network"),
+    "lpips_vgg": ("LPIPS (VGG-16)", "{:.3f}", "0 looks the same to this network"),
     "cout": ("COUT", "{:+.2f}", "−1 to 1: how early the most changed pixels carry the flip"),
     "log_density": ("Log-density", "{:.1f} nats", "of the latent under the target class’s flow"),
     "log_density_percentile": (

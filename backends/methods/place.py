@@ -29,7 +29,7 @@ class SearchConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     rate: float = Field(
-        0.05, gt=0, le=1, title="Learning rate", description="Adam's step in the latent space"
+        0.1, gt=0, le=1, title="Learning rate", description="Adam's step in the latent space"
     )
     steps: int = Field(
         400, ge=1, le=5000, title="Most steps", description="The search ends after these"
@@ -74,9 +74,6 @@ class ReviseConfig(SearchConfig):
     steps: int = Field(
         1000, ge=1, le=5000, title="Most steps", description="The search ends after these"
     )
-    rate: float = Field(
-        0.1, gt=0, le=1, title="Learning rate", description="Adam's step in the latent space"
-    )
     distance_weight: float = Field(
         0.5, ge=0, le=1e3, title="Distance weight",
         description="λ: of the mean absolute difference of the pixels",
@@ -88,9 +85,6 @@ class ClarityConfig(SearchConfig):
 
     steps: int = Field(
         1000, ge=1, le=5000, title="Most steps", description="The search ends after these"
-    )
-    rate: float = Field(
-        0.1, gt=0, le=1, title="Learning rate", description="Adam's step in the latent space"
     )
 
 

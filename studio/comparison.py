@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import math
 import re
 import secrets
@@ -95,14 +93,6 @@ class Comparison:
             _row(request, run, self.choice)
             for request, run in zip(self.requests, self.runs, strict=True)
         ]
-
-    def as_csv(self) -> str:
-        """The rows as a table with a header."""
-        text, rows = io.StringIO(), self.rows()
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return text.getvalue()
 
     def as_json(self) -> dict[str, Any]:
         """The question, the rows and the choice, for comparison.json."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from backends.core import Request
 from backends.errors import BadInput, NotFound
-from studio import export
+from studio import export, tables
 from studio.comparison import NONE, Comparison
 from studio.runs import Runs, TooMany
 
@@ -118,7 +118,7 @@ class Comparisons:
         folder, path = self._folder(comparison), self._zip(comparison)
         with self._writing:
             folder.mkdir(exist_ok=True)
-            (folder / "table.csv").write_text(comparison.as_csv())
+            (folder / "table.csv").write_text(tables.as_csv(comparison.rows()))
             told = json.dumps(comparison.as_json(), indent=2, allow_nan=False)
             (folder / "comparison.json").write_text(told + "\n")
             for run in comparison.answered:

@@ -1,4 +1,5 @@
-"""Rows of numbers as CSV: one answer a row, or one method and region of an evaluation."""
+"""Rows of numbers as CSV: an answer, a run of a comparison, or a method and region of an
+evaluation a row."""
 
 from __future__ import annotations
 

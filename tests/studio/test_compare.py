@@ -15,6 +15,7 @@ from backends import jobs
 from backends.core import Answer, Frame
 from backends.errors import BadInput, NotFound
 from backends.metrics import METRICS
+from studio import tables
 from studio.comparison import MOST, NONE, Comparison, questions, seeds_of
 from studio.comparisons import Comparisons
 from studio.engines.local import LocalEngine
@@ -222,7 +223,7 @@ def test_a_number_that_is_none_is_absent_everywhere(tmp_path, ask):
     comparison = carry_out(comparisons, [ask("rcsb"), ask("place")])
     engine.close()
     assert comparison.rows()[0]["l1"] is None
-    assert "nan" not in comparison.as_csv().lower()
+    assert "nan" not in tables.as_csv(comparison.rows()).lower()
     json.dumps(comparison.testimony("x"), allow_nan=False)
     markup = columns.table(comparison.rows(), {}, METRIC_TABLE)
     assert "nan" not in markup.lower().replace("convincing", "")

@@ -19,8 +19,17 @@ import numpy as np
 from PIL import Image
 
 from backends.errors import BadInput
+from studio import export
 
-__all__ = ["READ_MASK", "data_url", "from_data_url", "region_canvas", "scene", "sketch_board"]
+__all__ = [
+    "READ_MASK",
+    "data_url",
+    "from_data_url",
+    "preview",
+    "region_canvas",
+    "scene",
+    "sketch_board",
+]
 
 HERE = Path(__file__).parent
 LONGEST = 8_000_000
@@ -88,6 +97,14 @@ def data_url(picture: Image.Image, form: Literal["PNG", "JPEG"] = "PNG") -> str:
     picture.save(buffer, form)
     content = base64.b64encode(buffer.getvalue()).decode()
     return f"data:image/{form.lower()};base64,{content}"
+
+
+def preview(picture: Image.Image, side: int) -> str:
+    """A data URL that arrives with its event; a large picture is reduced and lossy, the exact
+    one is among the files."""
+    if max(picture.size) <= 128:
+        return data_url(picture)
+    return data_url(export.enlarge(picture.convert("RGB"), side), "JPEG")
 
 
 def from_data_url(text: str) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
@@ -20,11 +19,9 @@ from studio.comparison import MOST, NONE, Comparison, questions, seeds_of
 from studio.comparisons import Comparisons
 from studio.ui import canvas, columns, form, views
 from studio.ui.desk import Desk
-from studio.ui.edge import owner_of, sentence, sentences
+from studio.ui.edge import owner_of, running, sentence, sentences, told
 
 __all__ = ["build"]
-
-log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
 TINT = (255, 150, 0)  # of the region, as on the canvas
@@ -108,21 +105,22 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
             content = columns.waiting(titles[request.method], request.seed)
             shown[place] = gr.HTML(content, visible=True)
         picture = _small(export.as_picture(asked.picture))
-        return shown | {
+        return shown | running(go, stop, True) | {
             which: comparison.id, question: _question(asked),
             first: gr.HTML(columns.factual(picture), visible=True),
-            go: gr.update(visible=False), stop: gr.update(visible=True),
             table: "", chosen: "", choice: gr.update(visible=False),
             download: gr.update(visible=False),
         }  # fmt: skip
 
+    def filled(comparison: Comparison) -> dict[Any, Any]:
+        """Every column in its present state."""
+        used = places[: len(comparison.requests)]
+        return {place: _column(comparison, i, titles) for i, place in enumerate(used)}
+
     def end(comparison: Comparison) -> dict[Any, Any]:
         """Every column as it ended, the table, and what to do with them."""
         rows, answered = comparison.rows(), comparison.answered
-        shown: dict[Any, Any] = {
-            place: _column(comparison, i, titles)
-            for i, place in enumerate(places[: len(comparison.requests)])
-        }
+        shown = filled(comparison) | running(go, stop, False)
         options = [(_name(run.request, titles), run.id) for run in answered]
         if answered and answered[0].answer:
             picture = _small(export.as_picture(comparison.requests[0].picture))
@@ -135,7 +133,6 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
                 choices=[*options, ("None of them", NONE)], value=None, visible=bool(options)
             ),
             download: gr.update(value=comparisons.archive(comparison), visible=True),
-            go: gr.update(visible=True), stop: gr.update(visible=False),
         }  # fmt: skip
 
     async def compare(
@@ -161,13 +158,8 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
                     }
             yield await asyncio.to_thread(end, comparison)
         except Exception as error:  # whatever happened, the page must go on working
-            if not isinstance(error, StudioError):
-                log.exception("a comparison could not be shown")
-                error = StudioError(f"the comparison could not be shown ({error}); run it again")
-            yield {
-                status: views.failure(str(error)), go: gr.update(visible=True),
-                stop: gr.update(visible=False),
-            }  # fmt: skip
+            failed = views.failure(told(error, "the comparison"))
+            yield running(go, stop, False) | {status: failed}
 
     go.click(
         compare, [*asked, names, seeds],
@@ -175,24 +167,20 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
         js=canvas.READ_MASK, api_name="compare", show_progress="hidden", concurrency_limit=8,
     )  # fmt: skip
 
-    def ask_to_stop(running: str, request: gr.Request) -> Any:
+    def ask_to_stop(shown: str, request: gr.Request) -> Any:
         with sentences():
-            comparisons.get(running, owner_of(request)).stop()
+            comparisons.get(shown, owner_of(request)).stop()
         return views.stopping()
 
     stop.click(
         ask_to_stop, which, status, queue=False, show_progress="hidden", api_visibility="private"
     )
 
-    def choose(said: str, running: str, request: gr.Request) -> dict[Any, Any]:
+    def choose(said: str, shown: str, request: gr.Request) -> dict[Any, Any]:
         with sentences():
-            comparison = comparisons.get(running, owner_of(request))
+            comparison = comparisons.get(shown, owner_of(request))
             comparisons.choose(comparison, said)
-        shown: dict[Any, Any] = {
-            place: _column(comparison, i, titles)
-            for i, place in enumerate(places[: len(comparison.requests)])
-        }
-        return shown | {
+        return filled(comparison) | {
             chosen: views.line("flipped", "Noted. You may change your mind."),
             download: comparisons.archive(comparison),
         }
@@ -210,10 +198,7 @@ def _name(request: Request, titles: dict[str, str]) -> str:
 
 
 def _small(picture: Image.Image) -> str:
-    """A data URL; large pictures are reduced and lossy, the exact ones are in the zip."""
-    if max(picture.size) <= 128:
-        return canvas.data_url(picture)
-    return canvas.data_url(export.enlarge(picture, 320).convert("RGB"), "JPEG")
+    return canvas.preview(picture, 320)
 
 
 def _question(asked: Request) -> str:

@@ -218,12 +218,8 @@ class Desk:
 
     @staticmethod
     def frame(run: Run) -> str:
-        """The newest frame as a data URL: it arrives with its event, without a request of its
-        own. Large pictures are reduced and lossy."""
-        picture = export.as_picture(run.frames[-1].picture)
-        if max(picture.size) <= 128:
-            return canvas.data_url(picture)
-        return canvas.data_url(export.enlarge(picture, 512), "JPEG")
+        """The newest frame as a data URL."""
+        return canvas.preview(export.as_picture(run.frames[-1].picture), 512)
 
     @staticmethod
     def pictures(run: Run) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import gradio as gr
@@ -9,7 +10,9 @@ from gradio.processing_utils import check_all_files_in_cache
 
 from backends.errors import BadInput, StudioError
 
-__all__ = ["owner_of", "sentence", "sentences", "uploaded"]
+__all__ = ["owner_of", "running", "sentence", "sentences", "told", "uploaded"]
+
+log = logging.getLogger(__name__)
 
 
 def owner_of(request: gr.Request) -> str:
@@ -36,6 +39,22 @@ def sentence(error: StudioError) -> str:
     """An error's message as the page writes it."""
     text = str(error)
     return text[:1].upper() + text[1:]
+
+
+def told(error: Exception, what: str) -> str:
+    """What the page says of an error; one that no person can mend is logged too.
+
+    :param what: was not shown because of it, such as ``the answer``.
+    """
+    if isinstance(error, StudioError):
+        return str(error)
+    log.error("%s could not be shown", what, exc_info=error)
+    return f"{what} could not be shown ({error}); run it again"
+
+
+def running(go: gr.Button, stop: gr.Button, going: bool) -> dict[Any, Any]:
+    """One of the two buttons: Stop while something runs, else the one that starts it."""
+    return {go: gr.update(visible=not going), stop: gr.update(visible=going)}
 
 
 class sentences:  # noqa: N801 - reads as a statement

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -15,11 +14,9 @@ from backends.regions.settings import AutoRegion
 from studio.runs import Run
 from studio.ui import canvas, form, views
 from studio.ui.desk import Desk, Shown
-from studio.ui.edge import owner_of, sentence, sentences, uploaded
+from studio.ui.edge import owner_of, running, sentence, sentences, told, uploaded
 
 __all__ = ["build"]
-
-log = logging.getLogger(__name__)
 
 REGIONS = [
     ("Whole picture", "whole"),
@@ -80,7 +77,7 @@ def build(desk: Desk) -> list[Any]:
             first = names[0][1] if names else None
             method = gr.Radio(names, value=first, label="Method", elem_id="method")
             form.unfold("method", methods)
-            told = gr.Markdown(methods[first]["summary"] if first else "")
+            summary = gr.Markdown(methods[first]["summary"] if first else "")
             if desk.problems():
                 with gr.Accordion(f"Not available here: {len(desk.problems())}", open=False):
                     gr.Markdown("\n".join(f"- {problem}" for problem in desk.problems()))
@@ -182,16 +179,14 @@ def build(desk: Desk) -> list[Any]:
     def describe(name: str) -> list[Any]:
         return [methods[name]["summary"], *(gr.update(visible=n == name) for n in groups)]
 
-    method.input(describe, method, [told, *groups.values()], api_visibility="private")
+    method.input(describe, method, [summary, *groups.values()], api_visibility="private")
 
     def show(run: Run) -> dict[Any, Any]:
         """Everything on the right-hand side for the run's present state."""
         asked, going = run.request, not run.ended
         probabilities = [f.target_probability for f in run.frames]
         total = run.frames[-1].total if run.frames else 1
-        shown: dict[Any, Any] = {
-            go: gr.update(visible=not going),
-            stop: gr.update(visible=going),
+        shown = running(go, stop, going) | {
             plot: views.curve(probabilities, total, asked.target) if run.frames else "",
         }
         if run.frames and going:
@@ -243,13 +238,8 @@ def build(desk: Desk) -> list[Any]:
                     history: _history(desk, owner),
                 }
         except Exception as error:  # whatever happened, the page must go on working
-            if not isinstance(error, StudioError):
-                log.exception("a run could not be shown")
-                error = StudioError(f"the answer could not be shown ({error}); run again")
-            yield {
-                status: views.failure(str(error)), go: gr.update(visible=True),
-                stop: gr.update(visible=False), frame: "",
-            }  # fmt: skip
+            failed = views.failure(told(error, "the answer"))
+            yield running(go, stop, False) | {status: failed, frame: ""}
 
     go.click(
         explain,
@@ -258,8 +248,8 @@ def build(desk: Desk) -> list[Any]:
         js=canvas.READ_MASK, api_name="explain", show_progress="hidden", concurrency_limit=8,
     )  # fmt: skip
 
-    def ask_to_stop(running: str) -> Any:
-        run = desk.runs.get(running)
+    def ask_to_stop(which: str) -> Any:
+        run = desk.runs.get(which)
         if run is None or run.ended:
             return gr.skip()
         run.stop()

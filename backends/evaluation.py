@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from backends import imaging, jobs, registry
+from backends import imaging, jobs, jobs_regions, registry
 from backends.bundles import Bundle
 from backends.core import Answer, Counterfactual, Region, Request, Step
 from backends.errors import BadInput, StudioError
@@ -94,7 +95,11 @@ def _region(plan: Plan, questions: Questions, name: str) -> Region:
     for x in questions.x:
         picture = imaging.to_array(x)
         request = Request(plan.bundle, "", "", picture, region=name)
-        mask = mask_of(request, lambda s, p=picture: jobs.propose(plan.bundle, p, s).mask)
+        mask = mask_of(
+            request,
+            lambda s, p=picture: jobs.propose(plan.bundle, p, s).mask,
+            partial(jobs_regions.draw, plan.bundle, picture),
+        )
         masks.append((imaging.to_tensor(imaging.require_area(mask)) > 0).float())
     return Region(torch.cat(masks), name)
 

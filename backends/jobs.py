@@ -248,6 +248,7 @@ def stopped(request: Request, frame: Frame) -> Answer:
 
 def _open(request: Request) -> tuple[Bundle, Any, Any, int, Region]:
     """The bundle, the model that is explained, the factual, the target's class, the region."""
+    from backends import jobs_regions
     from backends.runner import target_model
     from backends.targets.threshold import parse
 
@@ -267,7 +268,8 @@ def _open(request: Request) -> tuple[Bundle, Any, Any, int, Region]:
     def proposed(settings: dict[str, Any]) -> np.ndarray:
         return propose(request.bundle, request.picture, settings, request.model).mask
 
-    mask = imaging.require_area(mask_of(request, proposed))
+    draw = functools.partial(jobs_regions.draw, request.bundle, request.picture)
+    mask = imaging.require_area(mask_of(request, proposed, draw))
     region = Region((imaging.to_tensor(mask) > 0).float(), request.region)
     return found, model, factual, target, region
 

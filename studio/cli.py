@@ -51,7 +51,11 @@ def explain(
         str, typer.Option(help="classifier, or a regressor of the bundle (target: more than 3.5)")
     ] = "classifier",
     region: Annotated[
-        str, typer.Option(help="whole, auto, auto:area=0.3,cell=4, mask:FILE, box:X0,Y0,X1,Y1")
+        str,
+        typer.Option(
+            help="whole, auto, auto:area=0.3,cell=4, mask:FILE, box:X0,Y0,X1,Y1, text:WORDS, "
+            "points:+X,Y;-X,Y, sam:X0,Y0,X1,Y1 (the thing in a box)"
+        ),
     ] = "whole",
     set_: Annotated[
         list[str] | None,

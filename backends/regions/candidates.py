@@ -12,7 +12,7 @@ import numpy as np
 
 from backends.errors import BadInput
 
-__all__ = ["Candidate", "Found", "Missed", "phrases_in", "subtract", "union"]
+__all__ = ["Candidate", "Found", "Missed", "as_bytes", "phrases_in", "subtract", "union"]
 
 LONGEST = 400  # characters; Grounding DINO reads 256 tokens
 
@@ -24,12 +24,14 @@ class Candidate:
     :ivar score: in about [0, 1]: a detector's for its box, SAM's predicted IoU for a click.
     :ivar mask: uint8 [H, W] of 0 and 255.
     :ivar box: x0, y0, x1, y1 in pixels, where it was found by one.
+    :ivar alternatives: what else a single click may have meant, smallest first, itself among it.
     """
 
     label: str
     score: float
     mask: np.ndarray
     box: tuple[float, float, float, float] | None = None
+    alternatives: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def phrases_in(prompt: str) -> list[str]:
 
 def union(masks: Iterable[np.ndarray]) -> np.ndarray:
     """Where any of the masks is, uint8 [H, W] of 0 and 255."""
-    return np.where(np.any([mask > 0 for mask in masks], axis=0), 255, 0).astype(np.uint8)
+    return as_bytes(np.any([mask > 0 for mask in masks], axis=0))
 
 
 def subtract(mask: np.ndarray, others: Iterable[np.ndarray]) -> np.ndarray:
@@ -90,4 +92,9 @@ def subtract(mask: np.ndarray, others: Iterable[np.ndarray]) -> np.ndarray:
     rest = mask > 0
     for other in others:
         rest = rest & (other == 0)
-    return np.where(rest, 255, 0).astype(np.uint8)
+    return as_bytes(rest)
+
+
+def as_bytes(mask: np.ndarray) -> np.ndarray:
+    """A mask of booleans as uint8 of 0 and 255."""
+    return np.where(mask, 255, 0).astype(np.uint8)

@@ -18,10 +18,11 @@ from torch import Tensor
 
 from backends.errors import BadInput, MissingPart
 
-__all__ = ["HUB", "REVISION", "Box", "Detector", "load"]
+__all__ = ["COMMAND", "HUB", "REVISION", "Box", "Detector", "is_here", "load"]
 
 HUB = "IDEA-Research/grounding-dino-tiny"
 REVISION = "a2bb814dd30d776dcf7e30523b00659f4f141c71"
+COMMAND = f"hf download {HUB} --revision {REVISION}"
 FLOOR = 0.05  # below this a score is the network's noise, not a thing to offer
 
 
@@ -96,7 +97,7 @@ class Detector:
 
     def _by_phrase(self, logits: Tensor, tokens: Tensor, count: int) -> Tensor:
         """Logits [Q, T] of boxes and tokens -> scores [Q, P] of boxes and phrases: the highest
-        of the phrase's tokens, as in the paper's demonstration."""
+        of the phrase's own tokens; the full stops between phrases count for none."""
         tokenizer = self.processor.tokenizer
         stop = tokenizer.convert_tokens_to_ids(".")
         probabilities = logits.sigmoid()
@@ -117,6 +118,16 @@ def _pixels(boxes: Tensor, height: int, width: int) -> Tensor:
     return clip_boxes_to_image(box_convert(boxes, "cxcywh", "xyxy") * scale, (height, width))
 
 
+def is_here() -> bool:
+    """Whether the model hub's cache on this machine has it; costs no import of transformers."""
+    from huggingface_hub import try_to_load_from_cache
+
+    needed = ("config.json", "preprocessor_config.json", "model.safetensors")
+    return all(
+        isinstance(try_to_load_from_cache(HUB, name, revision=REVISION), str) for name in needed
+    )
+
+
 def load(source: str | Path = HUB, *, offline: bool = True) -> Detector:
     """Grounding DINO from a folder written by ``save_pretrained``, or from the model hub.
 
@@ -124,11 +135,10 @@ def load(source: str | Path = HUB, *, offline: bool = True) -> Detector:
     :raises MissingPart: it is not there, or not whole.
     """
     from transformers import AutoProcessor, GroundingDinoForObjectDetection
+    from transformers.utils import logging
 
-    folder = Path(source).is_dir()
-    where = {"local_files_only": offline} if folder else {
-        "local_files_only": offline, "revision": REVISION if source == HUB else None,
-    }  # fmt: skip
+    logging.disable_progress_bar()  # stderr is for sentences
+    where = {"local_files_only": offline} | ({"revision": REVISION} if source == HUB else {})
     try:
         processor = AutoProcessor.from_pretrained(source, **where)
         network = GroundingDinoForObjectDetection.from_pretrained(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -26,7 +27,8 @@ from segment_anything.modeling import (
 )
 from torch import nn
 
-from backends.regions.candidates import Candidate
+from backends.errors import BadInput
+from backends.regions.candidates import Candidate, as_bytes
 from backends.regions.tiny_vit import TinyViTEncoder
 
 __all__ = ["MODELS", "SegmentAnything", "Segmenter"]
@@ -125,11 +127,13 @@ class Segmenter:
         """The mask of what was clicked and, where given, lies in the box.
 
         One click alone is ambiguous (a button, the shirt, the person): of SAM's three masks the
-        one with the highest predicted IoU is taken. More prompts ask for its single mask.
+        one with the highest predicted IoU is taken, and all are its ``alternatives``, smallest
+        first. More prompts ask for SAM's single mask.
 
         :param points: (x, y) in pixels.
         :param labels: one for each point: 1 belongs to the region, 0 does not.
         :param box: x0, y0, x1, y1 in pixels.
+        :raises BadInput: the mask would be empty or the whole picture.
         """
         several = box is not None or len(points) > 1
         masks, scores, _ = self.embed(picture).predict(
@@ -138,13 +142,22 @@ class Segmenter:
             None if box is None else np.asarray(box, np.float32),
             multimask_output=not several,
         )
-        best = int(np.argmax(scores))
-        return Candidate(label, float(scores[best]), _bytes(masks[best]), box)
+        found = [
+            Candidate(label, float(score), as_bytes(mask), box)
+            for mask, score in zip(masks, scores, strict=True)
+            if mask.any() and not mask.all()
+        ]
+        if not found:
+            raise BadInput("nothing has its border around these clicks; click somewhere else")
+        best = max(found, key=lambda one: one.score)
+        by_size = sorted(found, key=lambda one: int(np.count_nonzero(one.mask)))
+        return replace(best, alternatives=tuple(by_size) if len(by_size) > 1 else ())
 
     def boxes(
         self, picture: np.ndarray, boxes: Sequence[tuple[float, float, float, float]]
     ) -> list[tuple[np.ndarray, float]]:
-        """(mask uint8 [H, W] of 0 and 255, predicted IoU) of the thing in each box."""
+        """(mask uint8 [H, W] of 0 and 255, predicted IoU) of the thing in each box; a mask may
+        be empty."""
         if not boxes:
             return []
         predictor = self.embed(picture)
@@ -155,8 +168,4 @@ class Segmenter:
             multimask_output=False,
         )  # fmt: skip
         found = zip(masks[:, 0].cpu().numpy(), scores[:, 0].tolist(), strict=True)
-        return [(_bytes(mask), score) for mask, score in found]
-
-
-def _bytes(mask: np.ndarray) -> np.ndarray:
-    return np.where(mask, 255, 0).astype(np.uint8)
+        return [(as_bytes(mask), score) for mask, score in found]

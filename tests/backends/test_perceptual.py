@@ -5,8 +5,11 @@ import hashlib
 import pytest
 import torch
 
+from backends import bundles, runner
+from backends.core import Region
 from backends.errors import MissingPart
 from backends.metrics import METRICS, lpips, ssim
+from tests.conftest import write_tiny
 
 
 @pytest.fixture
@@ -66,6 +69,27 @@ def test_lpips_is_one_number_a_picture(cache, pair, monkeypatch):
     assert (value[1:] > 0).all()
     grey = lpips.lpips(x.expand(-1, 3, -1, -1), y.expand(-1, 3, -1, -1))
     assert torch.allclose(grey, value)
+
+
+def test_a_bundle_with_weights_of_its_own_is_measured_with_them(cache, tmp_path):
+    network = lpips.Perceptual("alex", width=4)
+    part = bundles.Part(
+        kind="lpips", architecture="perceptual", arguments={"backbone": "alex", "width": 4},
+        file="lpips.safetensors", sha256="", licence="Apache-2.0",
+    )  # fmt: skip
+    folder = write_tiny(tmp_path / "own")
+    bundles.write_part(folder, bundles.Bundle(folder).manifest, "lpips", network, part)
+    bundle = bundles.Bundle(folder)
+    x = torch.rand(2, 1, 16, 16)
+    y = torch.stack([x[0], 1 - x[1]])
+    answer = runner.judge(
+        bundle, runner.target_model(bundle), x, y, torch.zeros(2, dtype=torch.long),
+        Region(torch.ones(2, 1, 16, 16)),
+    )  # fmt: skip
+    assert torch.allclose(answer.metrics["lpips_alex"], network(x, y), atol=1e-6)
+    assert answer.metrics["lpips_alex"][0] == 0 < answer.metrics["lpips_alex"][1]
+    assert "lpips" not in answer.metrics, "SqueezeNet's weights are not here"
+    assert set(answer.metrics) - {"oracle_label"} <= set(METRICS)
 
 
 def test_file_names_carry_the_beginning_of_their_checksum(tmp_path):

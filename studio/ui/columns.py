@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -30,18 +30,10 @@ STATUS = {
     "waiting": "waiting …",
     "running": "running …",
 }
-FORMATS: dict[str, Callable[[float], str]] = {
-    "target_probability": "{:.1%}".format,
-    "l1": "{:.1f}".format,
-    "l2": "{:.2f}".format,
-    "ssim": "{:.3f}".format,
-    "lpips": "{:.3f}".format,
-    "cout": "{:+.2f}".format,
-    "changed_area": "{:.1%}".format,
-    "log_density_percentile": "{:.0f}".format,
-    "nfe": "{:.0f}".format,
-    "seconds": "{:.2f}".format,
-}
+NUMBERS = (
+    "target_probability", "l1", "l2", "ssim", "lpips", "cout", "changed_area",
+    "log_density_percentile", "nfe", "seconds",
+)  # fmt: skip
 SHORT = {
     "target_probability": "Target confidence",
     "l1": "L1",
@@ -50,7 +42,7 @@ SHORT = {
     "nfe": "Network evaluations",
     "seconds": "Seconds",
 }  # where a column has no room for the metric's title
-TABLE = ("method", "seed", "flipped", "target_probability", "oracle", *list(FORMATS)[1:])
+TABLE = ("method", "seed", "flipped", "target_probability", "oracle", *NUMBERS[1:])
 FACTS = {  # columns that are no number: heading, better, sorted first, what it means
     "method": ("Method", "", "ascending", ""),
     "seed": ("Seed", "", "ascending", ""),
@@ -133,14 +125,17 @@ def table(
     """A row a run; headings are buttons that sort.
 
     :param titles: of the methods.
-    :param metrics: title, direction and unit of each (``backends.jobs.about``).
+    :param metrics: title, direction, unit and form of each (``backends.jobs.about``).
     """
-    best = {name: _best(rows, name, metrics[name]["direction"]) for name in FORMATS}
+    best = {name: _best(rows, name, metrics[name]["direction"]) for name in NUMBERS}
+
+    def cell(row: Mapping[str, Any], name: str) -> str:
+        if name in NUMBERS:
+            return _number(row, name, metrics[name]["form"], best[name])
+        return _fact(row, name, titles)
+
     head = "".join(_heading(name, metrics) for name in TABLE)
-    body = "".join(
-        "<tr>" + "".join(_cell(row, name, titles, best.get(name)) for name in TABLE) + "</tr>"
-        for row in rows
-    )
+    body = "".join("<tr>" + "".join(cell(row, name) for name in TABLE) + "</tr>" for row in rows)
     return (
         '<div class="scroller" tabindex="0" role="region" aria-label="Table of the answers">'
         f'<table class="compared"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -172,7 +167,7 @@ def _best(rows: Sequence[Mapping[str, Any]], name: str, direction: str) -> float
     return float(max(values) if direction == "higher" else min(values))
 
 
-def _cell(row: Mapping[str, Any], name: str, titles: Mapping[str, str], best: float | None) -> str:
+def _fact(row: Mapping[str, Any], name: str, titles: Mapping[str, str]) -> str:
     if name == "method":
         label = titles.get(row["method"], row["method"])
         return f'<th scope="row" data-value="{escape(label)}">{escape(label)}</th>'
@@ -187,10 +182,14 @@ def _cell(row: Mapping[str, Any], name: str, titles: Mapping[str, str], best: fl
         agrees = row["oracle_agrees"]
         said = f"{escape(row['oracle_label'])} {'✓ agrees' if agrees else '✗ disagrees'}"
         return _data(said, int(bool(agrees)))
+    return _data(str(row[name]), row[name], number=True)
+
+
+def _number(row: Mapping[str, Any], name: str, form: str, best: float | None) -> str:
     value = row[name]
     if value is None:
         return _data("–", None, number=True)
-    text = FORMATS[name](value) if name in FORMATS else str(value)
+    text = escape(form.format(value))
     if value == best and row["status"] == "flipped":
         text = f'<strong title="best of those that flipped">★ {text}</strong>'
     return _data(text, value, number=True)

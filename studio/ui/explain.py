@@ -207,7 +207,7 @@ def build(desk: Desk) -> list[Any]:
                 frame: "",
                 counterfactual: pair,
                 difference: heat,
-                metrics: views.metrics_table(run.answer.record),
+                metrics: views.metrics_table(run.answer.record, desk.about["metrics"]),
                 status: views.answer_line(run.answer.record),
                 download: gr.update(value=desk.archive(run), visible=True),
             }

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 __all__ = ["answer_line", "curve", "failure", "metrics_table", "progress_line", "top_classes"]
 
-METRICS = {
-    # key in result.json: (label, format, what it means)
-    "changed_area": ("Changed area", "{:.1%}", "share of pixels that changed by more than a tenth"),
-    "change_inside": ("Greatest change inside", "{:.2f}", "of a pixel; 1 is black to white"),
-    "change_outside": ("Change outside the region", "{:g}", "must be exactly 0"),
-    "l1": ("Distance L1", "{:.1f}", "sum of absolute changes"),
-    "l2": ("Distance L2", "{:.2f}", "root of the sum of squared changes"),
-    "ssim": ("SSIM", "{:.3f}", "1 is the same picture, 0 has nothing of its structure"),
-    "lpips": ("LPIPS", "{:.3f}", "0 looks the same to a network"),
-    "lpips_alex": ("LPIPS (AlexNet)", "{:.3f}", "0 looks the same to this network"),
-    "lpips_vgg": ("LPIPS (VGG-16)", "{:.3f}", "0 looks the same to this network"),
-    "cout": ("COUT", "{:+.2f}", "−1 to 1: how early the most changed pixels carry the flip"),
-    "log_density": ("Log-density", "{:.1f} nats", "of the latent under the target class’s flow"),
-    "log_density_percentile": (
-        "Density percentile", "{:.0f} %", "of real pictures of the target class are less likely"
-    ),
-    "reconstruction_error": (
-        "Reconstruction error", "{:.4f}", "greatest change of a pixel by the codec alone",
-    ),
-    "factual_value": ("Measured before", "{:.2f}", "by the regressor"),
-    "value": ("Measured now", "{:.2f}", "by the regressor"),
-}  # fmt: skip
+SHOWN = (  # of an answer's metrics, in this order
+    "changed_area", "change_inside", "change_outside", "l1", "l2", "ssim", "lpips", "lpips_alex",
+    "lpips_vgg", "cout", "log_density", "log_density_percentile", "reconstruction_error",
+    "factual_value", "value",
+)  # fmt: skip
 
 
 def curve(probabilities: Sequence[float], total: int, target: str) -> str:
@@ -129,13 +112,16 @@ def top_classes(record: dict[str, Any], count: int = 5) -> str:
     return f'<div class="bars">{before}{after}</div>'
 
 
-def metrics_table(record: dict[str, Any]) -> str:
-    """The answer's numbers with what they mean."""
+def metrics_table(record: dict[str, Any], metrics: Mapping[str, Mapping[str, str]]) -> str:
+    """The answer's numbers with what they mean.
+
+    :param metrics: title, form and meaning of each (``backends.jobs.about``).
+    """
     rows = []
-    for key, (label, form, meaning) in METRICS.items():
-        value = record["metrics"].get(key)
+    for name in SHOWN:
+        value, metric = record["metrics"].get(name), metrics[name]
         if value is not None:
-            rows.append((label, form.format(value), meaning))
+            rows.append((metric["title"], metric["form"].format(value), metric["meaning"]))
     oracle = record["oracle"]
     if oracle:
         verdict = f"{oracle['label']} ({oracle['target_probability']:.0%} for {record['target']})"

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from contextlib import aclosing
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -230,14 +231,11 @@ def test_a_number_that_is_none_is_absent_everywhere(tmp_path, ask):
     assert ">–<" in markup
 
 
-METRIC_TABLE = {
-    name: {"title": m.title, "direction": m.direction, "unit": m.unit}
-    for name, m in METRICS.items()
-}
+METRIC_TABLE = {name: asdict(metric) for name, metric in METRICS.items()}
 
 
 def row(**changes):
-    names = columns.FORMATS
+    names = columns.NUMBERS
     return dict.fromkeys(names) | {
         "method": "rcsb", "seed": 0, "status": "flipped", "flipped": True, "label": "9",
         "oracle_label": None, "oracle_agrees": None,

@@ -1,5 +1,7 @@
 """Markup and controls: what is said is what is recorded; nothing typed by people is trusted."""
 
+from dataclasses import asdict
+
 import gradio as gr
 import numpy as np
 import pytest
@@ -7,9 +9,12 @@ import pytest
 from backends import registry
 from backends.core import Answer
 from backends.errors import BadInput
+from backends.metrics import METRICS
 from backends.regions.settings import AutoRegion
 from studio import export
 from studio.ui import canvas, form, keys, views
+
+METRIC_TABLE = {name: asdict(metric) for name, metric in METRICS.items()}
 
 
 def record(**changes):
@@ -38,13 +43,21 @@ def test_the_answer_is_told_honestly():
     assert "Flipped" not in stopped
 
 
+def test_every_number_shown_is_named_written_and_explained_by_the_metric():
+    assert all(METRICS[name].meaning for name in views.SHOWN)
+    table = views.metrics_table(record(), METRIC_TABLE)
+    assert "<th>Changed area</th><td>10.0%</td><td>share of pixels" in table
+    assert "<th>COUT</th><td>+0.50</td>" in table
+    assert "SSIM" not in table, "it was not measured"
+
+
 def test_people_cannot_inject_markup():
     evil = "<img src=x onerror=alert(1)>"
     assert "<img" not in views.failure(evil)
     assert "<img" not in views.curve([0.5], 3, evil)
     assert "<img" not in views.progress_line(1, 2, evil, 1.0, 0.5, evil)
     labelled = {"label": evil, "probabilities": {evil: 1.0, "9": 0.0}}
-    assert "<img" not in views.metrics_table(record(factual=labelled))
+    assert "<img" not in views.metrics_table(record(factual=labelled), METRIC_TABLE)
     assert "<img" not in views.answer_line(record(factual=labelled))
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import json
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +49,11 @@ def explain(tiny, name, batch, seed=0, **settings):
 def test_steps_then_one_end(tiny, name, batch):
     steps = explain(tiny, name, batch)
     assert [s.counterfactual is not None for s in steps] == [False] * (len(steps) - 1) + [True]
-    # A search that ends early repeats its last step with the answer.
+    # A search that ends early repeats its last step with the answer; not every step is shown.
     indices = [s.index for s in steps]
-    assert indices in (list(range(1, n + 1)) + tail for n in [indices[-1]] for tail in ([], [n]))
+    assert indices[0] == 1
+    assert all(a < b for a, b in pairwise(indices[:-1]))
+    assert indices[-2:-1] <= indices[-1:]
     assert indices[-1] <= steps[0].total
     for step in steps:
         assert step.image.shape == batch[0].shape
@@ -123,9 +126,9 @@ def test_citation_and_readme_row(name):
 
 def test_quick_on_tiny_parts(tiny, name, batch):
     explain(tiny, name, batch)
-    start = time.perf_counter()
+    start = time.process_time()  # of this process, however busy the machine
     explain(tiny, name, batch)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from PIL import Image
 from backends import jobs, registry
 from studio.engines.inline import InlineEngine
 from studio.runs import Runs
+from studio.study import Study
 from studio.ui.desk import Desk
 from studio.ui.page import build
 
@@ -47,7 +48,8 @@ def fade(tmp_path, monkeypatch):
 
 
 def test_the_page_offers_it(fade, tiny, tmp_path):
-    desk = Desk(tiny, Runs(InlineEngine(), jobs.explain, jobs.stopped), tmp_path)
+    runs = Runs(InlineEngine(), jobs.explain, jobs.stopped)
+    desk = Desk(tiny, runs, tmp_path, Study(tmp_path / "choices.jsonl"))
     config = json.dumps(build(desk).get_config_file(), default=str)
     assert '"fade"' in config
     assert "Fading steps" in config

@@ -9,6 +9,7 @@ that shows why the coordinates matter.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -65,6 +66,15 @@ class LatentConfig(AscentConfig):
     steps: int = Field(
         1000, ge=1, le=5000, title="Most steps", description="N: the search gives up after these"
     )
+
+
+class GANConfig(LatentConfig):
+    """Approximate ascent after an inversion."""
+
+    inversion: int = Field(
+        300, ge=1, le=5000, title="Most inversion steps",
+        description="Adam's steps towards the latent of the factual (appendix C.6)",
+    )  # fmt: skip
 
 
 class PixelConfig(AscentConfig):
@@ -168,20 +178,26 @@ class Diffeomorphic:
         config: FlowConfig,
         generator: torch.Generator,
     ) -> Iterator[Step]:
-        """Ascent from z = g^-1(x).
+        """Ascent from z = g^-1(x); a picture that the flow cannot rebuild stays as it is.
 
-        :raises BadInput: g(g^-1(x)) differs from x by more than the bound inside the region.
+        :raises BadInput: g(g^-1(x)) of every picture differs from x by more than the bound inside
+            the region.
         """
         z, error = self._begin(factual, region)
-        if bool((error > config.bound).any()):
+        known = (error <= config.bound).nonzero().flatten()
+        if not len(known):
             raise BadInput(
                 f"the flow does not know pictures like this one: rebuilding it errs by "
                 f"{float(error.max()):.3f} (allowed: {config.bound}); choose another method, or "
                 "a smaller region"
             )
-        for step in ascend(self.f, self.g.decode, z, factual, target, region.mask, config):
-            step.measured["reconstruction_error"] = error
-            yield step
+        rows = (z[known], factual[known], target[known], region.mask[known])
+        for step in ascend(self.f, self.g.decode, *rows, config):
+            image = factual.index_copy(0, known, step.image)
+            p = torch.zeros_like(error).index_copy(0, known, step.measured["confidence"])
+            yield replace(
+                step, image=image, measured={"confidence": p, "reconstruction_error": error}
+            )
 
     @torch.no_grad()
     def _begin(self, factual: Tensor, region: Region) -> tuple[Tensor, Tensor]:
@@ -228,9 +244,27 @@ class DiffeomorphicGAN(DiffeomorphicVAE):
     title: ClassVar[str] = "Diffeomorphic, GAN"
     summary: ClassVar[str] = "Climbs to the target in a GAN's latent space, after inverting it."
     needs: ClassVar[tuple[str, ...]] = ("gan",)
+    Config: ClassVar[type[BaseModel]] = GANConfig
 
     def __init__(self, target_model: TargetModel, gan: Any) -> None:
         super().__init__(target_model, gan)
+
+    def explain(
+        self,
+        factual: Tensor,
+        target: Tensor,
+        region: Region,
+        config: GANConfig,
+        generator: torch.Generator,
+    ) -> Iterator[Step]:
+        """Inversion, then ascent from the z that was found."""
+        total = config.inversion + config.steps
+        for i, z in self.g.invert(factual, config.inversion):
+            with torch.no_grad():
+                image = self.g.decode(z)
+            yield Step(i + 1, total, "inversion", image)
+        for step in ascend(self.f, self.g.decode, z, factual, target, region.mask, config):
+            yield replace(step, index=config.inversion + step.index, total=total)
 
 
 class Adversarial:

@@ -6,6 +6,7 @@ adversarial networks, ICLR 2016, https://arxiv.org/abs/1511.06434.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 __all__ = ["Adversaries", "Discriminator", "Generator"]
 
 CANDIDATES, RATE, GOOD = 256, 0.1, 1e-3
+SHOWN = 20  # steps between two that a person sees
 
 
 class Generator(nn.Module):
@@ -47,8 +49,14 @@ class Generator(nn.Module):
         """:meth:`decode`, by the name that a network is called with."""
         return self.decode(z)
 
-    def encode(self, x: Tensor, steps: int = 300) -> Tensor:
-        """GAN inversion: the z [B, D] whose picture is nearest to x in mean squared error.
+    def encode(self, x: Tensor) -> Tensor:
+        """The z [B, D] where :meth:`invert` ends."""
+        *_, (_, z) = self.invert(x)
+        return z
+
+    def invert(self, x: Tensor, steps: int = 300) -> Iterator[tuple[int, Tensor]]:
+        """GAN inversion: the z [B, D] whose picture is nearest to x in mean squared error, every
+        few of ``steps`` and at the end, with the step it was found at.
 
         Adam from the best of some random draws (the same for every picture), until all errors
         are below 1e-3 or for ``steps`` steps (Dombrowski et al., appendix C.6).
@@ -59,21 +67,22 @@ class Generator(nn.Module):
             distance = torch.cdist(x.flatten(1), self.decode(candidates).flatten(1))
         z = candidates[distance.argmin(1)].clone()
         best, least = z.clone(), z.new_full((len(z),), torch.inf)
-        with torch.enable_grad():
-            z.requires_grad_()
-            adam = torch.optim.Adam([z], lr=RATE)
-            for _ in range(steps):
-                error = (self.decode(z) - x).square().flatten(1).mean(1)
-                # A row that came near enough rests, whatever its neighbours still need.
-                better = (error.detach() < least) & (least >= GOOD)
-                least = error.detach().where(better, least)
-                best = z.detach().where(better[:, None], best)
-                if bool((least < GOOD).all()):
-                    break
-                adam.zero_grad()
-                error.sum().backward()
-                adam.step()
-        return best
+        adam = torch.optim.Adam([z], lr=RATE)
+        for i in range(steps):
+            with torch.enable_grad():
+                error = (self.decode(z.requires_grad_()) - x).square().flatten(1).mean(1)
+                (z.grad,) = torch.autograd.grad(error.sum(), z)
+            z.requires_grad_(False)
+            # A row that came near enough rests, whatever its neighbours still need.
+            better = (error.detach() < least) & (least >= GOOD)
+            least = error.detach().where(better, least)
+            best = z.where(better[:, None], best)
+            if bool((least < GOOD).all()):
+                break
+            if i % SHOWN == 0:
+                yield i, best
+            adam.step()
+        yield i, best
 
 
 class Discriminator(nn.Module):

@@ -189,9 +189,18 @@ def test_answer_convinces_as_saved_and_each_stops_alone(flow, pictures):
 
 
 def test_refuses_what_the_flow_cannot_rebuild(flow, pictures):
-    pictures[0, 0, 0, 0] = 1.0  # ink in the margin, which the flow leaves out
+    pictures[:, 0, 0, 0] = 1.0  # ink in the margin, which the flow leaves out
     with pytest.raises(BadInput, match="choose another method"):
         small(flow, pictures)
+
+
+def test_a_refused_picture_stays_as_it_is_and_its_neighbours_get_their_answers(flow, pictures):
+    expected = small(flow, pictures[1:], confidence=0.9)[2][-1].image
+    pictures[0, 0, 0, 0] = 1.0
+    last = small(flow, pictures, confidence=0.9)[2][-1]
+    assert torch.equal(last.image[0], pictures[0])
+    assert last.measured["confidence"][0] == 0
+    close(last.image[1:], expected, 1e-9)
 
 
 def test_induced_metric():

@@ -147,9 +147,9 @@ def test_answer_is_the_best_valid_iterate():
     config = SearchConfig(rate=0.3, steps=60, patience=60, margin=0.0)
     seen = []
 
-    def loss(rows, z, x, p):
+    def loss(rows, z, x, log_p):
         value = (z.mean(1) - 0.9).abs() + z.std(1)
-        seen.append((value.detach().clone(), x.detach().clone(), p[:, 1].detach().clone()))
+        seen.append((value.detach().clone(), x.detach().clone(), log_p.detach().exp()))
         return value
 
     z = X.flatten(1)[:1]
@@ -198,3 +198,16 @@ def test_place_beats_revise_in_density_on_a_known_one():
     *_, revise = Revise(F, Linear()).explain(X, target, WHOLE, ReviseConfig(), torch.Generator())
     ours, theirs = (density(s.image.flatten(1), target) for s in (place, revise))
     assert (ours > theirs).all()
+
+
+def test_a_model_that_is_very_sure_still_has_a_gradient():
+    """The target's probability rounds to 0 where the search begins."""
+    sure = Classifier(
+        lambda x: 300 * torch.stack([1 - x.mean((1, 2, 3)), x.mean((1, 2, 3))], 1), ["a", "b"]
+    )
+    x = torch.full((1, 1, 2, 2), 0.1)
+    assert sure.probabilities(x)[0, 1] == 0
+    *_, last = Revise(sure, Linear()).explain(
+        x, torch.tensor([1]), Region(torch.ones_like(x)), ReviseConfig(), torch.Generator()
+    )
+    assert sure.probabilities(last.image)[0, 1] > 0.5

@@ -17,10 +17,18 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory):
+def choices(tmp_path_factory):
+    """The running studio's file of choices."""
+    return tmp_path_factory.mktemp("study") / "choices.jsonl"
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory, choices):
     port = free_port("127.0.0.1")
     log = (tmp_path_factory.mktemp("server") / "log.txt").open("w+")
-    environment = os.environ | {"STUDIO_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | {
+        "STUDIO_PORT": str(port), "STUDIO_CHOICES": str(choices), "PYTHONUNBUFFERED": "1"
+    }  # fmt: skip
     server = subprocess.Popen(
         [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log
     )

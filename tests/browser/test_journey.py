@@ -309,7 +309,7 @@ def column(page, number):
     )
 
 
-def test_compare_sort_choose_download(page):
+def test_compare_sort_choose_download(page, choices):
     open_compare(page)
     page.locator("#compare-question").get_by_text("Choose a picture").wait_for()
     page.locator("#compare-change").click()
@@ -367,5 +367,7 @@ def test_compare_sort_choose_download(page):
     assert {"table.csv", "rcsb-seed0/counterfactual.png", "rcsb-seed1/result.json"} <= set(names)
     assert record["convincing"] is True
     assert told["convincing"] == told["runs"][1]["run"]
+    noted = [json.loads(line) for line in choices.read_text().splitlines()]
+    assert [line["chosen"] for line in noted] == [row["run"] for row in told["runs"][:2]]
     page.get_by_role("tab", name="Explain").click()
     assert area(page) == marked, "the region is still there"

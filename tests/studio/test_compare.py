@@ -21,6 +21,7 @@ from studio.comparison import MOST, NONE, Comparison, questions, seeds_of
 from studio.comparisons import Comparisons
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
+from studio.study import Study
 from studio.ui import columns, form
 
 METHODS = ["leapfactual", "rcsb", "place"]
@@ -28,9 +29,14 @@ QUICK = {"leapfactual": {}, "rcsb": {"steps": 4}, "place": {"steps": 5}}
 
 
 @pytest.fixture
-def comparisons(tmp_path):
+def study(tmp_path):
+    return Study(tmp_path / "study" / "choices.jsonl")
+
+
+@pytest.fixture
+def comparisons(tmp_path, study):
     engine = LocalEngine()
-    yield Comparisons(Runs(engine, jobs.explain, jobs.stopped), tmp_path)
+    yield Comparisons(Runs(engine, jobs.explain, jobs.stopped), tmp_path, study)
     engine.close()
 
 
@@ -134,10 +140,10 @@ def test_leaving_stops_the_rest(comparisons, ask):
     assert comparison.runs[0].job.stopping
 
 
-def test_it_waits_for_the_persons_other_runs(tmp_path, quick):
+def test_it_waits_for_the_persons_other_runs(tmp_path, quick, study):
     engine = LocalEngine()
     runs = Runs(engine, jobs.explain, jobs.stopped, going=1)
-    comparisons = Comparisons(runs, tmp_path)
+    comparisons = Comparisons(runs, tmp_path, study)
     other = runs.start(quick[0], "me")
     comparison = carry_out(comparisons, quick)
     engine.close()
@@ -156,7 +162,7 @@ def test_nobody_sees_another_persons_comparison(comparisons, quick):
     assert mine.stopped
 
 
-def test_the_choice_is_kept_and_may_change(comparisons, quick, tmp_path):
+def test_the_choice_is_kept_and_may_change(comparisons, quick, study):
     comparison = carry_out(comparisons, quick)
     first, second, _ = comparison.runs
     comparisons.choose(comparison, second.id)
@@ -166,7 +172,7 @@ def test_the_choice_is_kept_and_may_change(comparisons, quick, tmp_path):
     assert second.answer.record["convincing"] is False
     with pytest.raises(BadInput):
         comparisons.choose(comparison, "somebody else's")
-    text = (tmp_path / "choices.jsonl").read_text()
+    text = study.file.read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     assert [line["chosen"] for line in lines] == [second.id, NONE]
     last = lines[-1]
@@ -206,7 +212,7 @@ def test_old_comparisons_are_forgotten_with_their_files(comparisons, quick):
     assert not path.exists()
 
 
-def test_a_number_that_is_none_is_absent_everywhere(tmp_path, ask):
+def test_a_number_that_is_none_is_absent_everywhere(tmp_path, ask, study):
     picture = np.zeros((4, 4, 1), np.uint8)
     record = {
         "status": "flipped", "flipped": True, "oracle": None, "nfe": {}, "seconds": 0.1,
@@ -220,7 +226,7 @@ def test_a_number_that_is_none_is_absent_everywhere(tmp_path, ask):
         yield Answer(picture, picture, picture[..., 0], record)
 
     engine = LocalEngine()
-    comparisons = Comparisons(Runs(engine, explain, jobs.stopped), tmp_path)
+    comparisons = Comparisons(Runs(engine, explain, jobs.stopped), tmp_path, study)
     comparison = carry_out(comparisons, [ask("rcsb"), ask("place")])
     engine.close()
     assert comparison.rows()[0]["l1"] is None

@@ -16,6 +16,7 @@ from backends.errors import BadInput
 from studio import export
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
+from studio.study import Study
 from studio.ui import canvas, keys
 from studio.ui.desk import Desk
 from studio.ui.edge import uploaded
@@ -31,7 +32,9 @@ IDS = {
 @pytest.fixture
 def desk(tiny, tmp_path):
     engine = LocalEngine()
-    yield Desk(tiny, Runs(engine, jobs.explain, jobs.stopped), tmp_path)
+    runs, results = Runs(engine, jobs.explain, jobs.stopped), tmp_path / "results"
+    results.mkdir()
+    yield Desk(tiny, runs, results, Study(tmp_path / "choices.jsonl"))
     engine.close()
 
 

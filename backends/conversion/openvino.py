@@ -12,8 +12,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
+from backends.bundles import ASSETS
 from backends.errors import MissingPart
 
 __all__ = ["Graph", "convert"]
@@ -21,6 +23,8 @@ __all__ = ["Graph", "convert"]
 MAPPING, SYNTHESIS = "MappingNetwork", "SynthesisNetwork"
 TYPES = {"f16": "<f2", "f32": "<f4", "f64": "<f8", "i32": "<i4", "i64": "<i8"}
 DRAWS = 1 << 14  # z's for the mean w
+RESPONSES = ASSETS / "faces" / "responses.safetensors"
+PUBLISHED = (12, 64)  # the published network's last layer
 
 
 class Graph:
@@ -112,7 +116,8 @@ class Graph:
 
 
 def convert(files: dict[str, Path]) -> dict[str, Tensor]:
-    """State dict of :class:`backends.priors.mobile_stylegan.MobileStyleGAN`.
+    """State dict of :class:`backends.priors.mobile_stylegan.MobileStyleGAN`; to the published
+    network come the responses of its coarse path, which we fitted.
 
     :param files: ``{Mapping,Synthesis}Network.{xml,bin}``, wherever they lie.
     :raises MissingPart: one is absent or is not what its name says.
@@ -125,6 +130,8 @@ def convert(files: dict[str, Path]) -> dict[str, Tensor]:
     )
     state = _mapping(mapping) | _synthesis(synthesis)
     state["mean_w"] = _mean_w(state)
+    if state["bands.weight"].shape == PUBLISHED:
+        state |= load_file(RESPONSES)
     return {name: tensor.contiguous() for name, tensor in state.items()}
 
 
@@ -141,34 +148,53 @@ def _mapping(graph: Graph) -> dict[str, Tensor]:
 
 
 def _synthesis(graph: Graph) -> dict[str, Tensor]:
-    """The constant input, styled convolutions from 4x4 up, and the last level's wavelet head."""
-    state = {"start": graph.constant(graph.named("m.input.input"))}
-    state |= _convolution(graph, "m.conv1", "first")
+    """The start, levels from 8x8 up, and the last level's wavelet bands of the picture."""
+    state = {"start.constant": graph.constant(graph.named("m.input.input"))[0]}
+    state |= _style(graph, "m.conv1.conv.modulation", "start.style")
+    state |= _convolution(graph, "m.conv1", "start")
     depth = sum(name.endswith(".up.modulation.weight") for name in graph.names())
     for i in range(depth):
         theirs, ours = f"m.layers.{i}", f"levels.{i}"
         state |= _style(graph, f"{theirs}.up.modulation", f"{ours}.up")
-        state |= _convolution(graph, f"{theirs}.conv1", f"{ours}.first")
-        state |= _convolution(graph, f"{theirs}.conv2", f"{ours}.second")
-    theirs, ours = f"m.layers.{depth - 1}.to_img", f"heads.{8 << depth}"
-    state |= _style(graph, f"{theirs}.conv.modulation", f"{ours}.style")
-    state[f"{ours}.bands.weight"] = graph.constant(graph.named(f"{theirs}.conv.weight"))
-    state[f"{ours}.bands.bias"] = graph.constant(graph.named(f"{theirs}.bias")).flatten()
-    return state
+        for number, word in ((1, "first"), (2, "second")):
+            conv = f"{theirs}.conv{number}"
+            state |= _style(graph, f"{conv}.conv.modulation", f"{ours}.{word}_style")
+            state |= _convolution(graph, conv, f"{ours}.{word}")
+            state[f"{ours}.{word}.mix.weight"] = state[f"{ours}.{word}.mix.weight"].flatten(1)
+            spread = graph.constant(graph.named(f"{conv}.conv.weight_dw")).squeeze(1)
+            state[f"{ours}.{word}.spread.weight"] = spread
+    last = f"m.layers.{depth - 1}.to_img"
+    state |= _style(graph, f"{last}.conv.modulation", "style")
+    state["bands.weight"] = graph.constant(graph.named(f"{last}.conv.weight")).flatten(1)
+    state["bands.bias"] = graph.constant(graph.named(f"{last}.bias")).flatten()
+    return _in_blocks(state, depth)
 
 
 def _convolution(graph: Graph, theirs: str, ours: str) -> dict[str, Tensor]:
-    state = _style(graph, f"{theirs}.conv.modulation", f"{ours}.style")
+    """Dense weights, bias and noise of a convolution, found backwards from its named bias."""
     bias = graph.named(f"{theirs}.bias")
-    # Backwards from the bias: the noise's Add, the convolution, before it the depthwise one.
     noisy = next(k for k in graph.inputs(graph.then(bias, "Add")) if graph.kind(k) == "Add")
     dense = next(k for k in graph.inputs(noisy) if graph.kind(k) == "Convolution")
-    state[f"{ours}.mix.weight"] = graph.constant(dense)
-    state[f"{ours}.mix.bias"] = graph.constant(bias).flatten()
-    state[f"{ours}.noise"] = graph.constant(noisy)
-    spread = f"{theirs}.conv.weight_dw"
-    if spread in graph.names():
-        state[f"{ours}.spread.weight"] = graph.constant(graph.named(spread)).squeeze(1)
+    return {
+        f"{ours}.mix.weight": graph.constant(dense),
+        f"{ours}.mix.bias": graph.constant(bias).flatten(),
+        f"{ours}.noise": graph.constant(noisy)[0, 0, :, :, None],
+    }
+
+
+def _in_blocks(state: dict[str, Tensor], depth: int) -> dict[str, Tensor]:
+    """Wavelet bands as this program orders them: of C channels a block each for the average and
+    the three details, where the graph has C averages and then three details for every channel;
+    and halved, so that the transform need not."""
+    halved = {"bands"} | {f"levels.{i}.up" for i in range(depth)}
+    wavelets = halved | {"start.mix"} | {f"levels.{i}.second.mix" for i in range(depth - 1)}
+    # What comes before a transform is reordered with the layers that see it channel by channel.
+    for name in wavelets:
+        count = len(state[f"{name}.bias"]) // 4
+        details = torch.arange(count, 4 * count).view(count, 3).T.flatten()
+        order = torch.cat([torch.arange(count), details])
+        for kind in (f"{name}.weight", f"{name}.bias"):
+            state[kind] = state[kind][order] * (0.5 if name in halved else 1)
     return state
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import secrets
 import shutil
 import threading
 import time
@@ -19,6 +17,7 @@ from backends.errors import BadInput, NotFound
 from studio import export, tables
 from studio.comparison import NONE, Comparison
 from studio.runs import Runs, TooMany
+from studio.study import Study
 
 __all__ = ["Comparisons"]
 
@@ -28,14 +27,13 @@ KEPT = 3  # comparisons of one owner
 class Comparisons:
     """The comparisons of this process: a few of each owner, their files and people's choices.
 
-    :param results: folder for the files; ``choices.jsonl`` in it gets a line a choice, of which
-        the last one of a comparison counts.
+    :param results: folder for the files.
+    :param study: hears of every choice.
     """
 
-    def __init__(self, runs: Runs, results: Path) -> None:
-        self.runs, self.results = runs, results
+    def __init__(self, runs: Runs, results: Path, study: Study) -> None:
+        self.runs, self.results, self.study = runs, results, study
         self._all: dict[str, Comparison] = {}
-        self._salt = secrets.token_hex(8)  # the study shall not know whose page it was
         self._writing = threading.Lock()
 
     def open(self, owner: str, requests: list[Request]) -> Comparison:
@@ -99,7 +97,7 @@ class Comparisons:
         """Note which run convinced: in every answer's record, and as a line of the study.
 
         :param choice: the id of an answered run, or ``NONE``.
-        :raises BadInput: no such run in this comparison.
+        :raises BadInput: no such run in this comparison, or the study cannot be written.
         """
         if choice != NONE and choice not in {run.id for run in comparison.answered}:
             raise BadInput("choose one of this comparison's answers, or none of them")
@@ -109,9 +107,7 @@ class Comparisons:
                 assert run.answer
                 said = run.answer.record | {"convincing": run.id == choice}
                 run.answer = replace(run.answer, record=said)
-            line = json.dumps(comparison.testimony(self._pseudonym(comparison.owner)))
-            with (self.results / "choices.jsonl").open("a") as study:
-                study.write(line + "\n")
+        self.study.note(comparison.testimony(self.study.pseudonym(comparison.owner)))
 
     def archive(self, comparison: Comparison) -> str:
         """Each run's folder, table.csv and comparison.json, in a zip to download."""
@@ -140,6 +136,3 @@ class Comparisons:
 
     def _zip(self, comparison: Comparison) -> Path:
         return self.results / f"comparison-{comparison.id}.zip"
-
-    def _pseudonym(self, owner: str) -> str:
-        return hashlib.sha256((self._salt + owner).encode()).hexdigest()[:12]

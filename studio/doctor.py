@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from backends import bundles, devices
 from backends.errors import StudioError
+from studio.study import usual_file
 
 __all__ = ["findings"]
 
@@ -30,6 +31,7 @@ def findings() -> Iterator[str]:
     yield f"ok       device: {devices.choose()}"
     free = shutil.disk_usage(bundles.ASSETS).free / 1e9
     yield f"{'ok      ' if free > 1 else 'low     '} {free:.0f} GB free on disk"
+    yield f"ok       choices in Compare are kept in {usual_file()}"
     for name in bundles.installed():
         try:
             bundle = bundles.find(name)

@@ -39,7 +39,7 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
     :param asked: the Explain tab's controls that make up the question: picture, mask, region,
         target, how the region was proposed.
     """
-    comparisons = Comparisons(desk.runs, desk.results)
+    comparisons = Comparisons(desk.runs, desk.results, desk.study)
     methods = desk.methods()
     titles = {name: entry["title"] for name, entry in methods.items()}
     which = gr.State("")
@@ -71,7 +71,7 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
     table = gr.HTML(elem_id="compare-table", js_on_load=(HERE / "sort.js").read_text())
     choice = gr.Radio(
         [], label="Which one convinces you?", elem_id="convincing", visible=False,
-        info="Kept with these answers and in the zip; you may change your mind",
+        info="Kept with these answers, in the zip and, without your name, for the study",
     )  # fmt: skip
     chosen = gr.HTML(elem_id="convincing-status")
     download = gr.DownloadButton(
@@ -161,6 +161,8 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
             failed = views.failure(told(error, "the comparison"))
             yield running(go, stop, False) | {status: failed}
 
+    noted = f"Noted, also in the study’s {desk.study.file.name}. You may change your mind."
+
     go.click(
         compare, [*asked, names, seeds],
         [question, which, status, first, *places, table, choice, chosen, download, go, stop],
@@ -179,9 +181,13 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
     def choose(said: str, shown: str, request: gr.Request) -> dict[Any, Any]:
         with sentences():
             comparison = comparisons.get(shown, owner_of(request))
+        try:
             comparisons.choose(comparison, said)
+            heard = views.line("flipped", noted)
+        except StudioError as error:
+            heard = views.failure(str(error))
         return filled(comparison) | {
-            chosen: views.line("flipped", "Noted. You may change your mind."),
+            chosen: heard,
             download: comparisons.archive(comparison),
         }
 

@@ -20,6 +20,7 @@ from backends.errors import BadInput, StudioError
 from studio import export
 from studio.engines.core import Done, Event, Failed, Stepped, Stopped
 from studio.runs import Run, Runs, TooMany
+from studio.study import Study
 from studio.ui import canvas, views
 
 __all__ = ["Desk", "Shown"]
@@ -42,11 +43,13 @@ class Desk:
     """One bundle at the counter: pictures come in, questions go to the engine, answers go out.
 
     :ivar results: folder for the answers' files.
+    :ivar study: where people's choices between answers are kept.
     """
 
     bundle: str
     runs: Runs
     results: Path
+    study: Study
     about: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

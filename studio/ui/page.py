@@ -21,6 +21,7 @@ from backends.errors import BadInput
 from studio.engines.core import Engine
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
+from studio.study import Study, usual_file
 from studio.ui import compare, explain, keys
 from studio.ui.desk import Desk
 
@@ -88,7 +89,8 @@ def launch(*, host: str, port: int, bundle: str, engine: str) -> None:
     results = Path(tempfile.mkdtemp(prefix="counterfactual-studio-"))
     atexit.register(shutil.rmtree, results, ignore_errors=True)
     device: Engine = ENGINES[engine]()
-    desk = Desk(bundle, Runs(device, jobs.explain, jobs.stopped), results)
+    runs = Runs(device, jobs.explain, jobs.stopped)
+    desk = Desk(bundle, runs, results, Study(usual_file()))
     device.submit(lambda: jobs.warm(bundle), "studio", lambda event: None)
     page = build(desk).queue(max_size=64, default_concurrency_limit=8)
     options = launch_options(desk.folder)

@@ -1,0 +1,57 @@
+"""The study: which of several answers convinced people, kept when the studio closes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import threading
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+from backends.errors import BadInput
+
+__all__ = ["Study", "usual_file"]
+
+
+def usual_file() -> Path:
+    """``STUDIO_CHOICES``, or ``choices.jsonl`` where the system keeps a person's data."""
+    named = os.environ.get("STUDIO_CHOICES")
+    return Path(named or user_data_path("counterfactual-studio") / "choices.jsonl")
+
+
+class Study:
+    """A file with a line a choice, of which the last one of a comparison counts.
+
+    :param file: need not exist, nor its folder.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._salt = secrets.token_hex(8)  # the study shall not know whose page it was
+        self._writing = threading.Lock()
+
+    def pseudonym(self, owner: str) -> str:
+        """The same for one open page, and no way back to it."""
+        return hashlib.sha256((self._salt + owner).encode()).hexdigest()[:12]
+
+    def note(self, testimony: dict[str, Any]) -> None:
+        """Add a line.
+
+        :raises BadInput: the file cannot be written.
+        """
+        line = json.dumps(testimony, allow_nan=False) + "\n"
+        try:
+            with self._writing:
+                self.file.parent.mkdir(parents=True, exist_ok=True)
+                with self.file.open("a", encoding="utf-8") as study:
+                    study.write(line)
+        except OSError as error:
+            raise BadInput(
+                f"your choice is in the zip but could not be added to the study's "
+                f"{self.file.name} ({error.strerror}); whoever runs the studio should set "
+                "STUDIO_CHOICES to a file that can be written"
+            ) from error

@@ -11,7 +11,15 @@ from typing import Any
 
 from backends.errors import MissingPart, NotFound
 
-__all__ = ["ARCHITECTURES", "CONVERTERS", "METHODS", "architecture", "converter", "method"]
+__all__ = [
+    "ARCHITECTURES",
+    "CONVERTERS",
+    "COOKBOOKS",
+    "METHODS",
+    "architecture",
+    "converter",
+    "method",
+]
 
 METHODS = {
     "leapfactual": "backends.methods.leapfactual:LeapFactual",
@@ -64,6 +72,11 @@ CONVERTERS = {
 }
 
 
+COOKBOOKS = {
+    "digits": "backends.training.digits:DIGITS",
+}
+
+
 def _find(table: dict[str, str], kind: str, name: str) -> Any:
     if name not in table:
         raise NotFound(f"there is no {kind} {name!r}; choose one of: {', '.join(sorted(table))}")
@@ -93,3 +106,8 @@ def architecture(name: str) -> Any:
 def converter(name: str) -> Any:
     """The function of that name that turns published files into a part's state dict."""
     return _find(CONVERTERS, "converter", name)
+
+
+def cookbook(name: str) -> Any:
+    """The training recipes of the bundle of that name."""
+    return _find(COOKBOOKS, "training recipe", name)

@@ -186,19 +186,26 @@ def train(
     data: Annotated[str, typer.Argument(help="Folder with MNIST's idx files, or: mnist")],
     out: Annotated[Path, typer.Option(help="Bundle folder to write")],
     parts: Annotated[str, typer.Option(help="Parts, comma-separated")] = "all",
+    recipe: Annotated[str, typer.Option(help="Which bundle's parts: digits")] = "digits",
     device: Annotated[str, typer.Option(help="cpu, cuda, mps or auto")] = "auto",
 ) -> None:
-    """Train the digits bundle's parts; an interrupted training resumes."""
-    from backends import devices
-    from backends.training import recipe
+    """Train a bundle's parts; an interrupted training resumes."""
+    from backends import devices, registry
+    from backends.training.recipe import train as steps_of
 
-    names = [*recipe.PARTS, recipe.EXAMPLES] if parts == "all" else parts.split(",")
+    cookbook = registry.cookbook(recipe)
+    names = cookbook.names if parts == "all" else parts.split(",")
     shown = Path(data).name if data != "mnist" else data
     command = shlex.join(
         ["python", "-m", "studio", "train", shown, "--out", out.as_posix(), "--parts", parts]
     )
-    for name, progress in recipe.train(data, out, names, devices.choose(device), command):
-        left = progress.seconds / progress.step * (progress.total - progress.step)
+    part, begun = "", None
+    for name, progress in steps_of(cookbook, data, out, names, devices.choose(device), command):
+        if name != part:
+            part, begun = name, progress
+        # By this session's speed: a resumed training may have been slower before.
+        pace = (progress.seconds - begun.seconds) / max(progress.step - begun.step, 1)
+        left = pace * (progress.total - progress.step)
         print(
             f"\r{name:12} step {progress.step}/{progress.total}  loss {progress.loss:.4f}  "
             f"{left / 60:.1f} min left ",

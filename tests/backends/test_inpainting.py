@@ -12,7 +12,7 @@ from backends.methods.inpainting import Inpainting, ancestral, renoised, restore
 from backends.priors.pixel_diffusion import clean_estimate, levels, pixel_alphas
 from backends.runner import run
 from backends.targets.model import Classifier
-from backends.training.recipe import PARTS
+from backends.training.digits import PARTS
 
 DOUBLE = {"dtype": torch.float64}
 SAMPLERS = ["repaint", "ddrm", "mcg"]

@@ -14,6 +14,7 @@ from backends.errors import BadInput, MissingPart, NotFound
 from backends.priors.bridge import BridgeSchedule
 from backends.training import losses, recipe
 from backends.training.data import Split, affine_jitter, load_mnist
+from backends.training.digits import DIGITS
 from backends.training.fit import Plan, fit
 from backends.training.masks import random_masks
 
@@ -142,9 +143,9 @@ def test_a_part_that_learns_from_others_says_which(tmp_path):
         write_idx(tmp_path / f"{split}-images-idx3-ubyte", np.zeros((1, 28, 28), np.uint8), False)
         write_idx(tmp_path / f"{split}-labels-idx1-ubyte", np.zeros(1, np.uint8), False)
     with pytest.raises(MissingPart, match="classifier and autoencoder"):
-        next(recipe.train(str(tmp_path), tmp_path / "out", ["velocity"], "cpu", "train"))
+        next(recipe.train(DIGITS, str(tmp_path), tmp_path / "out", ["velocity"], "cpu", "train"))
 
 
 def test_unknown_part_is_one_sentence(tmp_path):
     with pytest.raises(BadInput, match="classifier"):
-        next(recipe.train("mnist", tmp_path, ["magic"], "cpu", "train"))
+        next(recipe.train(DIGITS, "mnist", tmp_path, ["magic"], "cpu", "train"))

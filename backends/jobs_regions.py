@@ -10,30 +10,38 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.bundles import Bundle
-from backends.errors import BadInput, MissingPart, NotFound
+from backends.errors import BadInput, MissingPart, NotFound, StudioError
 from backends.jobs import bundle
 from backends.regions import sources
-from backends.regions.candidates import Candidate, Found, Missed, phrases_in, union
+from backends.regions.candidates import Candidate, Found, Missed, as_bytes, phrases_in, union
 from backends.regions.settings import WordRegion
 
 if TYPE_CHECKING:
     from backends.regions.grounding import Detector
     from backends.regions.segment import Segmenter
 
-__all__ = ["candidates", "click", "draw", "words"]
+__all__ = ["about", "candidates", "click", "draw"]
 
 SHARED = "language"  # the bundle whose parts every bundle of photographs may use
 SEGMENTER, PARSER = "segmenter", "parser"  # kinds of parts
 DETECTOR = "grounding"  # the folder of a bundle's own Grounding DINO
 
 
-def words(name: str) -> list[str]:
-    """The words that the bundle's own parser knows; none where it has none."""
-    if _part_of_kind(bundle(name), PARSER) is None:
-        return []
-    from backends.regions import parsing
-
-    return list(parsing.WORDS)
+def about(name: str) -> dict[str, Any]:
+    """What of this a page can offer: ``known``, the words that the bundle's own parser knows;
+    ``words`` and ``clicks``, why other words and clicks cannot be used, a sentence each or None."""
+    found = bundle(name)
+    needs = {"words": (_detector_source, _lender), "clicks": (_lender,)}
+    problems: dict[str, str | None] = {}
+    for what, checks in needs.items():
+        problems[what] = None
+        try:
+            _of_photographs(name, what)
+            for check in checks:
+                check(found)
+        except StudioError as error:
+            problems[what] = str(error)
+    return {"known": _words(found), **problems}
 
 
 def candidates(
@@ -165,8 +173,10 @@ def _parsed(
     result: dict[str, Candidate | None] = {}
     for phrase, classes in known.items():
         mask = parsing.mask_of(labels, classes)[0, 0] > 0
-        sure = p[0, classes].sum(0)[mask].mean() if mask.any() else None
-        result[phrase] = sure and Candidate(phrase, float(sure), (mask * 255).byte().numpy())
+        result[phrase] = None
+        if mask.any() and not mask.all():
+            sure = float(p[0, classes].sum(0)[mask].mean())
+            result[phrase] = Candidate(phrase, sure, as_bytes(mask.numpy()))
     return result
 
 
@@ -174,7 +184,8 @@ def _detected(
     found: Bundle, picture: np.ndarray, phrases: Sequence[str], config: WordRegion
 ) -> Found:
     """Grounding DINO's boxes as candidates with Segment Anything's masks."""
-    detector, segmenter = _detector(found, phrases[0]), _segmenter(found)
+    detector = _detector_of(_detector_source(found, f"the word {phrases[0]!r} needs"))
+    segmenter = _segmenter(found)
     rgb = np.repeat(picture, 3 // picture.shape[2], axis=2)
     boxes, best = detector.find(rgb, phrases, **config.model_dump())
     masks = segmenter.boxes(picture, [box.corners for box in boxes])
@@ -183,14 +194,15 @@ def _detected(
         for box, (mask, _) in zip(boxes, masks, strict=True)
         if mask.any() and not mask.all()
     ]
-    has = {phrase for one in chosen for phrase in one.label.split(", ")}
+    named = {phrase for one in chosen for phrase in one.label.split(", ")}
     missed = []
     for phrase in phrases:
-        if phrase not in has:
-            # A box without a usable mask passed already: no lower threshold would help.
-            score = best.get(phrase)
-            offer = score if score is not None and score < config.threshold else None
-            missed.append(Missed(phrase, config.threshold, offer))
+        score = best.get(phrase, 0.0)
+        if score < config.threshold:
+            missed.append(Missed(phrase, config.threshold, best.get(phrase)))
+        elif phrase not in named:
+            # Its boxes gave no usable mask, so that no lower threshold would help.
+            missed.append(Missed(phrase, config.threshold))
     return Found(chosen, missed)
 
 
@@ -198,42 +210,57 @@ def _part_of_kind(found: Bundle, kind: str) -> str | None:
     return next((n for n, part in found.manifest.parts.items() if part.kind == kind), None)
 
 
+def _words(found: Bundle) -> list[str]:
+    if _part_of_kind(found, PARSER) is None:
+        return []
+    from backends.regions import parsing
+
+    return list(parsing.WORDS)
+
+
 def _segmenter(found: Bundle) -> Segmenter:
-    """The bundle's own, or the one that all bundles share."""
+    return _segmenter_of(_lender(found))
+
+
+def _lender(found: Bundle) -> Bundle:
+    """The bundle whose segmenter is used: itself, or the one that all bundles share."""
+    lender = found
     if _part_of_kind(found, SEGMENTER) is None:
         try:
-            found = bundle(SHARED)
+            lender = bundle(SHARED)
         except NotFound as error:
             raise MissingPart(
                 f"bundle {found.name!r} has no part of the kind {SEGMENTER!r}, and there is no "
                 f"bundle {SHARED!r} to lend it; use box:X0,Y0,X1,Y1 or brush the region"
             ) from error
-    return _segmenter_of(found)
+    problem = lender.problem(_part_of_kind(lender, SEGMENTER) or SEGMENTER)
+    if problem:
+        raise MissingPart(problem)
+    return lender
 
 
 @lru_cache(maxsize=4)
-def _segmenter_of(found: Bundle) -> Segmenter:
+def _segmenter_of(lender: Bundle) -> Segmenter:
     from backends.regions.segment import Segmenter
 
-    part = _part_of_kind(found, SEGMENTER)
-    assert part is not None
-    return Segmenter(found.part(part))
+    return Segmenter(lender.part(_part_of_kind(lender, SEGMENTER) or SEGMENTER))
 
 
-def _detector(found: Bundle, phrase: str) -> Detector:
-    """Grounding DINO in the bundle's folder, or in the model hub's cache on this machine."""
+def _detector_source(found: Bundle, what: str = "other words need") -> str:
+    """Where Grounding DINO is: the bundle's folder, or the model hub's cache on this machine."""
     from backends.regions import grounding
 
     own = found.folder / DETECTOR
-    source = str(own) if own.is_dir() else grounding.HUB
-    if source == grounding.HUB and not grounding.is_here():
-        known = words(str(found.folder))
-        instead = f"use one of the words {', '.join(known)}, " if known else "use "
-        raise MissingPart(
-            f"the word {phrase!r} needs Grounding DINO, which is not here; get it with: "
-            f"{_command()}; or {instead}a click (points:+X,Y) or a box"
-        )
-    return _detector_of(source)
+    if own.is_dir():
+        return str(own)
+    if grounding.is_here():
+        return grounding.HUB
+    known = _words(found)
+    instead = f"use one of the words {', '.join(known)}, " if known else "use "
+    raise MissingPart(
+        f"{what} Grounding DINO, which is not here; get it with: {_command()}; or {instead}"
+        "a click (points:+X,Y) or a box"
+    )
 
 
 def _command() -> str:

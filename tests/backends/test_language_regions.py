@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from backends import bundles, jobs, jobs_regions, registry
+from backends import bundles, imaging, jobs, jobs_regions, registry
 from backends.conversion import mobile_sam
 from backends.errors import BadInput, MissingPart
-from backends.regions import candidates, grounding, sources
+from backends.regions import candidates, grounding, parsing, sources
 from backends.regions.segment import SegmentAnything, Segmenter
 
 SIZE = 48
@@ -268,6 +268,25 @@ def test_what_is_below_the_threshold_is_offered_not_given(speaking, photograph):
         jobs_regions.draw(speaking, photograph, "text", f"cat;threshold={high}")
 
 
+def test_a_word_is_not_found_by_another_words_box(speaking, photograph, monkeypatch):
+    """What looks a little like the second phrase is named by it too, but does not answer it."""
+    corners = (4.0, 4.0, 30.0, 40.0)
+    found = ([grounding.Box("cat, dog", 0.8, corners)], {"cat": 0.8, "dog": 0.27})
+    monkeypatch.setattr(grounding.Detector, "find", lambda *_, **__: found)
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[5:20, 5:20] = 255
+    monkeypatch.setattr(Segmenter, "boxes", lambda *_: [(mask, 0.9)])
+    result = jobs_regions.candidates(speaking, photograph, "cat, dog, bird")
+    (one,) = result.candidates
+    assert (one.label, one.score, one.box) == ("cat, dog", 0.8, corners)
+    assert [(m.phrase, m.lower) for m in result.missed] == [("dog", 0.27), ("bird", None)]
+    # A box without a usable mask is no candidate, and no lower threshold would help.
+    monkeypatch.setattr(Segmenter, "boxes", lambda *_: [(np.full_like(mask, 255), 0.9)])
+    result = jobs_regions.candidates(speaking, photograph, "cat")
+    assert result.candidates == []
+    assert result.missed[0].lower is None
+
+
 def test_the_sentence():
     assert candidates.Missed("beard", 0.3, 0.2249).sentence == (
         "Nothing found for 'beard' at 0.30, best 0.22: use it?"
@@ -281,9 +300,35 @@ def test_without_grounding_dino_the_sentence_says_how_to_get_it(silent, photogra
         MissingPart, match=r"'beard' needs Grounding DINO.*get it with: hf download"
     ):
         jobs_regions.candidates(silent, photograph, "beard")
-    assert jobs_regions.words(silent) == []
+    offer = jobs_regions.about(silent)
+    assert offer["known"] == []
+    assert offer["words"].startswith("other words need Grounding DINO")
+    assert offer["clicks"] is None
     assert jobs_regions.click(silent, photograph, [(20, 20)], [1]).mask.any()
     assert jobs_regions.draw(silent, photograph, "sam", "4,4,30,40").any()
+
+
+def test_the_parser_is_asked_first(tmp_path, photograph, monkeypatch):
+    """The words that the bundle's own parser knows need no Grounding DINO; what the picture does
+    not have is missed, with nothing to offer."""
+    monkeypatch.setattr(grounding, "is_here", lambda: False)
+    monkeypatch.setitem(PARTS, "parser", ("bisenet", {"size": 32, "width": 8}))
+    folder = write_photographs(tmp_path / "faces")
+    network = bundles.find(folder).part("parser")
+    labels = network.labels(imaging.to_tensor(photograph))[0].numpy()
+    monkeypatch.setattr(type(network), "labels", lambda self, x: torch.tensor(labels)[None])
+    labels[:], labels[5:20, 7:30] = parsing.CLASSES.index("skin"), parsing.CLASSES.index("hair")
+    found = jobs_regions.candidates(folder, photograph, "hair, the hat")
+    (one,) = found.candidates
+    assert one.label == "hair"
+    assert np.array_equal(one.mask > 0, labels == parsing.CLASSES.index("hair"))
+    assert 0 < one.score < 1
+    assert [(m.phrase, m.lower) for m in found.missed] == [("the hat", None)]
+    assert jobs_regions.about(folder)["known"] == list(parsing.WORDS)
+    with pytest.raises(MissingPart, match=r"'unicorn' needs.*use one of the words mouth"):
+        jobs_regions.candidates(folder, photograph, "hair, unicorn")
+    labels[:] = parsing.CLASSES.index("hair")  # a full mask says nothing
+    assert jobs_regions.candidates(folder, photograph, "hair").candidates == []
 
 
 def test_a_damaged_grounding_dino_is_said(tmp_path):
@@ -305,6 +350,7 @@ def test_digits_have_no_words(source, options):
     picture = np.zeros((32, 32, 1), np.uint8)
     with pytest.raises(BadInput, match="need photographs"):
         jobs_regions.draw("digits", picture, source, options)
+    assert "need photographs" in jobs_regions.about("digits")["clicks"]
 
 
 # --------------------------------------------------------------------- regions of them

@@ -113,7 +113,8 @@ class Method(Protocol):
 
     ``kind`` tells the papers' methods from their variants and from the baselines they are
     compared with. ``knows_classes`` means that its parts were trained for the bundle's classes,
-    so that it cannot explain another target model than the bundle's classifier.
+    so that it cannot explain another target model than the bundle's classifier. ``seeded`` means
+    that it draws from the generator; the others answer the same whatever the seed.
     """
 
     name: ClassVar[str]
@@ -124,6 +125,7 @@ class Method(Protocol):
     differentiable: ClassVar[bool]
     kind: ClassVar[Literal["method", "variant", "baseline"]]
     knows_classes: ClassVar[bool]
+    seeded: ClassVar[bool]
     Config: ClassVar[type[BaseModel]]
 
     def __init__(self, target_model: TargetModel, **parts: Any) -> None: ...

@@ -66,6 +66,7 @@ def about(name: str) -> dict[str, Any]:
             "title": method.title,
             "summary": method.summary,
             "kind": method.kind,
+            "seeded": method.seeded,
             "paper": method.paper,
             "schema": method.Config.model_json_schema(),
             "problem": next(filter(None, problems), None),

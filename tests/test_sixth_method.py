@@ -28,7 +28,8 @@ class FadeConfig(BaseModel):
 
 class Fade:
     name, title, summary, paper = "fade", "Fade", "Turns the picture over.", "Nobody, 2026"
-    needs, differentiable, kind, knows_classes, Config = (), False, "method", False, FadeConfig
+    needs, differentiable, kind, Config = (), False, "method", FadeConfig
+    knows_classes, seeded = False, False
 
     def __init__(self, target_model):
         self.f = target_model

@@ -165,6 +165,7 @@ class Diffeomorphic:
     differentiable: ClassVar[bool] = True
     kind: ClassVar[str] = "method"
     knows_classes: ClassVar[bool] = False
+    seeded: ClassVar[bool] = False
     Config: ClassVar[type[BaseModel]] = FlowConfig
 
     def __init__(self, target_model: TargetModel, flow: Any) -> None:
@@ -217,6 +218,7 @@ class DiffeomorphicVAE:
     differentiable: ClassVar[bool] = True
     kind: ClassVar[str] = "variant"
     knows_classes: ClassVar[bool] = False
+    seeded: ClassVar[bool] = False
     Config: ClassVar[type[BaseModel]] = LatentConfig
 
     def __init__(self, target_model: TargetModel, autoencoder: Any) -> None:
@@ -280,6 +282,7 @@ class Adversarial:
     differentiable: ClassVar[bool] = True
     kind: ClassVar[str] = "baseline"
     knows_classes: ClassVar[bool] = False
+    seeded: ClassVar[bool] = False
     Config: ClassVar[type[BaseModel]] = PixelConfig
 
     def __init__(self, target_model: TargetModel) -> None:

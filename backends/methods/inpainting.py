@@ -124,6 +124,7 @@ class Inpainting:
     differentiable: ClassVar[bool] = True
     kind: ClassVar[str] = "variant"
     knows_classes: ClassVar[bool] = False
+    seeded: ClassVar[bool] = True
     Config: ClassVar[type[BaseModel]] = InpaintingConfig
 
     def __init__(self, target_model: TargetModel, pixel_denoiser: nn.Module) -> None:

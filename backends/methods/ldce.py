@@ -113,6 +113,7 @@ class LDCE:
     differentiable: ClassVar[bool] = True
     kind: ClassVar[str] = "method"
     knows_classes: ClassVar[bool] = True
+    seeded: ClassVar[bool] = True
     Config: ClassVar[type[BaseModel]] = LDCEConfig
 
     def __init__(

@@ -86,6 +86,7 @@ class LeapFactual:
     differentiable: ClassVar[bool] = False
     kind: ClassVar[str] = "method"
     knows_classes: ClassVar[bool] = True
+    seeded: ClassVar[bool] = False
     Config: ClassVar[type[BaseModel]] = LeapConfig
 
     def __init__(self, target_model: TargetModel, autoencoder: Any, velocity: nn.Module) -> None:

@@ -163,6 +163,7 @@ class Place:
     differentiable: ClassVar[bool] = True
     kind: ClassVar[str] = "method"
     knows_classes: ClassVar[bool] = True
+    seeded: ClassVar[bool] = False
     Config: ClassVar[type[BaseModel]] = PlaceConfig
 
     def __init__(self, target_model: TargetModel, autoencoder: Any, density: nn.Module) -> None:
@@ -225,6 +226,7 @@ class Revise:
     differentiable: ClassVar[bool] = True
     kind: ClassVar[str] = "baseline"
     knows_classes: ClassVar[bool] = False
+    seeded: ClassVar[bool] = False
     Config: ClassVar[type[BaseModel]] = ReviseConfig
 
     def __init__(self, target_model: TargetModel, autoencoder: Any) -> None:
@@ -264,6 +266,7 @@ class Clarity:
     differentiable: ClassVar[bool] = False
     kind: ClassVar[str] = "baseline"
     knows_classes: ClassVar[bool] = True
+    seeded: ClassVar[bool] = False
     Config: ClassVar[type[BaseModel]] = ClarityConfig
 
     def __init__(

@@ -70,6 +70,7 @@ class RCSB:
     differentiable: ClassVar[bool] = True
     kind: ClassVar[str] = "method"
     knows_classes: ClassVar[bool] = False
+    seeded: ClassVar[bool] = True
     Config: ClassVar[type[BaseModel]] = RCSBConfig
 
     def __init__(

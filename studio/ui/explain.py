@@ -177,9 +177,11 @@ def build(desk: Desk) -> list[Any]:
     factual.painted(None, None, region, js="() => 'painted'", api_visibility="private")
 
     def describe(name: str) -> list[Any]:
-        return [methods[name]["summary"], *(gr.update(visible=n == name) for n in groups)]
+        entry = methods[name]
+        shown = [gr.update(visible=n == name) for n in groups]
+        return [entry["summary"], gr.update(info=form.seed_info(entry)), *shown]
 
-    method.input(describe, method, [summary, *groups.values()], api_visibility="private")
+    method.input(describe, method, [summary, seed, *groups.values()], api_visibility="private")
 
     def show(run: Run) -> dict[Any, Any]:
         """Everything on the right-hand side for the run's present state."""
@@ -303,7 +305,7 @@ def _settings(
                     settings[name, key] = component
         seed = gr.Number(
             0, label="Seed", precision=0, minimum=0, elem_id="seed",
-            info="Same seed and settings, same answer",
+            info=form.seed_info(methods[first]) if first else None,
         )  # fmt: skip
     return groups, settings, seed
 

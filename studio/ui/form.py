@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-__all__ = ["control", "controls", "kind_of", "method_choices", "unfold"]
+__all__ = ["control", "controls", "kind_of", "method_choices", "seed_info", "unfold"]
 
 KINDS = ("method", "variant", "baseline")
 
@@ -66,6 +66,13 @@ def method_choices(methods: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
 
     order = sorted(methods.items(), key=lambda item: KINDS.index(kind_of(item[1])))
     return [(label(entry), name) for name, entry in order]
+
+
+def seed_info(entry: dict[str, Any]) -> str:
+    """What the seed does to a method."""
+    if entry["seeded"]:
+        return "Same seed and settings, same answer"
+    return "This method does not draw: the seed changes nothing"
 
 
 def unfold(elem_id: str, methods: dict[str, dict[str, Any]]) -> None:

@@ -17,7 +17,7 @@ from studio import export
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.study import Study
-from studio.ui import canvas, keys
+from studio.ui import canvas, form, keys
 from studio.ui.desk import Desk
 from studio.ui.edge import uploaded
 from studio.ui.page import build, launch_options
@@ -171,3 +171,10 @@ def test_a_regressor_is_in_the_target_list(desk, picture):
     request = desk.request(picture, "", "whole", goals[0], "adversarial", {}, 0)
     assert (request.model, request.target) == ("width", goals[0].removeprefix("width: "))
     assert desk.request(picture, "", "whole", "a", "adversarial", {}, 0).model == "classifier"
+
+
+def test_the_seed_tells_when_it_changes_nothing(page, desk):
+    (seed,) = [block for block in page.blocks.values() if block.elem_id == "seed"]
+    assert not desk.methods()["leapfactual"]["seeded"], "the first method draws nothing"
+    assert "changes nothing" in seed.info
+    assert "same answer" in form.seed_info(desk.methods()["rcsb"])

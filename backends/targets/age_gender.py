@@ -64,8 +64,8 @@ def _same(x: Tensor, stride: int) -> Tensor:
 class WideResNet(nn.Module):
     """Gender or age of a portrait aligned as FFHQ's are; both heads are stored, one is asked.
 
-    The publisher samples the picture without antialiasing; here no pixel is skipped, since a gradient
-    would else change single pixels only. Wrinkles are softer for it and ages a few years lower.
+    The publisher samples the picture without antialiasing; here no pixel is skipped, or a gradient
+    would change single pixels only. Wrinkles are softer for it and ages a few years lower.
     The average pooling before the heads is linear and lives in their weights, as the batch norms
     that follow a convolution live in it.
 

@@ -1,7 +1,6 @@
 """Fits the coarse path of a face generator to its full syntheses, layer by layer.
 
-``python -m backends.training.previews BUNDLE`` does it again for a bundle whose part
-``generator`` is such a network, and writes what it found beside bundle.json.
+``python -m benchmarks.synthesis --fit FILE`` did it for the responses in assets/faces.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from backends.priors.mobile_stylegan import MobileStyleGAN, Response, averaged
 
@@ -41,7 +41,7 @@ def agreement(network: MobileStyleGAN, w: Tensor) -> dict[str, float]:
     for one in w.split(1):
         full = network.decode(one)
         for size, found in ratios.items():
-            small = torch.nn.functional.avg_pool2d(full, network.size // int(size))
+            small = F.avg_pool2d(full, network.size // int(size))
             error = (network.preview(one, int(size)) - small).square().mean()
             found.append(float(-10 * error.log10()))
     return {f"psnr_{size}": sum(found) / len(found) for size, found in ratios.items()}
@@ -53,7 +53,7 @@ def _averages(network: MobileStyleGAN, w: Tensor, exact: int, size: int) -> list
     found: list[Tensor] = []
 
     def note(_: object, __: object, x: Tensor) -> None:
-        found.append(averaged(x, x.shape[1] // size).flatten(0, 2).half())
+        found.append(averaged(x, x.shape[1] // size).flatten(0, 2))
 
     layers = [c for level in network.levels[exact:] for c in (level.first, level.second)]
     hooks = [layer.register_forward_hook(note) for layer in layers]
@@ -68,7 +68,7 @@ def _averages(network: MobileStyleGAN, w: Tensor, exact: int, size: int) -> list
 def _input(network: MobileStyleGAN, w: Tensor, size: int, response: Response) -> Tensor:
     """What a response gets in the coarse synthesis, [size * size, C]."""
     found: list[Tensor] = []
-    hook = response.register_forward_hook(lambda _, x, __: found.append(x[0].flatten(0, 2).half()))
+    hook = response.register_forward_hook(lambda _, x, __: found.append(x[0].flatten(0, 2)))
     try:
         network.preview(w, size)
     finally:

@@ -81,11 +81,11 @@ METRICS = {
             "share of pixels that changed by more than a tenth",
         ),
         Metric(
-            "change_inside", "Greatest change, region", "neither", "0 to 1", "torch", "{:.2f}",
+            "change_inside", "Greatest change inside", "neither", "0 to 1", "torch", "{:.2f}",
             "of a pixel; 1 is black to white",
         ),
         Metric(
-            "change_outside", "Greatest change, outside", "lower", "0 to 1", "torch", "{:g}",
+            "change_outside", "Greatest change outside", "lower", "0 to 1", "torch", "{:g}",
             "must be exactly 0",
         ),
         Metric(

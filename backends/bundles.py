@@ -55,8 +55,10 @@ class Part(BaseModel):
     """One network: what it is for, which architecture, with which arguments, in which file.
 
     ``kind`` is what it is used as: its own name, or ``regressor`` for a target model that gives
-    a ``property`` of the picture. A part with a ``source`` need not come with the bundle; then
-    its ``sha256`` may be empty, since the file is converted in the person's cache.
+    a ``property`` of the picture; a ``classifier`` beside the bundle's own has ``classes``.
+    ``serves`` lists the kinds that it can stand in for, ``model`` the target model whose classes
+    it learnt, if that is not the bundle's classifier. A part with a ``source`` need not come with
+    the bundle; then its ``sha256`` may be empty, since the file is converted in the person's cache.
     """
 
     kind: str
@@ -68,6 +70,9 @@ class Part(BaseModel):
     trained: Training | None = None
     property: Property | None = None
     source: Source | None = None
+    serves: list[str] = []
+    model: str | None = None
+    classes: list[str] | None = None
 
 
 class Example(BaseModel):
@@ -82,7 +87,8 @@ class Manifest(BaseModel):
     """bundle.json.
 
     ``preparation`` says how a person's picture becomes the model's: ``digit`` looks for white or
-    black ink and centres it as MNIST does, ``square`` crops and resizes.
+    black ink and centres it as MNIST does, ``square`` crops and resizes, ``portrait`` finds the
+    face and aligns it. ``recipe`` names what ``train`` makes its parts by.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -94,7 +100,8 @@ class Manifest(BaseModel):
     channels: int
     class_names: list[str]
     licence: str
-    preparation: Literal["digit", "square"] = "square"
+    preparation: Literal["digit", "square", "portrait"] = "square"
+    recipe: str = "digits"
     parts: dict[str, Part] = {}
     examples: list[Example] = []
 
@@ -137,6 +144,14 @@ class Bundle:
             self._loaded[name] = self._load(name)
         return self._loaded[name]
 
+    def named(self, kind: str, model: str = "classifier") -> str:
+        """The part that is used as ``kind`` where ``model`` is explained: that which learnt the
+        model's classes, or one that learnt none; the kind itself where there is none."""
+        parts = self.manifest.parts
+        fits = [n for n, p in parts.items() if kind in (n, p.kind, *p.serves)]
+        order = [n for wanted in (model, None) for n in fits if parts[n].model == wanted]
+        return order[0] if order else kind
+
     def problem(self, name: str) -> str | None:
         """Why a part cannot be used, in one sentence; None when its file is whole."""
         if name in self._loaded:
@@ -145,21 +160,29 @@ class Bundle:
             return self._not_fetched(name)
         remedy = "fetch the bundle again, or train it with: python -m studio train"
         part = self.manifest.parts.get(name)
-        if part is None and name.startswith("text_"):
+        if part is None and name not in self.trainable:
             return (
-                f"bundle {self.name!r} has no part {name!r}, which only bundles with a "
-                "text-conditional diffusion model have; choose another method"
+                f"bundle {self.name!r} has no part {name!r}, and no recipe trains it; choose "
+                "another method"
             )
         if part is None:
+            recipe = self.manifest.recipe
+            recipe = "" if recipe == "digits" else f" --recipe {recipe}"
             return (
-                f"bundle {self.name!r} has no part {name!r}; train it with: "
-                f"python -m studio train mnist --out {self._shown()} --parts {name}"
+                f"bundle {self.name!r} has no part {name!r}; train it with: python -m studio "
+                f"train DATA --out {self._shown()} --parts {name}{recipe}"
             )
         if not (self.folder / part.file).is_file():
             return f"{part.file} of bundle {self.name!r} is missing; {remedy}"
         if not self._came(part):
             return f"{part.file} of bundle {self.name!r} is damaged (its sha256 differs); {remedy}"
         return None
+
+    @cached_property
+    def trainable(self) -> list[str]:
+        """Names of the parts that this program's recipe for the bundle trains."""
+        known = self.manifest.recipe in registry.COOKBOOKS
+        return list(registry.cookbook(self.manifest.recipe).recipes) if known else []
 
     @property
     def fetchable(self) -> dict[str, Source]:

@@ -74,7 +74,8 @@ class Step:
     model's opinion of it, ``seconds`` the time since the start. The shared runner composites
     the image under the region and puts the :class:`Counterfactual` into the last step. A method
     may end before ``total``. ``measured`` [B] is what the method itself knows of the pictures;
-    the last step's enters the answer's metrics.
+    the last step's enters the answer's metrics. ``latent`` [B, D] is where a prior's coordinates
+    stand that gave ``image``; from it a generator draws the answer at full size.
     """
 
     index: int
@@ -84,6 +85,7 @@ class Step:
     target_probability: Tensor | None = None
     seconds: float = 0.0
     measured: dict[str, Tensor] = field(default_factory=dict)
+    latent: Tensor | None = None
     counterfactual: Counterfactual | None = None
 
 

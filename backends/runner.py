@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 from pydantic import BaseModel, ValidationError
 from torch import Tensor
+from torch.nn import functional as F
 
 from backends import registry
 from backends.bundles import Bundle
@@ -25,33 +26,40 @@ from backends.metering import Meter
 from backends.metrics import distance, lpips
 from backends.metrics.cout import cout
 from backends.metrics.ssim import ssim
+from backends.priors.anchored import Anchored
+from backends.priors.inversion import invert
+from backends.priors.mobile_stylegan import MobileStyleGAN
 from backends.targets.model import Classifier
 from backends.targets.threshold import Threshold, parse
 
 __all__ = ["judge", "run", "settings_of", "target_model"]
 
 C = TypeVar("C", bound=BaseModel)
+SEEN, SEEN_WITH_GRADIENT = 256, 128  # pixels of a generator's pictures that a method sees
+INVERSION, SHOWN = 200, 5  # steps of a portrait's inversion; every how many are shown
 SOFTNESS = 0.02  # of a regressor's usual range: where passing a value counts as likely
 
 
 def target_model(
     bundle: Bundle, name: str = "classifier", target: str = ""
 ) -> Classifier | Threshold:
-    """A part of the bundle as the model to explain: its classifier, or a regressor asked for
-    ``target``.
+    """A part of the bundle as the model to explain: its classifier, another one with classes of
+    its own, or a regressor asked for ``target``.
 
     :raises BadInput: the bundle has no such model, or the target is no goal for a regressor.
     """
     if name == "classifier":
         return Classifier(bundle.part(name), bundle.manifest.class_names)
     entry = bundle.manifest.parts.get(name)
-    if entry is None or entry.property is None:
-        known = ["classifier", *(n for n, p in bundle.manifest.parts.items() if p.property)]
-        raise BadInput(
-            f"bundle {bundle.name!r} has no model {name!r}; choose from: {', '.join(known)}"
-        )
-    low, *_, high = entry.property.suggested
-    return Threshold(bundle.part(name), parse(target)[1], softness=SOFTNESS * (high - low))
+    if entry and entry.classes:
+        return Classifier(bundle.part(name), entry.classes, name)
+    if entry and entry.property:
+        low, *_, high = entry.property.suggested
+        softness = SOFTNESS * (high - low)
+        return Threshold(bundle.part(name), parse(target)[1], softness, name)
+    parts = bundle.manifest.parts.items()
+    known = ["classifier", *(n for n, p in parts if p.property or p.classes)]
+    raise BadInput(f"bundle {bundle.name!r} has no model {name!r}; choose from: {', '.join(known)}")
 
 
 def settings_of(config: type[C], values: dict[str, Any], owner: str) -> C:
@@ -80,13 +88,19 @@ def run(
     settings: dict[str, Any],
     seed: int,
     model: Classifier | Threshold | None = None,
+    latent: Tensor | None = None,
 ) -> Iterator[Step]:
     """Explain a batch: composited steps, the last of which carries the counterfactual.
+
+    Where the bundle's prior draws far larger pictures than the model looks at, the steps are
+    small, and the answer has the factual's size.
 
     :param factual: [B, C, H, W] in [0, 1], values that 8 bits can hold.
     :param target: classes asked for, int64 [B].
     :param region: mask [B, 1, H, W].
     :param model: what is explained; the bundle's classifier unless given.
+    :param latent: w [B, D] of the factuals, where the prior is a generator and they are known;
+        otherwise they are searched first.
     :raises MissingPart: the bundle lacks a part that the method needs.
     :raises BadInput: a setting is wrong.
     """
@@ -94,47 +108,101 @@ def run(
     method_class = registry.method(method_name)
     config = settings_of(method_class.Config, settings, method_name)
     plain = model or target_model(bundle)
-    if method_class.knows_classes and plain.class_names != bundle.manifest.class_names:
-        others = [registry.method(name) for name in registry.METHODS]
-        able = [
-            other.title for other in others
-            if not other.knows_classes and all(bundle.problem(p) is None for p in other.needs)
-        ]  # fmt: skip
-        raise BadInput(
-            f"{method_class.title} was trained for the bundle's classes and cannot explain another "
-            f"model; choose from: {', '.join(able)}"
-        )
+    names = {kind: bundle.named(kind, plain.part) for kind in method_class.needs}
+    _require_its_classes(bundle, method_class, names, plain)
     meter = Meter()
-    parts = {name: meter.watch(name, bundle.part(name)) for name in method_class.needs}
-    watched = plain.over(meter.watch("target_model", plain.network))
+    parts = {kind: bundle.part(name) for kind, name in names.items()}
     generator = torch.Generator().manual_seed(seed)
+    seen, mask, before, anchor = factual, region.mask, 0, None
+    drawn = [kind for kind, part in parts.items() if isinstance(part, MobileStyleGAN)]
+    if drawn:
+        network = parts[drawn[0]]
+        if latent is None:
+            for step in paced(_inverted(network, factual, generator), factual[:, 0].numel()):
+                latent, before = step.latent, step.total
+                step = replace(step, total=step.total + 1)
+                yield _show(step, factual, target, region.mask, plain, time.perf_counter() - start)
+        size = SEEN_WITH_GRADIENT if method_class.differentiable else SEEN
+        anchor = Anchored(network, factual, latent, min(size, factual.shape[-1]))
+        parts |= dict.fromkeys(drawn, anchor)
+        seen, mask = anchor.factual, anchor.small(region.mask)
+    watched = {kind: meter.watch(kind, part) for kind, part in parts.items()}
+    method = method_class(plain.over(meter.watch("target_model", plain.network)), **watched)
+    steps = method.explain(seen, target, Region(mask, region.source), config, generator)
     step = None
-    method = method_class(watched, **parts)
-    steps = method.explain(factual, target, region, config, generator)
-    for step in paced(steps, factual[:, 0].numel()):
-        step = _show(step, factual, target, region, plain, time.perf_counter() - start)
+    for step in paced(steps, seen[:, 0].numel()):
+        step = replace(step, index=before + step.index, total=before + step.total)
+        step = _show(step, seen, target, mask, plain, time.perf_counter() - start)
         if step.index < step.total:
             yield step
     if step is None:
         raise MissingPart(f"method {method_name!r} ended without a step; report this")
+    if anchor:
+        full = replace(step, image=anchor.render(step.latent))
+        step = _show(full, factual, target, region.mask, plain, 0.0)
     record = {"method": method_name, "seed": seed, "config": config.model_dump(mode="json")}
     answer = judge(bundle, plain, factual, step.image, target, region)
+    measured = dict(step.measured)
+    density = bundle.named("density", plain.part)
+    if anchor and bundle.problem(density) is None:
+        value = bundle.part(density).log_density(step.latent, target)
+        measured["log_density"] = value
+        measured["log_density_percentile"] = bundle.part(density).percentile(value, target)
     seconds = time.perf_counter() - start
     answer = replace(
-        answer, metrics=answer.metrics | step.measured, nfe=meter.nfe, seconds=seconds,
+        answer, metrics=answer.metrics | measured, nfe=meter.nfe, seconds=seconds,
         settings=record,
     )  # fmt: skip
     # A search that ended early says so: its last step is the last of all.
     yield replace(step, total=step.index, seconds=seconds, counterfactual=answer)
 
 
+def _require_its_classes(
+    bundle: Bundle, method_class: Any, names: dict[str, str], model: Classifier | Threshold
+) -> None:
+    """A method whose parts learnt classes can explain only the model that has them.
+
+    :raises BadInput: it is asked to explain another.
+    """
+    learnt = {bundle.manifest.parts[n].model for n in names.values() if n in bundle.manifest.parts}
+    own = model.part == "classifier" or model.part in learnt
+    if own or not method_class.knows_classes:
+        return
+    others = [registry.method(name) for name in registry.METHODS]
+    able = [
+        other.title for other in others
+        if not other.knows_classes
+        and all(bundle.problem(bundle.named(kind)) is None for kind in other.needs)
+    ]  # fmt: skip
+    raise BadInput(
+        f"{method_class.title} was trained for the bundle's classes and cannot explain another "
+        f"model; choose from: {', '.join(able)}"
+    )
+
+
+def _inverted(
+    network: MobileStyleGAN, factual: Tensor, generator: torch.Generator
+) -> Iterator[Step]:
+    """The search for the w of portraits, as steps."""
+    size = min(SEEN, factual.shape[-1])
+    for found in invert(network, factual, INVERSION, generator):
+        if found.index % SHOWN == 0 or found.index == found.total:
+            with torch.no_grad():
+                image = network.preview(found.w, size)
+            image = F.interpolate(image, factual.shape[-2:])
+            measured = {"reconstruction_error": found.error}
+            yield Step(
+                found.index, found.total, "inversion", image, measured=measured, latent=found.w
+            )
+
+
 @torch.no_grad()
 def _show(
-    step: Step, factual: Tensor, target: Tensor, region: Region, f: TargetModel, seconds: float
+    step: Step, factual: Tensor, target: Tensor, mask: Tensor, f: TargetModel, seconds: float
 ) -> Step:
     """The step as a person will get it: composited, in 8 bits, with the model's opinion of it."""
     eight_bit = (step.image.detach().clamp(0, 1) * 255).round() / 255
-    image = composite(factual, eight_bit, region.mask)
+    image = composite(factual, eight_bit, mask)
     p = f.probabilities(image).gather(1, target[:, None]).squeeze(1)
     return replace(step, image=image, target_probability=p, seconds=seconds)
 
@@ -174,7 +242,7 @@ def judge(
     if isinstance(f, Threshold):
         metrics["factual_value"], metrics["value"] = f.measured(factual), f.measured(image)
     # What was trained for the bundle's classes has nothing to say of another model's.
-    classes = f.class_names == bundle.manifest.class_names
+    classes = f.part == "classifier"
     if classes and bundle.problem("oracle") is None:
         opinion = bundle.part("oracle")(image).softmax(1)
         metrics["oracle_label"] = opinion.argmax(1)

@@ -19,6 +19,7 @@ from torch import Tensor
 from backends.core import Region, Step, TargetModel
 from backends.errors import BadInput
 from backends.imaging import composite
+from backends.priors.anchored import by_row
 
 __all__ = ["Adversarial", "Diffeomorphic", "DiffeomorphicGAN", "DiffeomorphicVAE", "ascend"]
 
@@ -87,7 +88,7 @@ class PixelConfig(AscentConfig):
 
 def ascend(
     f: TargetModel,
-    g: Callable[[Tensor], Tensor],
+    g: Callable[[Tensor, Tensor], Tensor],
     z: Tensor,
     factual: Tensor,
     target: Tensor,
@@ -101,10 +102,11 @@ def ascend(
     Each picture of the batch stops at its own time; one that never gets there ends at its
     surest iterate.
 
-    :param g: decoder of some rows of z -> pictures, which may leave [0, 1].
+    :param g: decoder of (some rows of z, which rows) -> pictures, which may leave [0, 1].
     :param project: applied to z before it is decoded.
     """
     z = z.detach().clone()
+    surest_z = z.clone()
     adam = torch.optim.Adam([z], lr=config.rate)
     image, surest = factual.clone(), factual.new_full((len(z),), -1.0)
     active = torch.arange(len(z), device=z.device)
@@ -114,7 +116,8 @@ def ascend(
             z.copy_(project(z))
         with torch.enable_grad():
             z.requires_grad_()
-            x = _as_saved(g(z[active]), config.rounding)
+            row = z[active]
+            x = _as_saved(g(row, active), config.rounding)
             x = composite(factual[active], x, m[active])
             logits = f.logits(x)
             p = logits.softmax(1).gather(1, y[:, None]).squeeze(1)
@@ -124,11 +127,14 @@ def ascend(
         surest[active] = p.where(improved, surest[active])
         best = x.where(improved.view(-1, 1, 1, 1), image[active])
         image[active] = best
+        kept = improved.view(-1, *[1] * (z.dim() - 1))
+        surest_z[active] = row.detach().where(kept, surest_z[active])
         done = p > config.confidence
         shown = image.clone()
         if i < config.steps:
             shown[active] = x
-        yield Step(i, config.steps, "ascent", shown, measured={"confidence": surest.clone()})
+        measured = {"confidence": surest.clone()}
+        yield Step(i, config.steps, "ascent", shown, measured=measured, latent=surest_z)
         if bool(done.all()):
             return
         (z.grad,) = torch.autograd.grad(loss[~done].sum(), z)
@@ -193,12 +199,11 @@ class Diffeomorphic:
                 "a smaller region"
             )
         rows = (z[known], factual[known], target[known], region.mask[known])
-        for step in ascend(self.f, self.g.decode, *rows, config):
+        for step in ascend(self.f, by_row(self.g), *rows, config):
             image = factual.index_copy(0, known, step.image)
             p = torch.zeros_like(error).index_copy(0, known, step.measured["confidence"])
-            yield replace(
-                step, image=image, measured={"confidence": p, "reconstruction_error": error}
-            )
+            measured = {"confidence": p, "reconstruction_error": error}
+            yield replace(step, image=image, measured=measured, latent=None)
 
     @torch.no_grad()
     def _begin(self, factual: Tensor, region: Region) -> tuple[Tensor, Tensor]:
@@ -235,7 +240,7 @@ class DiffeomorphicVAE:
         """Ascent from z = E(x)."""
         with torch.no_grad():
             z = self.g.encode(factual)
-        yield from ascend(self.f, self.g.decode, z, factual, target, region.mask, config)
+        yield from ascend(self.f, by_row(self.g), z, factual, target, region.mask, config)
 
 
 class DiffeomorphicGAN(DiffeomorphicVAE):
@@ -265,7 +270,7 @@ class DiffeomorphicGAN(DiffeomorphicVAE):
             with torch.no_grad():
                 image = self.g.decode(z)
             yield Step(i + 1, total, "inversion", image)
-        for step in ascend(self.f, self.g.decode, z, factual, target, region.mask, config):
+        for step in ascend(self.f, by_row(self.g), z, factual, target, region.mask, config):
             yield replace(step, index=config.inversion + step.index, total=total)
 
 
@@ -298,6 +303,6 @@ class Adversarial:
     ) -> Iterator[Step]:
         """Ascent from x itself, projected to [0, 1]."""
         yield from ascend(
-            self.f, lambda x: x, factual, factual, target, region.mask, config,
+            self.f, lambda x, _: x, factual, factual, target, region.mask, config,
             project=lambda x: x.clamp(0, 1),
         )  # fmt: skip

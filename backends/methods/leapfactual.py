@@ -118,9 +118,9 @@ class LeapFactual:
                 )  # fmt: skip
                 image = composite(factual, self.g.decode(z), region.mask)
                 current = self._label(image, config)
-            yield Step(j + 1, blend + inject, phase, image)
+            yield Step(j + 1, blend + inject, phase, image, latent=z)
         if blend + inject == 0:
-            yield Step(1, 1, "reconstruction", image)
+            yield Step(1, 1, "reconstruction", image, latent=z)
 
     @torch.no_grad()
     def _begin(

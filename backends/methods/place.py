@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from backends.core import Region, Step, TargetModel
 from backends.imaging import composite
+from backends.priors.anchored import by_row
 
 __all__ = ["Clarity", "Place", "Revise", "descend"]
 
@@ -93,7 +94,7 @@ Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 def descend(
     f: TargetModel,
-    g: Callable[[Tensor], Tensor],
+    g: Callable[[Tensor, Tensor], Tensor],
     z: Tensor,
     factual: Tensor,
     target: Tensor,
@@ -104,11 +105,13 @@ def descend(
     """Adam on latents z [B, D]; every picture ends at its valid iterate of least loss, or, when
     it never was valid, at the surest one.
 
+    :param g: decoder of (latents, which rows of the batch these are).
     :param loss: (rows, z', x~, log p_y') of the rows still searched -> loss [b].
     """
     z = z.detach().clone()
     adam = torch.optim.Adam([z], lr=config.rate)
     image, surest = factual.clone(), factual.new_full((len(z),), -1.0)
+    best = z.clone()
     least = factual.new_full((len(z),), torch.inf)
     since = torch.zeros(len(z), dtype=torch.long, device=z.device)
     active = torch.arange(len(z), device=z.device)
@@ -116,7 +119,7 @@ def descend(
         with torch.enable_grad():
             z.requires_grad_()
             row = z[active]
-            x = composite(factual[active], g(row), m[active])
+            x = composite(factual[active], g(row, active), m[active])
             # From logits: the logarithm of a probability that rounds to 0 has no gradient.
             log_p = f.logits(x).log_softmax(1).gather(1, target[active][:, None]).squeeze(1)
             value = loss(active, row, x, log_p)
@@ -126,7 +129,9 @@ def descend(
         # Gains below a thousandth do not keep the search alive.
         gain = ~found | (value.detach() < least[active] - 1e-3 * least[active].abs())
         closer = ~found & ~valid & (own > surest[active])
-        image[active] = x.where((better | closer).view(-1, 1, 1, 1), image[active])
+        taken = better | closer
+        image[active] = x.where(taken.view(-1, 1, 1, 1), image[active])
+        best[active] = row.detach().where(taken[:, None], best[active])
         least[active] = value.detach().where(better, least[active])
         surest[active] = own.maximum(surest[active])
         since[active] = torch.where(better & gain, 0, since[active] + found)
@@ -135,7 +140,7 @@ def descend(
         shown = image.clone()
         if not last:
             shown[active] = x
-        yield Step(i, config.steps, "descent", shown)
+        yield Step(i, config.steps, "descent", shown, latent=best)
         if last:
             return
         (z.grad,) = torch.autograd.grad(value[~done].sum(), z)
@@ -203,7 +208,7 @@ class Place:
                 total = total + config.perceptual_weight * perceptual(factual[rows], x_)  # eq. 5
             return total
 
-        yield from descend(self.f, self.g.decode, z, factual, target, region.mask, config, loss)
+        yield from descend(self.f, by_row(self.g), z, factual, target, region.mask, config, loss)
 
 
 def _lpips() -> Callable[[Tensor, Tensor], Tensor]:
@@ -248,7 +253,7 @@ class Revise:
             distance = (x_ - factual[rows]).abs().flatten(1).mean(1)
             return -log_p + config.distance_weight * distance
 
-        yield from descend(self.f, self.g.decode, z, factual, target, region.mask, config, loss)
+        yield from descend(self.f, by_row(self.g), z, factual, target, region.mask, config, loss)
 
 
 class Clarity:
@@ -289,4 +294,4 @@ class Clarity:
         def loss(rows: Tensor, z_: Tensor, x_: Tensor, log_p: Tensor) -> Tensor:
             return -self.ensemble(z_).gather(1, target[rows][:, None]).squeeze(1)
 
-        yield from descend(self.f, self.g.decode, z, factual, target, region.mask, config, loss)
+        yield from descend(self.f, by_row(self.g), z, factual, target, region.mask, config, loss)

@@ -13,17 +13,24 @@ class Classifier:
     """A differentiable classifier.
 
     :param network: [B, C, H, W] in [0, 1] -> logits [B, K].
+    :param part: what the bundle calls it.
     """
 
     differentiable = True
 
-    def __init__(self, network: Callable[[Tensor], Tensor], class_names: list[str]) -> None:
+    def __init__(
+        self,
+        network: Callable[[Tensor], Tensor],
+        class_names: list[str],
+        part: str = "classifier",
+    ) -> None:
         self.network = network
         self.class_names = class_names
+        self.part = part
 
     def over(self, network: Callable[[Tensor], Tensor]) -> Classifier:
         """The same classes from another network (one that is counted)."""
-        return Classifier(network, self.class_names)
+        return Classifier(network, self.class_names, self.part)
 
     def logits(self, x: Tensor) -> Tensor:
         """[B, C, H, W] in [0, 1] -> [B, K]."""

@@ -40,20 +40,25 @@ class Threshold:
 
     :param network: [B, C, H, W] in [0, 1] -> measured value [B] or [B, 1].
     :param value: what divides the classes, in the network's unit.
+    :param part: what the bundle calls the network.
     :param softness: distance from ``value`` at which the odds are e to 1, in the same unit.
     """
 
     differentiable = True
 
     def __init__(
-        self, network: Callable[[Tensor], Tensor], value: float, softness: float = 1.0
+        self,
+        network: Callable[[Tensor], Tensor],
+        value: float,
+        softness: float = 1.0,
+        part: str = "regressor",
     ) -> None:
-        self.network, self.value, self.softness = network, value, softness
+        self.network, self.value, self.softness, self.part = network, value, softness, part
         self.class_names = [f"less than {value:g}", f"more than {value:g}"]
 
     def over(self, network: Callable[[Tensor], Tensor]) -> Threshold:
         """The same question to another network (one that is counted)."""
-        return Threshold(network, self.value, self.softness)
+        return Threshold(network, self.value, self.softness, self.part)
 
     def measured(self, x: Tensor) -> Tensor:
         """[B, C, H, W] in [0, 1] -> values [B]."""

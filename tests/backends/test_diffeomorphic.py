@@ -73,7 +73,7 @@ def test_every_evaluation_of_the_authors(name):
     encode, decode = decoder(name)
     visited, raw = [], []
 
-    def g(z):
+    def g(z, _=None):
         visited.append(z.detach().clone())
         raw.append(decode(z))
         return raw[-1]
@@ -212,7 +212,7 @@ def test_induced_metric():
     x = torch.full((1, 1, 2, 2), 0.5)
     seen = []
 
-    def g(z):
+    def g(z, _=None):
         seen.append(z.detach().clone())
         return (z @ matrix.T).view(-1, 1, 2, 2) * 1e-3 + 0.5
 

@@ -1,0 +1,85 @@
+"""A face generator around portraits whose w is known: the methods' autoencoder.
+
+A method moves in u, where w has mean 0 and deviation 1, and sees x + g(w) - g(w_0) at a small
+size: the portrait itself where the search begins, whatever the generator gets wrong of it, and so
+is the full answer. Of a face that the generator drew, that is g(w).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from backends.guidance import clamp_through
+from backends.priors.mobile_stylegan import MobileStyleGAN
+
+__all__ = ["Anchored", "by_row", "spread", "whiten"]
+
+SAMPLES = 4096
+
+
+@torch.no_grad()
+def spread(network: MobileStyleGAN) -> Tensor:
+    """Deviation of each coordinate of w, [D], from a fixed draw."""
+    w = network.sample_w(SAMPLES, torch.Generator().manual_seed(0), truncation=1.0)
+    return w.std(0)
+
+
+def whiten(network: MobileStyleGAN, w: Tensor) -> Tensor:
+    """w [B, D] -> u [B, D], of mean 0 and deviation 1 over random faces."""
+    return (w - network.mean_w) / spread(network)
+
+
+class Anchored:
+    """``encode`` and ``decode`` of one batch.
+
+    :param factual: portraits [B, 3, S, S] in [0, 1].
+    :param w: their latents [B, D].
+    :param size: side of the pictures that a method sees.
+    """
+
+    by_row = True
+
+    @torch.no_grad()
+    def __init__(self, network: MobileStyleGAN, factual: Tensor, w: Tensor, size: int) -> None:
+        self.network, self.size = network, size
+        self.full, self.factual = factual, F.avg_pool2d(factual, factual.shape[-1] // size)
+        self.w, self.deviation = w, spread(network)
+        self.base = network.preview(w, size)
+
+    def encode(self, _: Tensor) -> Tensor:
+        """u [B, D] of the portraits."""
+        return (self.w - self.network.mean_w) / self.deviation
+
+    def invert(self, x: Tensor, steps: int = 0) -> Iterator[tuple[int, Tensor]]:
+        """Nothing is left to search: the portraits' u, at step 0."""
+        yield 0, self.encode(x)
+
+    def decode(self, u: Tensor, rows: Tensor | None = None) -> Tensor:
+        """u [b, D] of some rows of the batch -> pictures [b, 3, size, size] in [0, 1]."""
+        offset = self.factual - self.base
+        offset = offset if rows is None else offset[rows]
+        return clamp_through(self.network.preview(self._w(u), self.size) + offset)
+
+    @torch.no_grad()
+    def render(self, u: Tensor) -> Tensor:
+        """u [B, D] -> the portraits, changed as the generator's pictures are, [B, 3, S, S]."""
+        change = self.network.decode(self._w(u)) - self.network.decode(self.w)
+        return (self.full + change).clamp(0, 1)
+
+    def small(self, mask: Tensor) -> Tensor:
+        """A region's mask [B, 1, S, S] at the size that a method sees: where most is allowed."""
+        return (F.avg_pool2d(mask, mask.shape[-1] // self.size) > 0.5).to(mask)
+
+    def _w(self, u: Tensor) -> Tensor:
+        return self.network.mean_w + self.deviation * u
+
+
+def by_row(prior: Anchored | object) -> Callable[[Tensor, Tensor], Tensor]:
+    """A prior's decoder of (z, which rows of the batch these are); most do not ask which."""
+    if getattr(prior, "by_row", False):
+        return prior.decode
+    return lambda z, rows: prior.decode(z)

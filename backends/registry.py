@@ -74,6 +74,7 @@ CONVERTERS = {
 
 COOKBOOKS = {
     "digits": "backends.training.digits:DIGITS",
+    "faces": "backends.training.faces:FACES",
 }
 
 

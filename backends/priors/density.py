@@ -7,6 +7,7 @@ https://arxiv.org/abs/1906.04032; zuko: https://zuko.readthedocs.io.
 from __future__ import annotations
 
 from math import log
+from typing import Literal
 
 import torch
 import zuko
@@ -23,16 +24,27 @@ class ConditionalDensity(nn.Module):
 
     ``quantiles`` [K, 201] are log-densities of real pictures of each class, from the least to
     the greatest: what a counterfactual's own value is compared with.
+
+    :param kind: neural splines, or affine autoregression (Papamakarios et al., NeurIPS 2017,
+        https://arxiv.org/abs/1705.07057), whose size suits hundreds of dimensions.
     """
 
     def __init__(
-        self, latent: int, classes: int, width: int = 128, transforms: int = 4, bins: int = 8
+        self,
+        latent: int,
+        classes: int,
+        width: int = 128,
+        transforms: int = 4,
+        bins: int = 8,
+        kind: Literal["spline", "affine"] = "spline",
     ) -> None:
         super().__init__()
         self.classes = classes
-        self.flow = zuko.flows.NSF(
-            latent, classes, transforms=transforms, bins=bins, hidden_features=(width, width)
-        )
+        common = {"transforms": transforms, "hidden_features": (width, width)}
+        if kind == "spline":
+            self.flow = zuko.flows.NSF(latent, classes, bins=bins, **common)
+        else:
+            self.flow = zuko.flows.MAF(latent, classes, **common)
         # A spline is the identity outside [-5, 5]; latents are brought well inside.
         self.register_buffer("mean", torch.zeros(latent))
         self.register_buffer("deviation", torch.ones(latent))

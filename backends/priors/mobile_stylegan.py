@@ -16,6 +16,7 @@ Features are [B, S, S, C], so that the 1x1 convolutions are plain matrix product
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -28,6 +29,9 @@ from backends.guidance import clamp_through
 __all__ = ["MobileStyleGAN", "Response", "haar", "map_latents"]
 
 SLOPE = 0.2  # of the leaky rectifiers
+# Faces at once on a CPU, by the pixels of a picture: features that outgrow its caches and what its
+# allocator keeps cost half as much again.
+AT_ONCE = {64: 2, 128: 2}
 
 
 def map_latents(z: Tensor, layers: list[tuple[Tensor, Tensor]]) -> Tensor:
@@ -199,11 +203,7 @@ class MobileStyleGAN(nn.Module):
 
     def decode(self, w: Tensor) -> Tensor:
         """w [B, latent] -> pictures [B, 3, S, S] in [0, 1]; gradients pass the clamp."""
-        x = self.start(w)
-        for level in self.levels:
-            x = level(x, w)
-        bands = self.bands(x * self.style(w)[:, None, None])
-        return clamp_through((haar(bands).permute(0, 3, 1, 2) + 1) / 2)
+        return self._in_chunks(w, self.size)
 
     def forward(self, w: Tensor) -> Tensor:
         """:meth:`decode`, by the name that a network is called with."""
@@ -217,8 +217,20 @@ class MobileStyleGAN(nn.Module):
         if size < 1 or self.size % size:
             raise BadInput(f"previews of {self.size} pixels cannot have {size}; choose a divisor")
         near = min((int(s) for s in self.responses if int(s) >= size), default=self.size)
-        picture = self.decode(w) if near == self.size else self._coarse(w, near)
+        picture = self._in_chunks(w, near)
         return picture if near == size else F.avg_pool2d(picture, near // size)
+
+    def _in_chunks(self, w: Tensor, size: int) -> Tensor:
+        count = AT_ONCE.get(size, 1) if w.device.type == "cpu" else max(1, len(w))
+        make = self._full if size == self.size else partial(self._coarse, size=size)
+        return torch.cat([make(some) for some in w.split(count)])
+
+    def _full(self, w: Tensor) -> Tensor:
+        x = self.start(w)
+        for level in self.levels:
+            x = level(x, w)
+        bands = self.bands(x * self.style(w)[:, None, None])
+        return clamp_through((haar(bands).permute(0, 3, 1, 2) + 1) / 2)
 
     def _coarse(self, w: Tensor, size: int) -> Tensor:
         x = self.start(w)

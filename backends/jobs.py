@@ -139,12 +139,24 @@ def pull(
 
 def prepare(name: str, picture: Image.Image) -> np.ndarray:
     """A person's picture as the bundle's models see it, uint8 [H, W, C]."""
-    manifest = bundle(name).manifest
+    found = bundle(name)
+    manifest = found.manifest
     if manifest.preparation == "digit":
         seen = imaging.digit_like(picture, manifest.image_size)
+    elif manifest.preparation == "portrait":
+        seen = _portrait(found, picture)
     else:
         seen = imaging.fit_square(picture, manifest.image_size, manifest.channels)
     return np.asarray(seen).reshape(manifest.image_size, manifest.image_size, manifest.channels)
+
+
+def _portrait(found: Bundle, picture: Image.Image) -> Image.Image:
+    from backends import portrait
+
+    parser = found.part(found.named("parser"))
+    device = next(parser.parameters()).device
+    size = found.manifest.image_size
+    return portrait.align(picture, lambda x: parser.labels(x.to(device)), size)
 
 
 def predict(name: str, picture: np.ndarray, model: str = "classifier") -> Prediction:

@@ -112,7 +112,7 @@ def find(picture: Image.Image, parse: Parse) -> Square:
 
     :raises BadInput: there is none.
     """
-    for square in sorted(_where_to_look(picture), key=lambda s: -s.side):
+    for square in _where_to_look(picture):
         for _ in range(PASSES):
             before, square = square, _square_in(parse, picture, square)
             if square is None:
@@ -132,8 +132,8 @@ def _whole(picture: Image.Image) -> Square:
 
 
 def _where_to_look(picture: Image.Image) -> Iterator[Square]:
-    """The photograph itself, which may be a portrait, and a square around each thing in it that
-    looks like a face, upright or tilted."""
+    """The photograph itself, which may be a portrait; then a square around each thing in it that
+    looks like a face, upright or tilted, the largest first."""
     yield _whole(picture)
     scale = SEARCHED / max(picture.size)
     small = picture.convert("L").resize(
@@ -141,23 +141,27 @@ def _where_to_look(picture: Image.Image) -> Iterator[Square]:
     )
     if min(small.size) < WINDOW:
         return
-    middle = np.array(small.size) / 2
     known: list[Square] = []
     for tilt in TILTS:
-        # Pillow turns counter-clockwise, so that faces that lean clockwise by the tilt stand up.
-        leant = np.asarray(small.rotate(tilt, Image.Resampling.BILINEAR, fillcolor=128))
-        right = np.array([np.cos(np.radians(tilt)), np.sin(np.radians(tilt))])
-        boxes = _cascade().detect_multi_scale(
-            np.repeat(leant[..., None], 3, axis=2), scale_factor=1.2, step_ratio=1,
-            min_size=(WINDOW, WINDOW), max_size=(SEARCHED, SEARCHED),
-        )  # fmt: skip
-        for box in boxes:
-            x, y = np.array([box["c"], box["r"]]) + box["width"] / 2 - middle
-            place = middle + x * right + y * turned(right)
-            square = Square(place / scale, right * box["width"] * AROUND / 2 / scale)
+        for square in _boxes(small, tilt):
             if all(np.hypot(*(square.middle - s.middle)) > s.side / 4 for s in known):
                 known.append(square)
-                yield square
+    for square in sorted(known, key=lambda square: -square.side):
+        yield Square(square.middle / scale, square.axis / scale)
+
+
+def _boxes(picture: Image.Image, tilt: float) -> Iterator[Square]:
+    """Squares around the faces that lean clockwise by about ``tilt`` degrees."""
+    # Pillow turns counter-clockwise, so that they stand upright.
+    upright = np.asarray(picture.rotate(tilt, Image.Resampling.BILINEAR, fillcolor=128))
+    middle = np.array(picture.size) / 2
+    right = np.array([np.cos(np.radians(tilt)), np.sin(np.radians(tilt))])
+    for box in _cascade().detect_multi_scale(
+        np.repeat(upright[..., None], 3, axis=2), scale_factor=1.2, step_ratio=1,
+        min_size=(WINDOW, WINDOW), max_size=(SEARCHED, SEARCHED),
+    ):  # fmt: skip
+        x, y = np.array([box["c"], box["r"]]) + box["width"] / 2 - middle
+        yield Square(middle + x * right + y * turned(right), right * box["width"] * AROUND / 2)
 
 
 @lru_cache(maxsize=1)
@@ -172,14 +176,15 @@ def _square_in(parse: Parse, picture: Image.Image, square: Square) -> Square | N
     """FFHQ's square for the face that the parser sees in a square; None where it sees none."""
     from backends.imaging import to_tensor
 
-    seen = to_tensor(np.asarray(_cut(picture, square, SEEN)))
+    # A mirror image might show the eyes twice.
+    seen = to_tensor(np.asarray(_cut(picture, square, SEEN, mirrored=False)))
     found = landmarks(parse(seen)[0].cpu().numpy())
     return None if found is None else square_of(*square.out(np.stack(found)))
 
 
-def _cut(picture: Image.Image, square: Square, size: int) -> Image.Image:
+def _cut(picture: Image.Image, square: Square, size: int, *, mirrored: bool = True) -> Image.Image:
     """The square as a picture of ``size`` x ``size`` pixels; beyond the photograph's borders its
-    mirror image, blurred."""
+    mirror image, blurred, or its outermost pixels."""
     import torch
     from torch.nn.functional import grid_sample
 
@@ -195,9 +200,10 @@ def _cut(picture: Image.Image, square: Square, size: int) -> Image.Image:
     ticks = (np.arange(size) + 0.5) * 2 / size - 1
     where = square.out(np.stack(np.meshgrid(ticks, ticks), axis=-1))
     grid = torch.from_numpy((where - low) / (high - low) * 2 - 1).float()[None]
-    x = grid_sample(to_tensor(np.asarray(part)), grid, "bicubic", "reflection", align_corners=False)
+    beyond = "reflection" if mirrored else "border"
+    x = grid_sample(to_tensor(np.asarray(part)), grid, "bicubic", beyond, align_corners=False)
     outside = np.maximum(np.maximum(-where, where - np.array(picture.size)), 0).max(-1)
-    if outside.any():
+    if mirrored and outside.any():
         x = _blurred(x, torch.from_numpy(outside / square.side).float())
     return Image.fromarray(to_array(x))
 

@@ -19,6 +19,7 @@ __all__ = [
     "MAX_PIXELS",
     "composite",
     "digit_like",
+    "eight_bit",
     "fit_square",
     "read_mask",
     "read_picture",
@@ -202,6 +203,13 @@ def to_array(image: Tensor) -> np.ndarray:
     """One picture [1, C, H, W] or [C, H, W] in [0, 1] -> uint8 [H, W, C], rounded."""
     image = image.detach().reshape(image.shape[-3:]).clamp(0, 1)
     return (image * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+
+
+def eight_bit(image: Tensor) -> Tensor:
+    """Pictures clipped to [0, 1] and rounded to what 8 bits hold; the same bits on every device."""
+    levels = (image.detach().clamp(0, 1) * 255).round()
+    # Divided by a tensor: an accelerator multiplies by a number's reciprocal, which rounds twice.
+    return levels / levels.new_tensor(255.0)
 
 
 def composite(factual: Tensor, image: Tensor, mask: Tensor) -> Tensor:

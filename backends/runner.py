@@ -1,13 +1,16 @@
 """The shared runner: whatever the method, the region holds, the clock runs, the result is judged.
 
 A method cannot forget the region's guarantee, because every picture that leaves this file has
-been composited: outside the region it is the factual, bit for bit.
+been composited: outside the region it is the factual, bit for bit. Nor need it think of the
+device: :func:`run` and :func:`judge` are the door, through which tensors come from anywhere, work
+where the bundle's parts are, and leave on the CPU.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -21,7 +24,8 @@ from backends.bundles import Bundle
 from backends.core import Counterfactual, Region, Status, Step, TargetModel
 from backends.devices import paced
 from backends.errors import BadInput, MissingPart
-from backends.imaging import composite
+from backends.imaging import composite, eight_bit
+from backends.memory import guarded
 from backends.metering import Meter
 from backends.metrics import distance, lpips
 from backends.metrics.cout import cout
@@ -103,7 +107,44 @@ def run(
         otherwise they are searched first.
     :raises MissingPart: the bundle lacks a part that the method needs.
     :raises BadInput: a setting is wrong.
+    :raises OutOfMemory: the device has no room for the batch.
     """
+    device = bundle.device
+    factual, target = factual.to(device), target.to(device)
+    region = replace(region, mask=region.mask.to(device))
+    latent = None if latent is None else latent.to(device)
+    steps = _search(
+        bundle, method_name, factual, target, region, settings, seed, model, latent
+    )  # fmt: skip
+    with guarded(device, len(factual)), closing(steps):
+        for step in steps:
+            yield _home(step)
+
+
+def _home(step: Step) -> Step:
+    """The step on the CPU; a counterfactual is there already."""
+    p, latent = step.target_probability, step.latent
+    return replace(
+        step,
+        image=step.image.cpu(),
+        target_probability=None if p is None else p.cpu(),
+        measured={name: value.cpu() for name, value in step.measured.items()},
+        latent=None if latent is None else latent.cpu(),
+    )
+
+
+def _search(
+    bundle: Bundle,
+    method_name: str,
+    factual: Tensor,
+    target: Tensor,
+    region: Region,
+    settings: dict[str, Any],
+    seed: int,
+    model: Classifier | Threshold | None,
+    latent: Tensor | None,
+) -> Iterator[Step]:
+    """:func:`run`, with everything on the bundle's device."""
     start = time.perf_counter()
     method_class = registry.method(method_name)
     config = settings_of(method_class.Config, settings, method_name)
@@ -112,13 +153,15 @@ def run(
     _require_its_classes(bundle, method_class, names, plain)
     meter = Meter()
     parts = {kind: bundle.part(name) for kind, name in names.items()}
+    # Of the CPU, wherever the parts are: the same seed draws the same noise on every device.
     generator = torch.Generator().manual_seed(seed)
     seen, mask, before, anchor = factual, region.mask, 0, None
     drawn = [kind for kind, part in parts.items() if isinstance(part, MobileStyleGAN)]
     if drawn:
         network = parts[drawn[0]]
         if latent is None:
-            for step in paced(_inverted(network, factual, generator), factual[:, 0].numel()):
+            inversion = _inverted(network, factual, generator)
+            for step in paced(inversion, factual[:, 0].numel(), bundle.device):
                 latent, before = step.latent, step.total
                 step = replace(step, total=step.total + 1)
                 yield _show(step, factual, target, region.mask, plain, time.perf_counter() - start)
@@ -130,7 +173,7 @@ def run(
     method = method_class(plain.over(meter.watch("target_model", plain.network)), **watched)
     steps = method.explain(seen, target, Region(mask, region.source), config, generator)
     step = None
-    for step in paced(steps, seen[:, 0].numel()):
+    for step in paced(steps, seen[:, 0].numel(), bundle.device):
         step = replace(step, index=before + step.index, total=before + step.total)
         step = _show(step, seen, target, mask, plain, time.perf_counter() - start)
         if step.index < step.total:
@@ -142,12 +185,12 @@ def run(
         step = _show(full, factual, target, region.mask, plain, 0.0)
     record = {"method": method_name, "seed": seed, "config": config.model_dump(mode="json")}
     answer = judge(bundle, plain, factual, step.image, target, region)
-    measured = dict(step.measured)
+    measured = {name: value.cpu() for name, value in step.measured.items()}
     density = bundle.named("density", plain.part)
     if anchor and bundle.problem(density) is None:
         value = bundle.part(density).log_density(step.latent, target)
-        measured["log_density"] = value
-        measured["log_density_percentile"] = bundle.part(density).percentile(value, target)
+        percentile = bundle.part(density).percentile(value, target)
+        measured |= {"log_density": value.cpu(), "log_density_percentile": percentile.cpu()}
     seconds = time.perf_counter() - start
     answer = replace(
         answer, metrics=answer.metrics | measured, nfe=meter.nfe, seconds=seconds,
@@ -201,8 +244,7 @@ def _show(
     step: Step, factual: Tensor, target: Tensor, mask: Tensor, f: TargetModel, seconds: float
 ) -> Step:
     """The step as a person will get it: composited, in 8 bits, with the model's opinion of it."""
-    eight_bit = (step.image.detach().clamp(0, 1) * 255).round() / 255
-    image = composite(factual, eight_bit, mask)
+    image = composite(factual, eight_bit(step.image), mask)
     p = f.probabilities(image).gather(1, target[:, None]).squeeze(1)
     return replace(step, image=image, target_probability=p, seconds=seconds)
 
@@ -221,16 +263,34 @@ def judge(
     and this machine allow: the oracle's verdict, LPIPS, the density of the answer's latent.
 
     :param status: given for a run that was stopped; otherwise flipped or not.
+    :raises OutOfMemory: the device has no room for the batch.
     """
+    device = bundle.device
+    factual, image, target = factual.to(device), image.to(device), target.to(device)
+    mask = region.mask.to(device)
+    with guarded(device, len(factual)):
+        before, after, metrics = _measured(bundle, f, factual, image, target, mask)
+    flipped = after.argmax(1) == target.cpu()
+    reached = Status.FLIPPED if bool(flipped.all()) else Status.NOT_FLIPPED
+    return Counterfactual(
+        image.cpu(), replace(region, mask=mask.cpu()), before, after, flipped, metrics, {}, 0.0,
+        {}, status or reached,
+    )  # fmt: skip
+
+
+def _measured(
+    bundle: Bundle, f: TargetModel, factual: Tensor, image: Tensor, target: Tensor, mask: Tensor
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Probabilities [B, K] before and after, and metrics [B]; taken in on the device, given back
+    on the CPU."""
     before, after = f.probabilities(factual), f.probabilities(image)
-    flipped = after.argmax(1) == target
     metrics = {
         "target_probability": after.gather(1, target[:, None]).squeeze(1),
         "l1": distance.l1(factual, image),
         "l2": distance.l2(factual, image),
         "changed_area": distance.changed_area(factual, image),
-        "change_inside": distance.greatest_change(factual, image, region.mask),
-        "change_outside": distance.greatest_change(factual, image, 1 - region.mask),
+        "change_inside": distance.greatest_change(factual, image, mask),
+        "change_outside": distance.greatest_change(factual, image, 1 - mask),
         "ssim": ssim(factual, image),
         "cout": cout(f, factual, image, before.argmax(1), target),
     }
@@ -251,7 +311,4 @@ def judge(
         value = bundle.part("density").log_density(bundle.part("autoencoder").encode(image), target)
         metrics["log_density"] = value
         metrics["log_density_percentile"] = bundle.part("density").percentile(value, target)
-    reached = Status.FLIPPED if bool(flipped.all()) else Status.NOT_FLIPPED
-    return Counterfactual(
-        image, region, before, after, flipped, metrics, {}, 0.0, {}, status or reached
-    )
+    return before.cpu(), after.cpu(), {name: value.cpu() for name, value in metrics.items()}

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from backends.core import Region, Step, TargetModel
 from backends.errors import BadInput
-from backends.imaging import composite
+from backends.imaging import composite, eight_bit
 from backends.priors.anchored import by_row
 
 __all__ = ["Adversarial", "Diffeomorphic", "DiffeomorphicGAN", "DiffeomorphicVAE", "ascend"]
@@ -145,8 +145,7 @@ def ascend(
 
 def _as_saved(x: Tensor, rounding: bool) -> Tensor:
     """Clipped to [0, 1] and, if asked, rounded to 8 bits; the gradient passes straight through."""
-    value = x.detach().clamp(0, 1)
-    value = (value * 255).round() / 255 if rounding else value
+    value = eight_bit(x) if rounding else x.detach().clamp(0, 1)
     return x + (value - x).detach()
 
 

@@ -32,5 +32,5 @@ def tangent_spectrum(decode: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
             copies = z.detach().expand(len(index), *z.shape[1:]).clone().requires_grad_()
             chosen = decode(copies).flatten(1).gather(1, index[:, None]).sum()
         rows.append(torch.autograd.grad(chosen, copies)[0].flatten(1))
-    jacobian = torch.cat(rows)
+    jacobian = torch.cat(rows).cpu()  # not every device knows singular values
     return torch.linalg.svdvals(jacobian)[: min(jacobian.shape)]

@@ -7,6 +7,7 @@ https://arxiv.org/abs/1906.04032 (from zuko); pre-processing as in Diffeomorphic
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import log, pi
 
 import torch
@@ -162,12 +163,18 @@ class Coupling(nn.Module):
 
     def __init__(self, kept: Tensor, side: int, width: int, bins: int) -> None:
         super().__init__()
-        # No buffers: averaging the weights of a training would round these indices down.
+        # No buffers: averaging the weights of a training would round these indices down. So
+        # they are moved by hand.
         self.kept, self.changed = kept.nonzero().flatten(), (~kept).nonzero().flatten()
         self.order = torch.cat([self.kept, self.changed]).argsort()
         self.bins = bins
         each = 2 + (3 * bins - 1 if bins else 0)
         self.net = CouplingNetwork(len(self.kept), each * len(self.changed), side, width)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Coupling:
+        super()._apply(fn, recurse)
+        self.kept, self.changed, self.order = map(fn, (self.kept, self.changed, self.order))
+        return self
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """-> (transformed, log-determinant [B])."""

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from backends.core import Region, TargetModel
 from backends.errors import BadInput
+from backends.memory import is_full
 from backends.regions.settings import AutoRegion
 
 __all__ = ["ATTRIBUTIONS", "attribute", "available", "cells", "propose"]
@@ -151,7 +152,8 @@ class _Logits(nn.Module):
 
 
 def attribute(target_model: TargetModel, x: Tensor, name: str) -> Tensor:
-    """Importance of every pixel for the class predicted at first, [B, H, W] in [0, 1].
+    """Importance of every pixel for the class predicted at first, [B, H, W] in [0, 1], on the
+    CPU.
 
     The attributions are summed over the channels, made absolute, divided by the value below
     which 98 % of their total lies, and clipped at 1 (as in the authors' code).
@@ -170,10 +172,13 @@ def attribute(target_model: TargetModel, x: Tensor, name: str) -> Tensor:
             warnings.simplefilter("ignore", UserWarning)
             raw = function(_Logits(target_model), x.detach().clone(), label).detach()
     except (AssertionError, RuntimeError, TypeError) as error:
+        if is_full(error):
+            raise
         raise BadInput(
             f"{title} does not work with this model's layers; choose Integrated Gradients"
         ) from error
-    return normalise(raw)
+    # Its sums have one order there, so that the same picture gives the same region.
+    return normalise(raw.cpu())
 
 
 @contextmanager

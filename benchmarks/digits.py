@@ -15,17 +15,19 @@ from backends.core import Region, Step
 from backends.runner import run
 from backends.training.data import load_mnist
 
-__all__ = ["answers", "arguments", "eight_bit_steps", "of_class", "questions", "table"]
+__all__ = ["answers", "arguments", "earlier", "eight_bit_steps", "of_class", "questions", "table"]
 
 RESULTS = Path(__file__).parent / "results"
 
 
-def arguments(count: int) -> argparse.Namespace:
-    """--data, --count, --bundle: the same for every benchmark."""
+def arguments(count: int, **more: str) -> argparse.Namespace:
+    """--data, --count, --bundle: the same for every benchmark; ``more`` options with defaults."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", default="mnist", help="folder with MNIST's idx files, or: mnist")
     parser.add_argument("--count", type=int, default=count, help="test pictures")
     parser.add_argument("--bundle", default="digits")
+    for name, default in more.items():
+        parser.add_argument(f"--{name}", default=default)
     return parser.parse_args()
 
 
@@ -95,6 +97,12 @@ def of_class(bundle: Bundle, data: str, label: int, count: int) -> Tensor:
     x, _ = test.batch((test.labels == label).nonzero().flatten()[: 2 * count])
     with torch.no_grad():
         return x[bundle.part("classifier")(x).argmax(1) == label][:count]
+
+
+def earlier(name: str) -> list[dict[str, object]]:
+    """Rows that :func:`table` kept before."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.is_file() else []
 
 
 def table(name: str, rows: list[dict[str, object]]) -> None:

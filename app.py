@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from backends import devices
 from backends.errors import BadInput, StudioError
 from studio.ui.page import launch
 
@@ -12,6 +13,8 @@ from studio.ui.page import launch
 def main() -> None:
     """Serve with the settings of the environment."""
     on_a_space = "SPACE_ID" in os.environ
+    if os.environ.get(devices.SWITCH):  # a wrong one shall be heard of now, not by the first run
+        devices.use(os.environ[devices.SWITCH])
     launch(
         host=os.environ.get("STUDIO_HOST", "0.0.0.0" if on_a_space else "127.0.0.1"),
         port=_port(os.environ.get("STUDIO_PORT", "7860")),

@@ -14,6 +14,7 @@ from backends import imaging, jobs, jobs_regions, registry
 from backends.bundles import Bundle
 from backends.core import Answer, Counterfactual, Region, Request, Step
 from backends.errors import BadInput, StudioError
+from backends.memory import in_batches
 from backends.regions.sources import mask_of
 from backends.runner import judge, run, target_model
 from backends.sampling import Questions, draw
@@ -29,7 +30,7 @@ class Plan:
     :ivar count: pictures a row.
     :ivar pairs: (the model says, it should say) by class name; empty for random targets.
     :ivar data: folder with MNIST's test pictures; None takes the bundle's examples.
-    :ivar batch: pictures that run together.
+    :ivar batch: pictures that run together; fewer where the device has no room for them.
     :ivar shown: pictures a row that are kept as examples.
     """
 
@@ -107,16 +108,19 @@ def _region(plan: Plan, questions: Questions, name: str) -> Region:
 def _answers(
     plan: Plan, found: Bundle, method: str, questions: Questions, region: Region
 ) -> Iterator[Progress]:
-    """The end of every batch, as the generator's return value."""
+    """The end of every batch, as the generator's return value. A batch that the device has no
+    room for is begun again with half of its pictures."""
     total, ends = len(questions.x), []
-    for first in range(0, total, plan.batch):
-        part = slice(first, first + plan.batch)
+
+    def explain(part: slice) -> Iterator[Progress]:
         some = Region(region.mask[part], region.source)
         x, target = questions.x[part], questions.target[part]
-        for step in run(found, method, x, target, some, {}, plan.seed + first):
-            share = (first + len(x) * step.index / step.total) / total
+        for step in run(found, method, x, target, some, {}, plan.seed + part.start):
+            share = (part.start + len(x) * step.index / step.total) / total
             yield Progress(method, region.source, share)
         ends.append((x, target, _end(step)))
+
+    yield from in_batches(total, plan.batch, found.device, explain)
     return ends
 
 
@@ -137,6 +141,8 @@ def _values(
         name: torch.cat([answer.metrics[name] for answer in answers]) for name in answers[0].metrics
     }
     values: dict[str, Any] = {"n": count, "region_area": float(region.mask.mean())}
+    # Smaller than asked for where the device had no room: other noise was drawn then.
+    values["batch"] = max(len(x) for x, _, _ in ends)
     values["flip_rate"] = _mean(flipped)
     if "oracle_label" in each:
         agrees = each.pop("oracle_label") == questions.target

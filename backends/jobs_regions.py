@@ -12,6 +12,7 @@ import numpy as np
 from backends.bundles import Bundle
 from backends.errors import BadInput, MissingPart, NotFound, StudioError
 from backends.jobs import bundle
+from backends.memory import guarded
 from backends.regions import sources
 from backends.regions.candidates import Candidate, Found, Missed, as_bytes, phrases_in, union
 from backends.regions.settings import WordRegion
@@ -94,7 +95,9 @@ def click(
         raise BadInput("click at least once on what shall change; the other clicks take away")
     if any(not (0 <= x <= width and 0 <= y <= height) for x, y in [*points, *corners]):
         raise BadInput(f"a click or box lies outside the {width}x{height} picture")
-    return _segmenter(found).click(picture, points, labels, box)
+    segmenter = _segmenter(found)
+    with guarded(found.device):
+        return segmenter.click(picture, points, labels, box)
 
 
 def draw(name: str, picture: np.ndarray, source: str, options: str) -> np.ndarray:
@@ -164,12 +167,12 @@ def _parsed(
     from backends import imaging
 
     network = found.part(part)
-    x = imaging.to_tensor(picture)
-    labels = network.labels(x)
-    with torch.no_grad():
+    x = imaging.to_tensor(picture).to(found.device)
+    with torch.no_grad(), guarded(found.device):
+        labels = network.labels(x).cpu()
         p = torch.nn.functional.interpolate(
             network(x).softmax(1), x.shape[-2:], mode="bilinear", align_corners=True
-        )
+        ).cpu()
     result: dict[str, Candidate | None] = {}
     for phrase, classes in known.items():
         mask = parsing.mask_of(labels, classes)[0, 0] > 0
@@ -184,11 +187,13 @@ def _detected(
     found: Bundle, picture: np.ndarray, phrases: Sequence[str], config: WordRegion
 ) -> Found:
     """Grounding DINO's boxes as candidates with Segment Anything's masks."""
-    detector = _detector_of(_detector_source(found, f"the word {phrases[0]!r} needs"))
+    source = _detector_source(found, f"the word {phrases[0]!r} needs")
+    detector = _detector_of(source, found.device)
     segmenter = _segmenter(found)
     rgb = np.repeat(picture, 3 // picture.shape[2], axis=2)
-    boxes, best = detector.find(rgb, phrases, **config.model_dump())
-    masks = segmenter.boxes(picture, [box.corners for box in boxes])
+    with guarded(found.device):
+        boxes, best = detector.find(rgb, phrases, **config.model_dump())
+        masks = segmenter.boxes(picture, [box.corners for box in boxes])
     chosen = [
         Candidate(box.label, box.score, mask, box.corners)
         for box, (mask, _) in zip(boxes, masks, strict=True)
@@ -275,7 +280,7 @@ def _command() -> str:
 
 
 @lru_cache(maxsize=2)
-def _detector_of(source: str) -> Detector:
+def _detector_of(source: str, device: str) -> Detector:
     from backends.regions import grounding
 
-    return grounding.load(source)
+    return grounding.load(source, device)

@@ -49,7 +49,9 @@ def draw(
     x = _pictures(bundle, data, generator, None if classes else count)
     with torch.no_grad():
         f = target_model(bundle)
-        predicted = torch.cat([f.probabilities(some).argmax(1) for some in x.split(BATCH)])
+        predicted = torch.cat(
+            [f.probabilities(some.to(bundle.device)).argmax(1).cpu() for some in x.split(BATCH)]
+        )
     if not classes:
         kinds = len(bundle.manifest.class_names)
         away = torch.randint(1, kinds, (len(x),), generator=generator)

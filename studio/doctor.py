@@ -28,7 +28,10 @@ def findings() -> Iterator[str]:
             yield f"ok       {package} {version(package)}"
         except PackageNotFoundError:
             yield f"missing  {package}: run pip install {package}"
-    yield f"ok       device: {devices.choose()}"
+    try:
+        yield f"ok       device: {devices.describe(devices.current())}"
+    except StudioError as error:
+        yield f"broken   device: {error} (set {devices.SWITCH})"
     free = shutil.disk_usage(bundles.ASSETS).free / 1e9
     yield f"{'ok      ' if free > 1 else 'low     '} {free:.0f} GB free on disk"
     yield f"ok       choices in Compare are kept in {usual_file()}"

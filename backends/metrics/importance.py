@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from backends.core import TargetModel
+from backends.memory import in_batches
 
 __all__ = ["cell_of", "importance"]
 
@@ -46,15 +47,22 @@ def importance(
     changed = (counterfactual != factual).any(1)
     p = target_model.probabilities(counterfactual).gather(1, target[:, None]).squeeze(1)
     total, covered = torch.zeros_like(p[:, None, None].expand(-1, height, width)), 0
-    windows = list(_windows(height, width, cell, stride or max(1, cell // 2), factual.device))
-    for some in torch.stack(windows).split(max(1, BATCH // count)):
+    windows = torch.stack(
+        list(_windows(height, width, cell, stride or max(1, cell // 2), factual.device))
+    )
+
+    def drops(part: slice) -> Iterator[tuple[Tensor, Tensor]]:
+        some = windows[part]
         # [cells, B, C, H, W]: each cell of the factual put back into each counterfactual.
         mixed = factual.where(some[:, None, None], counterfactual)
         ask = target.repeat(len(some))[:, None]
         without = target_model.probabilities(mixed.flatten(0, 1)).gather(1, ask)
         drop = p - without.view(len(some), count)
-        total = total + torch.einsum("nb,nhw->bhw", drop, some.to(p))
-        covered = covered + some.to(p).sum(0)
+        yield torch.einsum("nb,nhw->bhw", drop, some.to(p)), some.to(p).sum(0)
+
+    at_once = max(1, BATCH // count)
+    for drop, times in in_batches(len(windows), at_once, factual.device.type, drops):
+        total, covered = total + drop, covered + times
     return total / covered * changed
 
 

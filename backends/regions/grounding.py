@@ -71,8 +71,9 @@ class Detector:
         if inputs["input_ids"].shape[1] > self.network.config.max_text_len:
             raise BadInput("these are more words than can be looked for at once; use fewer")
         output = self.network(**inputs.to(self.network.device))
-        scores = self._by_phrase(output.logits[0], inputs["input_ids"][0], len(phrases))
-        corners = _pixels(output.pred_boxes[0], *picture.shape[:2])
+        logits, found = output.logits[0].cpu(), output.pred_boxes[0].cpu()
+        scores = self._by_phrase(logits, inputs["input_ids"][0], len(phrases))
+        corners = _pixels(found, *picture.shape[:2])
         there = ((corners[:, 2:] - corners[:, :2]) >= 1).all(1)
         scores, corners = scores[there], corners[there]
         best = {
@@ -128,9 +129,10 @@ def is_here() -> bool:
     )
 
 
-def load(source: str | Path = HUB, *, offline: bool = True) -> Detector:
+def load(source: str | Path = HUB, device: str = "cpu", *, offline: bool = True) -> Detector:
     """Grounding DINO from a folder written by ``save_pretrained``, or from the model hub.
 
+    :param device: where it computes.
     :param offline: only what is on this machine; looking for a word never downloads by itself.
     :raises MissingPart: it is not there, or not whole.
     """
@@ -148,4 +150,4 @@ def load(source: str | Path = HUB, *, offline: bool = True) -> Detector:
         raise MissingPart(f"Grounding DINO is not whole or not at {source}; fetch it again") from (
             error
         )
-    return Detector(processor, network)
+    return Detector(processor, network.to(device))

@@ -2,7 +2,7 @@
 //
 // Lives inside a gr.HTML component. Python sends {picture, mask} as the prop "scene"; the page's
 // buttons read the mask with window.regionCanvas.mask() when they need it, so painting itself
-// makes no request. One unit is one pixel of the model's picture.
+// makes no request. One unit is one pixel of the model's picture. clicks.js goes on in this scope.
 const $ = (selector) => element.querySelector(selector);
 const canvas = $("canvas");
 const screen = canvas.getContext("2d");
@@ -11,47 +11,53 @@ const say = (text) => { $(".message").textContent = text; };
 let width = 0, height = 0, scale = 1;
 let picture = null;             // an <img>, or null before the first picture
 let mask = new Uint8Array(0);   // 1 = change allowed
-let past = [], future = [];
+let past = [], future = [];     // what undo and redo bring back: {mask, session}
+let session = null;             // what words, clicks or the model laid over the paint, see clicks.js
 let tool = "brush", size = 3;
 let cursor = null;              // in picture pixels; also moved by the arrow keys
 let stroke = null;              // {from, erase, box} while the pointer is down
 
 const tinted = document.createElement("canvas");
 
+const TINT = new Uint32Array(new Uint8Array([255, 150, 0, 115]).buffer)[0];
+
 function draw() {
   if (!picture) return;
-  screen.imageSmoothingEnabled = false;
+  screen.imageSmoothingEnabled = width > 128;
   screen.drawImage(picture, 0, 0, canvas.width, canvas.height);
   const context = tinted.getContext("2d");
   const tint = context.createImageData(width, height);
-  for (let i = 0; i < mask.length; i++) {
-    if (mask[i]) tint.data.set([255, 150, 0, 115], 4 * i);
-  }
+  const pixels = new Uint32Array(tint.data.buffer);
+  for (let i = 0; i < mask.length; i++) if (mask[i]) pixels[i] = TINT;
   context.putImageData(tint, 0, 0);
   screen.drawImage(tinted, 0, 0, canvas.width, canvas.height);
-  screen.lineWidth = 2;
+  screen.lineWidth = Math.max(2, canvas.width / 256);
   if (stroke && stroke.box && cursor) {
     screen.strokeStyle = "#ffffff";
     const [x, y, w, h] = corners(stroke.from, cursor).map((v) => v * scale);
     screen.strokeRect(x, y, w, h);
-  } else if (cursor && tool !== "box") {
+  } else if (cursor && (tool === "brush" || tool === "eraser")) {
     screen.strokeStyle = tool === "eraser" ? "#7fd3ff" : "#ffffff";
     screen.beginPath();
     screen.arc(cursor.x * scale, cursor.y * scale, (size / 2) * scale, 0, 2 * Math.PI);
     screen.stroke();
   }
+  drawClicks();
 }
 
 function report() {
-  const painted = mask.reduce((sum, value) => sum + value, 0);
+  let painted = 0;
+  for (let i = 0; i < mask.length; i++) painted += mask[i];
   const share = mask.length ? (100 * painted) / mask.length : 0;
   $(".area").textContent = painted ? share.toFixed(1) + " % of the picture marked" : "nothing marked";
   $(".undo").disabled = past.length === 0;
   $(".redo").disabled = future.length === 0;
 }
 
+const snapshot = () => ({ mask: mask.slice(), session });
+
 function remember() {
-  past.push(mask.slice());
+  past.push(snapshot());
   if (past.length > 60) past.shift();
   future = [];
 }
@@ -60,9 +66,10 @@ function changed() { draw(); report(); trigger("painted"); }
 
 function step(from, to) {
   if (!from.length) return;
-  to.push(mask.slice());
-  mask = from.pop();
-  changed();
+  to.push(snapshot());
+  ({ mask, session } = from.pop());
+  // Clicks that come back can be gone on with; chips of words stand on the page, not here.
+  if (session && session.source === "clicks") { draw(); report(); } else { session = null; changed(); }
 }
 
 function stamp(x, y, value) {
@@ -94,12 +101,9 @@ function fill(a, b) {
 
 function grown(by) {  // by one pixel: outwards for 1, inwards for 0
   const next = mask.slice();
-  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) {
-    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-      const i = x + dx, j = y + dy;
-      const inside = i >= 0 && j >= 0 && i < width && j < height;
-      if (inside && mask[j * width + i] === by) next[y * width + x] = by;
-    }
+  for (let y = 0, i = 0; y < height; y++) for (let x = 0; x < width; x++, i++) {
+    if ((x > 0 && mask[i - 1] === by) || (x < width - 1 && mask[i + 1] === by) ||
+        (y > 0 && mask[i - width] === by) || (y < height - 1 && mask[i + width] === by)) next[i] = by;
   }
   return next;
 }
@@ -107,6 +111,7 @@ function grown(by) {  // by one pixel: outwards for 1, inwards for 0
 function edit(action) {
   if (!picture) return;
   remember();
+  session = null;
   action();
   changed();
 }
@@ -157,8 +162,10 @@ canvas.addEventListener("pointerdown", (event) => {
   canvas.focus();
   canvas.setPointerCapture(event.pointerId);
   say("");
-  remember();
   cursor = place(event);
+  if (clicking()) { click(cursor, tool === "exclude" || event.button === 2 ? 0 : 1); return; }
+  remember();
+  session = null;
   const erase = tool === "eraser" || event.button === 2;
   stroke = { from: cursor, erase, box: tool === "box" };
   if (!stroke.box) stamp(cursor.x, cursor.y, erase ? 0 : 1);
@@ -204,7 +211,8 @@ canvas.addEventListener("keydown", (event) => {
   } else if (key === " " || key === "enter") {
     const at = cursor || { x: width / 2, y: height / 2 };
     cursor = at;
-    if (tool !== "box") edit(() => stamp(at.x, at.y, tool === "eraser" ? 0 : 1));
+    if (clicking()) click(at, tool === "exclude" ? 0 : 1);
+    else if (tool !== "box") edit(() => stamp(at.x, at.y, tool === "eraser" ? 0 : 1));
     else if (!corner) { corner = at; say("First corner set; move and press Space again."); }
     else { const from = corner; corner = null; stroke = null; say(""); edit(() => fill(from, at)); }
   } else if (key === "[") resize(size - 1);
@@ -212,6 +220,8 @@ canvas.addEventListener("keydown", (event) => {
   else if (key === "b") choose("brush");
   else if (key === "e") choose("eraser");
   else if (key === "x") choose("box");
+  else if (key === "c" && clickable()) choose("include");
+  else if (key === "v" && clickable()) choose("exclude");
   else if (key === "i") actions.invert();
   else return;
   event.preventDefault();
@@ -245,10 +255,11 @@ function decoded(image) {
   const context = copy.getContext("2d");
   context.drawImage(image, 0, 0);
   const data = context.getImageData(0, 0, width, height).data;
-  return Uint8Array.from({ length: width * height }, (_, i) => {
-    const grey = (data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / 3;
-    return data[4 * i + 3] > 127 && grey > 127 ? 1 : 0;
-  });
+  const bits = new Uint8Array(width * height);
+  for (let i = 0, j = 0; i < bits.length; i++, j += 4) {
+    bits[i] = data[j + 3] > 127 && data[j] + data[j + 1] + data[j + 2] > 381 ? 1 : 0;
+  }
+  return bits;
 }
 
 function exported() {
@@ -257,7 +268,8 @@ function exported() {
   copy.width = width; copy.height = height;
   const context = copy.getContext("2d");
   const image = context.createImageData(width, height);
-  for (let i = 0; i < mask.length; i++) image.data.set(mask[i] ? [255, 255, 255, 255] : [0, 0, 0, 255], 4 * i);
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < mask.length; i++) pixels[i] = mask[i] ? 0xffffffff : 0xff000000;
   context.putImageData(image, 0, 0);
   return copy.toDataURL("image/png");
 }
@@ -271,28 +283,32 @@ function load(url) {
   });
 }
 
-watch("scene", async () => {
-  const scene = props.scene ? JSON.parse(props.scene) : {};
+async function show(scene) {
+  if ("clickable" in scene) {
+    element.querySelector(".region-canvas").classList.toggle("clickable", scene.clickable);
+    if (!scene.clickable && clicking()) choose("brush");
+  }
+  if (scene.empty) {
+    picture = null; mask = new Uint8Array(0); past = []; future = []; session = null; stroke = null;
+    element.querySelector(".region-canvas").classList.remove("ready");
+    report();
+  }
   if (scene.picture) {
     picture = await load(scene.picture);
     [width, height] = [picture.naturalWidth, picture.naturalHeight];
     scale = Math.max(1, Math.floor(512 / Math.max(width, height)));
     [canvas.width, canvas.height] = [width * scale, height * scale];
     [tinted.width, tinted.height] = [width, height];
+    canvas.style.imageRendering = width > 128 ? "auto" : "pixelated";
     $(".size").max = Math.max(8, Math.round(width / 3));
     resize(Math.max(2, Math.round(width / 10)));
     mask = new Uint8Array(width * height);
-    past = []; future = []; stroke = null; corner = null;
+    past = []; future = []; session = null; stroke = null; corner = null;
     element.querySelector(".region-canvas").classList.add("ready");
     say("");
     draw(); report();
   }
-  if (scene.mask && picture) {  // a proposal: undoable like any edit, but not painted by the person
-    const image = await load(scene.mask);
-    remember();
-    mask = decoded(image);
-    draw(); report();
-  }
-});
-
-window.regionCanvas = { mask: exported, actions, choose };
+  if (scene.laid && picture) await lay(scene.laid);
+  if ("refused" in scene) refuse(scene.refused);
+}
+watch("scene", () => show(props.scene ? JSON.parse(props.scene) : {}));

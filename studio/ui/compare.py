@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 from PIL import Image
@@ -18,10 +18,11 @@ from studio import export
 from studio.comparison import MOST, NONE, Comparison, questions, seeds_of
 from studio.comparisons import Comparisons
 from studio.ui import canvas, columns, form, views
-from studio.ui.desk import Desk
+from studio.ui.desk import Desk, Desks, Factual
 from studio.ui.edge import owner_of, running, sentence, sentences, told
+from studio.ui.regions import region_of
 
-__all__ = ["build"]
+__all__ = ["Compare", "build"]
 
 HERE = Path(__file__).parent
 TINT = (255, 150, 0)  # of the region, as on the canvas
@@ -29,18 +30,28 @@ WHERE = {
     "whole": "anywhere in the picture",
     "painted": "in the painted region",
     "auto": "where the model looks",
+    "text": "in {}",
+    "points": "in what was clicked",
 }
 FIRST = "Choose a picture and what the model should say in the Explain tab; then come back."
 
 
-def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Comparisons:
-    """Lay out the tab inside the current Blocks and wire it to the desk.
+class Compare(NamedTuple):
+    """What the page needs of the tab: its comparisons, and updates for another bundle."""
 
-    :param asked: the Explain tab's controls that make up the question: picture, mask, region,
-        target, how the region was proposed.
+    comparisons: Comparisons
+    opened: Callable[[Desk], dict[Any, Any]]
+
+
+def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compare:
+    """Lay out the tab inside the current Blocks and wire it to the desks.
+
+    :param asked: the Explain tab's controls that make up the question: picture, mask, how the
+        mask was made, region, target.
     """
+    desk = desks.first
     comparisons = Comparisons(desk.runs, desk.results, desk.study)
-    methods = desk.methods()
+    methods = desks.methods()
     titles = {name: entry["title"] for name, entry in methods.items()}
     which = gr.State("")
     with gr.Row():
@@ -53,9 +64,7 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
         with gr.Column(scale=6, min_width=320):
             gr.Markdown("### 2 · Methods and seeds")
             names = gr.CheckboxGroup(
-                form.method_choices(methods),
-                value=[n for n, entry in methods.items() if form.kind_of(entry) == "method"],
-                label="Methods", elem_id="compare-methods",
+                **_offered(desk), label="Methods", elem_id="compare-methods",
                 info="Each runs with its default settings; the Explain tab has them all",
             )  # fmt: skip
             seeds = gr.Textbox(
@@ -78,9 +87,13 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
         "Download the comparison (zip)", elem_id="compare-download", visible=False
     )
 
-    def ask(seen: Any, painted: str, source: str, wanted: str, proposal: str) -> Request:
-        source = proposal if source == "auto" else source
-        return desk.request(seen, painted, source, wanted, next(iter(methods), ""), {}, 0)
+    def ask(seen: Factual | None, painted: str, story: str, source: str, wanted: str) -> Request:
+        desk, region = desks.of(seen), region_of(source, story)
+        name = next(iter(desk.methods()), "")
+        return desk.request(seen.pixels, painted, region, wanted, name, {}, 0)
+
+    def opened(desk: Desk) -> dict[Any, Any]:
+        return {names: gr.update(**_offered(desk)), question: views.hint(FIRST)}
 
     def put_question(*values: Any) -> str:
         try:
@@ -136,12 +149,12 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
         }  # fmt: skip
 
     async def compare(
-        request: gr.Request, seen: Any, painted: str, source: str, wanted: str, proposal: str,
+        request: gr.Request, seen: Any, painted: str, story: str, source: str, wanted: str,
         picked: list[str], numbers: str,
     ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
         start = time.monotonic()
         try:
-            one = await asyncio.to_thread(ask, seen, painted, source, wanted, proposal)
+            one = await asyncio.to_thread(ask, seen, painted, story, source, wanted)
             ordered = [name for _, name in form.method_choices(methods) if name in picked]
             comparison = comparisons.open(
                 owner_of(request), questions(one, ordered, seeds_of(numbers))
@@ -196,7 +209,16 @@ def build(desk: Desk, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compa
         trigger_mode="always_last",  # a choice while the last one is noted counts too
         api_visibility="private",
     )  # fmt: skip
-    return comparisons
+    return Compare(comparisons, opened)
+
+
+def _offered(desk: Desk) -> dict[str, Any]:
+    """The methods that can run, and which of them are ticked at first."""
+    methods = desk.methods()
+    folded = form.folded(desk.about["methods"])
+    return {
+        "choices": form.method_choices(methods), "value": [n for n in methods if n not in folded]
+    }  # fmt: skip
 
 
 def _name(request: Request, titles: dict[str, str]) -> str:
@@ -210,7 +232,8 @@ def _small(picture: Image.Image) -> str:
 def _question(asked: Request) -> str:
     """The factual with its region, and what is asked."""
     picture = export.as_picture(asked.picture).convert("RGB")
-    where = WHERE[asked.region.partition(":")[0]]
+    source, _, what = asked.region.partition(":")
+    where = WHERE.get(source, WHERE["painted"]).format(f"“{what}”")
     if asked.mask is not None:
         mask = Image.fromarray(((asked.mask > 0) * 115).astype("uint8"))
         picture.paste(Image.new("RGB", picture.size, TINT), mask=mask)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,28 +14,40 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from backends import imaging, jobs
+from backends import imaging, jobs, jobs_regions
 from backends.core import Prediction, Request
-from backends.errors import BadInput, StudioError
+from backends.errors import BadInput, NotFound, StudioError
+from backends.regions.candidates import Candidate, Found
 from studio import export
 from studio.engines.core import Done, Event, Failed, Stepped, Stopped
 from studio.runs import Run, Runs, TooMany
 from studio.study import Study
 from studio.ui import canvas, views
 
-__all__ = ["Desk", "Shown"]
+__all__ = ["Desk", "Desks", "Factual", "Shown"]
 
 FRAME_GAP = 0.2  # seconds; five frames a second are enough for an eye and easy on a network
+SHARED = jobs_regions.SHARED
+NO_PICTURE = "choose, upload or draw a picture first"
+
+
+@dataclass(frozen=True)
+class Factual:
+    """A picture as a bundle's models see it, uint8 [H, W, C], and which bundle that is."""
+
+    bundle: str
+    pixels: np.ndarray
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What a chosen picture puts on the page; ``measured`` is what each regressor says of it."""
+    """What a chosen picture puts on the page; ``opinions`` are those of the models beside the
+    bundle's own classifier."""
 
     picture: np.ndarray
     scene: str
     prediction: Prediction
-    measured: dict[str, float]
+    opinions: dict[str, Prediction]
 
 
 @dataclass
@@ -51,15 +63,41 @@ class Desk:
     results: Path
     study: Study
     about: dict[str, Any] = field(default_factory=dict)
+    language: dict[str, Any] = field(default_factory=dict)
+    refreshed: int = -1
 
     def __post_init__(self) -> None:
-        self.about = jobs.about(self.bundle)
+        self.refresh()
         self.runs.forget = self.forget
+
+    def refresh(self) -> None:
+        """Look again at which parts are here; ``refreshed`` counts how often that was since."""
+        self.about = jobs.about(self.bundle)
+        self.language = jobs_regions.about(self.bundle)
+        self.refreshed += 1
 
     @property
     def folder(self) -> Path:
         """Where the bundle lies."""
         return Path(self.about["folder"])
+
+    @property
+    def photographs(self) -> bool:
+        """Whether regions by words and clicks make sense here."""
+        return bool(self.about["preparation"] != "digit")
+
+    def to_pull(self, only: str | None = None) -> dict[str, list[dict[str, Any]]]:
+        """What is published elsewhere and not here, by bundle: this one's parts, and those that
+        all bundles of photographs share."""
+        missing = {}
+        for name in dict.fromkeys([self.bundle, SHARED] if self.photographs else [self.bundle]):
+            try:
+                items = jobs.to_pull(name) if only in (None, name) else []
+            except NotFound:
+                continue
+            if items:
+                missing[name] = items
+        return missing
 
     def methods(self) -> dict[str, dict[str, Any]]:
         """Methods that can run here."""
@@ -97,14 +135,34 @@ class Desk:
         """Read a picture, turn it into what the model sees, ask the model about it."""
 
         def work() -> Shown:
-            picture = jobs.prepare(self.bundle, imaging.read_picture(source))
-            scene = canvas.scene(export.as_picture(picture))
-            measured = {
-                name: jobs.predict(self.bundle, picture, name).value for name in self._regressors()
-            }
-            return Shown(picture, scene, jobs.predict(self.bundle, picture), measured)
+            return self._shown(jobs.prepare(self.bundle, imaging.read_picture(source)))
 
         return await self.ask(owner, work)
+
+    async def sample(self, owner: str, seed: int) -> Shown:
+        """A picture that the bundle's own generator draws."""
+        return await self.ask(owner, lambda: self._shown(jobs.sample(self.bundle, seed)))
+
+    def _shown(self, picture: np.ndarray) -> Shown:
+        scene = canvas.scene(export.as_picture(picture))
+        opinions = {name: jobs.predict(self.bundle, picture, name) for name in self._others()}
+        return Shown(picture, scene, jobs.predict(self.bundle, picture), opinions)
+
+    async def words(
+        self, owner: str, picture: np.ndarray, prompt: str, settings: dict[str, Any]
+    ) -> Found:
+        """What in the picture a prompt may mean."""
+        return await self.ask(
+            owner, lambda: jobs_regions.candidates(self.bundle, picture, prompt, settings)
+        )
+
+    async def click(
+        self, owner: str, picture: np.ndarray, points: list[tuple[float, float]], labels: list[int]
+    ) -> Candidate:
+        """The thing in the picture that was clicked."""
+        return await self.ask(
+            owner, lambda: jobs_regions.click(self.bundle, picture, points, labels)
+        )
 
     async def propose(
         self, owner: str, picture: np.ndarray | None, target: str | None, settings: dict[str, Any]
@@ -114,12 +172,14 @@ class Desk:
         picture, (model, _) = self.need(picture), self._asked(target or "")
         found = await self.ask(owner, lambda: jobs.propose(self.bundle, picture, settings, model))
         heat = export.coloured(found.attribution, "inferno")
-        return canvas.scene(mask=found.mask), export.enlarge(heat, 192)
+        story = ",".join(f"{key}={value}" for key, value in settings.items())
+        laid = canvas.Laid(found.mask, "auto", f"auto:{story}" if story else "auto")
+        return canvas.scene(laid=laid), export.enlarge(heat, 192)
 
     def need(self, picture: np.ndarray | None) -> np.ndarray:
         """The picture, or a sentence for who forgot it."""
         if picture is None:
-            raise BadInput("choose, upload or draw a picture first")
+            raise BadInput(NO_PICTURE)
         return picture
 
     def request(
@@ -135,16 +195,15 @@ class Desk:
         """What the controls ask for.
 
         :param mask: the canvas as a PNG data URL, empty when nothing is painted.
-        :param region: ``whole``, or where the mask came from.
+        :param region: ``whole``, ``auto``, or how the mask was made.
         :raises BadInput: something is missing.
         """
         picture = self.need(picture)
         if not target:
             raise BadInput("choose what the model should say instead")
         array = None
-        if region != "whole" and (
-            mask or region == "painted"
-        ):  # an automatic region without a mask is proposed anew
+        # An automatic region without a mask is proposed anew.
+        if region != "whole" and (mask or not region.startswith("auto")):
             array = np.zeros(picture.shape[:2], np.uint8)
             if mask:
                 array = imaging.read_mask(canvas.from_data_url(mask), picture.shape[1::-1])
@@ -200,22 +259,26 @@ class Desk:
     def _asked(self, target: str) -> tuple[str, str]:
         """Which model a target of the list asks, and for what."""
         model, _, goal = target.partition(":")
-        return (model, goal.strip()) if model in self._regressors() else ("classifier", target)
+        return (model, goal.strip()) if model in self._others() else ("classifier", target)
 
-    def _regressors(self) -> dict[str, dict[str, Any]]:
-        """Models that give a number, and what it is."""
+    def _others(self) -> dict[str, dict[str, Any]]:
+        """Models beside the bundle's classifier: with classes, or with a number."""
         return {name: entry for name, entry in self.about["models"].items() if entry}
 
     def ranked(self, shown: Shown) -> Any:
         """The target list, sorted by the model's own ranking, with the runner-up chosen; after
-        the classes what the regressors can be asked for, as ``name: more than value``."""
+        the classes what the other models can be asked for, as ``model: goal``."""
         rows = list(shown.prediction.probabilities.items())[1:]
         choices = [(f"{name}  ({p:.1%})", name) for name, p in rows]
-        for name, entry in self._regressors().items():
-            now = shown.measured[name]
+        for name, entry in self._others().items():
+            opinion = shown.opinions[name]
+            if "classes" in entry:
+                others = list(opinion.probabilities.items())[1:]
+                choices += [(f"{name}: {goal}  ({p:.1%})", f"{name}: {goal}") for goal, p in others]
+                continue
             for value in entry["suggested"]:
-                goal = f"{'more' if value > now else 'less'} than {value:g}"
-                label = f"{entry['title']}: {goal} {entry['unit']}  (now {now:.1f})"
+                goal = f"{'more' if value > opinion.value else 'less'} than {value:g}"
+                label = f"{entry['title']}: {goal} {entry['unit']}  (now {opinion.value:.1f})"
                 choices.append((label, f"{name}: {goal}"))
         return gr.update(choices=choices, value=rows[0][0])
 
@@ -228,9 +291,46 @@ class Desk:
     def pictures(run: Run) -> tuple[str, str]:
         """The answer's two panels of markup: before and after, and the differences."""
         assert run.answer is not None
-        url, answer = canvas.data_url, run.answer
+        answer = run.answer
         pair = (export.as_picture(array) for array in (answer.factual, answer.counterfactual))
         heat = [export.absolute_difference(answer), export.signed_difference(answer)]
         if answer.importance is not None:
             heat.append(export.important_changes(answer.importance))
-        return views.before_after(*map(url, pair)), views.differences(*map(url, heat))
+        sides = ([canvas.preview(picture, 768) for picture in row] for row in (pair, heat))
+        before_after, differences = sides
+        return views.before_after(*before_after), views.differences(*differences)
+
+
+class Desks:
+    """A desk for each bundle that the page can show, made when first asked for.
+
+    :param first: what a new page opens with.
+    :param names: of the bundles that can be chosen.
+    """
+
+    def __init__(self, first: Desk, names: Sequence[str] = ()) -> None:
+        self.first = first
+        self.names = list(dict.fromkeys([first.bundle, *names]))
+        self._made = {first.bundle: first}
+
+    def __getitem__(self, name: str | None) -> Desk:
+        name = name or self.first.bundle
+        if name not in self.names:
+            raise BadInput(f"this page has no bundle {name!r}; choose from: {self.names}")
+        if name not in self._made:
+            first = self.first
+            self._made[name] = Desk(name, first.runs, first.results, first.study)
+        return self._made[name]
+
+    def of(self, seen: Factual | None) -> Desk:
+        """The desk of a picture's bundle.
+
+        :raises BadInput: there is no picture.
+        """
+        if seen is None:
+            raise BadInput(NO_PICTURE)
+        return self[seen.bundle]
+
+    def methods(self) -> dict[str, dict[str, Any]]:
+        """All methods, whether or not the first bundle has their parts."""
+        return {n: m for n, m in self.first.about["methods"].items() if "schema" in m}

@@ -35,7 +35,7 @@ def uploaded(file: dict[str, Any]) -> str:
     return str(path)
 
 
-def sentence(error: StudioError) -> str:
+def sentence(error: StudioError | str) -> str:
     """An error's message as the page writes it."""
     text = str(error)
     return text[:1].upper() + text[1:]

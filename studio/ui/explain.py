@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from studio.ui import canvas, form, views
 from studio.ui.answer import AnswerColumn
-from studio.ui.desk import Desk, Shown
+from studio.ui.desk import Desk, Desks, Factual, Shown
 from studio.ui.edge import owner_of, running, told
+from studio.ui.language import Language
 from studio.ui.pictures import Pictures
-from studio.ui.regions import Regions
+from studio.ui.regions import Regions, region_of
 
-__all__ = ["build"]
+__all__ = ["Explain", "build"]
 
 
-def build(desk: Desk) -> list[Any]:
-    """Lay out the tab inside the current Blocks and wire it to the desk.
+class Explain(NamedTuple):
+    """What the page needs of the tab.
 
-    Returns the controls that make up the question: picture, mask, region, target, and how the
-    region was proposed.
+    :ivar question: the controls that make it up: picture, mask, how the mask was made, region,
+        target.
+    :ivar opened: updates for another bundle, or (second argument false) for the same with more
+        parts.
+    :ivar language: regions by words and clicks, whose ``fetch`` asks for what they lack.
     """
-    methods = desk.methods()
+
+    question: list[Any]
+    opened: Callable[..., dict[Any, Any]]
+    language: Language
+
+
+def build(desks: Desks, bundle: gr.Dropdown) -> Explain:
+    """Lay out the tab inside the current Blocks and wire it to the desks."""
+    methods, able = desks.methods(), desks.first.methods()
     picture = gr.State(None)
     run_id = gr.State("")
     with gr.Row():
         with gr.Column(scale=5, min_width=320):
             gr.Markdown("### 1 · Picture, and where it may change")
-            pictures, regions = Pictures(desk), Regions(desk)
+            pictures, regions = Pictures(desks, bundle), Regions(desks)
         with gr.Column(scale=4, min_width=280):
             gr.Markdown("### 2 · Question")
             prediction = gr.Label(
@@ -42,14 +54,14 @@ def build(desk: Desk) -> list[Any]:
                 [], label="What should it say instead?", elem_id="target", filterable=True,
                 info="Sorted by the model's own ranking; type to search", allow_custom_value=True,
             )  # fmt: skip
-            names = form.method_choices(methods)
+            names = form.method_choices(able)
             first = names[0][1] if names else None
             method = gr.Radio(names, value=first, label="Method", elem_id="method")
-            form.unfold("method", methods)
+            fold = form.Fold("method", desks.first.about["methods"])
             summary = gr.Markdown(methods[first]["summary"] if first else "")
-            if desk.problems():
-                with gr.Accordion(f"Not available here: {len(desk.problems())}", open=False):
-                    gr.Markdown("\n".join(f"- {problem}" for problem in desk.problems()))
+            problems = gr.Accordion(**_problems(desks.first), open=False)
+            with problems:
+                reasons = gr.Markdown(_reasons(desks.first))
             importance = gr.Checkbox(
                 False, label="Show which changes mattered (slower)", elem_id="importance"
             )
@@ -58,18 +70,17 @@ def build(desk: Desk) -> list[Any]:
             groups, settings, seed = _settings(methods, first)
         with gr.Column(scale=5, min_width=320):
             gr.Markdown("### 3 · Answer")
-            answer = AnswerColumn(desk)
+            answer = AnswerColumn(desks.first)
 
-    def put(shown: Shown) -> tuple[Any, ...]:
-        return (
-            shown.picture, gr.HTML(scene=shown.scene), shown.prediction.probabilities,
-            desk.ranked(shown), "whole", gr.update(visible=False),
-        )  # fmt: skip
+    def put(desk: Desk, shown: Shown) -> dict[Any, Any]:
+        return regions.reset() | {
+            picture: Factual(desk.bundle, shown.picture),
+            regions.canvas: gr.HTML(scene=shown.scene),
+            prediction: shown.prediction.probabilities, target: desk.ranked(shown),
+        }  # fmt: skip
 
-    pictures.wire(
-        put, [picture, regions.canvas, prediction, target, regions.source, regions.preview]
-    )
-    regions.wire(picture, target)
+    pictures.wire(put, [picture, regions.canvas, prediction, target, *regions.reset()])
+    regions.wire(picture, bundle, target)
 
     def ask_for(event: gr.SelectData, shown: dict[str, float]) -> Any:
         predicted = max(shown, key=shown.__getitem__)
@@ -77,27 +88,42 @@ def build(desk: Desk) -> list[Any]:
 
     prediction.select(ask_for, prediction, target, api_visibility="private")
 
-    def describe(name: str) -> list[Any]:
+    def describe(name: str | None) -> dict[Any, Any]:
+        told = {groups[n]: gr.update(visible=n == name) for n in groups}
+        if name is None:
+            return told | {summary: ""}
         entry = methods[name]
-        shown = [gr.update(visible=n == name) for n in groups]
-        return [entry["summary"], gr.update(info=form.seed_info(entry)), *shown]
+        return told | {summary: entry["summary"], seed: gr.update(info=form.seed_info(entry))}
 
     method.input(describe, method, [summary, seed, *groups.values()], api_visibility="private")
 
+    def opened(desk: Desk, fresh: bool = True) -> dict[Any, Any]:
+        names = form.method_choices(desk.methods())
+        first = names[0][1] if names else None
+        shown = pictures.opened(desk, fresh) | regions.opened(desk, fresh) | describe(first)
+        shown |= fold.opened(desk.about["methods"]) | {
+            method: gr.update(choices=names, value=first),
+            problems: gr.update(**_problems(desk)), reasons: _reasons(desk),
+        }  # fmt: skip
+        if fresh:
+            shown |= {picture: None, prediction: None}
+            shown[target] = gr.update(choices=[], value=None)
+        return shown
+
     async def explain(
-        request: gr.Request, seen: Any, painted: str, source: str, wanted: str, name: str,
-        number: float | None, proposal_source: str, weighed: bool, *values: Any,
+        request: gr.Request, seen: Factual | None, painted: str, story: str, source: str,
+        wanted: str, name: str, number: float | None, weighed: bool, *values: Any,
     ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
         own = {
             key: value
             for (owner, key), value in zip(settings, values, strict=True)
             if owner == name
         }
-        source = proposal_source if source == "auto" else source
         owner = owner_of(request)
         try:
+            desk, region = desks.of(seen), region_of(source, story)
             asked = await asyncio.to_thread(
-                desk.request, seen, painted, source, wanted, name, own, number
+                desk.request, seen.pixels, painted, region, wanted, name, own, number
             )
             asked = replace(asked, importance=weighed)
             async for run in desk.follow(asked, owner):
@@ -111,7 +137,7 @@ def build(desk: Desk) -> list[Any]:
     go.click(
         explain,
         [
-            picture, regions.mask, regions.source, target, method, seed, regions.proposed,
+            picture, regions.mask, regions.story, regions.source, target, method, seed,
             importance, *settings.values(),
         ],
         [*answer.places, go, stop, run_id, answer.history],
@@ -119,7 +145,7 @@ def build(desk: Desk) -> list[Any]:
     )  # fmt: skip
 
     def ask_to_stop(which: str) -> Any:
-        run = desk.runs.get(which)
+        run = desks.first.runs.get(which)
         if run is None or run.ended:
             return gr.skip()
         run.stop()
@@ -129,7 +155,17 @@ def build(desk: Desk) -> list[Any]:
         ask_to_stop, run_id, answer.status, queue=False, show_progress="hidden",
         api_visibility="private",
     )  # fmt: skip
-    return [picture, regions.mask, regions.source, target, regions.proposed]
+    question = [picture, regions.mask, regions.story, regions.source, target]
+    return Explain(question, opened, regions.language)
+
+
+def _problems(desk: Desk) -> dict[str, Any]:
+    count = len(desk.problems())
+    return {"label": f"Not available here: {count}", "visible": count > 0}
+
+
+def _reasons(desk: Desk) -> str:
+    return "\n".join(f"- {problem}" for problem in desk.problems())
 
 
 def _settings(

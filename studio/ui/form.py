@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-__all__ = ["control", "controls", "kind_of", "method_choices", "seed_info", "unfold"]
+__all__ = ["Fold", "control", "controls", "folded", "kind_of", "method_choices", "seed_info"]
 
 KINDS = ("method", "variant", "baseline")
 
@@ -75,20 +75,51 @@ def seed_info(entry: dict[str, Any]) -> str:
     return "This method does not draw: the seed changes nothing"
 
 
-def unfold(elem_id: str, methods: dict[str, dict[str, Any]]) -> None:
+def folded(methods: dict[str, dict[str, Any]]) -> list[str]:
+    """Of the methods that can run, those that only a tick box shows: the baselines, and the
+    variants whose paper's own method can run too.
+
+    :param methods: all of them; those that cannot run have a ``problem``.
+    """
+    able = {name: entry for name, entry in methods.items() if not entry["problem"]}
+    papers = {m.get("paper") for m in methods.values() if kind_of(m) == KINDS[0] and m["problem"]}
+    stand_in = [
+        name for name, entry in able.items()
+        if kind_of(entry) == "variant" and entry["paper"] in papers
+    ]  # fmt: skip
+    more = [
+        name for name, entry in able.items()
+        if kind_of(entry) != KINDS[0] and name not in stand_in
+    ]  # fmt: skip
+    return more if len(more) < len(able) else []
+
+
+class Fold:
     """A tick box that shows the variants and baselines in a radio of methods too.
 
     They are choices all the time, for the API's sake; only the page hides them, and never the
     chosen one.
     """
-    more = [name for name, entry in methods.items() if kind_of(entry) != KINDS[0]]
-    if not more or len(more) == len(methods):
-        return
-    tick = f"{elem_id}-more"
-    gr.Checkbox(False, label="Show variants and baselines too", elem_id=tick, container=False)
-    hidden = ", ".join(
-        f'body:has(#{tick} input:not(:checked)) #{elem_id} label:has(input[value="{name}"]'
-        ":not(:checked))"
-        for name in more
-    )
-    gr.HTML(f"<style>{hidden} {{ display: none; }}</style>", elem_classes="only-style")
+
+    def __init__(self, elem_id: str, methods: dict[str, dict[str, Any]]) -> None:
+        self._radio, self._tick = elem_id, f"{elem_id}-more"
+        more = folded(methods)
+        # Outputs of events come up disabled unless they are said to be interactive.
+        self._box = gr.Checkbox(
+            False, label="Show variants and baselines too", elem_id=self._tick, container=False,
+            visible=bool(more), interactive=True,
+        )  # fmt: skip
+        self._style = gr.HTML(self._rule(more), elem_classes="only-style")
+
+    def opened(self, methods: dict[str, dict[str, Any]]) -> dict[Any, Any]:
+        """Updates for another bundle's methods."""
+        more = folded(methods)
+        return {self._box: gr.update(visible=bool(more)), self._style: self._rule(more)}
+
+    def _rule(self, more: list[str]) -> str:
+        hidden = ", ".join(
+            f"body:has(#{self._tick} input:not(:checked)) "
+            f'#{self._radio} label:has(input[value="{name}"]:not(:checked))'
+            for name in more
+        )
+        return f"<style>{hidden} {{ display: none; }}</style>" if hidden else ""

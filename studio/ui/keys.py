@@ -11,9 +11,13 @@ SHORTCUTS = {
     "r": ("#run, #compare-run", "Run, or compare"),
     "s": ("#stop, #compare-stop", "Stop"),
     "p": ("#region-source input[value=auto]", "Let the model propose a region"),
+    "w": ("#region-source input[value=words]", "Say the region in words (photographs)"),
+    "c": ("#region-source input[value=clicks]", "Click the region (photographs)"),
+    "n": ("#new-face", "A new face"),
 }
 CANVAS = {
     "B / E / X": "brush, eraser, box",
+    "C / V": "click on what belongs to the region, on what does not",
     "[ / ]": "smaller, larger brush",
     "Ctrl+Z / Ctrl+Shift+Z": "undo, redo",
     "I": "invert",

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
-from backends import jobs
+from backends import bundles, jobs
 from backends.errors import BadInput
 from studio.engines.core import Engine
 from studio.engines.local import LocalEngine
+from studio.pulls import Pulls
 from studio.runs import Runs
 from studio.study import Study, usual_file
-from studio.ui import compare, explain, keys
-from studio.ui.desk import Desk
+from studio.ui import canvas, compare, explain, keys
+from studio.ui.desk import Desk, Desks
+from studio.ui.fetch import FetchPanel
 
 __all__ = ["ENGINES", "build", "free_port", "launch", "launch_options"]
 
@@ -31,31 +34,84 @@ HERE = Path(__file__).parent
 ENGINES: dict[str, type] = {"local": LocalEngine}
 
 
-def build(desk: Desk) -> gr.Blocks:
-    """The Blocks of a desk."""
+def build(desk: Desk, names: Sequence[str] = (), pulls: Pulls | None = None) -> gr.Blocks:
+    """The Blocks of a desk.
+
+    :param names: of further bundles that can be chosen on the page.
+    :param pulls: fetches what bundles lack.
+    """
+    desks = Desks(desk, names)
     # Old previews are deleted after a day, looked for each hour.
     with gr.Blocks(
         title="Counterfactual Studio", delete_cache=(3600, 86400), fill_width=True
     ) as page:
-        gr.Markdown(
-            "# Counterfactual Studio\nWhat would have had to be different in this picture "
-            f"for the model to say something else? *Bundle: {desk.about['title']}.*",
-            elem_id="page-title",
-        )
+        with gr.Row(equal_height=True):
+            title = gr.Markdown(_title(desk), elem_id="page-title")
+            bundle = gr.Dropdown(
+                [(_named(name), name) for name in desks.names], value=desk.bundle, label="Bundle",
+                info="The domain: its pictures, its models", elem_id="bundle", scale=0,
+                min_width=260, visible=len(desks.names) > 1,
+            )  # fmt: skip
+        style = gr.HTML(_style(desk), elem_classes="only-style")
+        fetch = FetchPanel(desks, pulls or Pulls(jobs.pull))
         with gr.Tabs() as tabs:
             with gr.Tab("Explain", id="explain"):
-                question = explain.build(desk)
+                ours = explain.build(desks, bundle)
             with gr.Tab("Compare", id="compare") as tab:
-                comparisons = compare.build(desk, question, tabs, tab)
+                theirs = compare.build(desks, ours.question, tabs, tab)
         with gr.Accordion("Keyboard", open=False):
             gr.Markdown(keys.help_sheet())
 
+        def opened(desk: Desk, fresh: bool = True) -> dict[Any, Any]:
+            """Updates of the whole page for a bundle."""
+            return {
+                title: _title(desk), style: _style(desk), **fetch.opened(desk),
+                **ours.opened(desk, fresh), **theirs.opened(desk),
+            }  # fmt: skip
+
+        places = list(opened(desk))
+        built = desk.refreshed
+
+        def open_bundle(name: str) -> dict[Any, Any]:
+            desk = desks[name]
+            desk.refresh()
+            return opened(desk)
+
+        def catch_up() -> dict[Any, Any]:
+            """What was fetched after the page was built is told to those who come later."""
+            return opened(desk) if desk.refreshed > built else {title: gr.skip()}
+
+        bundle.input(open_bundle, bundle, places, api_visibility="private")
+        page.load(catch_up, None, places, show_progress="hidden", api_visibility="private")
+        fetched = fetch.wire(bundle, ours.language.fetch, lambda desk: opened(desk, False), places)
+        for event in fetched:
+            ours.language.look_again(event.then)
+
         def left(request: gr.Request) -> None:
-            comparisons.stop_owned(str(request.session_hash))
+            theirs.comparisons.stop_owned(str(request.session_hash))
             desk.runs.stop_owned(str(request.session_hash))
 
         page.unload(left)
     return page
+
+
+def _title(desk: Desk) -> str:
+    return (
+        "# Counterfactual Studio\nWhat would have had to be different in this picture "
+        f"for the model to say something else? *Bundle: {desk.about['title']}.*"
+    )
+
+
+def _named(name: str) -> str:
+    return str(jobs.bundle(name).manifest.title)
+
+
+def _style(desk: Desk) -> str:
+    """Small pictures are shown as the blocks they are, photographs smoothly."""
+    if desk.about["image_size"] > canvas.SMALL:
+        return ""
+    blocks = ".compare img, .frame, #examples img, .question img, .answer img"
+    return f"<style>{blocks} {{ image-rendering: pixelated; }}</style>"
 
 
 def launch_options(assets: Path) -> dict[str, Any]:
@@ -92,7 +148,8 @@ def launch(*, host: str, port: int, bundle: str, engine: str) -> None:
     runs = Runs(device, jobs.explain, jobs.stopped)
     desk = Desk(bundle, runs, results, Study(usual_file()))
     device.submit(lambda: jobs.warm(bundle), "studio", lambda event: None)
-    page = build(desk).queue(max_size=64, default_concurrency_limit=8)
+    names = [name for name in bundles.installed() if jobs.bundle(name).manifest.class_names]
+    page = build(desk, names).queue(max_size=64, default_concurrency_limit=8)
     options = launch_options(desk.folder)
     page.launch(server_name=host, server_port=port, **options)
 

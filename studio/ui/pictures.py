@@ -1,78 +1,141 @@
-"""Where a picture comes from: an example, a file, a drawing."""
+"""Where a picture comes from: an example, the bundle's generator, a file, a drawing."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 from studio.ui import canvas
-from studio.ui.desk import Desk, Shown
+from studio.ui.desk import Desk, Desks, Shown
 from studio.ui.edge import owner_of, sentences, uploaded
 
 __all__ = ["Pictures"]
 
-READ_SKETCH = "() => [window.sketch.picture()]"
+READ_SKETCH = "(...a) => [window.sketch.picture(), ...a.slice(1)]"
+SEEDS = 1_000_000
 
 
 class Pictures:
-    """Three tabs to choose a picture in, laid out inside the current Blocks."""
+    """Tabs to choose a picture in, laid out inside the current Blocks; those that the bundle has
+    no use for are hidden."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        with gr.Tabs():
-            with gr.Tab("Examples"):
-                self._shelf, self._kind, self._gallery = _examples(desk)
-            with gr.Tab("Upload"):
+    def __init__(self, desks: Desks, bundle: gr.Dropdown) -> None:
+        self.desks, self._bundle = desks, bundle
+        first = desks.first
+        shown = _tabs(first)
+        with gr.Tabs(selected=_selected(shown)) as self._tabs:
+            with gr.Tab("Examples", id="examples", visible=shown["examples"]) as examples:
+                self._kind, self._gallery = _examples(first)
+            with gr.Tab("New face", id="sample", visible=shown["sample"]) as sample:
+                gr.Markdown("A face of nobody, drawn by the bundle’s generator.")
+                with gr.Row(equal_height=True):
+                    self._draw = gr.Button("New face", variant="primary", elem_id="new-face")
+                    self._seed = gr.Number(
+                        0, label="Seed of the face", precision=0, minimum=0, elem_id="face-seed",
+                        info="Press Enter to see the face of this seed",
+                    )  # fmt: skip
+            with gr.Tab("Upload", id="upload"):
                 self._upload = gr.Image(
                     label="Upload, paste or photograph", height=190, format="png",
                     sources=["upload", "clipboard", "webcam"], elem_id="upload",
                 )  # fmt: skip
-            with gr.Tab("Draw"):
+            with gr.Tab("Draw", id="draw", visible=shown["draw"]) as draw:
                 canvas.sketch_board("sketch")
                 self._use_drawing = gr.Button("Use this drawing", elem_id="use-drawing")
                 self._drawing = gr.Textbox(visible=False, label="Drawing (PNG data URL)")
+        self._rooms = {"examples": examples, "sample": sample, "draw": draw}
 
-    def wire(self, put: Callable[[Shown], tuple[Any, ...]], places: list[Any]) -> None:
+    def opened(self, desk: Desk, fresh: bool = True) -> dict[Any, Any]:
+        """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
+        shown = _tabs(desk)
+        updates = {room: gr.update(visible=shown[name]) for name, room in self._rooms.items()}
+        if not fresh:
+            return updates
+        shelf = _shelf(desk)
+        return updates | {
+            self._tabs: gr.update(selected=_selected(shown)),
+            self._kind: gr.update(choices=list(shelf), value="all"),
+            self._gallery: gr.update(value=shelf["all"], selected_index=None),
+        }
+
+    def wire(self, put: Callable[[Desk, Shown], dict[Any, Any]], places: list[Any]) -> None:
         """Let a chosen picture fill ``places`` with what ``put`` makes of it."""
+        desks, bundle = self.desks, self._bundle
 
-        async def predict(file: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
+        async def predict(
+            file: dict[str, Any] | None, name: str, request: gr.Request
+        ) -> dict[Any, Any]:
             if file is None:
-                return tuple(gr.skip() for _ in places)
+                return {places[0]: gr.skip()}
             with sentences():
-                return put(await self.desk.show(owner_of(request), uploaded(file)))
+                desk = desks[name]
+                return put(desk, await desk.show(owner_of(request), uploaded(file)))
 
         async def pick_example(
-            digit: str, event: gr.SelectData, request: gr.Request
-        ) -> tuple[Any, ...]:
+            kind: str, name: str, event: gr.SelectData, request: gr.Request
+        ) -> dict[Any, Any]:
             with sentences():
-                return put(await self.desk.show(owner_of(request), self._shelf[digit][event.index]))
+                desk = desks[name]
+                path = _shelf(desk)[kind][event.index]
+                return put(desk, await desk.show(owner_of(request), path))
 
-        async def take_drawing(url: str, request: gr.Request) -> tuple[Any, ...]:
+        async def take_drawing(url: str, name: str, request: gr.Request) -> dict[Any, Any]:
             with sentences():
-                return put(await self.desk.show(owner_of(request), canvas.from_data_url(url)))
+                desk = desks[name]
+                return put(desk, await desk.show(owner_of(request), canvas.from_data_url(url)))
+
+        async def sample(name: str, seed: float | None, request: gr.Request) -> dict[Any, Any]:
+            with sentences():
+                desk = desks[name]
+                return put(desk, await desk.sample(owner_of(request), int(seed or 0)))
+
+        async def sample_new(name: str, request: gr.Request) -> dict[Any, Any]:
+            seed = random.randrange(SEEDS)
+            return {self._seed: seed} | await sample(name, seed, request)
 
         # preprocess=False: our own reader explains what is wrong with a file; gradio's would not.
-        self._upload.input(predict, self._upload, places, api_name="predict", preprocess=False)
-        self._gallery.select(pick_example, self._kind, places, api_visibility="private")
+        self._upload.input(
+            predict, [self._upload, bundle], places, api_name="predict", preprocess=False
+        )
+        self._gallery.select(pick_example, [self._kind, bundle], places, api_visibility="private")
         self._kind.input(
-            lambda digit: gr.Gallery(self._shelf[digit], selected_index=None),
-            self._kind, self._gallery, api_visibility="private",
+            lambda kind, name: gr.Gallery(_shelf(desks[name])[kind], selected_index=None),
+            [self._kind, bundle], self._gallery, api_visibility="private",
         )  # fmt: skip
         self._use_drawing.click(
-            take_drawing, self._drawing, places, js=READ_SKETCH, api_visibility="private"
+            take_drawing, [self._drawing, bundle], places, js=READ_SKETCH, api_visibility="private"
         )
+        self._draw.click(sample_new, bundle, [self._seed, *places], api_visibility="private")
+        self._seed.submit(sample, [bundle, self._seed], places, api_visibility="private")
 
 
-def _examples(desk: Desk) -> tuple[dict[str, list[str]], gr.Dropdown, gr.Gallery]:
-    """The bundle's example pictures: two of each class, or all of one."""
-    names = desk.about["class_names"]
-    by_class: dict[str, list[str]] = {name: [] for name in names}
+def _tabs(desk: Desk) -> dict[str, bool]:
+    """Which of the tabs that not every bundle has are shown."""
+    return {
+        "examples": bool(desk.about["examples"]),
+        "sample": bool(desk.about.get("samples")),
+        "draw": not desk.photographs,
+    }
+
+
+def _selected(shown: dict[str, bool]) -> str:
+    return next((name for name, is_shown in shown.items() if is_shown), "upload")
+
+
+def _shelf(desk: Desk) -> dict[str, list[str]]:
+    """Paths of the example pictures: two of each class under ``all``, and all of each class."""
+    by_class: dict[str, list[str]] = {name: [] for name in desk.about["class_names"]}
     for example in desk.about["examples"]:
         by_class[example["label"]].append(str(desk.folder / example["file"]))
     shelf = {"all": [path for paths in by_class.values() for path in paths[:2]]}
-    shelf |= {name: paths for name, paths in by_class.items() if paths}
+    return shelf | {name: paths for name, paths in by_class.items() if paths}
+
+
+def _examples(desk: Desk) -> tuple[gr.Dropdown, gr.Gallery]:
+    shelf = _shelf(desk)
     with gr.Row():
         gallery = gr.Gallery(
             shelf["all"], label="Click one to begin", columns=10, height=136, scale=4,
@@ -82,4 +145,4 @@ def _examples(desk: Desk) -> tuple[dict[str, list[str]], gr.Dropdown, gr.Gallery
             list(shelf), value="all", label="Show", elem_id="example-class", scale=1,
             min_width=110,
         )  # fmt: skip
-    return shelf, kind, gallery
+    return kind, gallery

@@ -1,4 +1,5 @@
-"""Where change is allowed: anywhere, where a person paints, or where the model looks."""
+"""Where change is allowed: anywhere, where a person paints, where the model looks, or what words
+and clicks say."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ import gradio as gr
 from backends.errors import StudioError
 from backends.regions.settings import AutoRegion
 from studio.ui import canvas, form
-from studio.ui.desk import Desk
+from studio.ui.desk import Desk, Desks, Factual
 from studio.ui.edge import owner_of, sentence
+from studio.ui.language import Language
 
 __all__ = ["Regions"]
 
@@ -19,26 +21,33 @@ SOURCES = [
     ("Where I paint", "painted"),
     ("Where the model looks", "auto"),
 ]
+SPOKEN = [("What words say", "words"), ("What I click on", "clicks")]
+# A source that is chosen takes up its tool.
+TAKE_UP = "(...a) => { window.regionCanvas.choose({painted: 'brush', clicks: 'include'}[a[0]]); return a; }"  # noqa: E501 - script
 
 
 class Regions:
     """The canvas over the picture and what draws on it, laid out inside the current Blocks.
 
-    :ivar source: ``whole``, ``painted`` or ``auto``.
-    :ivar mask: empty; ``canvas.READ_MASK`` puts the painted mask in its place.
+    :ivar source: ``whole``, ``painted``, ``auto``, ``words`` or ``clicks``.
+    :ivar mask: empty; ``canvas.READ_MASK`` puts the painted mask in its place, and how it was made
+        in the place of ``story``.
     :ivar canvas: shows the picture, given a scene.
     :ivar preview: the attribution behind the last proposal.
-    :ivar proposed: how the mask on the canvas was proposed, for the record.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.proposed = gr.State("auto")
+    def __init__(self, desks: Desks) -> None:
+        self.desks = desks
+        first = desks.first
         self.mask = gr.Textbox(visible=False, label="Mask (PNG data URL)")
+        self.story = gr.Textbox(visible=False, label="How the mask was made")
         self.source = gr.Radio(
-            SOURCES, value="whole", label="Where change is allowed", elem_id="region-source"
-        )
-        self.canvas = canvas.region_canvas("factual")
+            _sources(first), value="whole", label="Where change is allowed",
+            info=_note(first), elem_id="region-source",
+        )  # fmt: skip
+        self.language = Language(desks)
+        self.canvas = canvas.region_canvas("factual", canvas.scene(clickable=_clickable(first)))
+        self.language.below()
         with gr.Accordion("Let the model propose a region", open=False):
             self._form = form.controls(AutoRegion.model_json_schema())
             self._propose = gr.Button("Propose", elem_id="propose")
@@ -47,28 +56,45 @@ class Regions:
                 height=200, visible=False, elem_id="region-preview", buttons=[],
             )  # fmt: skip
 
-    def wire(self, picture: gr.State, target: gr.Dropdown) -> None:
+    def opened(self, desk: Desk, fresh: bool = True) -> dict[Any, Any]:
+        """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
+        shown: dict[Any, Any] = {
+            self.source: gr.update(choices=_sources(desk), info=_note(desk)),
+            self.canvas: gr.update(scene=canvas.scene(clickable=_clickable(desk), empty=fresh)),
+        }
+        if fresh:
+            shown |= self.reset()
+            shown[self.source] = gr.update(choices=_sources(desk), info=_note(desk), value="whole")
+        return shown | self.language.opened(desk)
+
+    def reset(self) -> dict[Any, Any]:
+        """Updates for another picture."""
+        return {
+            self.source: "whole", self.preview: gr.update(visible=False),
+        } | self.language.reset()  # fmt: skip
+
+    def wire(self, picture: gr.State, bundle: gr.Dropdown, target: gr.Dropdown) -> None:
         """Let the model that ``target`` asks propose a region of ``picture``."""
-        places = [self.canvas, self.source, self.preview, self.proposed]
+        places = [self.canvas, self.source, self.preview]
         settings = [*self._form.values()]
 
         # Gradio fills in a request only ahead of starred parameters.
         async def propose(
-            request: gr.Request, seen: Any, wanted: str | None, *values: Any
+            request: gr.Request, seen: Factual | None, wanted: str | None, *values: Any
         ) -> tuple[Any, ...]:
             asked = dict(zip(self._form, values, strict=True))
             try:
-                scene, heat = await self.desk.propose(owner_of(request), seen, wanted, asked)
+                desk = self.desks.of(seen)
+                scene, heat = await desk.propose(owner_of(request), seen.pixels, wanted, asked)
             except StudioError as error:
                 gr.Warning(sentence(error), duration=12)
-                return gr.skip(), "whole", gr.skip(), gr.skip()
-            source = "auto:" + ",".join(f"{key}={value}" for key, value in asked.items())
-            return gr.HTML(scene=scene), "auto", gr.update(value=heat, visible=True), source
+                return gr.skip(), "whole", gr.skip()
+            return gr.HTML(scene=scene), "auto", gr.update(value=heat, visible=True)
 
         self._propose.click(propose, [picture, target, *settings], places, api_name="region")
 
         async def source_chosen(
-            request: gr.Request, source: str, seen: Any, wanted: str | None, *values: Any
+            request: gr.Request, source: str, seen: Factual | None, wanted: str | None, *values: Any
         ) -> tuple[Any, ...]:
             if source != "auto":
                 return tuple(gr.skip() for _ in places)
@@ -76,6 +102,27 @@ class Regions:
 
         self.source.input(
             source_chosen, [self.source, picture, target, *settings], places,
-            api_visibility="private",
+            js=TAKE_UP, api_visibility="private",
         )  # fmt: skip
-        self.canvas.painted(None, None, self.source, js="() => 'painted'", api_visibility="private")
+        self.language.wire(picture, bundle, self.source, self.canvas)
+
+
+def region_of(source: str, story: str) -> str:
+    """What a request calls its region: the source, told in full where the canvas knows more."""
+    if source == "whole":
+        return source
+    if source == "auto":
+        return story if story.startswith("auto") else source
+    return story[:300] or "painted"
+
+
+def _sources(desk: Desk) -> list[tuple[str, str]]:
+    return SOURCES + SPOKEN if desk.photographs else SOURCES
+
+
+def _note(desk: Desk) -> str | None:
+    return None if desk.photographs else "With photographs, words and clicks can say it too"
+
+
+def _clickable(desk: Desk) -> bool:
+    return desk.photographs and desk.language["clicks"] is None

@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-__all__ = ["answer_line", "curve", "failure", "metrics_table", "progress_line", "top_classes"]
+__all__ = [
+    "answer_line",
+    "curve",
+    "failure",
+    "fetching",
+    "hint",
+    "megabytes",
+    "metrics_table",
+    "progress_line",
+    "to_fetch",
+    "top_classes",
+]
 
 SHOWN = (  # of an answer's metrics, in this order
     "changed_area", "change_inside", "change_outside", "l1", "l2", "ssim", "lpips", "lpips_alex",
@@ -74,6 +85,9 @@ def answer_line(record: dict[str, Any]) -> str:
             f"Not flipped: the model still says “{after}”, P({target}) = {p:.0%}. This is the best "
             "attempt; try a larger region, more steps or another method."
         )
+    error = record["metrics"].get("reconstruction_error")
+    if error is not None:
+        text += f" Even unchanged, the prior rebuilds this picture with an error of {error:.3f}."
     oracle = record["oracle"]
     if oracle:
         agrees = "agrees" if oracle["agrees"] else "disagrees"
@@ -183,6 +197,43 @@ def differences(absolute: str, signed: str, importance: str | None = None) -> st
         )
         + "</div>"
     )
+
+
+def to_fetch(missing: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """What is published elsewhere and not here, by bundle (``backends.jobs.to_pull``), and under
+    which terms."""
+    rows = "".join(
+        f"<tr><th>{escape(', '.join(item['parts']))}</th><td>{escape(item['title'])}</td>"
+        f"<td>{megabytes(item['size'])}{_arrived(item)}</td><td>{escape(item['licence'])}</td>"
+        f"<td>{escape(item['weights_terms'])}</td></tr>"
+        for items in missing.values()
+        for item in items
+    )
+    names = " and ".join(f"“{escape(name)}”" for name in missing)
+    heads = ("Part", "From", "Size", "Licence of the package", "Terms of the weights")
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    return (
+        f"<p>Parts of {names} are published elsewhere and not on this machine yet. Fetching them "
+        "means to accept these terms:</p>"
+        f'<div class="scroller"><table class="fetch"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _arrived(item: Mapping[str, Any]) -> str:
+    return f", {megabytes(item['have'])} arrived" if item["have"] else ""
+
+
+def megabytes(size: int) -> str:
+    """``38 MB``, or ``0.9 MB`` below ten."""
+    return f"{size / 1e6:.0f} MB" if size >= 1e7 else f"{size / 1e6:.1f} MB"
+
+
+def fetching(parts: Sequence[str], phase: str, done: int, total: int) -> str:
+    """How far a pull is with what it fetches now."""
+    share = f": {megabytes(done)} of {megabytes(total)}" if phase == "downloading" else " …"
+    bar = f'<progress max="{max(total, 1)}" value="{done}" aria-label="Fetched"></progress>'
+    return _line("going", f"{escape(', '.join(parts))}: {escape(phase)}{share} {bar}")
 
 
 def hint(text: str) -> str:

@@ -25,7 +25,8 @@ from studio.ui.page import build, launch_options
 IDS = {
     "factual", "prediction", "region-source", "region-preview", "target", "method", "seed", "run",
     "stop", "frame", "trajectory-plot", "status", "counterfactual", "difference", "metrics",
-    "history", "download", "compare-run", "compare-table",
+    "history", "download", "compare-run", "compare-table", "bundle", "fetch-run", "new-face",
+    "known-words", "phrase", "candidates", "alternatives", "region-how",
 }  # fmt: skip
 
 
@@ -157,9 +158,10 @@ def test_a_quick_job_returns_or_raises(desk):
 
 
 def test_scene_round_trip(picture):
-    scene = json.loads(canvas.scene(export.as_picture(picture), picture[..., 0]))
-    for key in ("picture", "mask"):
-        seen = Image.open(io.BytesIO(canvas.from_data_url(scene[key])))
+    laid = canvas.Laid(picture[..., 0], "words", "text:cat")
+    scene = json.loads(canvas.scene(export.as_picture(picture), laid))
+    for url in (scene["picture"], scene["laid"]["mask"]):
+        seen = Image.open(io.BytesIO(canvas.from_data_url(url)))
         assert seen.size == (16, 16)
 
 

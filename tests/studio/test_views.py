@@ -111,16 +111,33 @@ def test_defaults_and_ends_lie_on_the_sliders(name):
                 config.model_validate({key: value})
 
 
+def entry(name, kind, paper=None, problem=None):
+    return {"title": name.upper(), "kind": kind, "paper": paper or name, "problem": problem}
+
+
 def test_variants_and_baselines_fold_but_stay_choices():
     kinds = {"a": "method", "b": "variant", "c": "baseline"}
-    methods = {name: {"title": name.upper(), "kind": kind} for name, kind in kinds.items()}
+    methods = {name: entry(name, kind) for name, kind in kinds.items()}
     with gr.Blocks() as page:
         choices = form.method_choices(methods)
-        form.unfold("method", methods)
+        form.Fold("method", methods)
     assert choices == [("A", "a"), ("B (variant)", "b"), ("C (baseline)", "c")]
     (rules,) = [block.value for block in page.blocks.values() if isinstance(block, gr.HTML)]
     assert 'value="b"' in rules
     assert 'value="a"' not in rules
+
+
+def test_a_variant_stands_in_for_its_papers_own_method():
+    methods = {
+        "own": entry("own", "method", "paper"), "other": entry("other", "method"),
+        "variant": entry("variant", "variant", "paper"),
+        "baseline": entry("baseline", "baseline", "paper"),
+    }  # fmt: skip
+    assert form.folded(methods) == ["variant", "baseline"]
+    methods["own"]["problem"] = "the flow is not here"
+    assert form.folded(methods) == ["baseline"]
+    methods["other"]["problem"] = methods["variant"]["problem"] = "nor is this"
+    assert form.folded(methods) == [], "what is all there is stands open"
 
 
 def test_importance_is_a_third_heatmap_only_when_asked_for():

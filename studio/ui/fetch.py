@@ -1,0 +1,117 @@
+"""What a bundle lacks and can be fetched: said with sizes and terms, fetched by one button."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import gradio as gr
+
+from studio.pulls import Pull, Pulls
+from studio.ui import views
+from studio.ui.desk import SHARED, Desk, Desks
+from studio.ui.edge import running
+
+__all__ = ["FetchPanel"]
+
+
+class FetchPanel:
+    """Laid out inside the current Blocks; visible where something is missing."""
+
+    def __init__(self, desks: Desks, pulls: Pulls) -> None:
+        self.desks, self.pulls = desks, pulls
+        missing = desks.first.to_pull()
+        with gr.Group(visible=bool(missing), elem_id="fetch") as self._group:
+            self._list = gr.HTML(views.to_fetch(missing), padding=True)
+            with gr.Row():
+                self._go = gr.Button(_said(missing), variant="primary", elem_id="fetch-run")
+                self._stop = gr.Button("Stop", variant="stop", elem_id="fetch-stop", visible=False)
+        self._status = gr.HTML(elem_id="fetch-status")
+
+    def opened(self, desk: Desk) -> dict[Any, Any]:
+        """Updates for another bundle, or for more parts of the same."""
+        missing = desk.to_pull()
+        return {
+            self._group: gr.update(visible=bool(missing)),
+            self._list: views.to_fetch(missing),
+            self._go: gr.update(value=_said(missing)),
+            self._status: "",
+        }
+
+    def wire(
+        self,
+        bundle: gr.Dropdown,
+        shared: gr.Button,
+        opened: Callable[[Desk], dict[Any, Any]],
+        places: list[Any],
+    ) -> list[Any]:
+        """Let the button fetch what ``bundle`` lacks, and ``shared`` only what all bundles of
+        photographs share; then ``opened`` fills ``places``. Returns both events."""
+        outputs = [*dict.fromkeys([*places, self._go, self._stop, self._status, self._group])]
+
+        async def fetch_all(name: str) -> AsyncIterator[dict[Any, Any]]:
+            async for shown in self._fetch(name, None, opened):
+                yield shown
+
+        async def fetch_shared(name: str) -> AsyncIterator[dict[Any, Any]]:
+            async for shown in self._fetch(name, SHARED, opened):
+                yield shown
+
+        events = [
+            button.click(
+                fetch, bundle, outputs, show_progress="hidden", concurrency_limit=8,
+                api_visibility="private",
+            )
+            for button, fetch in ((self._go, fetch_all), (shared, fetch_shared))
+        ]  # fmt: skip
+
+        def stop(name: str) -> str:
+            self.pulls.stop([name, SHARED])
+            return views.line("going", "stopping; what has arrived is kept …")
+
+        self._stop.click(
+            stop, bundle, self._status, queue=False, show_progress="hidden",
+            api_visibility="private",
+        )  # fmt: skip
+        return events
+
+    async def _fetch(
+        self, name: str, only: str | None, opened: Callable[[Desk], dict[Any, Any]]
+    ) -> AsyncIterator[dict[Any, Any]]:
+        """Progress until the pull has ended, however many pages watch it; leaving the page does
+        not end it, since what has arrived is kept anyway."""
+        desk = self.desks[name]
+        missing = desk.to_pull(only)
+        pull = self.pulls.start(list(missing))
+        # The region's button may stand far below: its Stop is at the top, with the progress.
+        yield running(self._go, self._stop, True) | {self._group: gr.update(visible=True)}
+        said = ""
+        async for _ in pull.watch():
+            if said != (said := _progress(pull)):
+                yield {self._status: said}
+        desk.refresh()
+        shown = opened(desk) | running(self._go, self._stop, False)
+        shown[self._go] = gr.update(visible=True, value=_said(desk.to_pull()))
+        yield shown | {self._status: _end(pull)}
+
+
+def _said(missing: dict[str, list[dict[str, Any]]]) -> str:
+    left = sum(item["size"] - item["have"] for items in missing.values() for item in items)
+    return f"Fetch all of this ({views.megabytes(left)})"
+
+
+def _progress(pull: Pull) -> str:
+    if pull.progress is None:
+        return views.line("going", "starting …")
+    now = pull.progress
+    return views.fetching(now["parts"], now["phase"], now["done"], now["total"])
+
+
+def _end(pull: Pull) -> str:
+    if pull.state == "done":
+        return views.line("flipped", "Everything is here. Go on.")
+    if pull.state == "stopped":
+        return views.line(
+            "cancelled", "Stopped; what has arrived is kept, and fetching again goes on from there."
+        )
+    return views.failure(f"{pull.reason}; press Fetch to try again, it goes on where it stopped")

@@ -1,0 +1,267 @@
+"""Regions by words and by clicks: what was found stands as chips beside the canvas."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from backends.regions.candidates import Candidate, Missed, union
+from studio.ui import canvas, views
+from studio.ui.desk import SHARED, Desk, Desks, Factual
+from studio.ui.edge import owner_of, sentence, told
+
+__all__ = ["Language"]
+
+SIZES = {2: ("smaller", "larger"), 3: ("part", "object", "whole")}
+HOW = [("is added to the region", "add"), ("is taken away from it", "subtract")]
+CLICKING = (
+    "Click on the picture: **Click +** marks what may change, **Click −** (or the right mouse "
+    "button) what may not; **Undo** takes a click back. By keyboard: arrows, Space, C and V."
+)
+# Painting goes on from what was found: the chips have done their work.
+PAINTED = "() => ['painted', [], null]"
+BAKE = "(...a) => { window.regionCanvas.bake(); return [[], null]; }"
+
+
+class Language:
+    """The panels for words and clicks; of both only that of the chosen source is visible.
+
+    Made inside the current Blocks above the canvas, for words; :meth:`below` lays out the rest
+    under it, where a click does not move the canvas away from the pointer.
+    """
+
+    def __init__(self, desks: Desks) -> None:
+        self.desks = desks
+        first = desks.first
+        with gr.Group(visible=False) as self._words:
+            self._known = gr.Dataset(
+                components=["textbox"], samples=_samples(first), type="values", layout="gallery",
+                label="Words that this bundle knows", elem_id="known-words", samples_per_page=40,
+                visible=bool(first.language["known"]),
+            )  # fmt: skip
+            with gr.Row(equal_height=True):
+                self._phrase = gr.Textbox(
+                    label="What may change?", placeholder="beard, left eye …", max_lines=1,
+                    info="Commas between several things", elem_id="phrase", scale=4,
+                )  # fmt: skip
+                self._find = gr.Button("Find", elem_id="find-words", scale=1, min_width=80)
+            self._offer = gr.HTML(elem_id="word-offer")
+            self._use = gr.Button("Use it", elem_id="use-offer", size="sm", visible=False)
+            self._chips = gr.CheckboxGroup(
+                [], label="Found: tick what shall count", elem_id="candidates", visible=False
+            )
+        self._lacking = gr.HTML(elem_id="region-lacking", visible=False)
+        self.fetch = gr.Button("Fetch", size="sm", elem_id="fetch-region", visible=False)
+        self._points = gr.Textbox(visible=False, label="Clicks (JSON)")
+        self._found, self._missed, self._parts = (gr.State([]) for _ in range(3))
+
+    def below(self) -> None:
+        """Lay out what stands under the canvas."""
+        with gr.Group(visible=False) as self._clicks:
+            gr.Markdown(CLICKING, padding=True)
+            self._sizes = gr.Radio(
+                [], label="How much of it?", elem_id="alternatives", visible=False
+            )
+        self._how = gr.Radio(
+            HOW, value="add", label="What is found", elem_id="region-how", visible=False
+        )
+
+    # ------------------------------------------------------------------ what is shown when
+
+    def opened(self, desk: Desk) -> dict[Any, Any]:
+        """Updates for another bundle, or for more parts of the same."""
+        return {
+            self._known: gr.update(samples=_samples(desk), visible=bool(desk.language["known"])),
+            **self._panels("", desk),
+        }
+
+    def reset(self) -> dict[Any, Any]:
+        """Updates for another picture."""
+        return {
+            self._found: [], self._missed: [], self._parts: [], self._phrase: "",
+            self._chips: gr.update(choices=[], value=[], visible=False),
+            self._sizes: gr.update(choices=[], value=None, visible=False),
+            self._offer: "", self._use: gr.update(visible=False), **self._panels(""),
+        }  # fmt: skip
+
+    def _panels(self, source: str, desk: Desk | None = None) -> dict[Any, Any]:
+        spoken = source in ("words", "clicks")
+        problem = desk.language[source] if desk and spoken else None
+        shared = desk.to_pull(SHARED).get(SHARED, []) if problem and desk else []
+        size = views.megabytes(sum(item["size"] - item["have"] for item in shared))
+        return {
+            self._words: gr.update(visible=source == "words"),
+            self._clicks: gr.update(visible=source == "clicks" and not problem),
+            self._how: gr.update(visible=spoken),
+            self._lacking: gr.update(value=views.hint(problem or ""), visible=bool(problem)),
+            self.fetch: gr.update(value=f"Fetch what is missing ({size})", visible=bool(shared)),
+        }
+
+    def look_again(self, event: Callable[..., Any]) -> None:
+        """Let an event show the panel of the chosen source, and what it lacks."""
+
+        def look(source: str, name: str) -> dict[Any, Any]:
+            return self._panels(source, self.desks[name])
+
+        event(
+            look, self._chosen, [*self._panels("")], show_progress="hidden", queue=False,
+            api_visibility="private",
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------ what a person does
+
+    def wire(
+        self, picture: gr.State, bundle: gr.Dropdown, source: gr.Radio, board: gr.HTML
+    ) -> None:
+        """Let words and clicks draw on the canvas ``board`` over ``picture``."""
+        self._source, self._board = source, board
+        chips = [self._found, self._chips, self._how]
+        found = [
+            board, source, self._found, self._missed, self._chips, self._offer, self._use,
+            self._phrase,
+        ]  # fmt: skip
+        self._chosen = [source, bundle]
+        self.look_again(source.change)
+        gr.on(
+            [self._find.click, self._phrase.submit],
+            self._search, [picture, self._phrase, *chips], found, api_visibility="private",
+        )  # fmt: skip
+        self._known.click(
+            self._search_known, [self._known, picture, *chips], found, api_visibility="private"
+        )
+        self._use.click(
+            self._search_lower, [picture, self._missed, *chips], found, api_visibility="private"
+        )
+        self._chips.input(
+            self._toggle, chips, board, show_progress="hidden", trigger_mode="always_last",
+            api_visibility="private",
+        )  # fmt: skip
+        board.clicked(
+            self._click, [self._points, picture, self._how],
+            [board, source, self._sizes, self._parts, self._chips], js=canvas.READ_CLICKS,
+            trigger_mode="always_last", show_progress="hidden", api_visibility="private",
+        )  # fmt: skip
+        self._sizes.input(
+            self._resize, [self._sizes, self._parts, self._how], board, show_progress="hidden",
+            trigger_mode="always_last", api_visibility="private",
+        )  # fmt: skip
+        board.painted(
+            None, None, [source, self._chips, self._sizes], js=PAINTED, api_visibility="private"
+        )
+        self._how.input(None, None, [self._chips, self._sizes], js=BAKE, api_visibility="private")
+
+    async def _search(
+        self, seen: Factual | None, phrase: str, found: list[Candidate], chosen: list[int],
+        how: str, request: gr.Request, settings: dict[str, Any] | None = None,
+        rest: list[Missed] | None = None,
+    ) -> dict[Any, Any]:  # fmt: skip
+        """Look for a phrase; what is found joins the chips, the best of each label ticked."""
+        try:
+            desk = self.desks.of(seen)
+            new = await desk.words(owner_of(request), seen.pixels, phrase, settings or {})
+        except Exception as error:
+            failed = views.failure(told(error, "what was found"))
+            return {self._offer: failed, self._use: gr.update(visible=False)}
+        found, chosen, named = list(found), set(chosen), set()
+        for one in new.candidates:
+            place = next((i for i, old in enumerate(found) if _same(old, one)), len(found))
+            found[place:] = found[place:] or [one]
+            if one.label not in named:
+                chosen.add(place)
+            named.add(one.label)
+        missed = [*new.missed, *(rest or [])]
+        lower = next((one for one in missed if one.lower is not None), None)
+        sentences = "".join(views.hint(one.sentence) for one in missed)
+        said = f"Use {lower.phrase!r} at {lower.lower:.2f}" if lower else ""
+        shown = {
+            self._found: found, self._missed: missed, self._offer: sentences,
+            self._use: gr.update(value=said, visible=lower is not None),
+            self._chips: gr.update(
+                choices=[(_chip(one), i) for i, one in enumerate(found)], value=sorted(chosen),
+                visible=bool(found),
+            ),
+        }  # fmt: skip
+        if new.candidates:
+            scene = self._toggle(found, sorted(chosen), how)
+            shown |= {self._board: scene, self._source: "words"}
+        return shown
+
+    async def _search_known(
+        self, sample: list[str], seen: Factual | None, found: list[Candidate], chosen: list[int],
+        how: str, request: gr.Request,
+    ) -> dict[Any, Any]:  # fmt: skip
+        (word,) = sample
+        shown = await self._search(seen, word, found, chosen, how, request)
+        return shown | {self._phrase: word}
+
+    async def _search_lower(
+        self, seen: Factual | None, missed: list[Missed], found: list[Candidate],
+        chosen: list[int], how: str, request: gr.Request,
+    ) -> dict[Any, Any]:  # fmt: skip
+        """Take the offer: look for the first phrase that a lower threshold lets through."""
+        one = next(one for one in missed if one.lower is not None)
+        rest = [other for other in missed if other is not one]
+        settings = {"threshold": one.lower}
+        return await self._search(seen, one.phrase, found, chosen, how, request, settings, rest)
+
+    def _toggle(self, found: list[Candidate], chosen: list[int], how: str) -> gr.HTML:
+        """The ticked candidates on the canvas, together."""
+        ticked = [found[i] for i in chosen]
+        mask = union(one.mask for one in ticked) if ticked else None
+        story = "text:" + ", ".join(dict.fromkeys(one.label for one in ticked))
+        return gr.HTML(scene=canvas.scene(laid=canvas.Laid(mask, "words", story, how)))
+
+    async def _click(
+        self, points: str, seen: Factual | None, how: str, request: gr.Request
+    ) -> dict[Any, Any]:
+        """The mask of all clicks so far; a single one may have meant several things."""
+        rows = [tuple(map(float, row)) for row in json.loads(points)[:200]]
+        if not rows:
+            return {self._board: gr.skip()}
+        places, labels = [(x, y) for x, y, _ in rows], [int(label) for *_, label in rows]
+        try:
+            desk = self.desks.of(seen)
+            one = await desk.click(owner_of(request), seen.pixels, places, labels)
+        except Exception as error:  # whatever happened, the canvas must hear that it is over
+            gr.Warning(sentence(told(error, "the thing")), duration=12)
+            return {self._board: gr.HTML(scene=canvas.scene(refused=len(rows)))}
+        signed = (("+" if label else "-") + f"{x:g},{y:g}" for x, y, label in rows)
+        story = "points:" + ";".join(signed)
+        parts = [(part, f"{story};choice={i}") for i, part in enumerate(one.alternatives, 1)]
+        taken = next((i for i, (part, _) in enumerate(parts) if part.mask is one.mask), None)
+        names = SIZES.get(len(parts), ())
+        sizes = [
+            (f"{name} · {part.score:.2f}", i) for i, (name, (part, _)) in _counted(names, parts)
+        ]
+        laid = canvas.Laid(one.mask, "clicks", story, how, len(rows))
+        return {
+            self._board: gr.HTML(scene=canvas.scene(laid=laid)), self._source: "clicks",
+            self._parts: parts, self._chips: gr.update(value=[]),
+            self._sizes: gr.update(choices=sizes, value=taken, visible=bool(sizes)),
+        }  # fmt: skip
+
+    def _resize(self, which: int, parts: list[tuple[Candidate, str]], how: str) -> gr.HTML:
+        """Another of the things that a single click may have meant."""
+        part, story = parts[which]
+        laid = canvas.Laid(part.mask, "clicks", story, how, 1, replaces=True)
+        return gr.HTML(scene=canvas.scene(laid=laid))
+
+
+def _counted(names: Any, parts: Any) -> Any:
+    return enumerate(zip(names, parts, strict=False))
+
+
+def _samples(desk: Desk) -> list[list[str]]:
+    return [[word] for word in desk.language["known"]]
+
+
+def _chip(one: Candidate) -> str:
+    return f"{one.label} · {one.score:.2f}"
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    return one.label == other.label and np.array_equal(one.mask, other.mask)

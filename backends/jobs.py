@@ -27,6 +27,7 @@ from backends.core import (
     Step,
 )
 from backends.errors import BadInput, StudioError
+from backends.memory import guarded
 from backends.metrics import METRICS
 from backends.regions.settings import AutoRegion
 from backends.regions.sources import mask_of
@@ -166,11 +167,12 @@ def predict(name: str, picture: np.ndarray, model: str = "classifier") -> Predic
     from backends.runner import target_model
 
     found = bundle(name)
-    with torch.no_grad():
+    x = imaging.to_tensor(picture).to(found.device)
+    with torch.no_grad(), guarded(found.device):
         if model == "classifier":
-            p = target_model(found).probabilities(imaging.to_tensor(picture))[0]
+            p = target_model(found).probabilities(x)[0].cpu()
             return _prediction(found.manifest.class_names, p)
-        value = float(target_model(found, model, ANY).measured(imaging.to_tensor(picture)))
+        value = float(target_model(found, model, ANY).measured(x))
     return Prediction({f"{value:.2f} {found.manifest.parts[model].property.unit}": 1.0}, value)
 
 
@@ -186,14 +188,15 @@ def propose(
     from backends.runner import settings_of, target_model
 
     config = settings_of(AutoRegion, settings, "the automatic region")
-    region, importance = attribution.propose(
-        target_model(bundle(name), model, ANY), imaging.to_tensor(picture), config
-    )
+    found = bundle(name)
+    with guarded(found.device):
+        x = imaging.to_tensor(picture).to(found.device)
+        region, importance = attribution.propose(target_model(found, model, ANY), x, config)
     if not region.mask.any():
         raise BadInput(
             "the model's attributions are zero everywhere in this picture; brush a region instead"
         )
-    mask = (region.mask[0, 0] * 255).byte().numpy()
+    mask = (region.mask[0, 0] * 255).byte().cpu().numpy()
     return Proposal(mask, float(region.mask.mean()), importance[0].numpy())
 
 
@@ -208,12 +211,14 @@ def spectrum(name: str, picture: np.ndarray, prior: str) -> list[float]:
 
     from backends.metrics.tangent import tangent_spectrum
 
-    part = bundle(name).part(prior)
+    found = bundle(name)
+    part = found.part(prior)
     if not (hasattr(part, "encode") and hasattr(part, "decode")):
         raise BadInput(f"part {prior!r} has no coordinates; choose flow, autoencoder or gan")
-    with torch.no_grad():
-        z = part.encode(imaging.to_tensor(picture))
-    return tangent_spectrum(part.decode, z).tolist()
+    with guarded(found.device):
+        with torch.no_grad():
+            z = part.encode(imaging.to_tensor(picture).to(found.device))
+        return tangent_spectrum(part.decode, z).tolist()
 
 
 def explain(request: Request) -> Iterator[Frame | Answer]:
@@ -226,8 +231,8 @@ def explain(request: Request) -> Iterator[Frame | Answer]:
     from backends.runner import run
 
     found, model, factual, target, region = _open(request)
-    with torch.no_grad():
-        already = int(model.probabilities(factual).argmax(1)) == target
+    with torch.no_grad(), guarded(found.device):
+        already = int(model.probabilities(factual.to(found.device)).argmax(1)) == target
     if already:
         label = predict(request.bundle, request.picture, request.model).label
         raise BadInput(
@@ -342,17 +347,19 @@ def _answer(
     }
     mask = (result.region.mask[0, 0] * 255).byte().numpy()
     answer = Answer(request.picture, imaging.to_array(result.image[:1]), mask, record)
-    return _with_importance(answer, model, target) if request.importance else answer
+    return _with_importance(answer, found, model, target) if request.importance else answer
 
 
-def _with_importance(answer: Answer, model: Any, target: int) -> Answer:
+def _with_importance(answer: Answer, found: Bundle, model: Any, target: int) -> Answer:
     """The answer, and which of its changes matter to the target model."""
     import torch
 
     from backends.metrics.importance import cell_of, importance
 
-    before, after = (imaging.to_tensor(p) for p in (answer.factual, answer.counterfactual))
+    pictures = (imaging.to_tensor(p) for p in (answer.factual, answer.counterfactual))
+    before, after, wanted = (t.to(found.device) for t in (*pictures, torch.tensor([target])))
     cell = cell_of(min(answer.factual.shape[:2]))
-    values = importance(model, before, after, torch.tensor([target]), cell)[0].numpy()
+    with guarded(found.device):
+        values = importance(model, before, after, wanted, cell)[0].cpu().numpy()
     record = {"cell": cell, "greatest": float(values.max())}
     return replace(answer, record=answer.record | {"importance": record}, importance=values)

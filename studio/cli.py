@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from backends import devices
 from backends.core import Request
 from backends.errors import BadInput, StudioError
 from studio import asking
@@ -19,6 +20,16 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(shelf, name="bundles")
 
 BundleOption = Annotated[str, typer.Option(help="Bundle name, or the folder of one")]
+
+
+def _turn(device: str | None) -> str | None:
+    return devices.use(device) if device else None
+
+
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(callback=_turn, help=f"cpu, cuda, mps or auto; else as {devices.SWITCH} says"),
+]
 
 
 @app.callback()
@@ -32,6 +43,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one")] = 7860,
     bundle: BundleOption = "digits",
     engine: Annotated[str, typer.Option(help="local")] = "local",
+    device: DeviceOption = None,
 ) -> None:
     """Open the studio in a browser."""
     from studio.ui.page import launch
@@ -66,6 +78,7 @@ def explain(
         bool, typer.Option(help="Also measure which changes matter to the model")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for pictures and result.json")] = None,
+    device: DeviceOption = None,
 ) -> None:
     """Ask for a counterfactual; prints one JSON object, of several methods one by name."""
     from backends import imaging, jobs
@@ -126,6 +139,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same table")] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Pictures that run together")] = 50,
     engine: Annotated[str, typer.Option(help="local")] = "local",
+    device: DeviceOption = None,
 ) -> None:
     """Compare methods on many pictures; writes a table and a report."""
     from backends import evaluation, jobs
@@ -168,6 +182,7 @@ def spectrum(
         "flow"
     ),
     out: Annotated[Path | None, typer.Option(help="PNG file for the plot")] = None,
+    device: DeviceOption = None,
 ) -> None:
     """Tangent spectrum: how far each direction of a prior's coordinates moves the picture."""
     from backends import imaging, jobs
@@ -187,10 +202,10 @@ def train(
     out: Annotated[Path, typer.Option(help="Bundle folder to write")],
     parts: Annotated[str, typer.Option(help="Parts, comma-separated")] = "all",
     recipe: Annotated[str, typer.Option(help="Which bundle's parts: digits")] = "digits",
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps or auto")] = "auto",
+    device: DeviceOption = None,
 ) -> None:
     """Train a bundle's parts; an interrupted training resumes."""
-    from backends import devices, registry
+    from backends import registry
     from backends.training.recipe import train as steps_of
 
     cookbook = registry.cookbook(recipe)
@@ -200,7 +215,8 @@ def train(
         ["python", "-m", "studio", "train", shown, "--out", out.as_posix(), "--parts", parts]
     )
     part, begun = "", None
-    for name, progress in steps_of(cookbook, data, out, names, devices.choose(device), command):
+    place = device or devices.current()
+    for name, progress in steps_of(cookbook, data, out, names, place, command):
         if name != part:
             part, begun = name, progress
         # By this session's speed: a resumed training may have been slower before.

@@ -42,6 +42,7 @@ SEARCHED = 512  # pixels of the photograph's longer side where faces are looked 
 WINDOW = 28  # pixels there of the smallest face
 TILTS = (0, -15, 15, -30, 30)  # degrees; the cascade knows upright faces
 AROUND = 1.5  # a portrait's side in those of the cascade's box
+TRUE = 1.5  # a face may be this much larger than its box lets expect
 ALIGNED = 0.15  # of the side: how far a portrait's corners may be off, that it is left alone
 BLUR = 0.02  # of the side: where the photograph ends its mirror image is blurred, as in FFHQ
 
@@ -68,6 +69,10 @@ class Square:
     def out(self, points: np.ndarray) -> np.ndarray:
         """Points [..., 2] of the square's frame in the photograph."""
         return self.middle + points[..., :1] * self.axis + points[..., 1:] * turned(self.axis)
+
+    def holds(self, point: Point) -> bool:
+        """Whether a point is in the circle that touches the sides."""
+        return bool(np.hypot(*(point - self.middle)) < self.side / 2)
 
     def apart(self, other: Square) -> float:
         """The greatest distance between their corners, in parts of the side."""
@@ -112,17 +117,32 @@ def find(picture: Image.Image, parse: Parse) -> Square:
 
     :raises BadInput: there is none.
     """
-    for square in _where_to_look(picture):
-        for _ in range(PASSES):
-            before, square = square, _square_in(parse, picture, square)
-            if square is None:
-                break
-            if before.apart(square) < STILL:
-                return square
+    found: list[Square] = []
+    for place in _where_to_look(picture):
+        largest = max((face.side for face in found), default=0.0)
+        if largest > min(picture.size) / 2 or largest > place.side * TRUE:
+            break
+        if not any(face.holds(place.middle) for face in found):
+            face = _settled(parse, picture, place)
+            found += [face] if face else []
+    if found:
+        return max(found, key=lambda face: face.side)
     raise BadInput(
         "no face was found; choose a photo of one person who faces the camera, with both eyes and "
         "the mouth in sight"
     )
+
+
+def _settled(parse: Parse, picture: Image.Image, square: Square) -> Square | None:
+    """The square that does not move any more when it is parsed again; None if there is none."""
+    for _ in range(PASSES):
+        before, found = square, _square_in(parse, picture, square)
+        if found is None:
+            return None
+        square = found
+        if before.apart(square) < STILL:
+            return square
+    return None
 
 
 def _whole(picture: Image.Image) -> Square:

@@ -258,6 +258,16 @@ def test_the_astronaut_upright_and_leaning(faces):
         assert found.side == pytest.approx(upright.side, rel=0.05)
 
 
+def test_of_two_people_the_larger_one_is_taken(faces):
+    one = Image.fromarray(data.astronaut())
+    both = Image.new("RGB", (1280, 768), "grey")
+    both.paste(one, (768, 0))
+    both.paste(one.resize((768, 768), Image.Resampling.LANCZOS), (0, 0))
+    found = find(both, faces.part(faces.named("parser")).labels)
+    assert found.middle == pytest.approx([1.5 * 225, 1.5 * 107], abs=8)
+    assert found.side == pytest.approx(1.5 * 174, abs=15)
+
+
 def test_coffee_is_no_face(faces):
     with pytest.raises(BadInput, match="no face was found"):
         align(Image.fromarray(data.coffee()), faces.part(faces.named("parser")).labels, 1024)

@@ -166,9 +166,10 @@ def _search(
                 step = replace(step, total=step.total + 1)
                 yield _show(step, factual, target, region.mask, plain, time.perf_counter() - start)
         size = SEEN_WITH_GRADIENT if method_class.differentiable else SEEN
-        anchor = Anchored(network, factual, latent, min(size, factual.shape[-1]))
+        size = min(size, factual.shape[-1])
+        anchor = Anchored(network, factual, latent, region.mask, size)
         parts |= dict.fromkeys(drawn, anchor)
-        seen, mask = anchor.factual, anchor.small(region.mask)
+        seen, mask = anchor.factual, anchor.small
     watched = {kind: meter.watch(kind, part) for kind, part in parts.items()}
     method = method_class(plain.over(meter.watch("target_model", plain.network)), **watched)
     steps = method.explain(seen, target, Region(mask, region.source), config, generator)
@@ -181,7 +182,7 @@ def _search(
     if step is None:
         raise MissingPart(f"method {method_name!r} ended without a step; report this")
     if anchor:
-        full = replace(step, image=anchor.render(step.latent))
+        full = replace(step, image=anchor.answer(step.latent))
         step = _show(full, factual, target, region.mask, plain, 0.0)
     record = {"method": method_name, "seed": seed, "config": config.model_dump(mode="json")}
     answer = judge(bundle, plain, factual, step.image, target, region)

@@ -96,6 +96,7 @@ def ascend(
     config: AscentConfig,
     *,
     project: Callable[[Tensor], Tensor] | None = None,
+    confirm: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Iterator[Step]:
     """Algorithm 1: Adam on z [B, ...] until f is surer of ``target`` than Lambda.
 
@@ -104,6 +105,8 @@ def ascend(
 
     :param g: decoder of (some rows of z, which rows) -> pictures, which may leave [0, 1].
     :param project: applied to z before it is decoded.
+    :param confirm: decoder of (some rows of z, which rows) at full size, where g's pictures are
+        smaller than the answer; the search ends only when that one convinces, too.
     """
     z = z.detach().clone()
     surest_z = z.clone()
@@ -130,6 +133,9 @@ def ascend(
         kept = improved.view(-1, *[1] * (z.dim() - 1))
         surest_z[active] = row.detach().where(kept, surest_z[active])
         done = p > config.confidence
+        if confirm and bool(done.any()):
+            full = f.probabilities(confirm(row.detach()[done], active[done]))
+            done[done.clone()] = full.gather(1, y[done][:, None]).squeeze(1) > config.confidence
         shown = image.clone()
         if i < config.steps:
             shown[active] = x
@@ -239,7 +245,15 @@ class DiffeomorphicVAE:
         """Ascent from z = E(x)."""
         with torch.no_grad():
             z = self.g.encode(factual)
-        yield from ascend(self.f, by_row(self.g), z, factual, target, region.mask, config)
+        yield from self._ascend(z, factual, target, region, config)
+
+    def _ascend(
+        self, z: Tensor, factual: Tensor, target: Tensor, region: Region, config: AscentConfig
+    ) -> Iterator[Step]:
+        confirm = getattr(self.g, "answer", None)
+        return ascend(
+            self.f, by_row(self.g), z, factual, target, region.mask, config, confirm=confirm
+        )
 
 
 class DiffeomorphicGAN(DiffeomorphicVAE):
@@ -269,7 +283,7 @@ class DiffeomorphicGAN(DiffeomorphicVAE):
             with torch.no_grad():
                 image = self.g.decode(z)
             yield Step(i + 1, total, "inversion", image)
-        for step in ascend(self.f, by_row(self.g), z, factual, target, region.mask, config):
+        for step in self._ascend(z, factual, target, region, config):
             yield replace(step, index=config.inversion + step.index, total=total)
 
 

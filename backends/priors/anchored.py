@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends.guidance import clamp_through
+from backends.imaging import composite
 from backends.priors.mobile_stylegan import MobileStyleGAN
 
 __all__ = ["Anchored", "by_row", "spread", "whiten"]
@@ -38,14 +39,17 @@ class Anchored:
 
     :param factual: portraits [B, 3, S, S] in [0, 1].
     :param w: their latents [B, D].
+    :param mask: their regions [B, 1, S, S].
     :param size: side of the pictures that a method sees.
     """
 
     by_row = True
 
     @torch.no_grad()
-    def __init__(self, network: MobileStyleGAN, factual: Tensor, w: Tensor, size: int) -> None:
-        self.network, self.size = network, size
+    def __init__(
+        self, network: MobileStyleGAN, factual: Tensor, w: Tensor, mask: Tensor, size: int
+    ) -> None:
+        self.network, self.size, self.mask = network, size, mask
         self.full, self.factual = factual, F.avg_pool2d(factual, factual.shape[-1] // size)
         self.w, self.deviation = w, spread(network)
         self.base = network.preview(w, size)
@@ -65,14 +69,18 @@ class Anchored:
         return clamp_through(self.network.preview(self._w(u), self.size) + offset)
 
     @torch.no_grad()
-    def render(self, u: Tensor) -> Tensor:
-        """u [B, D] -> the portraits, changed as the generator's pictures are, [B, 3, S, S]."""
-        change = self.network.decode(self._w(u)) - self.network.decode(self.w)
-        return (self.full + change).clamp(0, 1)
+    def answer(self, u: Tensor, rows: Tensor | None = None) -> Tensor:
+        """u [b, D] of some rows -> those portraits [b, 3, S, S] as they would be saved: changed
+        inside the region as the generator's pictures are."""
+        rows = torch.arange(len(u), device=u.device) if rows is None else rows
+        change = self.network.decode(self._w(u)) - self.network.decode(self.w[rows])
+        x = ((self.full[rows] + change).clamp(0, 1) * 255).round() / 255
+        return composite(self.full[rows], x, self.mask[rows])
 
-    def small(self, mask: Tensor) -> Tensor:
-        """A region's mask [B, 1, S, S] at the size that a method sees: where most is allowed."""
-        return (F.avg_pool2d(mask, mask.shape[-1] // self.size) > 0.5).to(mask)
+    @property
+    def small(self) -> Tensor:
+        """The region at the size that a method sees: where most of a block may change."""
+        return (F.avg_pool2d(self.mask, self.mask.shape[-1] // self.size) > 0.5).to(self.mask)
 
     def _w(self, u: Tensor) -> Tensor:
         return self.network.mean_w + self.deviation * u

@@ -1,0 +1,130 @@
+"""Methods in the latent of a generator: small pictures on the way, the portrait at the end."""
+
+import pytest
+import torch
+
+from backends import bundles, jobs, latents, registry
+from backends.bundles import Manifest, Part, write_part
+from backends.core import Region, Request
+from backends.runner import run
+
+GENERATOR = {"latent": 8, "depth": 2, "widths": [8, 8, 8, 8, 8], "previews": []}
+PARTS = {
+    "generator": ("generator", "mobile_stylegan", GENERATOR, {"serves": ["autoencoder", "gan"]}),
+    "classifier": ("classifier", "conv_classifier", {"channels": 3, "size": 128, "classes": 2}, {}),
+    "gender": (
+        "classifier",
+        "conv_classifier",
+        {"channels": 3, "size": 128, "classes": 2},
+        {"classes": ["f", "m"]},
+    ),
+    "velocity": (
+        "velocity",
+        "velocity_field",
+        {"latent": 8, "classes": 2, "width": 16, "depth": 2},
+        {},
+    ),
+    "density": (
+        "density",
+        "conditional_density",
+        {"latent": 8, "classes": 2, "width": 8, "transforms": 1, "kind": "affine"},
+        {},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundles") / "faces"
+    manifest = Manifest(
+        name="tiny faces",
+        title="Tiny faces",
+        description="",
+        image_size=128,
+        channels=3,
+        class_names=["no", "yes"],
+        licence="",
+    )
+    for seed, (name, (kind, architecture, arguments, more)) in enumerate(PARTS.items()):
+        torch.manual_seed(seed)
+        network = registry.architecture(architecture)(**arguments)
+        part = Part(
+            kind=kind, architecture=architecture, arguments=arguments,
+            file=f"{name}.safetensors", licence="", **more,
+        )  # fmt: skip
+        write_part(folder, manifest, name, network, part)
+    return str(folder)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDIO_CACHE", str(tmp_path))
+
+
+def question(faces, method, **more):
+    picture = jobs.sample(faces, 3)
+    f = jobs.predict(faces, picture)
+    return Request(faces, method, "yes" if f.label == "no" else "no", picture, **more)
+
+
+FEW = {"leapfactual": {}, "place": {"steps": 4}, "diffeomorphic_gan": {"steps": 4}}
+
+
+@pytest.mark.parametrize("method", FEW)
+def test_every_method_answers_and_the_region_holds(faces, method):
+    asked = question(faces, method, region="box:8,8,40,40", settings=FEW[method])
+    *frames, answer = jobs.explain(asked)
+    assert frames
+    outside = answer.mask == 0
+    assert (answer.counterfactual[outside] == answer.factual[outside]).all()
+    assert answer.counterfactual.shape == (128, 128, 3)
+    assert "log_density_percentile" in answer.record["metrics"]
+
+
+def test_a_drawn_face_needs_no_inversion_and_another_one_is_inverted_once(faces, monkeypatch):
+    monkeypatch.setattr("backends.runner.INVERSION", 6)
+    drawn = question(faces, "leapfactual")
+    assert {frame.phase for frame in list(jobs.explain(drawn))[:-1]} == {"blending", "injection"}
+    picture = drawn.picture.copy()
+    picture[:8] = 0
+    other = Request(faces, "leapfactual", drawn.target, picture)
+    label = jobs.predict(faces, picture).label
+    if label == other.target:
+        other = Request(faces, "leapfactual", "no" if label == "yes" else "yes", picture)
+    phases = [[f.phase for f in list(jobs.explain(other))[:-1]] for _ in range(2)]
+    assert "inversion" in phases[0]
+    assert "inversion" not in phases[1]
+
+
+def test_no_change_of_latent_gives_the_portrait_itself(faces):
+    """Whatever the generator gets wrong of a photo is no difference."""
+    bundle = bundles.find(faces)
+    x = (torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(1)) * 255).round() / 255
+    w = bundle.part("generator").sample_w(2, torch.Generator().manual_seed(2))
+    region = Region(torch.ones(2, 1, 128, 128))
+    settings = {"blending_leaps": 0, "injection_leaps": 0}
+    *_, last = run(
+        bundle, "leapfactual", x, torch.tensor([1, 0]), region, settings, 0, latent=w
+    )  # fmt: skip
+    assert torch.equal(last.counterfactual.image, x)
+
+
+def test_another_classifier_of_the_bundle_is_explained_with_its_own_classes(faces):
+    picture = jobs.sample(faces, 3)
+    assert set(jobs.predict(faces, picture, "gender").probabilities) == {"f", "m"}
+    target = "m" if jobs.predict(faces, picture, "gender").label == "f" else "f"
+    few = FEW["diffeomorphic_gan"]
+    request = Request(faces, "diffeomorphic_gan", target, picture, settings=few, model="gender")
+    *_, answer = jobs.explain(request)
+    assert set(answer.record["counterfactual"]["probabilities"]) == {"f", "m"}
+    with pytest.raises(Exception, match="cannot explain another model"):
+        next(jobs.explain(Request(faces, "leapfactual", target, picture, model="gender")))
+
+
+def test_latents_are_known_by_the_pictures_content(faces):
+    picture = jobs.sample(faces, 5)
+    bundle = bundles.find(faces)
+    prior = bundle.fingerprint("generator")
+    expected = bundle.part("generator").sample_w(1, torch.Generator().manual_seed(5))
+    assert torch.equal(torch.tensor(latents.recall(prior, picture)), expected[0])
+    assert latents.recall(prior, 255 - picture) is None

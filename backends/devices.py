@@ -66,7 +66,8 @@ def describe(device: str) -> str:
         return f"cuda, {card.name}, {card.total_memory / 1e9:.0f} GB"
     if device == "mps":
         return f"mps, {torch.mps.recommended_max_memory() / 1e9:.0f} GB to use"
-    return f"cpu, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"cpu, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def settle(device: str) -> None:

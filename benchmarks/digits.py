@@ -41,7 +41,7 @@ def questions(
     """
     test = load_mnist(data, "test")
     x, _ = test.batch(torch.arange(count))
-    predicted = bundle.part("classifier")(x).argmax(1)
+    predicted = bundle.part("classifier")(x.to(bundle.device)).argmax(1).cpu()
     generator = torch.Generator().manual_seed(2026)
     if trivial:
         target = torch.randint(10, (count,), generator=generator)
@@ -96,7 +96,8 @@ def of_class(bundle: Bundle, data: str, label: int, count: int) -> Tensor:
     test = load_mnist(data, "test")
     x, _ = test.batch((test.labels == label).nonzero().flatten()[: 2 * count])
     with torch.no_grad():
-        return x[bundle.part("classifier")(x).argmax(1) == label][:count]
+        predicted = bundle.part("classifier")(x.to(bundle.device)).argmax(1).cpu()
+        return x[predicted == label][:count]
 
 
 def earlier(name: str) -> list[dict[str, object]]:

@@ -27,9 +27,9 @@ def main() -> None:
         injected.append(steps[-1].image)
     rows = []
     for name, images in (("counterfactual", blended), ("reliable", injected)):
-        image = torch.cat(images)
-        p = bundle.part("classifier")(image).softmax(1)
-        verdict = bundle.part("oracle")(image).argmax(1)
+        image = torch.cat(images).to(bundle.device)
+        p = bundle.part("classifier")(image).softmax(1).cpu()
+        verdict = bundle.part("oracle")(image).argmax(1).cpu()
         changed = target != predicted
         rows.append(
             {

@@ -26,15 +26,17 @@ def main() -> None:
     bundle = bundles.find(options.bundle)
     f = target_model(bundle)
     x, predicted, target = questions(bundle, options.data, options.count, trivial=False)
-    auto = torch.cat([propose(f, part, AutoRegion())[0].mask for part in x.split(100)])
+    parts = x.to(bundle.device).split(100)
+    auto = torch.cat([propose(f, part, AutoRegion())[0].mask for part in parts]).cpu()
     regions = {"whole picture": Region(torch.ones_like(x)), "automatic, a = .3": Region(auto)}
     rows = []
     for settings_name, settings in (("paper's", PAPER), ("ours", {})):
         for region_name, region in regions.items():
             ends = [s[-1] for s in eight_bit_steps(bundle, "rcsb", x, target, region, settings)]
             image = torch.cat([end.image for end in ends])
-            flipped = f.probabilities(image).argmax(1) == target
-            verdict = bundle.part("oracle")(image).argmax(1) == target
+            seen = image.to(bundle.device)
+            flipped = f.probabilities(seen).argmax(1).cpu() == target
+            verdict = bundle.part("oracle")(seen).argmax(1).cpu() == target
             rows.append(
                 {
                     "settings": settings_name,

@@ -47,6 +47,7 @@ def main() -> None:
     bundle = bundles.find(options.bundle)
     f = target_model(bundle)
     xs, _, targets = questions(bundle, options.data, options.count, trivial=False)
+    xs, targets = xs.to(bundle.device), targets.to(bundle.device)
     x, target, region = xs[:1], targets[:1], Region(torch.ones_like(xs[:1]))
 
     def explain(method: str) -> Callable[[], object]:

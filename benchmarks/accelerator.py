@@ -100,9 +100,7 @@ def row(bundle: Bundle, name: str, asked: Asked, batch: int, runs: int) -> dict[
     count = len(asked[0])
     try:
         measured(bundle, name, asked, slice(0, 1))  # loads the parts, warms up
-        single = [
-            measured(bundle, name, asked, slice(i, i + 1)) for i in range(min(runs, count))
-        ]
+        single = [measured(bundle, name, asked, slice(i, i + 1)) for i in range(min(runs, count))]
     except OutOfMemory as error:
         return cells(name) | {"seconds": str(error)}
     one = statistics.median(s for s, _ in single), max(mb for _, mb in single)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from backends import bundles, imaging, registry
+from backends import bundles, imaging, latents, registry
 from backends.bundles import Bundle
 from backends.core import (
     Answer,
@@ -40,6 +40,7 @@ __all__ = [
     "prepare",
     "propose",
     "pull",
+    "sample",
     "spectrum",
     "stopped",
     "to_pull",
@@ -59,7 +60,8 @@ def about(name: str) -> dict[str, Any]:
     for method_name in registry.METHODS:
         try:
             method = registry.method(method_name)
-            problems = [found.problem(part) for part in ("classifier", *method.needs)]
+            names = ["classifier", *(found.named(kind) for kind in method.needs)]
+            problems = [found.problem(part) for part in names]
         except StudioError as error:
             methods[method_name] = {"title": method_name, "summary": "", "problem": str(error)}
             continue
@@ -72,16 +74,17 @@ def about(name: str) -> dict[str, Any]:
             "schema": method.Config.model_json_schema(),
             "problem": next(filter(None, problems), None),
         }
-    regressors = {
-        part: entry.property.model_dump()
+    models = {
+        part: entry.property.model_dump() if entry.property else {"classes": entry.classes}
         for part, entry in found.manifest.parts.items()
-        if entry.property and found.problem(part) is None
+        if (entry.property or entry.classes) and found.problem(part) is None
     }
     return found.manifest.model_dump() | {
         "folder": str(found.folder),
         "methods": methods,
         "metrics": {name: asdict(metric) for name, metric in METRICS.items()},
-        "models": {"classifier": None} | regressors,
+        "models": {"classifier": None} | models,
+        "samples": _generator(found) is not None,
     }
 
 
@@ -160,6 +163,33 @@ def _portrait(found: Bundle, picture: Image.Image) -> Image.Image:
     return portrait.align(picture, lambda x: parser.labels(x.to(device)), size)
 
 
+def sample(name: str, seed: int) -> np.ndarray:
+    """A picture that the bundle's generator draws, uint8 [H, W, C]; the same for the same seed.
+
+    :raises BadInput: the bundle has no generator.
+    """
+    import torch
+
+    found = bundle(name)
+    part = _generator(found)
+    if part is None:
+        raise BadInput(f"bundle {name!r} has no generator; choose an example, or bring a picture")
+    network = found.part(part)
+    with torch.no_grad():
+        w = network.sample_w(1, torch.Generator().manual_seed(seed))
+        picture = imaging.to_array(network.decode(w))
+    latents.remember(found.fingerprint(part), picture, w[0].cpu().numpy())
+    return picture
+
+
+def _generator(found: Bundle) -> str | None:
+    """The part that draws pictures from nothing, if it is here."""
+    for name, part in found.manifest.parts.items():
+        if part.kind == "generator" and found.problem(name) is None:
+            return name
+    return None
+
+
 def predict(name: str, picture: np.ndarray, model: str = "classifier") -> Prediction:
     """A target model's opinion of a prepared picture, uint8 [H, W, C]."""
     import torch
@@ -167,11 +197,12 @@ def predict(name: str, picture: np.ndarray, model: str = "classifier") -> Predic
     from backends.runner import target_model
 
     found = bundle(name)
+    entry = found.manifest.parts.get(model)
     x = imaging.to_tensor(picture).to(found.device)
     with torch.no_grad(), guarded(found.device):
-        if model == "classifier":
-            p = target_model(found).probabilities(x)[0].cpu()
-            return _prediction(found.manifest.class_names, p)
+        if model == "classifier" or (entry and entry.classes):
+            f = target_model(found, model)
+            return _prediction(f.class_names, f.probabilities(x)[0].cpu())
         value = float(target_model(found, model, ANY).measured(x))
     return Prediction({f"{value:.2f} {found.manifest.parts[model].property.unit}": 1.0}, value)
 
@@ -238,11 +269,17 @@ def explain(request: Request) -> Iterator[Frame | Answer]:
         raise BadInput(
             f"the model already says {label!r}; choose another target than its prediction"
         )
+    prior = _generator(found)
+    known = latents.recall(found.fingerprint(prior), request.picture) if prior else None
+    w = None if known is None else torch.tensor(known)[None]
     for step in run(
         found, request.method, factual, torch.tensor([target]), region,
-        request.settings, request.seed, model,
+        request.settings, request.seed, model, w,
     ):  # fmt: skip
         yield _frame(step)
+        if prior and step.phase == "inversion" and step.index == step.total - 1:
+            w = step.latent[0].cpu().numpy()
+            latents.remember(found.fingerprint(prior), request.picture, w)
         if step.counterfactual:
             yield _answer(
                 request, found, model, target, step.counterfactual, step.index, step.total
@@ -256,7 +293,9 @@ def stopped(request: Request, frame: Frame) -> Answer:
     from backends.runner import judge, settings_of
 
     found, model, factual, target, region = _open(request)
-    image, wanted = imaging.to_tensor(frame.picture), torch.tensor([target])
+    picture = Image.fromarray(frame.picture.squeeze()).resize(request.picture.shape[1::-1])
+    image = imaging.to_tensor(np.asarray(picture))
+    image, wanted = imaging.composite(factual, image, region.mask), torch.tensor([target])
     result = judge(found, model, factual, image, wanted, region, Status.CANCELLED)
     config = settings_of(registry.method(request.method).Config, request.settings, request.method)
     settings = {"config": config.model_dump(mode="json")}

@@ -175,6 +175,21 @@ def evaluate(
 
 
 @app.command()
+def sample(
+    out: Annotated[Path, typer.Option(help="PNG file to write")],
+    bundle: BundleOption = "faces",
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same picture")] = 0,
+) -> None:
+    """Let the bundle's generator draw a picture to explain."""
+    from backends import jobs
+    from studio import export
+
+    picture = jobs.sample(bundle, seed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    export.as_picture(picture).save(out, "PNG")
+
+
+@app.command()
 def spectrum(
     image: Annotated[Path, typer.Argument(help="Picture at whose place the prior is looked at")],
     bundle: BundleOption = "digits",

@@ -75,7 +75,7 @@ def build(desks: Desks, bundle: gr.Dropdown) -> Explain:
     def put(desk: Desk, shown: Shown) -> dict[Any, Any]:
         return regions.reset() | {
             picture: Factual(desk.bundle, shown.picture),
-            regions.canvas: gr.HTML(scene=shown.scene),
+            regions.canvas: gr.update(scene=shown.scene),
             prediction: shown.prediction.probabilities, target: desk.ranked(shown),
         }  # fmt: skip
 

@@ -21,8 +21,8 @@ class FetchPanel:
     def __init__(self, desks: Desks, pulls: Pulls) -> None:
         self.desks, self.pulls = desks, pulls
         missing = desks.first.to_pull()
-        with gr.Group(visible=bool(missing), elem_id="fetch") as self._group:
-            self._list = gr.HTML(views.to_fetch(missing), padding=True)
+        with gr.Accordion(**_offer(desks.first, missing), elem_id="fetch") as self._group:
+            self._list = gr.HTML(views.to_fetch(missing))
             with gr.Row():
                 self._go = gr.Button(_said(missing), variant="primary", elem_id="fetch-run")
                 self._stop = gr.Button("Stop", variant="stop", elem_id="fetch-stop", visible=False)
@@ -32,7 +32,7 @@ class FetchPanel:
         """Updates for another bundle, or for more parts of the same."""
         missing = desk.to_pull()
         return {
-            self._group: gr.update(visible=bool(missing)),
+            self._group: gr.update(**_offer(desk, missing)),
             self._list: views.to_fetch(missing),
             self._go: gr.update(value=_said(missing)),
             self._status: "",
@@ -84,7 +84,9 @@ class FetchPanel:
         missing = desk.to_pull(only)
         pull = self.pulls.start(list(missing))
         # The region's button may stand far below: its Stop is at the top, with the progress.
-        yield running(self._go, self._stop, True) | {self._group: gr.update(visible=True)}
+        yield running(self._go, self._stop, True) | {
+            self._group: gr.update(visible=True, open=True)
+        }
         said = ""
         async for _ in pull.watch():
             if said != (said := _progress(pull)):
@@ -95,9 +97,20 @@ class FetchPanel:
         yield shown | {self._status: _end(pull)}
 
 
-def _said(missing: dict[str, list[dict[str, Any]]]) -> str:
+def _offer(desk: Desk, missing: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """The panel is open where without it nothing can be asked."""
+    size = _size(missing)
+    label = f"More can be fetched ({size})" if desk.methods() else f"Fetch this first ({size})"
+    return {"label": label, "open": not desk.methods(), "visible": bool(missing)}
+
+
+def _size(missing: dict[str, list[dict[str, Any]]]) -> str:
     left = sum(item["size"] - item["have"] for items in missing.values() for item in items)
-    return f"Fetch all of this ({views.megabytes(left)})"
+    return views.megabytes(left)
+
+
+def _said(missing: dict[str, list[dict[str, Any]]]) -> str:
+    return f"Fetch all of this ({_size(missing)})"
 
 
 def _progress(pull: Pull) -> str:

@@ -49,21 +49,21 @@ class Language:
                     info="Commas between several things", elem_id="phrase", scale=4,
                 )  # fmt: skip
                 self._find = gr.Button("Find", elem_id="find-words", scale=1, min_width=80)
-            self._offer = gr.HTML(elem_id="word-offer")
-            self._use = gr.Button("Use it", elem_id="use-offer", size="sm", visible=False)
-            self._chips = gr.CheckboxGroup(
+            self.offer = gr.HTML(elem_id="word-offer")
+            self.use = gr.Button("Use it", elem_id="use-offer", size="sm", visible=False)
+            self.chips = gr.CheckboxGroup(
                 [], label="Found: tick what shall count", elem_id="candidates", visible=False
             )
         self._lacking = gr.HTML(elem_id="region-lacking", visible=False)
         self.fetch = gr.Button("Fetch", size="sm", elem_id="fetch-region", visible=False)
         self._points = gr.Textbox(visible=False, label="Clicks (JSON)")
-        self._found, self._missed, self._parts = (gr.State([]) for _ in range(3))
+        self.found, self.missed, self.parts = (gr.State([]) for _ in range(3))
 
     def below(self) -> None:
         """Lay out what stands under the canvas."""
         with gr.Group(visible=False) as self._clicks:
             gr.Markdown(CLICKING, padding=True)
-            self._sizes = gr.Radio(
+            self.sizes = gr.Radio(
                 [], label="How much of it?", elem_id="alternatives", visible=False
             )
         self._how = gr.Radio(
@@ -82,10 +82,10 @@ class Language:
     def reset(self) -> dict[Any, Any]:
         """Updates for another picture."""
         return {
-            self._found: [], self._missed: [], self._parts: [], self._phrase: "",
-            self._chips: gr.update(choices=[], value=[], visible=False),
-            self._sizes: gr.update(choices=[], value=None, visible=False),
-            self._offer: "", self._use: gr.update(visible=False), **self._panels(""),
+            self.found: [], self.missed: [], self.parts: [], self._phrase: "",
+            self.chips: gr.update(choices=[], value=[], visible=False),
+            self.sizes: gr.update(choices=[], value=None, visible=False),
+            self.offer: "", self.use: gr.update(visible=False), **self._panels(""),
         }  # fmt: skip
 
     def _panels(self, source: str, desk: Desk | None = None) -> dict[Any, Any]:
@@ -118,43 +118,41 @@ class Language:
         self, picture: gr.State, bundle: gr.Dropdown, source: gr.Radio, board: gr.HTML
     ) -> None:
         """Let words and clicks draw on the canvas ``board`` over ``picture``."""
-        self._source, self._board = source, board
-        chips = [self._found, self._chips, self._how]
+        self.source, self.board = source, board
+        chips = [self.found, self.chips, self._how]
         found = [
-            board, source, self._found, self._missed, self._chips, self._offer, self._use,
+            board, source, self.found, self.missed, self.chips, self.offer, self.use,
             self._phrase,
         ]  # fmt: skip
+        # A veil over the picture would hide what is asked about.
+        quietly = {"show_progress_on": [self._phrase], "api_visibility": "private"}
         self._chosen = [source, bundle]
         self.look_again(source.change)
         gr.on(
             [self._find.click, self._phrase.submit],
-            self._search, [picture, self._phrase, *chips], found, api_visibility="private",
+            self.search, [picture, self._phrase, *chips], found, **quietly,
         )  # fmt: skip
-        self._known.click(
-            self._search_known, [self._known, picture, *chips], found, api_visibility="private"
-        )
-        self._use.click(
-            self._search_lower, [picture, self._missed, *chips], found, api_visibility="private"
-        )
-        self._chips.input(
-            self._toggle, chips, board, show_progress="hidden", trigger_mode="always_last",
+        self._known.click(self.search_known, [self._known, picture, *chips], found, **quietly)
+        self.use.click(self.search_lower, [picture, self.missed, *chips], found, **quietly)
+        self.chips.input(
+            self.toggle, chips, board, show_progress="hidden", trigger_mode="always_last",
             api_visibility="private",
         )  # fmt: skip
         board.clicked(
-            self._click, [self._points, picture, self._how],
-            [board, source, self._sizes, self._parts, self._chips], js=canvas.READ_CLICKS,
+            self.click, [self._points, picture, self._how],
+            [board, source, self.sizes, self.parts, self.chips], js=canvas.READ_CLICKS,
             trigger_mode="always_last", show_progress="hidden", api_visibility="private",
         )  # fmt: skip
-        self._sizes.input(
-            self._resize, [self._sizes, self._parts, self._how], board, show_progress="hidden",
+        self.sizes.input(
+            self.resize, [self.sizes, self.parts, self._how], board, show_progress="hidden",
             trigger_mode="always_last", api_visibility="private",
         )  # fmt: skip
         board.painted(
-            None, None, [source, self._chips, self._sizes], js=PAINTED, api_visibility="private"
+            None, None, [source, self.chips, self.sizes], js=PAINTED, api_visibility="private"
         )
-        self._how.input(None, None, [self._chips, self._sizes], js=BAKE, api_visibility="private")
+        self._how.input(None, None, [self.chips, self.sizes], js=BAKE, api_visibility="private")
 
-    async def _search(
+    async def search(
         self, seen: Factual | None, phrase: str, found: list[Candidate], chosen: list[int],
         how: str, request: gr.Request, settings: dict[str, Any] | None = None,
         rest: list[Missed] | None = None,
@@ -165,7 +163,7 @@ class Language:
             new = await desk.words(owner_of(request), seen.pixels, phrase, settings or {})
         except Exception as error:
             failed = views.failure(told(error, "what was found"))
-            return {self._offer: failed, self._use: gr.update(visible=False)}
+            return {self.offer: failed, self.use: gr.update(visible=False)}
         found, chosen, named = list(found), set(chosen), set()
         for one in new.candidates:
             place = next((i for i, old in enumerate(found) if _same(old, one)), len(found))
@@ -178,27 +176,28 @@ class Language:
         sentences = "".join(views.hint(one.sentence) for one in missed)
         said = f"Use {lower.phrase!r} at {lower.lower:.2f}" if lower else ""
         shown = {
-            self._found: found, self._missed: missed, self._offer: sentences,
-            self._use: gr.update(value=said, visible=lower is not None),
-            self._chips: gr.update(
+            self.found: found, self.missed: missed, self.offer: sentences,
+            self.use: gr.update(value=said, visible=lower is not None),
+            self.chips: gr.update(
                 choices=[(_chip(one), i) for i, one in enumerate(found)], value=sorted(chosen),
                 visible=bool(found),
             ),
         }  # fmt: skip
         if new.candidates:
-            scene = self._toggle(found, sorted(chosen), how)
-            shown |= {self._board: scene, self._source: "words"}
+            scene = self.toggle(found, sorted(chosen), how)
+            shown |= {self.board: scene, self.source: "words"}
         return shown
 
-    async def _search_known(
+    async def search_known(
         self, sample: list[str], seen: Factual | None, found: list[Candidate], chosen: list[int],
         how: str, request: gr.Request,
     ) -> dict[Any, Any]:  # fmt: skip
+        """Look for a word that the bundle knows by itself."""
         (word,) = sample
-        shown = await self._search(seen, word, found, chosen, how, request)
+        shown = await self.search(seen, word, found, chosen, how, request)
         return shown | {self._phrase: word}
 
-    async def _search_lower(
+    async def search_lower(
         self, seen: Factual | None, missed: list[Missed], found: list[Candidate],
         chosen: list[int], how: str, request: gr.Request,
     ) -> dict[Any, Any]:  # fmt: skip
@@ -206,29 +205,29 @@ class Language:
         one = next(one for one in missed if one.lower is not None)
         rest = [other for other in missed if other is not one]
         settings = {"threshold": one.lower}
-        return await self._search(seen, one.phrase, found, chosen, how, request, settings, rest)
+        return await self.search(seen, one.phrase, found, chosen, how, request, settings, rest)
 
-    def _toggle(self, found: list[Candidate], chosen: list[int], how: str) -> gr.HTML:
+    def toggle(self, found: list[Candidate], chosen: list[int], how: str) -> dict[str, Any]:
         """The ticked candidates on the canvas, together."""
         ticked = [found[i] for i in chosen]
         mask = union(one.mask for one in ticked) if ticked else None
         story = "text:" + ", ".join(dict.fromkeys(one.label for one in ticked))
-        return gr.HTML(scene=canvas.scene(laid=canvas.Laid(mask, "words", story, how)))
+        return gr.update(scene=canvas.scene(laid=canvas.Laid(mask, "words", story, how)))
 
-    async def _click(
+    async def click(
         self, points: str, seen: Factual | None, how: str, request: gr.Request
     ) -> dict[Any, Any]:
         """The mask of all clicks so far; a single one may have meant several things."""
         rows = [tuple(map(float, row)) for row in json.loads(points)[:200]]
         if not rows:
-            return {self._board: gr.skip()}
+            return {self.board: gr.skip()}
         places, labels = [(x, y) for x, y, _ in rows], [int(label) for *_, label in rows]
         try:
             desk = self.desks.of(seen)
             one = await desk.click(owner_of(request), seen.pixels, places, labels)
         except Exception as error:  # whatever happened, the canvas must hear that it is over
             gr.Warning(sentence(told(error, "the thing")), duration=12)
-            return {self._board: gr.HTML(scene=canvas.scene(refused=len(rows)))}
+            return {self.board: gr.update(scene=canvas.scene(refused=len(rows)))}
         signed = (("+" if label else "-") + f"{x:g},{y:g}" for x, y, label in rows)
         story = "points:" + ";".join(signed)
         parts = [(part, f"{story};choice={i}") for i, part in enumerate(one.alternatives, 1)]
@@ -239,16 +238,16 @@ class Language:
         ]
         laid = canvas.Laid(one.mask, "clicks", story, how, len(rows))
         return {
-            self._board: gr.HTML(scene=canvas.scene(laid=laid)), self._source: "clicks",
-            self._parts: parts, self._chips: gr.update(value=[]),
-            self._sizes: gr.update(choices=sizes, value=taken, visible=bool(sizes)),
+            self.board: gr.update(scene=canvas.scene(laid=laid)), self.source: "clicks",
+            self.parts: parts, self.chips: gr.update(value=[]),
+            self.sizes: gr.update(choices=sizes, value=taken, visible=bool(sizes)),
         }  # fmt: skip
 
-    def _resize(self, which: int, parts: list[tuple[Candidate, str]], how: str) -> gr.HTML:
+    def resize(self, which: int, parts: list[tuple[Candidate, str]], how: str) -> dict[str, Any]:
         """Another of the things that a single click may have meant."""
         part, story = parts[which]
         laid = canvas.Laid(part.mask, "clicks", story, how, 1, replaces=True)
-        return gr.HTML(scene=canvas.scene(laid=laid))
+        return gr.update(scene=canvas.scene(laid=laid))
 
 
 def _counted(names: Any, parts: Any) -> Any:

@@ -31,8 +31,8 @@ class Pictures:
                 self._kind, self._gallery = _examples(first)
             with gr.Tab("New face", id="sample", visible=shown["sample"]) as sample:
                 gr.Markdown("A face of nobody, drawn by the bundle’s generator.")
-                with gr.Row(equal_height=True):
-                    self._draw = gr.Button("New face", variant="primary", elem_id="new-face")
+                self._draw = gr.Button("New face", elem_id="new-face")
+                with gr.Row():
                     self._seed = gr.Number(
                         0, label="Seed of the face", precision=0, minimum=0, elem_id="face-seed",
                         info="Press Enter to see the face of this seed",
@@ -108,8 +108,9 @@ class Pictures:
         self._use_drawing.click(
             take_drawing, [self._drawing, bundle], places, js=READ_SKETCH, api_visibility="private"
         )
-        self._draw.click(sample_new, bundle, [self._seed, *places], api_visibility="private")
-        self._seed.submit(sample, [bundle, self._seed], places, api_visibility="private")
+        quietly = {"show_progress_on": [self._seed], "api_visibility": "private"}
+        self._draw.click(sample_new, bundle, [self._seed, *places], **quietly)
+        self._seed.submit(sample, [bundle, self._seed], places, **quietly)
 
 
 def _tabs(desk: Desk) -> dict[str, bool]:

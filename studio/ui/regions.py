@@ -89,7 +89,7 @@ class Regions:
             except StudioError as error:
                 gr.Warning(sentence(error), duration=12)
                 return gr.skip(), "whole", gr.skip()
-            return gr.HTML(scene=scene), "auto", gr.update(value=heat, visible=True)
+            return gr.update(scene=scene), "auto", gr.update(value=heat, visible=True)
 
         self._propose.click(propose, [picture, target, *settings], places, api_name="region")
 

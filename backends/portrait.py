@@ -41,6 +41,7 @@ SMALLEST = 1 / 8  # of the side that is asked for: a smaller face is enlarged mo
 SEARCHED = 512  # pixels of the photograph's longer side where faces are looked for
 WINDOW = 28  # pixels there of the smallest face
 TILTS = (0, -15, 15, -30, 30)  # degrees; the cascade knows upright faces
+ECHOES = 2  # boxes nearby that confirm one; more would miss faces that the parser can confirm
 AROUND = 1.5  # a portrait's side in those of the cascade's box
 TRUE = 1.5  # a face may be this much larger than its box lets expect
 ALIGNED = 0.15  # of the side: how far a portrait's corners may be off, that it is left alone
@@ -178,7 +179,7 @@ def _boxes(picture: Image.Image, tilt: float) -> Iterator[Square]:
     right = np.array([np.cos(np.radians(tilt)), np.sin(np.radians(tilt))])
     for box in _cascade().detect_multi_scale(
         np.repeat(upright[..., None], 3, axis=2), scale_factor=1.2, step_ratio=1,
-        min_size=(WINDOW, WINDOW), max_size=(SEARCHED, SEARCHED),
+        min_size=(WINDOW, WINDOW), max_size=(SEARCHED, SEARCHED), min_neighbor_number=ECHOES,
     ):  # fmt: skip
         x, y = np.array([box["c"], box["r"]]) + box["width"] / 2 - middle
         yield Square(middle + x * right + y * turned(right), right * box["width"] * AROUND / 2)

@@ -89,7 +89,8 @@ class Manifest(BaseModel):
 
     ``preparation`` says how a person's picture becomes the model's: ``digit`` looks for white or
     black ink and centres it as MNIST does, ``square`` crops and resizes, ``portrait`` finds the
-    face and aligns it. ``recipe`` names what ``train`` makes its parts by.
+    face and aligns it. ``recipe`` names what ``train`` makes its parts by,
+    ``settings`` gives methods other defaults than their own.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -103,6 +104,7 @@ class Manifest(BaseModel):
     licence: str
     preparation: Literal["digit", "square", "portrait"] = "square"
     recipe: str = "digits"
+    settings: dict[str, dict[str, Any]] = {}
     parts: dict[str, Part] = {}
     examples: list[Example] = []
 

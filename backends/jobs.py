@@ -71,7 +71,7 @@ def about(name: str) -> dict[str, Any]:
             "kind": method.kind,
             "seeded": method.seeded,
             "paper": method.paper,
-            "schema": method.Config.model_json_schema(),
+            "schema": _schema(method, found.manifest.settings.get(method_name, {})),
             "problem": next(filter(None, problems), None),
         }
     models = {
@@ -86,6 +86,14 @@ def about(name: str) -> dict[str, Any]:
         "models": {"classifier": None} | models,
         "samples": _generator(found) is not None,
     }
+
+
+def _schema(method: Any, defaults: dict[str, Any]) -> dict[str, Any]:
+    """Of a method's settings, with the bundle's own defaults."""
+    schema = method.Config.model_json_schema()
+    for key, value in defaults.items():
+        schema["properties"][key]["default"] = value
+    return schema
 
 
 def warm(name: str) -> Iterator[str]:
@@ -290,14 +298,14 @@ def stopped(request: Request, frame: Frame) -> Answer:
     """A run that was stopped, judged at its last frame and marked as cancelled."""
     import torch
 
-    from backends.runner import judge, settings_of
+    from backends.runner import config_of, judge
 
     found, model, factual, target, region = _open(request)
     picture = Image.fromarray(frame.picture.squeeze()).resize(request.picture.shape[1::-1])
     image = imaging.to_tensor(np.asarray(picture))
     image, wanted = imaging.composite(factual, image, region.mask), torch.tensor([target])
     result = judge(found, model, factual, image, wanted, region, Status.CANCELLED)
-    config = settings_of(registry.method(request.method).Config, request.settings, request.method)
+    config = config_of(found, request.method, request.settings)
     settings = {"config": config.model_dump(mode="json")}
     result = replace(result, seconds=frame.seconds, settings=settings)
     return _answer(request, found, model, target, result, frame.index, frame.total)

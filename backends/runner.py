@@ -36,7 +36,7 @@ from backends.priors.mobile_stylegan import MobileStyleGAN
 from backends.targets.model import Classifier
 from backends.targets.threshold import Threshold, parse
 
-__all__ = ["judge", "run", "settings_of", "target_model"]
+__all__ = ["config_of", "judge", "run", "settings_of", "target_model"]
 
 C = TypeVar("C", bound=BaseModel)
 SEEN, SEEN_WITH_GRADIENT = 256, 128  # pixels of a generator's pictures that a method sees
@@ -81,6 +81,15 @@ def settings_of(config: type[C], values: dict[str, Any], owner: str) -> C:
             known = ", ".join(config.model_fields)
             raise BadInput(f"{owner} has no setting {name!r}; it has: {known}") from error
         raise BadInput(f"setting {name!r} of {owner}: {first['msg']}") from error
+
+
+def config_of(bundle: Bundle, method_name: str, settings: dict[str, Any]) -> Any:
+    """A method's settings: what is given, else what suits the bundle, else the method's own.
+
+    :raises BadInput: an unknown setting or a value out of bounds.
+    """
+    own = bundle.manifest.settings.get(method_name, {})
+    return settings_of(registry.method(method_name).Config, own | settings, method_name)
 
 
 def run(
@@ -147,7 +156,7 @@ def _search(
     """:func:`run`, with everything on the bundle's device."""
     start = time.perf_counter()
     method_class = registry.method(method_name)
-    config = settings_of(method_class.Config, settings, method_name)
+    config = config_of(bundle, method_name, settings)
     plain = model or target_model(bundle)
     names = {kind: bundle.named(kind, plain.part) for kind in method_class.needs}
     _require_its_classes(bundle, method_class, names, plain)
@@ -293,6 +302,7 @@ def _measured(
         "change_inside": distance.greatest_change(factual, image, mask),
         "change_outside": distance.greatest_change(factual, image, 1 - mask),
         "ssim": ssim(factual, image),
+        "psnr": distance.psnr(factual, image),
         "cout": cout(f, factual, image, before.argmax(1), target),
     }
     if lpips.problem() is None:

@@ -70,6 +70,7 @@ def test_digits_bundle_is_whole_and_as_good_as_asked():
     assert set(bundle.manifest.parts) >= {
         "classifier", "oracle", "autoencoder", "velocity", "bridge", "flow", "density",
         "latent_autoencoder", "denoiser", "latent_ensemble", "gan", "thickness",
+        "pixel_denoiser",
     }  # fmt: skip
     for name, part in bundle.manifest.parts.items():
         assert bundle.problem(name) is None

@@ -61,6 +61,10 @@ METRICS = {
             "1 is the same picture, 0 has nothing of its structure",
         ),
         Metric(
+            "psnr", "PSNR", "higher", "dB", "torch", "{:.1f} dB",
+            "peak signal-to-noise ratio; 100 is the same picture",
+        ),
+        Metric(
             "lpips", "LPIPS (SqueezeNet)", "lower", "distance", "torchmetrics", "{:.3f}",
             "0 looks the same to this network",
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-__all__ = ["changed_area", "greatest_change", "l1", "l2"]
+__all__ = ["changed_area", "greatest_change", "l1", "l2", "psnr"]
 
 
 def l1(factual: Tensor, counterfactual: Tensor) -> Tensor:
@@ -15,6 +15,12 @@ def l1(factual: Tensor, counterfactual: Tensor) -> Tensor:
 def l2(factual: Tensor, counterfactual: Tensor) -> Tensor:
     """Euclidean norm of the difference over C*H*W, [B]."""
     return (counterfactual - factual).flatten(1).norm(dim=1)
+
+
+def psnr(factual: Tensor, counterfactual: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB, [B]; 100 at most, which pictures without a difference
+    have."""
+    return -10 * (counterfactual - factual).square().flatten(1).mean(1).clamp_min(1e-10).log10()
 
 
 def changed_area(factual: Tensor, counterfactual: Tensor, threshold: float = 0.1) -> Tensor:

@@ -82,8 +82,6 @@ window.regionCanvas = {
   story: () => (session && session.story) || (mask.includes(1) ? "painted" : ""),
   clicks: () => JSON.stringify((session && session.points) || []),
   bake: () => { session = null; draw(); },
-  choose: (name) => {
-    if (name !== "brush" || clicking()) choose(name);
-  },
+  choose: (name) => { if (name && (name !== "brush" || clicking())) choose(name); },
 };
 if (props.scene) show(JSON.parse(props.scene));

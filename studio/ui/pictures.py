@@ -117,7 +117,7 @@ def _tabs(desk: Desk) -> dict[str, bool]:
     """Which of the tabs that not every bundle has are shown."""
     return {
         "examples": bool(desk.about["examples"]),
-        "sample": bool(desk.about.get("samples")),
+        "sample": bool(desk.about["samples"]),
         "draw": not desk.photographs,
     }
 

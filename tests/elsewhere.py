@@ -16,6 +16,8 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 DEVICE = "meta"  # a kind that torch knows without a card; its own tensors hold no numbers
 aten = torch.ops.aten
 MOVES = {aten._to_copy.default, aten.copy_.default}
+# A card's tensor takes the CPU's indices, though not its values.
+INDEXED = {aten.index.Tensor, aten.index_put.default, aten.index_put_.default}
 DRAWS = ("rand", "normal", "bernoulli", "uniform", "multinomial", "exponential", "dropout")
 
 
@@ -82,7 +84,9 @@ def _compute(func, args, kwargs):
     asked = kwargs.get("device")
     away = torch.device(asked).type == DEVICE if asked is not None else bool(ours)
     if ours and func not in MOVES:
-        strangers = [t for t in tensors if not isinstance(t, Elsewhere) and t.dim()]
+        met = tree_flatten([args[0], args[2:]])[0] if func in INDEXED else tensors
+        met = [t for t in met if isinstance(t, torch.Tensor)]
+        strangers = [t for t in met if not isinstance(t, Elsewhere) and t.dim()]
         if strangers:
             raise RuntimeError(f"{func}: expected all tensors on one device, found two")
     if away and any(word in func.name() for word in DRAWS):

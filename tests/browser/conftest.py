@@ -5,10 +5,12 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from studio.ui.page import free_port
 
@@ -22,33 +24,39 @@ def choices(tmp_path_factory):
     return tmp_path_factory.mktemp("study") / "choices.jsonl"
 
 
+@contextmanager
+def served(log: Path, **environment: str) -> Iterator[str]:
+    """The address of a studio that runs until the end of the block."""
+    port = free_port("127.0.0.1")
+    settings = {"STUDIO_PORT": str(port), "PYTHONUNBUFFERED": "1"} | environment
+    url = f"http://127.0.0.1:{port}"
+    with log.open("w+") as file:
+        server = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=ROOT, env=os.environ | settings, stdout=file,
+            stderr=file,
+        )  # fmt: skip
+        try:
+            for _ in range(240):
+                try:
+                    urllib.request.urlopen(url, timeout=2).close()
+                    break
+                except OSError:
+                    assert server.poll() is None, "the server died"
+                    time.sleep(0.25)
+            yield url
+            assert server.poll() is None, "the server died"
+            file.seek(0)
+            assert "Traceback" not in file.read()
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
 @pytest.fixture(scope="session")
 def address(tmp_path_factory, choices):
-    port = free_port("127.0.0.1")
-    log = (tmp_path_factory.mktemp("server") / "log.txt").open("w+")
-    environment = os.environ | {
-        "STUDIO_PORT": str(port), "STUDIO_CHOICES": str(choices), "PYTHONUNBUFFERED": "1"
-    }  # fmt: skip
-    server = subprocess.Popen(
-        [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(url, timeout=2).close()
-                break
-            except OSError:
-                assert server.poll() is None, "the server died"
-                time.sleep(0.25)
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    with served(log, STUDIO_CHOICES=str(choices)) as url:
         yield url
-        assert server.poll() is None, "the server died"
-        log.seek(0)
-        assert "Traceback" not in log.read()
-    finally:
-        server.terminate()
-        server.wait(20)
-        log.close()
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +78,14 @@ def browser():
 @pytest.fixture
 def page(browser, address):
     """A page that fails its test when it asks another host or reports an error."""
+    with visited(browser, address) as page:
+        page.wait_for_selector("#examples img")
+        yield page
+
+
+@contextmanager
+def visited(browser: Browser, address: str) -> Iterator[Page]:
+    """A page of a studio that asks no other host and reports no error."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
     page = context.new_page()
     page.set_default_timeout(30_000)
@@ -79,7 +95,6 @@ def page(browser, address):
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
     page.goto(address)
-    page.wait_for_selector("#examples img")
     yield page
     context.close()
     assert strangers == []

@@ -1,0 +1,164 @@
+"""A face, a word, a click, an answer: with tiny random networks behind the page."""
+
+import pytest
+
+from tests.browser.conftest import served, visited
+from tests.faces import write_faces
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faces")
+    bundle = write_faces(folder / "faces")
+    with served(
+        folder / "log.txt", STUDIO_BUNDLE=bundle, STUDIO_CACHE=str(folder / "cache"),
+        STUDIO_CHOICES=str(folder / "choices.jsonl"),
+    ) as url:  # fmt: skip
+        yield url
+
+
+@pytest.fixture
+def page(browser, address):
+    with visited(browser, address) as page:
+        page.wait_for_selector("#new-face")
+        yield page
+
+
+def area(page):
+    return page.locator("#factual .area").inner_text()
+
+
+def marked(page):
+    page.wait_for_function("document.querySelector('#factual .area').innerText.includes('%')")
+    return area(page)
+
+
+def changed(page, before):
+    page.wait_for_function(
+        "text => document.querySelector('#factual .area').innerText !== text", arg=before
+    )
+    return area(page)
+
+
+def story(page):
+    return page.evaluate("window.regionCanvas.story()")
+
+
+def choose_source(page, name):
+    page.locator("#region-source").get_by_text(name).click()
+
+
+def click(page, x, y, **how):
+    canvas = page.locator("#factual canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    canvas.click(position={"x": x * box["width"], "y": y * box["height"]}, **how)
+    page.wait_for_function("document.querySelector('#factual .message').innerText === ''")
+
+
+def new_face(page, seed="7"):
+    page.locator("#face-seed input").fill(seed)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".region-canvas.ready")
+
+
+def search(page, words):
+    page.locator("#phrase input, #phrase textarea").fill(words)
+    page.keyboard.press("Enter")
+
+
+def test_a_word_a_chip_a_click_and_an_answer(page):
+    page.locator("#new-face").click()
+    page.wait_for_selector(".region-canvas.ready")
+    assert page.locator("#face-seed input").input_value() != "0", "the seed that was drawn"
+
+    new_face(page)
+    choose_source(page, "What words say")
+    search(page, "hair")
+    page.locator("#word-offer").get_by_text("Nothing found for 'hair'").wait_for()
+    assert area(page) == "nothing marked", "no mask, neither empty nor full"
+    search(page, "cat")
+    one = marked(page)
+    assert story(page) == "text:cat"
+    assert page.locator("#candidates input:checked").count() == 1, "the best is ticked"
+    chips = page.locator("#candidates input")
+    chips.nth(1).focus()
+    page.keyboard.press("Space")
+    two = changed(page, one)
+    chips.nth(1).uncheck()
+    assert changed(page, two) == one, "what is switched off is gone again"
+    page.locator("#known-words button").get_by_text("mouth", exact=True).click()
+    page.wait_for_function("window.regionCanvas.story() === 'text:cat, mouth'")
+
+    choose_source(page, "What I click on")
+    assert page.locator("[data-tool=include]").get_attribute("aria-pressed") == "true"
+    click(page, 0.5, 0.5)
+    page.wait_for_function("window.regionCanvas.story().includes('points:')")
+    assert "painted and points:+" in story(page), "what words found is kept under the clicks"
+    sizes = page.locator("#alternatives label")
+    sizes.first.wait_for()
+    sizes.last.click()
+    page.wait_for_function("window.regionCanvas.story().includes('choice=')")
+    whole = area(page)
+    click(page, 0.2, 0.3, button="right")
+    page.wait_for_function("window.regionCanvas.story().includes(';-')")
+    page.locator("#factual .undo").click()
+    assert area(page) == whole
+    assert ";-" not in story(page)
+
+    new_face(page, "8")
+    page.wait_for_function("document.querySelector('#factual .area').innerText.includes('nothing')")
+    page.locator("#page-title").click()
+    page.keyboard.press("c")
+    canvas = page.locator("#factual canvas")
+    canvas.focus()
+    page.keyboard.press("Space")  # a click without a mouse
+    page.wait_for_function("window.regionCanvas.story().startsWith('points:+64,64')")
+    page.locator("#method").get_by_text("LeapFactual", exact=True).click()
+    page.locator("#run").click()
+    page.wait_for_selector("#counterfactual .compare", timeout=90_000)
+    assert "from: points:+64,64" in page.locator("#metrics").inner_text()
+    page.get_by_role("tab", name="Compare").click()
+    page.locator("#compare-question").get_by_text("in what was clicked").wait_for()
+
+
+def test_painting_goes_on_from_what_words_found(page):
+    new_face(page)
+    choose_source(page, "What words say")
+    search(page, "cat")
+    found = marked(page)
+    page.locator("#factual").get_by_role("button", name="Grow").click()
+    grown = changed(page, found)
+    assert page.locator("#region-source input:checked").get_attribute("value") == "painted"
+    assert story(page) == "painted"
+    choose_source(page, "What words say")
+    assert page.locator("#candidates input:checked").count() == 0, "they are paint now"
+    assert area(page) == grown
+
+
+def test_controls_have_labels_and_bundles_change(page):
+    new_face(page)
+    for name in ("What words say", "What I click on"):
+        choose_source(page, name)
+        page.wait_for_timeout(500)
+        assert (
+            page.evaluate(
+                """() => [...document.querySelectorAll("input, select, textarea")]
+              .filter((n) => n.offsetParent && !n.labels?.length && !n.getAttribute("aria-label"))
+              .map((n) => n.outerHTML.slice(0, 120))"""
+            )
+            == []
+        )
+    page.locator("#bundle input").click()
+    page.locator("#bundle [role=option]").get_by_text("Handwritten digits").click()
+    page.wait_for_selector("#examples img")
+    assert not page.locator(".region-canvas.ready").is_visible()
+    assert not page.locator("#region-source").get_by_text("What words say").is_visible()
+    page.locator("#examples button.thumbnail-item").first.click()
+    page.wait_for_selector(".region-canvas.ready")
+    assert not page.locator("[data-tool=include]").is_visible()
+    page.locator("#method").get_by_text("RCSB", exact=True).click()
+    page.locator("#run").click()
+    page.wait_for_selector("#counterfactual .compare", timeout=90_000)

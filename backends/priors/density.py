@@ -6,7 +6,7 @@ https://arxiv.org/abs/1906.04032; zuko: https://zuko.readthedocs.io.
 
 from __future__ import annotations
 
-from math import log
+from math import log, pi
 from typing import Literal
 
 import torch
@@ -54,7 +54,10 @@ class ConditionalDensity(nn.Module):
         """Natural logarithm of the density of z under its class, [B]."""
         c = F.one_hot(target, self.classes).to(z)
         z = (z - self.mean) / self.deviation
-        return self.flow(c).log_prob(z) - self.deviation.log().sum()
+        # The flow's own log_prob checks its arguments at every call, a fifth of the time.
+        u, ladj = self.flow.transform(c).call_and_ladj(z)
+        normal = -0.5 * (u.square() + log(2 * pi)).sum(1)
+        return normal + ladj - self.deviation.log().sum()
 
     def forward(self, z: Tensor, target: Tensor) -> Tensor:
         """:meth:`log_density`, by the name that a network is called with."""

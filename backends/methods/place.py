@@ -36,7 +36,7 @@ class SearchConfig(BaseModel):
         400, ge=1, le=5000, title="Most steps", description="The search ends after these"
     )
     patience: int = Field(
-        20, ge=1, le=1000, title="Patience",
+        30, ge=1, le=1000, title="Patience",
         description="Steps without a better valid picture, after which the search ends",
     )  # fmt: skip
     margin: float = Field(

@@ -154,7 +154,14 @@ def test_answer_is_the_best_valid_iterate():
 
     z = X.flatten(1)[:1]
     *_, last = descend(
-        F, lambda z, _: Linear().decode(z), z, X[:1], torch.tensor([1]), torch.ones(1, 1, 2, 2), config, loss
+        F,
+        lambda z, _: Linear().decode(z),
+        z,
+        X[:1],
+        torch.tensor([1]),
+        torch.ones(1, 1, 2, 2),
+        config,
+        loss,
     )
     valid = [(float(v[0]), x) for v, x, p in seen if float(p[0]) > 0.5]
     best = min(valid, key=lambda pair: pair[0])[1]

@@ -183,7 +183,7 @@ def sample(name: str, seed: int) -> np.ndarray:
     if part is None:
         raise BadInput(f"bundle {name!r} has no generator; choose an example, or bring a picture")
     network = found.part(part)
-    with torch.no_grad():
+    with torch.no_grad(), guarded(found.device):
         w = network.sample_w(1, torch.Generator().manual_seed(seed))
         picture = imaging.to_array(network.decode(w))
     latents.remember(found.fingerprint(part), picture, w[0].cpu().numpy())

@@ -179,6 +179,7 @@ def sample(
     out: Annotated[Path, typer.Option(help="PNG file to write")],
     bundle: BundleOption = "faces",
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same picture")] = 0,
+    device: DeviceOption = None,
 ) -> None:
     """Let the bundle's generator draw a picture to explain."""
     from backends import jobs
@@ -228,6 +229,8 @@ def train(
     shown = Path(data).name if data != "mnist" else data
     command = shlex.join(
         ["python", "-m", "studio", "train", shown, "--out", out.as_posix(), "--parts", parts]
+        + (["--recipe", recipe] if recipe != "digits" else [])
+        + (["--recipe", recipe] if recipe != "digits" else [])
     )
     part, begun = "", None
     place = device or devices.current()

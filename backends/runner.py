@@ -196,6 +196,8 @@ def _search(
     record = {"method": method_name, "seed": seed, "config": config.model_dump(mode="json")}
     answer = judge(bundle, plain, factual, step.image, target, region)
     measured = {name: value.cpu() for name, value in step.measured.items()}
+    if anchor:
+        measured["inversion_error"] = anchor.error.cpu()
     density = bundle.named("density", plain.part)
     if anchor and bundle.problem(density) is None:
         value = bundle.part(density).log_density(step.latent, target)
@@ -243,10 +245,7 @@ def _inverted(
             with torch.no_grad():
                 image = network.preview(found.w, size)
             image = F.interpolate(image, factual.shape[-2:])
-            measured = {"reconstruction_error": found.error}
-            yield Step(
-                found.index, found.total, "inversion", image, measured=measured, latent=found.w
-            )
+            yield Step(found.index, found.total, "inversion", image, latent=found.w)
 
 
 @torch.no_grad()

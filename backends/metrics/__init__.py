@@ -105,6 +105,10 @@ METRICS = {
             "greatest change of a pixel by the codec alone",
         ),
         Metric(
+            "inversion_error", "Inversion error", "lower", "0 to 1", "torch", "{:.3f}",
+            "root mean square of what the generator cannot draw of the portrait",
+        ),
+        Metric(
             "factual_value", "Measured before", "neither", "the regressor's", "torch", "{:.2f}",
             "by the regressor",
         ),

@@ -41,6 +41,7 @@ class Anchored:
     :param w: their latents [B, D].
     :param mask: their regions [B, 1, S, S].
     :param size: side of the pictures that a method sees.
+    :ivar error: root mean square of what the generator gets wrong of them there, [B] in [0, 1].
     """
 
     by_row = True
@@ -53,6 +54,7 @@ class Anchored:
         self.full, self.factual = factual, F.avg_pool2d(factual, factual.shape[-1] // size)
         self.w, self.deviation = w, spread(network)
         self.base = network.preview(w, size)
+        self.error = (self.base - self.factual).square().flatten(1).mean(1).sqrt()
 
     def encode(self, _: Tensor) -> Tensor:
         """u [B, D] of the portraits."""

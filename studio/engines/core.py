@@ -14,7 +14,7 @@ from backends.errors import OutOfMemory, StudioError
 __all__ = ["Done", "Engine", "Event", "Failed", "Job", "Queued", "Stepped", "Stopped", "advance"]
 
 log = logging.getLogger(__name__)
-NO_MEMORY = "not enough memory for this run; choose fewer steps or a smaller picture"
+NO_MEMORY = "not enough memory for this run; close other programs, or start with --device cpu"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ __all__ = [
 SHOWN = (  # of an answer's metrics, in this order
     "changed_area", "change_inside", "change_outside", "l1", "l2", "ssim", "lpips", "lpips_alex",
     "lpips_vgg", "cout", "log_density", "log_density_percentile", "reconstruction_error",
+    "inversion_error",
     "factual_value", "value",
 )  # fmt: skip
 
@@ -85,7 +86,8 @@ def answer_line(record: dict[str, Any]) -> str:
             f"Not flipped: the model still says “{after}”, P({target}) = {p:.0%}. This is the best "
             "attempt; try a larger region, more steps or another method."
         )
-    error = record["metrics"].get("reconstruction_error")
+    metrics = record["metrics"]
+    error = metrics.get("inversion_error", metrics.get("reconstruction_error"))
     if error is not None:
         text += f" Even unchanged, the prior rebuilds this picture with an error of {error:.3f}."
     oracle = record["oracle"]

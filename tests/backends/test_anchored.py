@@ -78,7 +78,7 @@ def test_every_method_answers_and_the_region_holds(faces, method):
     outside = answer.mask == 0
     assert (answer.counterfactual[outside] == answer.factual[outside]).all()
     assert answer.counterfactual.shape == (128, 128, 3)
-    assert "log_density_percentile" in answer.record["metrics"]
+    assert {"log_density_percentile", "inversion_error"} <= set(answer.record["metrics"])
 
 
 def test_a_drawn_face_needs_no_inversion_and_another_one_is_inverted_once(faces, monkeypatch):

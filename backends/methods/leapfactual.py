@@ -105,6 +105,7 @@ class LeapFactual:
         """One step a leap; the search itself draws nothing at random."""
         z, image, current = self._begin(factual, region, config)
         wanted = F.one_hot(target, current.shape[1]).to(factual)
+        settle = getattr(self.g, "settle", None)  # of a generator, which draws whole faces
         blend, inject = config.blending_leaps, config.injection_leaps
         for j in range(blend + inject):
             if j < blend:
@@ -116,6 +117,8 @@ class LeapFactual:
                     self.v, z, current, wanted, lift, land,
                     solver=config.solver, steps=config.solver_steps,
                 )  # fmt: skip
+                if settle:
+                    z = settle(z)
                 image = composite(factual, self.g.decode(z), region.mask)
                 current = self._label(image, config)
             yield Step(j + 1, blend + inject, phase, image, latent=z)

@@ -20,6 +20,7 @@ from backends.priors.mobile_stylegan import MobileStyleGAN
 __all__ = ["Anchored", "by_row", "spread", "whiten"]
 
 SAMPLES = 4096
+SETTLED, SETTLING, SETTLING_STEPS = 64, 0.1, 4  # pixels; Adam's rate in u; its steps
 
 
 @torch.no_grad()
@@ -63,6 +64,29 @@ class Anchored:
     def invert(self, x: Tensor, steps: int = 0) -> Iterator[tuple[int, Tensor]]:
         """Nothing is left to search: the portraits' u, at step 0."""
         yield 0, self.encode(x)
+
+    def settle(self, u: Tensor) -> Tensor:
+        """u [B, D] moved a little so that the generator's pictures are the portraits' again
+        outside their regions, as far as its latent lets them; inside they may differ.
+
+        A leap changes the whole face; cut out of another pose, a mouth would not fit.
+        """
+        size = min(SETTLED, self.size)
+        free = F.avg_pool2d(self.mask, self.mask.shape[-1] // size) > 0.5
+        if bool(free.all()):
+            return u
+        with torch.no_grad():
+            wanted = self.network.preview(self.w, size)
+        v = u.detach().clone()
+        adam = torch.optim.Adam([v], lr=SETTLING)
+        for _ in range(SETTLING_STEPS):
+            with torch.enable_grad():
+                x = self.network.preview(self._w(v.requires_grad_()), size)
+                outside = (x - wanted).square() * ~free
+                (v.grad,) = torch.autograd.grad(outside.mean((1, 2, 3)).sum(), v)
+            v.requires_grad_(False)
+            adam.step()
+        return v
 
     def decode(self, u: Tensor, rows: Tensor | None = None) -> Tensor:
         """u [b, D] of some rows of the batch -> pictures [b, 3, size, size] in [0, 1]."""

@@ -6,6 +6,7 @@ import torch
 from backends import bundles, jobs, latents, registry
 from backends.bundles import Manifest, Part, write_part
 from backends.core import Region, Request
+from backends.priors.anchored import Anchored
 from backends.runner import run
 
 GENERATOR = {"latent": 8, "depth": 2, "widths": [8, 8, 8, 8, 8], "previews": []}
@@ -128,3 +129,22 @@ def test_latents_are_known_by_the_pictures_content(faces):
     expected = bundle.part("generator").sample_w(1, torch.Generator().manual_seed(5))
     assert torch.equal(torch.tensor(latents.recall(prior, picture)), expected[0])
     assert latents.recall(prior, 255 - picture) is None
+
+
+def test_settling_brings_back_what_lies_outside_the_region(faces):
+    network = bundles.find(faces).part("generator")
+    w = network.sample_w(2, torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        x = network.decode(w)
+    mask = torch.zeros(2, 1, 128, 128)
+    mask[:, :, 64:, 64:] = 1
+    anchor = Anchored(network, x, w, mask, 128)
+    moved = anchor.encode(x) + torch.randn(2, 8, generator=torch.Generator().manual_seed(3))
+
+    def outside(u):
+        with torch.no_grad():
+            return ((anchor.decode(u) - x).square() * (1 - mask)).mean((1, 2, 3))
+
+    assert (outside(anchor.settle(moved)) < outside(moved)).all()
+    everywhere = Anchored(network, x, w, torch.ones_like(mask), 128)
+    assert everywhere.settle(moved) is moved

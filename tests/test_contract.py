@@ -131,9 +131,10 @@ def test_citation_and_readme_row(name):
 
 def test_quick_on_tiny_parts(tiny, name, batch):
     explain(tiny, name, batch)
-    start = time.process_time()  # of this process, however busy the machine
+    wall, own = time.perf_counter(), time.process_time()
     explain(tiny, name, batch)
-    assert time.process_time() - start < 2
+    # Its own time where others keep the machine busy; waiting threads count in it, too.
+    assert min(time.perf_counter() - wall, time.process_time() - own) < 2
 
 
 @pytest.mark.parametrize(

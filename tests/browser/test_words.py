@@ -59,8 +59,12 @@ def click(page, x, y, **how):
 
 
 def new_face(page, seed="7"):
+    shown = "document.querySelector('#factual canvas')?.toDataURL() ?? ''"
+    before = page.evaluate(shown)
     page.locator("#face-seed input").fill(seed)
     page.keyboard.press("Enter")
+    # The canvas was ready before, too, with the face before.
+    page.wait_for_function(f"before => ({shown}) !== before", arg=before)
     page.wait_for_selector(".region-canvas.ready")
 
 

@@ -132,11 +132,14 @@ def test_citation_and_readme_row(name):
 def test_quick_on_tiny_parts(tiny, name, batch):
     x, target, region = batch
     one = (x[:1], target[:1], dataclasses.replace(region, mask=region.mask[:1]))
-    explain(tiny, name, one)
-    wall, own = time.perf_counter(), time.process_time()
-    explain(tiny, name, one)
-    # Its own time where others keep the machine busy; waiting threads count in it, too.
-    assert min(time.perf_counter() - wall, time.process_time() - own) < 2
+
+    def seconds():
+        start = time.perf_counter()
+        explain(tiny, name, one)
+        return time.perf_counter() - start
+
+    # The fastest of some, since a machine may have other things to do, too.
+    assert any(seconds() < 2 for _ in range(4))
 
 
 @pytest.mark.parametrize(

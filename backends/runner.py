@@ -9,9 +9,9 @@ where the bundle's parts are, and leave on the CPU.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
@@ -119,15 +119,113 @@ def run(
     :raises OutOfMemory: the device has no room for the batch.
     """
     device = bundle.device
-    factual, target = factual.to(device), target.to(device)
-    region = replace(region, mask=region.mask.to(device))
+    task = _Task(
+        bundle=bundle,
+        method=registry.method(method_name),
+        config=config_of(bundle, method_name, settings),
+        model=model or target_model(bundle),
+        factual=factual.to(device),
+        target=target.to(device),
+        region=replace(region, mask=region.mask.to(device)),
+        seed=seed,
+    )
     latent = None if latent is None else latent.to(device)
-    steps = _search(
-        bundle, method_name, factual, target, region, settings, seed, model, latent
-    )  # fmt: skip
-    with guarded(device, len(factual)), closing(steps):
+    with guarded(device, len(factual)), closing(_search(task, latent)) as steps:
         for step in steps:
             yield _home(step)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is asked of :func:`run`, with every tensor on the bundle's device."""
+
+    bundle: Bundle
+    method: Any
+    config: BaseModel
+    model: Classifier | Threshold
+    factual: Tensor
+    target: Tensor
+    region: Region
+    seed: int
+    start: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        """Since the task was set."""
+        return time.perf_counter() - self.start
+
+    @torch.no_grad()
+    def shown(self, step: Step, factual: Tensor, mask: Tensor) -> Step:
+        """The step as a person will get it: composited, in 8 bits, with the model's opinion."""
+        image = composite(factual, eight_bit(step.image), mask)
+        p = self.model.probabilities(image).gather(1, self.target[:, None]).squeeze(1)
+        return replace(step, image=image, target_probability=p, seconds=self.seconds)
+
+
+def _search(task: _Task, latent: Tensor | None) -> Iterator[Step]:
+    """The method's steps, after a portrait's inversion where its latent is not known."""
+    bundle, factual, mask = task.bundle, task.factual, task.region.mask
+    names = {kind: bundle.named(kind, task.model.part) for kind in task.method.needs}
+    _require_its_classes(task, names)
+    parts = {kind: bundle.part(name) for kind, name in names.items()}
+    # Of the CPU, wherever the parts are: the same seed draws the same noise on every device.
+    generator = torch.Generator().manual_seed(task.seed)
+    before, anchor = 0, None
+    drawn = [kind for kind, part in parts.items() if isinstance(part, MobileStyleGAN)]
+    if drawn:
+        anchor, before = yield from _anchored(task, parts[drawn[0]], latent, generator)
+        parts |= dict.fromkeys(drawn, anchor)
+        factual, mask = anchor.factual, anchor.small
+    meter = Meter()
+    watched = {kind: meter.watch(kind, part) for kind, part in parts.items()}
+    f = task.model.over(meter.watch("target_model", task.model.network))
+    region = Region(mask, task.region.source)
+    steps = task.method(f, **watched).explain(factual, task.target, region, task.config, generator)
+    step = None
+    for step in paced(steps, factual[:, 0].numel(), bundle.device):
+        step = replace(step, index=before + step.index, total=before + step.total)
+        step = task.shown(step, factual, mask)
+        if step.index < step.total:
+            yield step
+    if step is None:
+        raise MissingPart(f"method {task.method.name!r} ended without a step; report this")
+    yield _finished(task, step, anchor, meter)
+
+
+def _anchored(
+    task: _Task, network: MobileStyleGAN, w: Tensor | None, generator: torch.Generator
+) -> Generator[Step, None, tuple[Anchored, int]]:
+    """The generator held to the portraits, and how many steps their inversion took."""
+    factual, mask, before = task.factual, task.region.mask, 0
+    if w is None:
+        inversion = _inverted(network, factual, generator)
+        for step in paced(inversion, factual[:, 0].numel(), task.bundle.device):
+            w, before = step.latent, step.total
+            yield task.shown(replace(step, total=step.total + 1), factual, mask)
+    size = SEEN_WITH_GRADIENT if task.method.differentiable else SEEN
+    return Anchored(network, factual, w, mask, min(size, factual.shape[-1])), before
+
+
+def _finished(task: _Task, step: Step, anchor: Anchored | None, meter: Meter) -> Step:
+    """The last step, at full size, with the counterfactual."""
+    bundle, measured = task.bundle, dict(step.measured)
+    if anchor:
+        full = replace(step, image=anchor.answer(step.latent))
+        step = task.shown(full, task.factual, task.region.mask)
+        measured["inversion_error"] = anchor.error
+        density = bundle.named("density", task.model.part)
+        if bundle.problem(density) is None:
+            measured |= _density(bundle.part(density), step.latent, task.target)
+    answer = judge(bundle, task.model, task.factual, step.image, task.target, task.region)
+    measured = {name: value.cpu() for name, value in measured.items()}
+    config = task.config.model_dump(mode="json")
+    seconds = task.seconds
+    answer = replace(
+        answer, metrics=answer.metrics | measured, nfe=meter.nfe, seconds=seconds,
+        settings={"method": task.method.name, "seed": task.seed, "config": config},
+    )  # fmt: skip
+    # A search that ended early says so: its last step is the last of all.
+    return replace(step, total=step.index, seconds=seconds, counterfactual=answer)
 
 
 def _home(step: Step) -> Step:
@@ -142,86 +240,14 @@ def _home(step: Step) -> Step:
     )
 
 
-def _search(
-    bundle: Bundle,
-    method_name: str,
-    factual: Tensor,
-    target: Tensor,
-    region: Region,
-    settings: dict[str, Any],
-    seed: int,
-    model: Classifier | Threshold | None,
-    latent: Tensor | None,
-) -> Iterator[Step]:
-    """:func:`run`, with everything on the bundle's device."""
-    start = time.perf_counter()
-    method_class = registry.method(method_name)
-    config = config_of(bundle, method_name, settings)
-    plain = model or target_model(bundle)
-    names = {kind: bundle.named(kind, plain.part) for kind in method_class.needs}
-    _require_its_classes(bundle, method_class, names, plain)
-    meter = Meter()
-    parts = {kind: bundle.part(name) for kind, name in names.items()}
-    # Of the CPU, wherever the parts are: the same seed draws the same noise on every device.
-    generator = torch.Generator().manual_seed(seed)
-    seen, mask, before, anchor = factual, region.mask, 0, None
-    drawn = [kind for kind, part in parts.items() if isinstance(part, MobileStyleGAN)]
-    if drawn:
-        network = parts[drawn[0]]
-        if latent is None:
-            inversion = _inverted(network, factual, generator)
-            for step in paced(inversion, factual[:, 0].numel(), bundle.device):
-                latent, before = step.latent, step.total
-                step = replace(step, total=step.total + 1)
-                yield _show(step, factual, target, region.mask, plain, time.perf_counter() - start)
-        size = SEEN_WITH_GRADIENT if method_class.differentiable else SEEN
-        size = min(size, factual.shape[-1])
-        anchor = Anchored(network, factual, latent, region.mask, size)
-        parts |= dict.fromkeys(drawn, anchor)
-        seen, mask = anchor.factual, anchor.small
-    watched = {kind: meter.watch(kind, part) for kind, part in parts.items()}
-    method = method_class(plain.over(meter.watch("target_model", plain.network)), **watched)
-    steps = method.explain(seen, target, Region(mask, region.source), config, generator)
-    step = None
-    for step in paced(steps, seen[:, 0].numel(), bundle.device):
-        step = replace(step, index=before + step.index, total=before + step.total)
-        step = _show(step, seen, target, mask, plain, time.perf_counter() - start)
-        if step.index < step.total:
-            yield step
-    if step is None:
-        raise MissingPart(f"method {method_name!r} ended without a step; report this")
-    if anchor:
-        full = replace(step, image=anchor.answer(step.latent))
-        step = _show(full, factual, target, region.mask, plain, 0.0)
-    record = {"method": method_name, "seed": seed, "config": config.model_dump(mode="json")}
-    answer = judge(bundle, plain, factual, step.image, target, region)
-    measured = {name: value.cpu() for name, value in step.measured.items()}
-    if anchor:
-        measured["inversion_error"] = anchor.error.cpu()
-    density = bundle.named("density", plain.part)
-    if anchor and bundle.problem(density) is None:
-        value = bundle.part(density).log_density(step.latent, target)
-        percentile = bundle.part(density).percentile(value, target)
-        measured |= {"log_density": value.cpu(), "log_density_percentile": percentile.cpu()}
-    seconds = time.perf_counter() - start
-    answer = replace(
-        answer, metrics=answer.metrics | measured, nfe=meter.nfe, seconds=seconds,
-        settings=record,
-    )  # fmt: skip
-    # A search that ended early says so: its last step is the last of all.
-    yield replace(step, total=step.index, seconds=seconds, counterfactual=answer)
-
-
-def _require_its_classes(
-    bundle: Bundle, method_class: Any, names: dict[str, str], model: Classifier | Threshold
-) -> None:
+def _require_its_classes(task: _Task, names: dict[str, str]) -> None:
     """A method whose parts learnt classes can explain only the model that has them.
 
     :raises BadInput: it is asked to explain another.
     """
+    bundle, model = task.bundle, task.model.part
     learnt = {bundle.manifest.parts[n].model for n in names.values() if n in bundle.manifest.parts}
-    own = model.part == "classifier" or model.part in learnt
-    if own or not method_class.knows_classes:
+    if model == "classifier" or model in learnt or not task.method.knows_classes:
         return
     others = [registry.method(name) for name in registry.METHODS]
     able = [
@@ -230,7 +256,7 @@ def _require_its_classes(
         and all(bundle.problem(bundle.named(kind)) is None for kind in other.needs)
     ]  # fmt: skip
     raise BadInput(
-        f"{method_class.title} was trained for the bundle's classes and cannot explain another "
+        f"{task.method.title} was trained for the bundle's classes and cannot explain another "
         f"model; choose from: {', '.join(able)}"
     )
 
@@ -246,16 +272,6 @@ def _inverted(
                 image = network.preview(found.w, size)
             image = F.interpolate(image, factual.shape[-2:])
             yield Step(found.index, found.total, "inversion", image, latent=found.w)
-
-
-@torch.no_grad()
-def _show(
-    step: Step, factual: Tensor, target: Tensor, mask: Tensor, f: TargetModel, seconds: float
-) -> Step:
-    """The step as a person will get it: composited, in 8 bits, with the model's opinion of it."""
-    image = composite(factual, eight_bit(step.image), mask)
-    p = f.probabilities(image).gather(1, target[:, None]).squeeze(1)
-    return replace(step, image=image, target_probability=p, seconds=seconds)
 
 
 @torch.no_grad()
@@ -318,7 +334,13 @@ def _measured(
         metrics["oracle_label"] = opinion.argmax(1)
         metrics["oracle_target_probability"] = opinion.gather(1, target[:, None]).squeeze(1)
     if classes and all(bundle.problem(part) is None for part in ("autoencoder", "density")):
-        value = bundle.part("density").log_density(bundle.part("autoencoder").encode(image), target)
-        metrics["log_density"] = value
-        metrics["log_density_percentile"] = bundle.part("density").percentile(value, target)
+        z = bundle.part("autoencoder").encode(image)
+        metrics |= _density(bundle.part("density"), z, target)
     return before.cpu(), after.cpu(), {name: value.cpu() for name, value in metrics.items()}
+
+
+@torch.no_grad()
+def _density(network: Any, z: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """How likely latents are under their class, and among real pictures of it, [B] each."""
+    value = network.log_density(z, target)
+    return {"log_density": value, "log_density_percentile": network.percentile(value, target)}

@@ -15,6 +15,7 @@ from backends import bundles, devices, memory, registry, sampling
 from backends.bundles import Bundle
 from backends.core import Region
 from backends.errors import OutOfMemory
+from backends.imaging import eight_bit
 from backends.priors.mobile_stylegan import MobileStyleGAN
 from backends.runner import run, target_model
 from benchmarks.digits import table
@@ -89,7 +90,7 @@ def questions(bundle: Bundle, count: int) -> Asked:
         return found.x, found.target, None
     w = network.sample_w(count, torch.Generator().manual_seed(SEED))
     # One by one: only what is measured shall fill the device. In 8 bits, as a saved picture.
-    x = torch.cat([(network.decode(one) * 255).round().cpu() / 255 for one in w.split(1)])
+    x = torch.cat([eight_bit(network.decode(one)).cpu() for one in w.split(1)])
     f = target_model(bundle)
     predicted = [f.probabilities(one.to(bundle.device)).argmax(1).cpu() for one in x.split(1)]
     return x, (torch.cat(predicted) + 1) % len(f.class_names), w.cpu()

@@ -19,6 +19,7 @@ from torch import Tensor
 from backends import bundles
 from backends.bundles import Bundle
 from backends.core import Counterfactual, Region
+from backends.imaging import eight_bit
 from backends.regions import parsing
 from backends.runner import run, target_model
 from benchmarks.digits import table
@@ -45,7 +46,7 @@ def faces(bundle: Bundle, label: int) -> Iterator[Face]:
         # The small picture tells most of those apart that are not wanted.
         if f(network.preview(w, 64)).argmax(1) != label:
             continue
-        x = (network.decode(w) * 255).round() / 255
+        x = eight_bit(network.decode(w))
         if f(x).argmax(1) == label:
             yield Face(w, x)
 

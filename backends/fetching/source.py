@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from abc import ABC, abstractmethod
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
@@ -48,7 +49,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Files = Annotated[dict[str, Sha256], AfterValidator(_honest)]
 
 
-class _Published(BaseModel):
+class _Published(BaseModel, ABC):
     """What both kinds say: ``size`` to fetch in bytes, ``converter`` (one of
     :data:`backends.registry.CONVERTERS`), the ``licence`` that the publisher states, and the
     terms of the weights themselves, which can differ."""
@@ -60,9 +61,9 @@ class _Published(BaseModel):
     weights_terms: str
     size: int = Field(gt=0)
 
+    @abstractmethod
     def wanted(self) -> dict[str, str]:
         """sha256 of each file the converter reads, by name."""
-        raise NotImplementedError
 
     @property
     def identity(self) -> str:

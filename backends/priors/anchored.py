@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends.guidance import clamp_through
-from backends.imaging import composite
+from backends.imaging import composite, eight_bit
 from backends.priors.mobile_stylegan import MobileStyleGAN
 
 __all__ = ["Anchored", "by_row", "spread", "whiten"]
@@ -36,7 +36,8 @@ def whiten(network: MobileStyleGAN, w: Tensor) -> Tensor:
 
 
 class Anchored:
-    """``encode`` and ``decode`` of one batch.
+    """``encode`` and ``decode`` of one batch, and what methods ask of a prior that has it:
+    ``by_row`` (see :func:`by_row`), ``answer`` and ``settle``.
 
     :param factual: portraits [B, 3, S, S] in [0, 1].
     :param w: their latents [B, D].
@@ -72,7 +73,7 @@ class Anchored:
         A leap changes the whole face; cut out of another pose, a mouth would not fit.
         """
         size = min(SETTLED, self.size)
-        free = F.avg_pool2d(self.mask, self.mask.shape[-1] // size) > 0.5
+        free = self._free(size)
         if bool(free.all()):
             return u
         with torch.no_grad():
@@ -100,13 +101,15 @@ class Anchored:
         inside the region as the generator's pictures are."""
         rows = torch.arange(len(u), device=u.device) if rows is None else rows
         change = self.network.decode(self._w(u)) - self.network.decode(self.w[rows])
-        x = ((self.full[rows] + change).clamp(0, 1) * 255).round() / 255
-        return composite(self.full[rows], x, self.mask[rows])
+        return composite(self.full[rows], eight_bit(self.full[rows] + change), self.mask[rows])
 
     @property
     def small(self) -> Tensor:
         """The region at the size that a method sees: where most of a block may change."""
-        return (F.avg_pool2d(self.mask, self.mask.shape[-1] // self.size) > 0.5).to(self.mask)
+        return self._free(self.size).to(self.mask)
+
+    def _free(self, size: int) -> Tensor:
+        return F.avg_pool2d(self.mask, self.mask.shape[-1] // size) > 0.5
 
     def _w(self, u: Tensor) -> Tensor:
         return self.network.mean_w + self.deviation * u

@@ -44,6 +44,9 @@ MODELS: dict[str, dict[str, Any]] = {
         "embed_dim": 1280, "depth": 32, "num_heads": 16, "global_attn_indexes": (7, 15, 23, 31),
     },
 }  # fmt: skip
+# Who clicks on a thing mostly means all of it. Of 61 random clicks on scikit-image's astronaut this
+# margin takes the person 37 times, the best score alone 6 times; on its cat and cup they are equal.
+AS_GOOD = 0.02
 EMBEDDINGS = 16  # kept at once, 4 MB each
 
 
@@ -127,8 +130,8 @@ class Segmenter:
         """The mask of what was clicked and, where given, lies in the box.
 
         One click alone is ambiguous (a button, the shirt, the person): of SAM's three masks the
-        one with the highest predicted IoU is taken, and all are its ``alternatives``, smallest
-        first. More prompts ask for SAM's single mask.
+        largest is taken whose predicted IoU is as good as the best one's, within ``AS_GOOD``, and
+        all are its ``alternatives``, smallest first. More prompts ask for SAM's single mask.
 
         :param points: (x, y) in pixels.
         :param labels: one for each point: 1 belongs to the region, 0 does not.
@@ -149,9 +152,10 @@ class Segmenter:
         ]
         if not found:
             raise BadInput("nothing has its border around these clicks; click somewhere else")
-        best = max(found, key=lambda one: one.score)
         by_size = sorted(found, key=lambda one: int(np.count_nonzero(one.mask)))
-        return replace(best, alternatives=tuple(by_size) if len(by_size) > 1 else ())
+        best = max(one.score for one in found)
+        taken = [one for one in by_size if one.score >= best - AS_GOOD][-1]
+        return replace(taken, alternatives=tuple(by_size) if len(by_size) > 1 else ())
 
     def boxes(
         self, picture: np.ndarray, boxes: Sequence[tuple[float, float, float, float]]

@@ -11,7 +11,7 @@ from PIL import Image
 from backends import bundles, imaging, jobs, jobs_regions, registry
 from backends.conversion import mobile_sam
 from backends.errors import BadInput, MissingPart
-from backends.regions import candidates, grounding, parsing, sources
+from backends.regions import candidates, grounding, parsing, segment, sources
 from backends.regions.segment import SegmentAnything, Segmenter
 
 SIZE = 48
@@ -134,12 +134,14 @@ def test_a_picture_is_embedded_once_and_the_oldest_forgotten(segmenter, photogra
     assert len(calls) == 5
 
 
-def test_one_click_has_alternatives_and_the_best_is_taken(segmenter, photograph):
+def test_one_click_has_alternatives_and_the_largest_good_one_is_taken(segmenter, photograph):
     one = segmenter.click(photograph, [(20, 20)], [1])
     areas = [np.count_nonzero(other.mask) for other in one.alternatives]
     assert len(areas) in (2, 3)
     assert areas == sorted(areas)
-    assert one.score == max(other.score for other in one.alternatives)
+    best = max(other.score for other in one.alternatives)
+    as_good = [other for other in one.alternatives if other.score >= best - segment.AS_GOOD]
+    assert (one.mask == as_good[-1].mask).all()
     assert one.mask.dtype == np.uint8
     assert one.mask.shape == photograph.shape[:2]
     assert 0 < areas[0] <= areas[-1] < SIZE**2
@@ -441,9 +443,7 @@ def language():
 
 @pytest.mark.parametrize("name", json.loads(POLYGONS.read_text()))
 def test_one_click_on_a_photograph(language, name):
-    """IoU with masks drawn by hand, before any network's were seen. One click leaves open how
-    much is meant (the suit, or who wears it), so the sizes that SAM offers count; on the cat and
-    the cup the one it takes by itself is the thing."""
+    """IoU with masks drawn by hand, before any network's were seen."""
     from skimage import data, draw
 
     picture, drawn = getattr(data, name)(), json.loads(POLYGONS.read_text())[name]
@@ -455,6 +455,4 @@ def test_one_click_on_a_photograph(language, name):
         mask = candidate.mask > 0
         return (mask & truth).sum() / (mask | truth).sum()
 
-    assert max(map(iou, one.alternatives)) >= 0.85
-    if name != "astronaut":
-        assert iou(one) >= 0.85
+    assert iou(one) >= 0.85

@@ -11,33 +11,39 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
+from torchvision.utils import make_grid
 
 from backends import bundles
 from backends.bundles import Bundle
 from backends.core import Counterfactual, Region
-from backends.imaging import eight_bit
+from backends.imaging import eight_bit, to_array
 from backends.regions import parsing
 from backends.runner import run, target_model
 from benchmarks.digits import table
 
+AROUND = 60  # pixels of 1024 about the lips that a smile moves, too
+SHOWN, CELL = 8, 128  # faces of a contact sheet, and their pixels
 FIRST_SEED = 1_000_000  # the recipe draws from small seeds
 
 
 @dataclass(frozen=True)
-class Face:
-    """w [1, D] and the picture [1, 3, S, S] in 8 bits."""
+class Faces:
+    """w [B, D] and the pictures [B, 3, S, S] in 8 bits."""
 
     w: Tensor
     x: Tensor
 
 
 @torch.no_grad()
-def faces(bundle: Bundle, label: int) -> Iterator[Face]:
-    """Drawn faces that the target model gives that label."""
+def drawn(bundle: Bundle, label: int) -> Iterator[Faces]:
+    """Faces, one at a time, that the target model gives that label."""
     network, f = bundle.part("generator"), bundle.part("classifier")
     seed = FIRST_SEED
     while True:
@@ -48,12 +54,19 @@ def faces(bundle: Bundle, label: int) -> Iterator[Face]:
             continue
         x = eight_bit(network.decode(w))
         if f(x).argmax(1) == label:
-            yield Face(w, x)
+            yield Faces(w, x)
 
 
-def whole(face: Face) -> Tensor:
-    """The whole picture as a region."""
-    return torch.ones_like(face.x[:, :1])
+def batches(bundle: Bundle, label: int, count: int, size: int) -> Iterator[Faces]:
+    """The first ``count`` of :func:`drawn`, ``size`` at a time."""
+    faces = islice(drawn(bundle, label), count)
+    while some := list(islice(faces, size)):
+        yield Faces(torch.cat([face.w for face in some]), torch.cat([face.x for face in some]))
+
+
+def whole(faces: Faces) -> Tensor:
+    """The whole pictures as regions."""
+    return torch.ones_like(faces.x[:, :1])
 
 
 def main() -> None:
@@ -62,12 +75,15 @@ def main() -> None:
     parser.add_argument("--bundle", default="faces")
     parser.add_argument("--count", type=int, default=100, help="faces of each direction")
     parser.add_argument("--few", type=int, default=20, help="faces of methods with gradients")
+    parser.add_argument("--batch", type=int, default=10, help="faces at a time")
+    parser.add_argument("--sheets", type=Path, help="folder for a contact sheet of each row")
+    parser.add_argument("--only", help="rows of one method alone")
     options = parser.parse_args()
     bundle = bundles.find(options.bundle)
 
-    def mouth(face: Face) -> Tensor:
-        labels = bundle.part("parser").labels(face.x)
-        return parsing.mask_of(labels, parsing.named("mouth"), dilation=24)
+    def mouth(faces: Faces) -> Tensor:
+        labels = bundle.part("parser").labels(faces.x)
+        return parsing.mask_of(labels, parsing.named("mouth"), dilation=AROUND)
 
     both, some = (0, 1), options.few // 2
     questions = [
@@ -79,13 +95,27 @@ def main() -> None:
         *(Question("leapfactual", mouth, label, options.few) for label in both),
         *(Question("diffeomorphic_gan", whole, label, some) for label in both),
         *(Question("place", whole, label, some) for label in both),
-        *(Question("diffeomorphic_gan", whole, label, some, years=15) for label in both),
+        *(Question("diffeomorphic_gan", whole, label, some, {"steps": 200}, 15) for label in both),
     ]
     rows = []
     for question in questions:
-        rows.append(question.row(bundle))
-        print(rows[-1], file=sys.stderr, flush=True)
+        if options.only in (None, question.method):
+            pairs = list(question.answers(bundle, options.batch))
+            rows.append(question.row(bundle, [answer for _, answer in pairs]))
+            print(rows[-1], file=sys.stderr, flush=True)
+            if options.sheets:
+                sheet(pairs).save(options.sheets / f"{len(rows):02}.jpg", quality=88)
     table("faces", rows)
+
+
+def sheet(pairs: list[tuple[Faces, Counterfactual]]) -> Image.Image:
+    """The first faces above what became of them."""
+    before, after = (
+        torch.cat(pictures)[:SHOWN]
+        for pictures in ([f.x for f, _ in pairs], [answer.image for _, answer in pairs])
+    )
+    small = F.avg_pool2d(torch.stack([before, after]).flatten(0, 1), before.shape[-1] // CELL)
+    return Image.fromarray(to_array(make_grid(small, nrow=len(before), padding=0)[None]))
 
 
 @dataclass(frozen=True)
@@ -94,22 +124,38 @@ class Question:
     given, those of the first class become older by so much, of the second younger."""
 
     method: str
-    region: Callable[[Face], Tensor]
+    region: Callable[[Faces], Tensor]
     label: int
     count: int
     settings: dict[str, Any] = field(default_factory=dict)
     years: int = 0
 
-    def row(self, bundle: Bundle) -> dict[str, object]:
-        """What became of them."""
-        found = [
-            self._answer(bundle, face) for face in islice(faces(bundle, self.label), self.count)
-        ]
+    def answers(self, bundle: Bundle, batch: int) -> Iterator[tuple[Faces, Counterfactual]]:
+        """Batches of faces and what becomes of them."""
+        # Each face has an age of its own to pass.
+        for faces in batches(bundle, self.label, self.count, 1 if self.years else batch):
+            model, goal = target_model(bundle), 1 - self.label
+            if self.years:
+                wanted = float(bundle.part("age")(faces.x)) + self._shift
+                goal = int(self._shift > 0)
+                side = "more" if goal else "less"
+                model = target_model(bundle, "age", f"{side} than {wanted:.1f}")
+            region = Region(self.region(faces), self.region.__name__)
+            target = torch.full((len(faces.x),), goal)
+            *_, last = run(
+                bundle, self.method, faces.x, target, region, self.settings, 0, model, faces.w
+            )  # fmt: skip
+            yield faces, last.counterfactual
 
-        def mean(name: str) -> float | str:
-            if name not in found[0].metrics:
-                return "-"
-            return float(torch.cat([answer.metrics[name] for answer in found]).mean())
+    def row(self, bundle: Bundle, answers: list[Counterfactual]) -> dict[str, object]:
+        """What became of the faces."""
+
+        def each(name: str) -> Tensor:
+            found = [answer.metrics[name] for answer in answers if name in answer.metrics]
+            return torch.cat(found).float() if found else torch.tensor([])
+
+        def mean(values: Tensor) -> float | str:
+            return float(values.mean()) if len(values) else "-"
 
         names = bundle.manifest.class_names
         asked = f"{names[self.label]} → {names[1 - self.label]}"
@@ -118,33 +164,21 @@ class Question:
             "settings": " ".join(f"{k}={v}" for k, v in self.settings.items()) or "-",
             "asked": f"age {self._shift:+d}" if self.years else asked,
             "region": self.region.__name__,
-            "flip rate": float(torch.cat([answer.flipped for answer in found]).float().mean()),
-            "target's probability": mean("target_probability"),
-            "changed outside": mean("change_outside"),
-            "SSIM": mean("ssim"),
-            "PSNR (dB)": mean("psnr"),
-            "LPIPS": mean("lpips_alex"),
-            "density percentile": mean("log_density_percentile"),
-            "seconds": sum(answer.seconds for answer in found) / self.count,
+            "flip rate": mean(torch.cat([answer.flipped for answer in answers]).float()),
+            "surer than .99": mean((each("target_probability") > 0.99).float()),
+            "oracle agrees": mean((each("oracle_label") == 1 - self.label).float()),
+            "changed outside": mean(each("change_outside")),
+            "SSIM": mean(each("ssim")),
+            "PSNR (dB)": mean(each("psnr")),
+            "LPIPS": mean(each("lpips_alex")),
+            "density percentile": mean(each("log_density_percentile")),
+            "seconds": sum(answer.seconds for answer in answers) / self.count,
             "faces": self.count,
         }
 
     @property
     def _shift(self) -> int:
         return self.years if self.label == 0 else -self.years
-
-    def _answer(self, bundle: Bundle, face: Face) -> Counterfactual:
-        model, goal = target_model(bundle), 1 - self.label
-        if self.years:
-            wanted = float(bundle.part("age")(face.x)) + self._shift
-            goal = int(self._shift > 0)
-            model = target_model(bundle, "age", f"{'more' if goal else 'less'} than {wanted:.1f}")
-        region = Region(self.region(face), self.region.__name__)
-        target = torch.tensor([goal])
-        *_, last = run(
-            bundle, self.method, face.x, target, region, self.settings, 0, model, face.w
-        )  # fmt: skip
-        return last.counterfactual
 
 
 if __name__ == "__main__":

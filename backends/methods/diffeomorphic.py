@@ -106,7 +106,8 @@ def ascend(
     :param g: decoder of (some rows of z, which rows) -> pictures, which may leave [0, 1].
     :param project: applied to z before it is decoded.
     :param confirm: decoder of (some rows of z, which rows) at full size, where g's pictures are
-        smaller than the answer; the search ends only when that one convinces, too.
+        smaller than the answer, after which g agrees with it; the search ends only when that one
+        convinces, too.
     """
     z = z.detach().clone()
     surest_z = z.clone()
@@ -250,7 +251,7 @@ class DiffeomorphicVAE:
     def _ascend(
         self, z: Tensor, factual: Tensor, target: Tensor, region: Region, config: AscentConfig
     ) -> Iterator[Step]:
-        confirm = getattr(self.g, "answer", None)
+        confirm = getattr(self.g, "correct", None)
         return ascend(
             self.f, by_row(self.g), z, factual, target, region.mask, config, confirm=confirm
         )
@@ -278,13 +279,15 @@ class DiffeomorphicGAN(DiffeomorphicVAE):
         generator: torch.Generator,
     ) -> Iterator[Step]:
         """Inversion, then ascent from the z that was found."""
-        total = config.inversion + config.steps
+        searched = 0
         for i, z in self.g.invert(factual, config.inversion):
+            searched = i + 1
             with torch.no_grad():
                 image = self.g.decode(z)
-            yield Step(i + 1, total, "inversion", image)
+            yield Step(searched, config.inversion + config.steps, "inversion", image)
         for step in self._ascend(z, factual, target, region, config):
-            yield replace(step, index=config.inversion + step.index, total=total)
+            index, total = searched + step.index, searched + step.total
+            yield replace(step, index=index, total=total)
 
 
 class Adversarial:

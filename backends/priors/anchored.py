@@ -3,6 +3,10 @@
 A method moves in u, where w has mean 0 and deviation 1, and sees x + g(w) - g(w_0) at a small
 size: the portrait itself where the search begins, whatever the generator gets wrong of it, and so
 is the full answer. Of a face that the generator drew, that is g(w).
+
+A leap in w changes the whole face; cut out of another pose or light, a mouth would not fit. Where
+less than the whole picture may change, w therefore moves only at the levels that shape a face's
+parts (style mixing), and :meth:`Anchored.settle` brings back what changes outside nevertheless.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from backends.priors.mobile_stylegan import MobileStyleGAN
 __all__ = ["Anchored", "by_row", "spread", "whiten"]
 
 SAMPLES = 4096
+SHAPING = (16, 32)  # pixels of those levels: coarser ones turn the head, finer ones colour it
 SETTLED, SETTLING, SETTLING_STEPS = 64, 0.1, 4  # pixels; Adam's rate in u; its steps
 
 
@@ -37,7 +42,7 @@ def whiten(network: MobileStyleGAN, w: Tensor) -> Tensor:
 
 class Anchored:
     """``encode`` and ``decode`` of one batch, and what methods ask of a prior that has it:
-    ``by_row`` (see :func:`by_row`), ``answer`` and ``settle``.
+    ``by_row`` (see :func:`by_row`), ``answer``, ``correct`` and ``settle``.
 
     :param factual: portraits [B, 3, S, S] in [0, 1].
     :param w: their latents [B, D].
@@ -55,8 +60,10 @@ class Anchored:
         self.network, self.size, self.mask = network, size, mask
         self.full, self.factual = factual, F.avg_pool2d(factual, factual.shape[-1] // size)
         self.w, self.deviation = w, spread(network)
+        self.part = (mask < 1).flatten(1).any(1)
         self.base = network.preview(w, size)
-        self.error = (self.base - self.factual).square().flatten(1).mean(1).sqrt()
+        self.offset = self.factual - self.base
+        self.error = self.offset.square().flatten(1).mean(1).sqrt()
 
     def encode(self, _: Tensor) -> Tensor:
         """u [B, D] of the portraits."""
@@ -68,13 +75,10 @@ class Anchored:
 
     def settle(self, u: Tensor) -> Tensor:
         """u [B, D] moved a little so that the generator's pictures are the portraits' again
-        outside their regions, as far as its latent lets them; inside they may differ.
-
-        A leap changes the whole face; cut out of another pose, a mouth would not fit.
-        """
+        outside their regions, as far as its latent lets them; inside they may differ."""
         size = min(SETTLED, self.size)
         free = self._free(size)
-        if bool(free.all()):
+        if not bool(self.part.any()):
             return u
         with torch.no_grad():
             wanted = self.network.preview(self.w, size)
@@ -91,17 +95,28 @@ class Anchored:
 
     def decode(self, u: Tensor, rows: Tensor | None = None) -> Tensor:
         """u [b, D] of some rows of the batch -> pictures [b, 3, size, size] in [0, 1]."""
-        offset = self.factual - self.base
-        offset = offset if rows is None else offset[rows]
-        return clamp_through(self.network.preview(self._w(u), self.size) + offset)
+        offset = self.offset if rows is None else self.offset[rows]
+        return clamp_through(self.network.preview(self._w(u, rows), self.size) + offset)
 
     @torch.no_grad()
     def answer(self, u: Tensor, rows: Tensor | None = None) -> Tensor:
         """u [b, D] of some rows -> those portraits [b, 3, S, S] as they would be saved: changed
         inside the region as the generator's pictures are."""
         rows = torch.arange(len(u), device=u.device) if rows is None else rows
-        change = self.network.decode(self._w(u)) - self.network.decode(self.w[rows])
+        change = self.network.decode(self._w(u, rows)) - self.network.decode(self.w[rows])
         return composite(self.full[rows], eight_bit(self.full[rows] + change), self.mask[rows])
+
+    @torch.no_grad()
+    def correct(self, u: Tensor, rows: Tensor) -> Tensor:
+        """:meth:`answer`; from now on :meth:`decode` gives that picture, averaged down, at u.
+
+        The small picture is a little off, and a search that follows it alone makes the most of
+        just that.
+        """
+        full = self.answer(u, rows)
+        small = F.avg_pool2d(full, full.shape[-1] // self.size)
+        self.offset[rows] = small - self.network.preview(self._w(u, rows), self.size)
+        return full
 
     @property
     def small(self) -> Tensor:
@@ -111,8 +126,13 @@ class Anchored:
     def _free(self, size: int) -> Tensor:
         return F.avg_pool2d(self.mask, self.mask.shape[-1] // size) > 0.5
 
-    def _w(self, u: Tensor) -> Tensor:
-        return self.network.mean_w + self.deviation * u
+    def _w(self, u: Tensor, rows: Tensor | None = None) -> Tensor:
+        w = self.network.mean_w + self.deviation * u
+        own, part = (self.w, self.part) if rows is None else (self.w[rows], self.part[rows])
+        if not bool(part.any()):
+            return w
+        mixed = self.network.mixed(own, w, SHAPING)
+        return torch.where(part[:, None, None], mixed, w[:, None])
 
 
 def by_row(prior: Anchored | object) -> Callable[[Tensor, Tensor], Tensor]:

@@ -16,6 +16,7 @@ Features are [B, S, S, C], so that the 1x1 convolutions are plain matrix product
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -164,6 +165,9 @@ class Level(nn.Module):
 class MobileStyleGAN(nn.Module):
     """w [B, latent] -> pictures [B, 3, S, S] in [0, 1], S = 8 * 2**(len(widths) - 1).
 
+    Wherever w is taken, [B, L, latent] gives each of the L = len(widths) + 1 places that look at
+    it (the start, the levels, the colours) a w of its own, as :meth:`mixed` makes them.
+
     :param latent: dimensions of z and w.
     :param depth: layers of the map from z to w.
     :param widths: channels at 4x4, 8x8, ..., S/2 pixels.
@@ -201,6 +205,13 @@ class MobileStyleGAN(nn.Module):
         w = map_latents(z, [(layer.weight, layer.bias) for layer in self.mapping])
         return self.mean_w + truncation * (w - self.mean_w)
 
+    def mixed(self, w: Tensor, other: Tensor, sizes: Collection[int]) -> Tensor:
+        """Style mixing (Karras et al., StyleGAN, section 3.1): w [B, latent] everywhere but at the
+        levels of ``sizes`` pixels, where ``other`` [B, latent] is; [B, L, latent]."""
+        at = [False, *(level.first.noise.shape[0] in sizes for level in self.levels), False]
+        there = torch.tensor(at, device=w.device)[None, :, None]
+        return torch.where(there, other[:, None], w[:, None])
+
     def decode(self, w: Tensor) -> Tensor:
         """w [B, latent] -> pictures [B, 3, S, S] in [0, 1]; gradients pass the clamp."""
         return self._in_chunks(w, self.size)
@@ -226,19 +237,24 @@ class MobileStyleGAN(nn.Module):
         return torch.cat([make(some) for some in w.split(count)])
 
     def _full(self, w: Tensor) -> Tensor:
-        x = self.start(w)
-        for level in self.levels:
-            x = level(x, w)
-        bands = self.bands(x * self.style(w)[:, None, None])
+        first, *styles, last = self._styles(w)
+        x = self.start(first)
+        for level, style in zip(self.levels, styles, strict=True):
+            x = level(x, style)
+        bands = self.bands(x * self.style(last)[:, None, None])
         return clamp_through((haar(bands).permute(0, 3, 1, 2) + 1) / 2)
 
     def _coarse(self, w: Tensor, size: int) -> Tensor:
-        x = self.start(w)
-        for level in self.levels:
+        first, *styles, last = self._styles(w)
+        x = self.start(first)
+        for level, style in zip(self.levels, styles, strict=True):
             block = level.first.noise.shape[0] // size
             if block <= 1:
-                x, rest = level(x, w), iter(self.responses[str(size)])
+                x, rest = level(x, style), iter(self.responses[str(size)])
             else:
-                x = level.coarse(x, w, block, next(rest))
-        mean = self.bands(x * self.style(w)[:, None, None])[..., :3]
+                x = level.coarse(x, style, block, next(rest))
+        mean = self.bands(x * self.style(last)[:, None, None])[..., :3]
         return clamp_through((mean.permute(0, 3, 1, 2) + 1) / 2)
+
+    def _styles(self, w: Tensor) -> Sequence[Tensor]:
+        return w.unbind(1) if w.dim() == 3 else [w] * (len(self.levels) + 2)

@@ -53,6 +53,7 @@ ARCHITECTURES = {
     "pixel_flow": "backends.priors.flow:PixelFlow",
     "residual_classifier": "backends.targets.classifier:ResidualClassifier",
     "segment_anything": "backends.regions.segment:SegmentAnything",
+    "strided_expression": "backends.targets.strided_expression:StridedExpression",
     "text_autoencoder": "backends.priors.text_diffusion:TextAutoencoder",
     "text_denoiser": "backends.priors.text_diffusion:TextDenoiser",
     "velocity_field": "backends.priors.velocity:VelocityField",
@@ -68,6 +69,7 @@ CONVERTERS = {
     "mini_xception_keras": "backends.conversion.keras:convert_mini_xception",
     "mobile_sam": "backends.conversion.mobile_sam:convert",
     "mobile_stylegan_openvino": "backends.conversion.openvino:convert",
+    "strided_expression_checkpoint": "backends.conversion.checkpoints:convert_strided_expression",
     "wide_resnet_keras": "backends.conversion.keras:convert_wide_resnet",
 }
 

@@ -17,10 +17,11 @@ from torch import Tensor
 
 from backends.errors import MissingPart
 
-__all__ = ["arrays", "convert_bisenet", "convert_lpips"]
+__all__ = ["arrays", "convert_bisenet", "convert_lpips", "convert_strided_expression"]
 
 PARSING = "79999_iter.pth"
 LPIPS = {"alexnet.ckpt": "AlexNet_0", "vgg16.ckpt": "VGG16_0"}
+EXPRESSION = "model.pkl"
 EPSILON = 1e-5  # of torch's batch norm
 
 # Convolutions and their batch norms in the checkpoint -> ours, of all but the residual stages.
@@ -63,11 +64,35 @@ def convert_bisenet(files: dict[str, Path]) -> dict[str, Tensor]:
     return state
 
 
+def convert_strided_expression(files: dict[str, Path]) -> dict[str, Tensor]:
+    """``model.pkl`` of the package facial_emotion_recognition ->
+    :class:`~backends.targets.strided_expression.StridedExpression`; the last sigmoid and what
+    only training uses stay behind.
+
+    :raises MissingPart: the file is absent or another network's.
+    """
+    try:
+        stored = torch.load(files[EXPRESSION], map_location="cpu", weights_only=True)["network"]
+        state = {}
+        for number in range(4):
+            theirs, ours = f"conv_{number + 1}", f"convolutions.{number}"
+            folded = _folded(stored, f"{theirs}.1", f"{theirs}.2")
+            state[f"{ours}.weight"], state[f"{ours}.bias"] = folded
+        for theirs, ours in (("linear.0", "hidden"), ("linear.2", "head")):
+            state |= {f"{ours}.{kind}": stored[f"{theirs}.{kind}"] for kind in ("weight", "bias")}
+    except (KeyError, OSError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
+        raise _unreadable(EXPRESSION) from error
+    return state
+
+
 def _folded(stored: dict[str, Tensor], convolution: str, norm: str) -> tuple[Tensor, Tensor]:
-    """A convolution without bias and the batch norm after it, as one: kernel and bias."""
+    """A convolution and the batch norm after it, as one: kernel and bias."""
     scale = stored[f"{norm}.weight"] / (stored[f"{norm}.running_var"] + EPSILON).sqrt()
     kernel = stored[f"{convolution}.weight"] * scale[:, None, None, None]
-    return kernel, stored[f"{norm}.bias"] - scale * stored[f"{norm}.running_mean"]
+    mean = stored[f"{norm}.running_mean"]
+    if f"{convolution}.bias" in stored:
+        mean = mean - stored[f"{convolution}.bias"]
+    return kernel, stored[f"{norm}.bias"] - scale * mean
 
 
 def convert_lpips(files: dict[str, Path]) -> dict[str, Tensor]:

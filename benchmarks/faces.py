@@ -7,6 +7,7 @@ SSIM and PSNR on [0, 1] at 1024 pixels, LPIPS (AlexNet) on [-1, 1].
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,10 +27,11 @@ from backends.core import Counterfactual, Region
 from backends.imaging import eight_bit, to_array
 from backends.regions import parsing
 from backends.runner import run, target_model
-from benchmarks.digits import table
+from benchmarks.digits import RESULTS, table
 
 AROUND = 60  # pixels of 1024 about the lips that a smile moves, too
 SHOWN, CELL = 8, 128  # faces of a contact sheet, and their pixels
+PARTS = RESULTS / "faces"
 FIRST_SEED = 1_000_000  # the recipe draws from small seeds
 
 
@@ -77,7 +79,7 @@ def main() -> None:
     parser.add_argument("--few", type=int, default=20, help="faces of methods with gradients")
     parser.add_argument("--batch", type=int, default=10, help="faces at a time")
     parser.add_argument("--sheets", type=Path, help="folder for a contact sheet of each row")
-    parser.add_argument("--only", help="rows of one method alone")
+    parser.add_argument("--rows", type=int, nargs="+", help="these alone; the others stay")
     options = parser.parse_args()
     bundle = bundles.find(options.bundle)
 
@@ -97,15 +99,26 @@ def main() -> None:
         *(Question("place", whole, label, some) for label in both),
         *(Question("diffeomorphic_gan", whole, label, some, {"steps": 200}, 15) for label in both),
     ]
-    rows = []
-    for question in questions:
-        if options.only in (None, question.method):
-            pairs = list(question.answers(bundle, options.batch))
-            rows.append(question.row(bundle, [answer for _, answer in pairs]))
-            print(rows[-1], file=sys.stderr, flush=True)
-            if options.sheets:
-                sheet(pairs).save(options.sheets / f"{len(rows):02}.jpg", quality=88)
-    table("faces", rows)
+    for number, question in enumerate(questions, 1):
+        if options.rows and number not in options.rows:
+            continue
+        pairs = list(question.answers(bundle, options.batch))
+        keep(number, question.row(bundle, [answer for _, answer in pairs]))
+        if options.sheets:
+            sheet(pairs).save(options.sheets / f"{number:02}.jpg", quality=88)
+    table("faces", [row for _, row in sorted(kept().items())])
+
+
+def kept() -> dict[int, dict[str, object]]:
+    """The rows measured so far: all of them take hours on two cores."""
+    return {int(path.stem): json.loads(path.read_text()) for path in PARTS.glob("*.json")}
+
+
+def keep(number: int, row: dict[str, object]) -> None:
+    """Print a row and keep it."""
+    print(row, file=sys.stderr, flush=True)
+    PARTS.mkdir(parents=True, exist_ok=True)
+    (PARTS / f"{number:02}.json").write_text(json.dumps(row, indent=2) + "\n")
 
 
 def sheet(pairs: list[tuple[Faces, Counterfactual]]) -> Image.Image:

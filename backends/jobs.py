@@ -110,10 +110,12 @@ def warm(name: str) -> Iterator[str]:
         if found.problem(part) is None:
             found.part(part)
             yield part
+    prior = _generator(found)
+    w = None if prior is None else found.part(prior).mean_w[None].cpu()  # or it would be searched
     for method_name, entry in about(name)["methods"].items():
         if entry["problem"] is None:
-            region = Region(torch.ones(1, 1, *shape[2:]))
-            steps = run(found, method_name, torch.zeros(shape), torch.tensor([0]), region, {}, 0)
+            x, region = torch.zeros(shape), Region(torch.ones(1, 1, *shape[2:]))
+            steps = run(found, method_name, x, torch.tensor([0]), region, {}, 0, latent=w)
             next(steps)
             steps.close()
             yield method_name

@@ -165,7 +165,7 @@ class Runs:
         def hear(event: Event) -> None:
             run.hear(Stopped() if isinstance(event, Done) else event)
 
-        self.engine.submit(judge, run.owner, hear, quick=True)
+        self.engine.submit(judge, run.owner, hear, "quick")
 
     def get(self, run_id: str) -> Run | None:
         """The run of that id, if it is still kept."""

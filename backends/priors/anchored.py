@@ -12,6 +12,7 @@ parts (style mixing), and :meth:`Anchored.settle` brings back what changes outsi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -28,6 +29,7 @@ SHAPING = (16, 32)  # pixels of those levels: coarser ones turn the head, finer 
 SETTLED, SETTLING, SETTLING_STEPS = 64, 0.1, 4  # pixels; Adam's rate in u; its steps
 
 
+@lru_cache(maxsize=2)
 @torch.no_grad()
 def spread(network: MobileStyleGAN) -> Tensor:
     """Deviation of each coordinate of w, [D], from a fixed draw."""

@@ -7,11 +7,22 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from backends.errors import OutOfMemory, StudioError
 
-__all__ = ["Done", "Engine", "Event", "Failed", "Job", "Queued", "Stepped", "Stopped", "advance"]
+__all__ = [
+    "Done",
+    "Engine",
+    "Event",
+    "Failed",
+    "Job",
+    "Queued",
+    "Stepped",
+    "Stopped",
+    "Turn",
+    "advance",
+]
 
 log = logging.getLogger(__name__)
 NO_MEMORY = "not enough memory for this run; close other programs, or start with --device cpu"
@@ -48,6 +59,7 @@ class Failed:
     reason: str
 
 
+Turn = Literal["quick", "fair", "idle"]
 Event = Queued | Stepped | Done | Stopped | Failed
 _numbers = itertools.count(1)
 
@@ -58,8 +70,8 @@ class Job:
 
     work: Callable[[], Iterator[Any]]
     owner: str
-    quick: bool
     sink: Callable[[Event], None]
+    turn: Turn = "fair"
     number: int = field(default_factory=lambda: next(_numbers))
     steps: Iterator[Any] | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -75,21 +87,21 @@ class Job:
 
 
 class Engine(Protocol):
-    """Advances jobs: quick ones first, then owners in turn, a step each."""
+    """Advances jobs: quick ones first, then owners in turn, a step each, then idle ones."""
 
     def submit(
         self,
         work: Callable[[], Iterator[Any]],
         owner: str,
         sink: Callable[[Event], None],
-        *,
-        quick: bool = False,
+        turn: Turn = "fair",
     ) -> Job:
         """Accept a generator.
 
         :param work: called once, on the engine's thread, to make the generator.
         :param sink: hears ``Queued`` at once, every other event on the engine's thread; must
             not wait for anything.
+        :param turn: ``quick`` goes before all others, ``idle`` only while nothing else waits.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from studio.engines.core import Event, Job, advance
+from studio.engines.core import Event, Job, Turn, advance
 
 __all__ = ["InlineEngine"]
 
@@ -18,11 +18,10 @@ class InlineEngine:
         work: Callable[[], Iterator[Any]],
         owner: str,
         sink: Callable[[Event], None],
-        *,
-        quick: bool = False,
+        turn: Turn = "fair",
     ) -> Job:
         """See :class:`studio.engines.core.Engine`."""
-        job = Job(work, owner, quick, sink)
+        job = Job(work, owner, sink, turn)
         while advance(job):
             pass
         return job

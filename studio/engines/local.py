@@ -7,18 +7,20 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from studio.engines.core import Event, Job, Queued, advance
+from studio.engines.core import Event, Job, Queued, Turn, advance
 
 __all__ = ["LocalEngine"]
 
 
 class LocalEngine:
-    """Quick jobs first; long ones a step each, owners in turn, an owner's own in order."""
+    """Quick jobs first; long ones a step each, owners in turn, an owner's own in order; idle ones
+    at last."""
 
     def __init__(self) -> None:
         self._wake = threading.Condition()
         self._quick: deque[Job] = deque()
         self._owners: OrderedDict[str, deque[Job]] = OrderedDict()
+        self._idle: deque[Job] = deque()
         self._closed = False
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self._thread.start()
@@ -28,13 +30,12 @@ class LocalEngine:
         work: Callable[[], Iterator[Any]],
         owner: str,
         sink: Callable[[Event], None],
-        *,
-        quick: bool = False,
+        turn: Turn = "fair",
     ) -> Job:
         """See :class:`studio.engines.core.Engine`."""
-        job = Job(work, owner, quick, sink)
+        job = Job(work, owner, sink, turn)
         with self._wake:
-            line = self._quick if quick else self._owners.setdefault(owner, deque())
+            line = self._line(job)
             sink(Queued(len(line)))
             line.append(job)
             self._wake.notify()
@@ -44,26 +45,34 @@ class LocalEngine:
         """End the thread after the running step; jobs that wait are stopped."""
         with self._wake:
             self._closed = True
-            for line in (self._quick, *self._owners.values()):
+            for line in (self._quick, *self._owners.values(), self._idle):
                 for job in line:
                     job.stop()
             self._wake.notify()
         self._thread.join()
 
+    def _line(self, job: Job) -> deque[Job]:
+        own = {"quick": self._quick, "idle": self._idle}.get(job.turn)
+        return self._owners.setdefault(job.owner, deque()) if own is None else own
+
+    def _next(self) -> deque[Job]:
+        """The line whose first job takes the next step; empty when nothing waits."""
+        return self._quick or next(iter(self._owners.values()), self._idle)
+
     def _loop(self) -> None:
         while True:
             with self._wake:
-                while not (self._quick or self._owners or self._closed):
+                while not (self._next() or self._closed):
                     self._wake.wait()
-                if self._closed and not (self._quick or self._owners):
+                line = self._next()
+                if not line:
                     return
-                line = self._quick if self._quick else next(iter(self._owners.values()))
                 job = line[0]
             going = advance(job)
             with self._wake:
                 if not going:
                     line.popleft()
-                if not job.quick:
+                if job.turn == "fair":
                     self._owners.move_to_end(job.owner)
                     if not line:
                         del self._owners[job.owner]

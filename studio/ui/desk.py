@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -56,12 +57,14 @@ class Desk:
 
     :ivar results: folder for the answers' files.
     :ivar study: where people's choices between answers are kept.
+    :ivar warmed: load the bundle's parts ahead, while the engine has nothing else to do.
     """
 
     bundle: str
     runs: Runs
     results: Path
     study: Study
+    warmed: bool = False
     about: dict[str, Any] = field(default_factory=dict)
     language: dict[str, Any] = field(default_factory=dict)
     refreshed: int = -1
@@ -75,6 +78,9 @@ class Desk:
         self.about = jobs.about(self.bundle)
         self.language = jobs_regions.about(self.bundle)
         self.refreshed += 1
+        if self.warmed:
+            ahead = functools.partial(jobs.warm, self.bundle)
+            self.runs.engine.submit(ahead, "studio", lambda event: None, "idle")
 
     @property
     def folder(self) -> Path:
@@ -127,7 +133,7 @@ class Desk:
             yield work()
 
         self.runs.engine.submit(
-            steps, owner, lambda event: loop.call_soon_threadsafe(settle, event), quick=True
+            steps, owner, lambda event: loop.call_soon_threadsafe(settle, event), "quick"
         )
         return await answer
 
@@ -319,7 +325,7 @@ class Desks:
             raise BadInput(f"this page has no bundle {name!r}; choose from: {self.names}")
         if name not in self._made:
             first = self.first
-            self._made[name] = Desk(name, first.runs, first.results, first.study)
+            self._made[name] = Desk(name, first.runs, first.results, first.study, first.warmed)
         return self._made[name]
 
     def of(self, seen: Factual | None) -> Desk:

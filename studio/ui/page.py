@@ -146,8 +146,7 @@ def launch(*, host: str, port: int, bundle: str, engine: str) -> None:
     atexit.register(shutil.rmtree, results, ignore_errors=True)
     device: Engine = ENGINES[engine]()
     runs = Runs(device, jobs.explain, jobs.stopped)
-    desk = Desk(bundle, runs, results, Study(usual_file()))
-    device.submit(lambda: jobs.warm(bundle), "studio", lambda event: None)
+    desk = Desk(bundle, runs, results, Study(usual_file()), warmed=True)
     names = [name for name in bundles.installed() if jobs.bundle(name).manifest.class_names]
     page = build(desk, names).queue(max_size=64, default_concurrency_limit=8)
     options = launch_options(desk.folder)

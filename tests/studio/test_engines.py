@@ -205,11 +205,37 @@ def test_quick_jobs_go_first(local):
     gate = Gate(local)
     first, second = Log(), Log()
     local.submit(long, "ann", first)
-    local.submit(quick, "bob", second, quick=True)
+    local.submit(quick, "bob", second, "quick")
     gate.open.set()
     first.wait()
     second.wait()
     assert order[0] == "quick"
+
+
+def test_idle_jobs_wait_for_all_others_at_every_step(local):
+    order, halfway = [], threading.Event()
+
+    def idle():
+        for i in range(3):
+            order.append(f"idle{i}")
+            if i == 1:
+                halfway.set()
+                arrived.wait(5)
+            yield
+
+    def fair():
+        for i in range(3):
+            order.append(f"fair{i}")
+            yield
+
+    arrived = threading.Event()
+    first, second = Log(), Log()
+    local.submit(idle, "studio", first, "idle")
+    assert halfway.wait(5)
+    local.submit(fair, "ann", second)
+    arrived.set()
+    assert isinstance(first.wait(), Done)
+    assert order == ["idle0", "idle1", "fair0", "fair1", "fair2", "idle2"]
 
 
 def test_queue_position_is_told(local):

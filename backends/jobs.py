@@ -158,10 +158,19 @@ def prepare(name: str, picture: Image.Image) -> np.ndarray:
     if manifest.preparation == "digit":
         seen = imaging.digit_like(picture, manifest.image_size)
     elif manifest.preparation == "portrait":
-        seen = _portrait(found, picture)
+        seen = picture if _drawn(found, picture) else _portrait(found, picture)
     else:
         seen = imaging.fit_square(picture, manifest.image_size, manifest.channels)
     return np.asarray(seen).reshape(manifest.image_size, manifest.image_size, manifest.channels)
+
+
+def _drawn(found: Bundle, picture: Image.Image) -> bool:
+    """Whether the bundle's generator drew exactly this picture, or found its latent: it is
+    aligned then, and a resampled copy would have to be searched again."""
+    prior, size = _generator(found), found.manifest.image_size
+    if prior is None or picture.mode != "RGB" or picture.size != (size, size):
+        return False
+    return latents.recall(found.fingerprint(prior), np.asarray(picture)) is not None
 
 
 def _portrait(found: Bundle, picture: Image.Image) -> Image.Image:
@@ -317,17 +326,19 @@ def _open(request: Request) -> tuple[Bundle, Any, Any, int, Region]:
     """The bundle, the model that is explained, the factual, the target's class, the region."""
     from backends import jobs_regions
     from backends.runner import target_model
-    from backends.targets.threshold import parse
+    from backends.targets.threshold import Threshold, parse
 
     found = bundle(request.bundle)
     model = target_model(found, request.model, request.target)
     names = model.class_names
-    target = names.index(request.target) if request.target in names else None
-    if target is None and request.model != "classifier":
+    if isinstance(model, Threshold):
         target = parse(request.target)[0]
-    if target is None:
+    elif request.target in names:
+        target = names.index(request.target)
+    else:
+        whose = "" if request.model == "classifier" else f"of model {request.model!r} "
         raise BadInput(
-            f"there is no class {request.target!r} in bundle {found.name!r}; "
+            f"there is no class {request.target!r} {whose}in bundle {found.name!r}; "
             f"choose from: {', '.join(names[:20])}"
         )
     factual = imaging.to_tensor(request.picture)

@@ -1,11 +1,14 @@
 """Methods in the latent of a generator: small pictures on the way, the portrait at the end."""
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from backends import bundles, jobs, latents, registry
 from backends.bundles import Manifest, Part, write_part
 from backends.core import Region, Request
+from backends.errors import BadInput, MissingPart
 from backends.priors.anchored import Anchored
 from backends.runner import run
 
@@ -52,6 +55,7 @@ def faces(tmp_path_factory):
         channels=3,
         class_names=["no", "yes"],
         licence="",
+        preparation="portrait",
     )
     for seed, (name, (kind, architecture, arguments, more)) in enumerate(PARTS.items()):
         torch.manual_seed(seed)
@@ -138,6 +142,19 @@ def test_latents_are_known_by_the_pictures_content(faces):
     expected = bundle.part("generator").sample_w(1, torch.Generator().manual_seed(5))
     assert torch.equal(torch.tensor(latents.recall(prior, picture)), expected[0])
     assert latents.recall(prior, 255 - picture) is None
+
+
+def test_a_drawn_face_that_was_saved_comes_back_as_it_is(faces):
+    picture = jobs.sample(faces, 6)
+    assert np.array_equal(jobs.prepare(faces, Image.fromarray(picture)), picture)
+    with pytest.raises(MissingPart, match="parser"):  # any other is looked at, and aligned
+        jobs.prepare(faces, Image.fromarray(255 - picture))
+
+
+def test_another_model_of_classes_knows_its_own(faces):
+    request = Request(faces, jobs.sample(faces, 5), "yes", "diffeomorphic_gan", model="gender")
+    with pytest.raises(BadInput, match=r"no class 'yes' of model 'gender'.*choose from: f, m"):
+        next(jobs.explain(request))
 
 
 def test_settling_brings_back_what_lies_outside_the_region(faces):

@@ -14,9 +14,10 @@ from backends import imaging, jobs, jobs_regions, registry
 from backends.bundles import Bundle
 from backends.core import Answer, Counterfactual, Region, Request, Step
 from backends.errors import BadInput, StudioError
+from backends.judging import judge
 from backends.memory import in_batches
 from backends.regions.sources import mask_of
-from backends.runner import judge, run, target_model
+from backends.runner import run, target_model
 from backends.sampling import Questions, draw
 
 __all__ = ["Plan", "Progress", "Row", "evaluate"]

@@ -4,10 +4,8 @@ knows no tensors, may call these from any thread or machine."""
 from __future__ import annotations
 
 import functools
-import platform
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -17,14 +15,12 @@ from backends import bundles, imaging, latents, registry
 from backends.bundles import Bundle
 from backends.core import (
     Answer,
-    Counterfactual,
     Frame,
     Prediction,
     Proposal,
     Region,
     Request,
     Status,
-    Step,
 )
 from backends.errors import BadInput, StudioError
 from backends.memory import guarded
@@ -101,7 +97,8 @@ def warm(name: str) -> Iterator[str]:
     that the first person need not wait; yields what is ready."""
     import torch
 
-    from backends.runner import judge, run, target_model
+    from backends.judging import judge
+    from backends.runner import run, target_model
 
     found = bundle(name)
     manifest = found.manifest
@@ -213,6 +210,7 @@ def predict(name: str, picture: np.ndarray, model: str = "classifier") -> Predic
     """A target model's opinion of a prepared picture, uint8 [H, W, C]."""
     import torch
 
+    from backends.records import prediction_of
     from backends.runner import target_model
 
     found = bundle(name)
@@ -221,7 +219,7 @@ def predict(name: str, picture: np.ndarray, model: str = "classifier") -> Predic
     with torch.no_grad(), guarded(found.device):
         if model == "classifier" or (entry and entry.classes):
             f = target_model(found, model)
-            return _prediction(f.class_names, f.probabilities(x)[0].cpu())
+            return prediction_of(f.class_names, f.probabilities(x)[0].cpu())
         value = float(target_model(found, model, ANY).measured(x))
     return Prediction({f"{value:.2f} {found.manifest.parts[model].property.unit}": 1.0}, value)
 
@@ -278,6 +276,7 @@ def explain(request: Request) -> Iterator[Frame | Answer]:
     """
     import torch
 
+    from backends.records import answer_of, frame_of
     from backends.runner import run
 
     found, model, factual, target, region = _open(request)
@@ -295,12 +294,12 @@ def explain(request: Request) -> Iterator[Frame | Answer]:
         found, request.method, factual, torch.tensor([target]), region,
         request.settings, request.seed, model, w,
     ):  # fmt: skip
-        yield _frame(step)
+        yield frame_of(step)
         if prior and step.phase == "inversion" and step.index == step.total - 1:
             w = step.latent[0].cpu().numpy()
             latents.remember(found.fingerprint(prior), request.picture, w)
         if step.counterfactual:
-            yield _answer(
+            yield answer_of(
                 request, found, model, target, step.counterfactual, step.index, step.total
             )
 
@@ -309,7 +308,9 @@ def stopped(request: Request, frame: Frame) -> Answer:
     """A run that was stopped, judged at its last frame and marked as cancelled."""
     import torch
 
-    from backends.runner import config_of, judge
+    from backends.judging import judge
+    from backends.records import answer_of
+    from backends.runner import config_of
 
     found, model, factual, target, region = _open(request)
     picture = Image.fromarray(frame.picture.squeeze()).resize(request.picture.shape[1::-1])
@@ -319,7 +320,7 @@ def stopped(request: Request, frame: Frame) -> Answer:
     config = config_of(found, request.method, request.settings)
     settings = {"config": config.model_dump(mode="json")}
     result = replace(result, seconds=frame.seconds, settings=settings)
-    return _answer(request, found, model, target, result, frame.index, frame.total)
+    return answer_of(request, found, model, target, result, frame.index, frame.total)
 
 
 def _open(request: Request) -> tuple[Bundle, Any, Any, int, Region]:
@@ -350,76 +351,3 @@ def _open(request: Request) -> tuple[Bundle, Any, Any, int, Region]:
     mask = imaging.require_area(mask_of(request, proposed, draw))
     region = Region((imaging.to_tensor(mask) > 0).float(), request.region)
     return found, model, factual, target, region
-
-
-def _prediction(names: list[str], p: Any) -> Prediction:
-    order = p.argsort(descending=True).tolist()
-    return Prediction({names[i]: float(p[i]) for i in order})
-
-
-def _frame(step: Step) -> Frame:
-    assert step.target_probability is not None
-    return Frame(
-        step.index, step.total, step.phase, imaging.to_array(step.image[:1]),
-        float(step.target_probability[0]), step.seconds,
-    )  # fmt: skip
-
-
-def _answer(
-    request: Request, found: Bundle, model: Any, target: int, result: Counterfactual, step: int,
-    total: int,
-) -> Answer:  # fmt: skip
-    """The first picture of a counterfactual as plain arrays and the content of result.json."""
-    measured = {name: float(values[0]) for name, values in result.metrics.items()}
-    oracle = None
-    if "oracle_label" in measured:
-        label = found.manifest.class_names[int(measured.pop("oracle_label"))]
-        oracle = {
-            "label": label,
-            "agrees": label == request.target,
-            "target_probability": measured.pop("oracle_target_probability"),
-        }
-    names = model.class_names
-    before, after = (_prediction(names, p[0]) for p in (result.factual, result.counterfactual))
-    record = {
-        "bundle": request.bundle,
-        "model": request.model,
-        "method": request.method,
-        "target": names[target],
-        "seed": request.seed,
-        "settings": result.settings["config"],
-        "status": result.status.value,
-        "flipped": bool(result.flipped[0]),
-        "step": step,
-        "steps": total,
-        "factual": {"label": before.label, "probabilities": before.probabilities},
-        "counterfactual": {"label": after.label, "probabilities": after.probabilities},
-        "oracle": oracle,
-        "region": {"source": result.region.source, "area": float(result.region.mask[0].mean())},
-        "metrics": measured,
-        "nfe": result.nfe,
-        "seconds": round(result.seconds, 3),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": version("torch"),
-            "parts": {name: found.fingerprint(name)[:12] for name in found.manifest.parts},
-        },
-    }
-    mask = (result.region.mask[0, 0] * 255).byte().numpy()
-    answer = Answer(request.picture, imaging.to_array(result.image[:1]), mask, record)
-    return _with_importance(answer, found, model, target) if request.importance else answer
-
-
-def _with_importance(answer: Answer, found: Bundle, model: Any, target: int) -> Answer:
-    """The answer, and which of its changes matter to the target model."""
-    import torch
-
-    from backends.metrics.importance import cell_of, importance
-
-    pictures = (imaging.to_tensor(p) for p in (answer.factual, answer.counterfactual))
-    before, after, wanted = (t.to(found.device) for t in (*pictures, torch.tensor([target])))
-    cell = cell_of(min(answer.factual.shape[:2]))
-    with guarded(found.device):
-        values = importance(model, before, after, wanted, cell)[0].cpu().numpy()
-    record = {"cell": cell, "greatest": float(values.max())}
-    return replace(answer, record=answer.record | {"importance": record}, importance=values)

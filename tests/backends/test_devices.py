@@ -14,11 +14,12 @@ from backends.bundles import Bundle
 from backends.core import Region
 from backends.errors import BadInput, OutOfMemory
 from backends.imaging import eight_bit
+from backends.judging import judge
 from backends.metrics.importance import importance
 from backends.priors.flow import PixelFlow
 from backends.regions import attribution
 from backends.regions.settings import AutoRegion
-from backends.runner import judge, run, target_model
+from backends.runner import run, target_model
 from backends.targets.model import Classifier
 from tests.elsewhere import DEVICE, Elsewhere, there
 

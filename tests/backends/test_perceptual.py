@@ -5,7 +5,7 @@ import hashlib
 import pytest
 import torch
 
-from backends import bundles, runner
+from backends import bundles, judging, runner
 from backends.core import Region
 from backends.errors import MissingPart
 from backends.metrics import METRICS, lpips, ssim
@@ -82,7 +82,7 @@ def test_a_bundle_with_weights_of_its_own_is_measured_with_them(cache, tmp_path)
     bundle = bundles.Bundle(folder)
     x = torch.rand(2, 1, 16, 16)
     y = torch.stack([x[0], 1 - x[1]])
-    answer = runner.judge(
+    answer = judging.judge(
         bundle, runner.target_model(bundle), x, y, torch.zeros(2, dtype=torch.long),
         Region(torch.ones(2, 1, 16, 16)),
     )  # fmt: skip

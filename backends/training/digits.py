@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -18,7 +18,7 @@ from backends.priors.pixel_diffusion import pixel_alphas
 from backends.training import losses
 from backends.training.data import Split, load_mnist
 from backends.training.fit import Loss, Plan
-from backends.training.recipe import Cookbook, Recipe
+from backends.training.recipe import Cookbook, Recipe, held_out
 
 __all__ = ["DIGITS", "EXAMPLES"]
 
@@ -72,18 +72,6 @@ def _velocity(data: Split, bundle: bundles.Bundle | None) -> tuple[Loss, int]:
     with torch.no_grad():
         latents, conditions = _encoded(data, bundle)
     return losses.velocity_loss(latents, conditions), len(latents)
-
-
-def _held_out(make: Callable[..., tuple[Loss, int]]) -> Callable[..., dict[str, float]]:
-    """The training loss on the test split, with fixed draws."""
-
-    def quality(network: nn.Module, test: Split, bundle: bundles.Bundle | None) -> dict[str, float]:
-        loss, size = make(test, bundle)
-        generator = torch.Generator().manual_seed(0)
-        parts = torch.arange(size).split(500)
-        return {"test_loss": float(sum(loss(network, i, generator) for i in parts) / len(parts))}
-
-    return quality
 
 
 def _bridge(data: Split, _: bundles.Bundle | None) -> tuple[Loss, int]:
@@ -241,7 +229,7 @@ PARTS = {
         {"latent": LATENT, "classes": 10, "width": 256, "depth": 4},
         Plan(steps=24000, batch=512, learning_rate=1e-3, weight_decay=1e-2, seed=4, mixed=False),
         _velocity,
-        _held_out(_velocity),
+        held_out(_velocity),
         after=("classifier", "autoencoder"),
     ),
     "bridge": Recipe(
@@ -249,7 +237,7 @@ PARTS = {
         {"channels": 1, "size": SIZE, "widths": [64, 80, 96]},
         Plan(steps=14000, batch=64, learning_rate=1e-3, seed=5),
         _bridge,
-        _held_out(_bridge),
+        held_out(_bridge),
     ),
     "flow": Recipe(
         "pixel_flow",
@@ -272,7 +260,7 @@ PARTS = {
         {"latent": 4, "size": 8, "classes": 10, "widths": [64, 96]},
         Plan(steps=3600, batch=128, learning_rate=2e-3, weight_decay=1e-4, seed=8, mixed=False),
         _denoiser,
-        _held_out(_denoiser),
+        held_out(_denoiser),
         after=("latent_autoencoder",),
     ),
     "density": Recipe(
@@ -290,7 +278,7 @@ PARTS = {
         {"channels": 1, "size": SIZE, "widths": [32, 64, 96]},
         Plan(steps=5000, batch=64, learning_rate=1e-3, seed=10, mixed=False),
         _pixel_denoiser,
-        _held_out(_pixel_denoiser),
+        held_out(_pixel_denoiser),
     ),
     "latent_ensemble": Recipe(
         "latent_ensemble",

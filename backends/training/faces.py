@@ -6,7 +6,6 @@ is learnt from photographs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +17,7 @@ from backends.fetching import cache
 from backends.priors.anchored import whiten
 from backends.training import losses
 from backends.training.fit import Loss, Plan
-from backends.training.recipe import Cookbook, Recipe
+from backends.training.recipe import Cookbook, Recipe, held_out
 
 __all__ = ["FACES", "Faces", "draw"]
 
@@ -78,16 +77,6 @@ def _density(faces: Faces, _: bundles.Bundle | None) -> tuple[Loss, int]:
     return losses.density_loss(faces.u, deviation, faces.probabilities.argmax(1)), len(faces.u)
 
 
-def _held_out(
-    make: Callable[[Faces, bundles.Bundle | None], tuple[Loss, int]],
-) -> Callable[[nn.Module, Faces, bundles.Bundle | None], dict[str, float]]:
-    def quality(network: nn.Module, test: Faces, bundle: bundles.Bundle | None) -> dict[str, float]:
-        loss, size = make(test, bundle)
-        return {"test_loss": float(loss(network, torch.arange(size), torch.Generator()))}
-
-    return quality
-
-
 def _learn_scale(network: nn.Module, faces: Faces, _: bundles.Bundle | None) -> None:
     network.learn_scale(faces.u)
 
@@ -106,7 +95,7 @@ FACES = Cookbook(
                 steps=6000, batch=256, learning_rate=1e-3, weight_decay=1e-2, seed=21, mixed=False
             ),
             _velocity,
-            _held_out(_velocity),
+            held_out(_velocity),
         ),
         "density": Recipe(
             "conditional_density",
@@ -115,7 +104,7 @@ FACES = Cookbook(
                 steps=1500, batch=256, learning_rate=1e-3, weight_decay=1e-2, seed=22, mixed=False
             ),
             _density,
-            _held_out(_density),
+            held_out(_density),
             begin=_learn_scale,
             end=_learn_quantiles,
         ),

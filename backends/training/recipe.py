@@ -14,9 +14,12 @@ from backends import bundles, registry
 from backends.errors import BadInput, MissingPart
 from backends.training.fit import Loss, Plan, Progress, fit
 
-__all__ = ["Cookbook", "Recipe", "train"]
+__all__ = ["Cookbook", "Recipe", "held_out", "train"]
 
 Hook = Callable[[nn.Module, Any, bundles.Bundle | None], None]
+Learning = Callable[[Any, bundles.Bundle | None], tuple[Loss, int]]
+Quality = Callable[[nn.Module, Any, bundles.Bundle | None], dict[str, float]]
+AT_ONCE = 500  # test pictures
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Recipe:
     architecture: str
     arguments: dict[str, Any]
     plan: Plan
-    loss: Callable[[Any, bundles.Bundle | None], tuple[Loss, int]]
-    quality: Callable[[nn.Module, Any, bundles.Bundle | None], dict[str, float]]
+    loss: Learning
+    quality: Quality
     after: tuple[str, ...] = ()
     begin: Hook = lambda network, data, bundle: None
     end: Hook = lambda network, test, bundle: None
@@ -60,6 +63,18 @@ class Cookbook:
     def names(self) -> list[str]:
         """What ``train`` can be asked for."""
         return [*self.recipes, *self.extras]
+
+
+def held_out(learning: Learning) -> Quality:
+    """The training loss on the test data, with fixed draws."""
+
+    def quality(network: nn.Module, test: Any, bundle: bundles.Bundle | None) -> dict[str, float]:
+        loss, size = learning(test, bundle)
+        generator = torch.Generator().manual_seed(0)
+        parts = torch.arange(size).split(AT_ONCE)
+        return {"test_loss": float(sum(loss(network, i, generator) for i in parts) / len(parts))}
+
+    return quality
 
 
 def train(

@@ -38,7 +38,7 @@ __all__ = ["config_of", "run", "settings_of", "target_model"]
 
 C = TypeVar("C", bound=BaseModel)
 SEEN, SEEN_WITH_GRADIENT = 256, 128  # pixels of a generator's pictures that a method sees
-INVERSION, SHOWN = 200, 5  # steps of a portrait's inversion; every how many are shown
+INVERSION, SHOWN = 120, 5  # steps of a portrait's inversion; every how many are shown
 SOFTNESS = 0.02  # of a regressor's usual range: where passing a value counts as likely
 
 
@@ -265,7 +265,7 @@ def _inverted(
     """The search for the w of portraits, as steps."""
     size = min(SEEN, factual.shape[-1])
     for found in invert(network, factual, INVERSION, generator):
-        if found.index % SHOWN == 0 or found.index == found.total:
+        if found.index % SHOWN == 1 or found.index == found.total:
             with torch.no_grad():
                 image = network.preview(found.w, size)
             image = F.interpolate(image, factual.shape[-2:])

@@ -1,12 +1,15 @@
 """A face generator around portraits whose w is known: the methods' autoencoder.
 
-A method moves in u, where w has mean 0 and deviation 1, and sees x + g(w) - g(w_0) at a small
-size: the portrait itself where the search begins, whatever the generator gets wrong of it, and so
-is the full answer. Of a face that the generator drew, that is g(w).
+A method moves in u, where w has mean 0 and deviation 1, and sees g(w) + k (x - g(w_0)) at a small
+size: the portrait x itself where the search begins, whatever the generator gets wrong of it, and
+so is the full answer. What it gets wrong belongs to the picture that it was wrong about: k is 1
+where g(w) still looks like g(w_0) and falls to 0 where it does not, or a head that moves would
+leave the ghost of its hair behind. Of a face that the generator drew, all that is g(w).
 
 A leap in w changes the whole face; cut out of another pose or light, a mouth would not fit. Where
-less than the whole picture may change, w therefore moves only at the levels that shape a face's
-parts (style mixing), and :meth:`Anchored.settle` brings back what changes outside nevertheless.
+less than the whole picture may change, and in photographs, w therefore moves only at the levels
+that shape a face's parts (style mixing), and :meth:`Anchored.settle` brings back what changes
+outside nevertheless.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ __all__ = ["Anchored", "by_row", "spread", "whiten"]
 
 SAMPLES = 4096
 SHAPING = (16, 32)  # pixels of those levels: coarser ones turn the head, finer ones colour it
+DRAWN = 0.04  # root mean square below which a portrait counts as drawn by the generator
+LIKE, GRAIN = 0.1, 32  # grey levels of 1 within which pictures look alike; compared at 32 x 32
 SETTLED, SETTLING, SETTLING_STEPS = 64, 0.1, 4  # pixels; Adam's rate in u; its steps
 
 
@@ -62,10 +67,10 @@ class Anchored:
         self.network, self.size, self.mask = network, size, mask
         self.full, self.factual = factual, F.avg_pool2d(factual, factual.shape[-1] // size)
         self.w, self.deviation = w, spread(network)
-        self.part = (mask < 1).flatten(1).any(1)
         self.base = network.preview(w, size)
-        self.offset = self.factual - self.base
-        self.error = self.offset.square().flatten(1).mean(1).sqrt()
+        self.residual, self.correction = self.factual - self.base, torch.zeros_like(self.base)
+        self.error = self.residual.square().flatten(1).mean(1).sqrt()
+        self.part = (mask < 1).flatten(1).any(1) | (self.error > DRAWN)
 
     def encode(self, _: Tensor) -> Tensor:
         """u [B, D] of the portraits."""
@@ -80,7 +85,7 @@ class Anchored:
         outside their regions, as far as its latent lets them; inside they may differ."""
         size = min(SETTLED, self.size)
         free = self._free(size)
-        if not bool(self.part.any()):
+        if bool(free.all()):
             return u
         with torch.no_grad():
             wanted = self.network.preview(self.w, size)
@@ -97,16 +102,19 @@ class Anchored:
 
     def decode(self, u: Tensor, rows: Tensor | None = None) -> Tensor:
         """u [b, D] of some rows of the batch -> pictures [b, 3, size, size] in [0, 1]."""
-        offset = self.offset if rows is None else self.offset[rows]
-        return clamp_through(self.network.preview(self._w(u, rows), self.size) + offset)
+        rows = torch.arange(len(u), device=u.device) if rows is None else rows
+        x = self.network.preview(self._w(u, rows), self.size)
+        held = self._held(x, self.base[rows], self.residual[rows])
+        return clamp_through(x + held + self.correction[rows])
 
     @torch.no_grad()
     def answer(self, u: Tensor, rows: Tensor | None = None) -> Tensor:
         """u [b, D] of some rows -> those portraits [b, 3, S, S] as they would be saved: changed
         inside the region as the generator's pictures are."""
         rows = torch.arange(len(u), device=u.device) if rows is None else rows
-        change = self.network.decode(self._w(u, rows)) - self.network.decode(self.w[rows])
-        return composite(self.full[rows], eight_bit(self.full[rows] + change), self.mask[rows])
+        x, base = self.network.decode(self._w(u, rows)), self.network.decode(self.w[rows])
+        x = eight_bit(x + self._held(x, base, self.full[rows] - base))
+        return composite(self.full[rows], x, self.mask[rows])
 
     @torch.no_grad()
     def correct(self, u: Tensor, rows: Tensor) -> Tensor:
@@ -117,13 +125,24 @@ class Anchored:
         """
         full = self.answer(u, rows)
         small = F.avg_pool2d(full, full.shape[-1] // self.size)
-        self.offset[rows] = small - self.network.preview(self._w(u, rows), self.size)
+        self.correction[rows] = 0
+        self.correction[rows] = small - self.decode(u, rows)
         return full
 
     @property
     def small(self) -> Tensor:
         """The region at the size that a method sees: where most of a block may change."""
         return self._free(self.size).to(self.mask)
+
+    @staticmethod
+    @torch.no_grad()
+    def _held(x: Tensor, base: Tensor, residual: Tensor) -> Tensor:
+        """What of the residual [b, 3, s, s] still belongs to the pictures x."""
+        apart = F.adaptive_avg_pool2d((x - base).abs().mean(1, keepdim=True), GRAIN)
+        # A neighbour that moved takes its surroundings with it.
+        apart = F.max_pool2d(apart, 3, stride=1, padding=1)
+        share = torch.exp(-(apart / LIKE).square())
+        return residual * F.interpolate(share, x.shape[-2:], mode="bilinear")
 
     def _free(self, size: int) -> Tensor:
         return F.avg_pool2d(self.mask, self.mask.shape[-1] // size) > 0.5

@@ -20,7 +20,7 @@ from backends.priors.mobile_stylegan import MobileStyleGAN
 
 __all__ = ["Inversion", "invert", "pyramid_distance"]
 
-CANDIDATES, BATCH = 64, 16
+CANDIDATES, BATCH = 32, 16
 RATE = 0.2  # of Adam, in standard deviations of w
 PULL = 1e-3  # towards the mean face, by the square of the distance in standard deviations
 

@@ -9,6 +9,7 @@ from backends import bundles, jobs, latents, registry
 from backends.bundles import Manifest, Part, write_part
 from backends.core import Region, Request
 from backends.errors import BadInput, MissingPart
+from backends.imaging import eight_bit
 from backends.priors.anchored import Anchored
 from backends.runner import run
 
@@ -205,3 +206,21 @@ def test_a_correction_makes_the_small_picture_agree_with_the_answer(faces):
     after = anchor.decode(u)
     assert torch.allclose(after[1], torch.nn.functional.avg_pool2d(full, 2)[0], atol=1e-5)
     assert torch.equal(after[0], before[0])
+
+
+def test_what_the_generator_gets_wrong_stays_only_where_its_picture_does(faces):
+    network = bundles.find(faces).part("generator")
+    w = network.sample_w(1, torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        base = network.decode(w)
+    photo = eight_bit((base + 0.1 * torch.rand(base.shape)).clamp(0, 1))
+    mask = torch.ones(1, 1, 128, 128)
+    anchor = Anchored(network, photo, w, mask, 128)
+    assert torch.equal(anchor.answer(anchor.encode(photo)), photo)
+    left = torch.arange(128) < 64
+    x = torch.where(left, base, 1 - base)  # the right half is another picture now
+    held = anchor._held(x, base, photo - base)
+    assert torch.allclose(held[..., :48], (photo - base)[..., :48], atol=1e-6)
+    apart = (x - base).abs().mean(1)[..., 80:].mean()
+    assert apart > 0.2
+    assert held[..., 80:].abs().mean() < 0.2 * (photo - base)[..., 80:].abs().mean()

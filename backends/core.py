@@ -95,7 +95,8 @@ class Counterfactual:
 
     ``factual``/``counterfactual`` are probabilities [B, K], ``flipped`` [B] says whether the
     target model's top class is the target, ``metrics`` hold one number a picture, ``nfe`` the
-    forward and backward calls of each network, ``settings`` all it takes to do it again.
+    forward and backward calls of each network, ``settings`` all it takes to do it again,
+    ``reconstruction`` what a generator makes of photographs before anything is asked of them.
     """
 
     image: Tensor
@@ -108,6 +109,7 @@ class Counterfactual:
     seconds: float
     settings: dict[str, Any]
     status: Status
+    reconstruction: Tensor | None = None
 
 
 class Method(Protocol):
@@ -214,10 +216,12 @@ class Frame:
 class Answer:
     """The end of a run: pictures uint8 [H, W, C] or [H, W], and ``record``, the content of
     result.json; ``importance`` float [H, W] in [-1, 1] where it was asked for: the drop of the
-    target's probability when a part's changes are taken back."""
+    target's probability when a part's changes are taken back; ``reconstruction`` as in
+    :class:`Counterfactual`."""
 
     factual: np.ndarray
     counterfactual: np.ndarray
     mask: np.ndarray
     record: dict[str, Any]
     importance: np.ndarray | None = None
+    reconstruction: np.ndarray | None = None

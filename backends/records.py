@@ -75,7 +75,11 @@ def answer_of(
         },
     }
     mask = (result.region.mask[0, 0] * 255).byte().numpy()
-    answer = Answer(request.picture, imaging.to_array(result.image[:1]), mask, record)
+    rebuilt = result.reconstruction
+    answer = Answer(
+        request.picture, imaging.to_array(result.image[:1]), mask, record,
+        reconstruction=None if rebuilt is None else imaging.to_array(rebuilt[:1]),
+    )  # fmt: skip
     return _with_importance(answer, found, model, target) if request.importance else answer
 
 

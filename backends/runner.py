@@ -206,8 +206,9 @@ def _anchored(
 
 def _finished(task: _Task, step: Step, anchor: Anchored | None, meter: Meter) -> Step:
     """The last step, at full size, with the counterfactual."""
-    bundle, measured = task.bundle, dict(step.measured)
+    bundle, measured, rebuilt = task.bundle, dict(step.measured), None
     if anchor:
+        rebuilt = anchor.rebuilt.cpu() if anchor.photographs.any() else None
         full = replace(step, image=anchor.answer(step.latent))
         step = task.shown(full, task.factual, task.region.mask)
         measured["inversion_error"] = anchor.error
@@ -220,6 +221,7 @@ def _finished(task: _Task, step: Step, anchor: Anchored | None, meter: Meter) ->
     seconds = task.seconds
     answer = replace(
         answer, metrics=answer.metrics | measured, nfe=meter.nfe, seconds=seconds,
+        reconstruction=rebuilt,
         settings={"method": task.method.name, "seed": task.seed, "config": config},
     )  # fmt: skip
     # A search that ended early says so: its last step is the last of all.

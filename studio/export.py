@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 GIF_FRAMES = 60
-IMPORTANCE = "importance.png"
+IMPORTANCE, RECONSTRUCTION = "importance.png", "reconstruction.png"
 
 
 def as_picture(array: np.ndarray) -> Image.Image:
@@ -84,7 +84,8 @@ def important_changes(importance: np.ndarray) -> Image.Image:
 
 def write(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:
     """The result folder: factual, counterfactual, region, difference and signed_difference as
-    PNG of the model's size, importance.png where it was asked for, trajectory.gif, result.json.
+    PNG of the model's size, importance.png where it was asked for, reconstruction.png of a
+    photograph that a generator had to rebuild, trajectory.gif, result.json.
     Appears at once or not at all."""
     with at_once(folder) as scratch:
         _fill(scratch, answer, frames)
@@ -110,8 +111,9 @@ def at_once(folder: Path) -> Iterator[Path]:
 
 def _move(source: Path, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    if not (source / IMPORTANCE).exists():  # an earlier answer's map would not belong to this one
-        (folder / IMPORTANCE).unlink(missing_ok=True)
+    for name in (IMPORTANCE, RECONSTRUCTION):
+        if not (source / name).exists():  # an earlier answer's would not belong to this one
+            (folder / name).unlink(missing_ok=True)
     for path in source.iterdir():
         if path.is_dir():
             _move(path, folder / path.name)
@@ -127,6 +129,8 @@ def _fill(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:
     signed_difference(answer).save(folder / "signed_difference.png")
     if answer.importance is not None:
         important_changes(answer.importance).save(folder / IMPORTANCE)
+    if answer.reconstruction is not None:
+        as_picture(answer.reconstruction).save(folder / RECONSTRUCTION)
     _gif(folder / "trajectory.gif", answer, frames)
     (folder / "result.json").write_text(json.dumps(answer.record, indent=2) + "\n")
 

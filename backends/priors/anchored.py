@@ -15,7 +15,7 @@ outside nevertheless.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -56,6 +56,7 @@ class Anchored:
     :param mask: their regions [B, 1, S, S].
     :param size: side of the pictures that a method sees.
     :ivar error: root mean square of what the generator gets wrong of them there, [B] in [0, 1].
+    :ivar photographs: which of them it did not draw, [B].
     """
 
     by_row = True
@@ -70,7 +71,14 @@ class Anchored:
         self.base = network.preview(w, size)
         self.residual, self.correction = self.factual - self.base, torch.zeros_like(self.base)
         self.error = self.residual.square().flatten(1).mean(1).sqrt()
-        self.part = (mask < 1).flatten(1).any(1) | (self.error > DRAWN)
+        self.photographs = self.error > DRAWN
+        self.part = (mask < 1).flatten(1).any(1) | self.photographs
+
+    @cached_property
+    @torch.no_grad()
+    def rebuilt(self) -> Tensor:
+        """What the generator makes of the portraits, [B, 3, S, S]."""
+        return self.network.decode(self.w)
 
     def encode(self, _: Tensor) -> Tensor:
         """u [B, D] of the portraits."""
@@ -112,7 +120,7 @@ class Anchored:
         """u [b, D] of some rows -> those portraits [b, 3, S, S] as they would be saved: changed
         inside the region as the generator's pictures are."""
         rows = torch.arange(len(u), device=u.device) if rows is None else rows
-        x, base = self.network.decode(self._w(u, rows)), self.network.decode(self.w[rows])
+        x, base = self.network.decode(self._w(u, rows)), self.rebuilt[rows]
         x = eight_bit(x + self._held(x, base, self.full[rows] - base))
         return composite(self.full[rows], x, self.mask[rows])
 

@@ -299,12 +299,15 @@ class Desk:
         assert run.answer is not None
         answer = run.answer
         pair = (export.as_picture(array) for array in (answer.factual, answer.counterfactual))
-        heat = [export.absolute_difference(answer), export.signed_difference(answer)]
+        panels = {"absolute": export.absolute_difference(answer)}
+        panels["signed"] = export.signed_difference(answer)
         if answer.importance is not None:
-            heat.append(export.important_changes(answer.importance))
-        sides = ([canvas.preview(picture, 768) for picture in row] for row in (pair, heat))
-        before_after, differences = sides
-        return views.before_after(*before_after), views.differences(*differences)
+            panels["importance"] = export.important_changes(answer.importance)
+        if answer.reconstruction is not None:
+            panels["reconstruction"] = export.as_picture(answer.reconstruction)
+        shown = {name: canvas.preview(picture, 768) for name, picture in panels.items()}
+        before_after = (canvas.preview(picture, 768) for picture in pair)
+        return views.before_after(*before_after), views.differences(**shown)
 
 
 class Desks:

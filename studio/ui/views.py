@@ -178,27 +178,31 @@ def before_after(factual: str, counterfactual: str) -> str:
     )
 
 
-def differences(absolute: str, signed: str, importance: str | None = None) -> str:
-    """The heatmaps (data URLs) with their scales; ``importance`` where it was asked for."""
+def differences(absolute: str, signed: str, importance: str = "", reconstruction: str = "") -> str:
+    """The heatmaps (data URLs) with their scales: ``importance`` where it was asked for; and what
+    a generator makes of a photograph, where it had to rebuild it."""
 
-    def figure(source: str, title: str, kind: str, low: str, high: str) -> str:
+    def figure(source: str, title: str, scale: str = "") -> str:
         return (
-            f'<figure><img src="{source}" alt="{title}"><figcaption>{title}'
-            f'<span class="scale {kind}"></span><span class="ends"><span>{low}</span>'
-            f"<span>{high}</span></span></figcaption></figure>"
+            f'<figure><img src="{source}" alt="{title}"><figcaption>{title}{scale}</figcaption>'
+            "</figure>"
         )
 
-    return (
-        '<div class="differences">'
-        + figure(absolute, "How much changed", "absolute", "nothing", "black to white")
-        + figure(signed, "In which direction", "signed", "darker", "brighter")
-        + (
-            figure(importance, "Which changes mattered", "signed", "against", "for the target")
-            if importance
-            else ""
+    def heat(source: str, title: str, kind: str, low: str, high: str) -> str:
+        ends = f'<span class="ends"><span>{low}</span><span>{high}</span></span>'
+        return figure(source, title, f'<span class="scale {kind}"></span>{ends}')
+
+    figures = [
+        heat(absolute, "How much changed", "absolute", "nothing", "black to white"),
+        heat(signed, "In which direction", "signed", "darker", "brighter"),
+    ]
+    if importance:
+        figures.append(
+            heat(importance, "Which changes mattered", "signed", "against", "for the target")
         )
-        + "</div>"
-    )
+    if reconstruction:
+        figures.append(figure(reconstruction, "What the generator makes of your picture"))
+    return f'<div class="differences">{"".join(figures)}</div>'
 
 
 def to_fetch(missing: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:

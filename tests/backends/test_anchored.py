@@ -5,13 +5,14 @@ import pytest
 import torch
 from PIL import Image
 
-from backends import bundles, jobs, latents, registry
+from backends import bundles, jobs, latents, registry, runner
 from backends.bundles import Manifest, Part, write_part
 from backends.core import Region, Request
 from backends.errors import BadInput, MissingPart
 from backends.imaging import eight_bit
-from backends.priors.anchored import Anchored
+from backends.priors.anchored import DRAWN, Anchored
 from backends.runner import run
+from studio import export
 
 GENERATOR = {"latent": 8, "depth": 2, "widths": [8, 8, 8, 8, 8], "previews": []}
 PARTS = {
@@ -224,3 +225,22 @@ def test_what_the_generator_gets_wrong_stays_only_where_its_picture_does(faces):
     apart = (x - base).abs().mean(1)[..., 80:].mean()
     assert apart > 0.2
     assert held[..., 80:].abs().mean() < 0.2 * (photo - base)[..., 80:].abs().mean()
+
+
+def test_a_photograph_comes_with_what_the_generator_makes_of_it(faces, monkeypatch, tmp_path):
+    monkeypatch.setattr(runner, "INVERSION", 2)
+    drawn = jobs.sample(faces, 7)
+    target = list(jobs.predict(faces, drawn).probabilities)[1]
+    *_, answer = jobs.explain(Request(faces, "leapfactual", target, drawn))
+    assert answer.reconstruction is None
+    photo = 255 - drawn
+    target = list(jobs.predict(faces, photo).probabilities)[1]
+    *_, answer = jobs.explain(Request(faces, "leapfactual", target, photo))
+    assert answer.record["metrics"]["inversion_error"] > DRAWN
+    prior = bundles.find(faces).part("generator")
+    w = torch.tensor(latents.recall(bundles.find(faces).fingerprint("generator"), photo))[None]
+    with torch.no_grad():
+        rebuilt = (prior.decode(w)[0] * 255).round().byte().permute(1, 2, 0).numpy()
+    assert np.array_equal(answer.reconstruction, rebuilt)
+    export.write(tmp_path / "out", answer, [])
+    assert (tmp_path / "out" / "reconstruction.png").is_file()

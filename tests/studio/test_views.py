@@ -143,6 +143,9 @@ def test_a_variant_stands_in_for_its_papers_own_method():
 def test_importance_is_a_third_heatmap_only_when_asked_for():
     assert views.differences("data:a", "data:s").count("<figure") == 2
     assert "Which changes mattered" in views.differences("data:a", "data:s", "data:i")
+    rebuilt = views.differences("data:a", "data:s", reconstruction="data:r")
+    assert rebuilt.count("<figure") == 3
+    assert "data:r" in rebuilt
 
 
 def test_data_urls():

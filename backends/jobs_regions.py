@@ -175,10 +175,12 @@ def _parsed(
         ).cpu()
     result: dict[str, Candidate | None] = {}
     for phrase, classes in known.items():
-        mask = parsing.mask_of(labels, classes)[0, 0] > 0
+        own = parsing.mask_of(labels, classes)[0, 0] > 0
+        margin = round(parsing.around(phrase) * labels.shape[-1])
+        mask = parsing.mask_of(labels, classes, margin)[0, 0] > 0
         result[phrase] = None
-        if mask.any() and not mask.all():
-            sure = float(p[0, classes].sum(0)[mask].mean())
+        if own.any() and not mask.all():
+            sure = float(p[0, classes].sum(0)[own].mean())
             result[phrase] = Candidate(phrase, sure, as_bytes(mask.numpy()))
     return result
 

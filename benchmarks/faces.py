@@ -29,7 +29,6 @@ from backends.regions import parsing
 from backends.runner import run, target_model
 from benchmarks.digits import RESULTS, table
 
-AROUND = 60  # pixels of 1024 about the lips that a smile moves, too
 SHOWN, CELL = 8, 128  # faces of a contact sheet, and their pixels
 PARTS = RESULTS / "faces"
 FIRST_SEED = 1_000_000  # the recipe draws from small seeds
@@ -85,7 +84,8 @@ def main() -> None:
 
     def mouth(faces: Faces) -> Tensor:
         labels = bundle.part("parser").labels(faces.x)
-        return parsing.mask_of(labels, parsing.named("mouth"), dilation=AROUND)
+        margin = round(parsing.around("mouth") * labels.shape[-1])
+        return parsing.mask_of(labels, parsing.named("mouth"), margin)
 
     both, some = (0, 1), options.few // 2
     questions = [

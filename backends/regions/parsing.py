@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from backends.window import Window
 
-__all__ = ["CLASSES", "WORDS", "BiSeNet", "mask_of", "named"]
+__all__ = ["CLASSES", "WORDS", "BiSeNet", "around", "mask_of", "named"]
 
 # The data tell left from right, the published network does not (which eye it calls the left one
 # is chance), so each pair bears one name.
@@ -42,6 +42,9 @@ _MEANT = {
     "cloth": ("clothes",), "clothing": ("clothes",), "shirt": ("clothes",),
     "hairstyle": ("hair",), "haircut": ("hair",), "cap": ("hat",),
 }  # fmt: skip
+# A word can mean more than its pixels: a smile moves what is about the lips, by this share of the
+# picture's width. Who wants the lips alone says so.
+_AROUND = {"mouth": 0.05}
 WORDS = ("mouth", "face", "head", *dict.fromkeys(CLASSES))
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as torchvision has
@@ -65,9 +68,14 @@ def named(words: str) -> list[int] | None:
     return sorted(found) or None
 
 
+def around(words: str) -> float:
+    """How far beyond its pixels a word's region reaches, as a share of the picture's width."""
+    return max((_AROUND.get(word, 0.0) for word in re.findall(r"\w+", words.lower())), default=0.0)
+
+
 def mask_of(labels: Tensor, classes: Sequence[int], dilation: int = 0) -> Tensor:
     """Labels [B, H, W] -> mask [B, 1, H, W] in {0, 1}: the classes, and every pixel at most
-    ``dilation`` pixels away from them (a smile moves the cheeks, too)."""
+    ``dilation`` pixels away from them."""
     from scipy.ndimage import distance_transform_edt
 
     mask = torch.isin(labels, torch.tensor(list(classes), device=labels.device))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from backends.regions.parsing import CLASSES, WORDS, BiSeNet, mask_of, named
+from backends.regions.parsing import CLASSES, WORDS, BiSeNet, around, mask_of, named
 
 
 def of(*names):
@@ -26,6 +26,10 @@ def of(*names):
 )
 def test_words_name_parts(words, names):
     assert named(words) == of(*names)
+
+
+def test_the_mouth_is_more_than_the_lips():
+    assert around("the Mouth") == around("eyes and mouth") > around("lips") == around("") == 0
 
 
 @pytest.mark.parametrize("words", ["beard", "mouth and beard", "left eye", "", " , ", "s"])

@@ -20,7 +20,8 @@ __all__ = ["MOST", "NONE", "Comparison", "questions", "seeds_of"]
 MOST = 24  # runs in one comparison: what a person can still look at, and wait for
 NONE = "none"  # the choice of who is convinced by none of them
 MEASURED = (
-    "l1", "l2", "ssim", "lpips", "cout", "changed_area", "log_density_percentile",
+    "l1", "l2", "ssim", "lpips", "lpips_alex", "lpips_vgg", "cout", "changed_area",
+    "log_density_percentile",
 )  # fmt: skip
 
 

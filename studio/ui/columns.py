@@ -31,14 +31,17 @@ STATUS = {
     "running": "running …",
 }
 NUMBERS = (
-    "target_probability", "l1", "l2", "ssim", "lpips", "cout", "changed_area",
-    "log_density_percentile", "nfe", "seconds",
+    "target_probability", "l1", "l2", "ssim", "lpips", "lpips_alex", "lpips_vgg", "cout",
+    "changed_area", "log_density_percentile", "nfe", "seconds",
 )  # fmt: skip
+OPTIONAL = ("lpips", "lpips_alex", "lpips_vgg")  # which networks are there differs by bundle
 SHORT = {
     "target_probability": "Target confidence",
     "l1": "L1",
     "l2": "L2",
-    "lpips": "LPIPS",
+    "lpips": "LPIPS (SqueezeNet)",
+    "lpips_alex": "LPIPS (AlexNet)",
+    "lpips_vgg": "LPIPS (VGG-16)",
     "nfe": "Network evaluations",
     "seconds": "Seconds",
 }  # where a column has no room for the metric's title
@@ -134,8 +137,9 @@ def table(
             return _number(row, name, metrics[name]["form"], best[name])
         return _fact(row, name, titles)
 
-    head = "".join(_heading(name, metrics) for name in TABLE)
-    body = "".join("<tr>" + "".join(cell(row, name) for name in TABLE) + "</tr>" for row in rows)
+    known = [n for n in TABLE if n not in OPTIONAL or any(row.get(n) is not None for row in rows)]
+    head = "".join(_heading(name, metrics) for name in known)
+    body = "".join("<tr>" + "".join(cell(row, name) for name in known) + "</tr>" for row in rows)
     return (
         '<div class="scroller" tabindex="0" role="region" aria-label="Table of the answers">'
         f'<table class="compared"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

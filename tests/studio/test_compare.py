@@ -263,6 +263,13 @@ def test_best_values_are_marked_among_those_that_flipped():
     assert "SSIM ↑" in markup
 
 
+def test_only_networks_that_are_there_have_a_column():
+    markup = columns.table([row(), row(lpips_alex=0.3)], {}, METRIC_TABLE)
+    assert "LPIPS (AlexNet) ↓" in markup
+    assert "LPIPS (SqueezeNet)" not in markup
+    assert "LPIPS" not in columns.table([row()], {}, METRIC_TABLE)
+
+
 def test_people_cannot_inject_markup_into_columns():
     evil = "<img src=x onerror=alert(1)>"
     said = columns.unanswered(evil, 0, "failed", evil) + columns.question("data:", evil, "here")

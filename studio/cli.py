@@ -230,7 +230,6 @@ def train(
     command = shlex.join(
         ["python", "-m", "studio", "train", shown, "--out", out.as_posix(), "--parts", parts]
         + (["--recipe", recipe] if recipe != "digits" else [])
-        + (["--recipe", recipe] if recipe != "digits" else [])
     )
     part, begun = "", None
     place = device or devices.current()

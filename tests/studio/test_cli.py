@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import socket
 import subprocess
 import sys
@@ -187,6 +188,20 @@ def test_as_a_program():
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr == "error: there is no file nothing.png; check the path\n"
+
+
+def test_a_training_records_the_command_that_repeats_it(run, monkeypatch, tmp_path):
+    commands = []
+
+    def train(cookbook, data, out, names, device, command):
+        commands.append(shlex.split(command))
+        return iter(())
+
+    monkeypatch.setattr("backends.training.recipe.train", train)
+    words = ["train", "faces", "--out", (tmp_path / "b").as_posix(), "--parts", "density"]
+    for more in ([], ["--recipe", "faces"]):
+        assert run(*words, *more)[0] == 0
+        assert commands.pop() == ["python", "-m", "studio", *words, *more]
 
 
 def test_spectrum_prints_and_plots(run, tmp_path):

@@ -1,13 +1,14 @@
 """Latents of pictures that were drawn or inverted before, by the picture's content.
 
 They lie in the person's cache, two kilobytes each, so that a face that was saved and brought back
-is known again.
+is known again. Where the cache cannot be written, it is searched again instead.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +17,25 @@ from backends.fetching import cache
 
 __all__ = ["recall", "remember"]
 
+KEPT = 2000
+
 
 def remember(prior: str, picture: np.ndarray, w: np.ndarray) -> None:
-    """Keep the latent [D] of a picture, uint8 [H, W, C].
+    """Keep the latent [D] of a picture, uint8 [H, W, C], and the newest :data:`KEPT` of all.
 
     :param prior: fingerprint of the generator that it belongs to.
     """
     path = _place(prior, picture)
-    path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(f".{os.getpid()}.part")
-    with scratch.open("wb") as file:
-        np.save(file, w.astype(np.float32), allow_pickle=False)
-    scratch.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with scratch.open("wb") as file:
+            np.save(file, w.astype(np.float32), allow_pickle=False)
+        scratch.replace(path)
+        _drop_oldest()
+    except OSError:  # a full disk, or a cache that is shared and read-only
+        with suppress(OSError):
+            scratch.unlink()
 
 
 def recall(prior: str, picture: np.ndarray) -> np.ndarray | None:
@@ -39,6 +47,18 @@ def recall(prior: str, picture: np.ndarray) -> np.ndarray | None:
         return None
 
 
+def _drop_oldest() -> None:
+    """Of every generator's latents; another process may be doing the same."""
+    known = list(_root().glob("*/*.npy"))
+    if len(known) > KEPT:
+        for path in sorted(known, key=lambda p: p.stat().st_mtime_ns)[:-KEPT]:
+            path.unlink(missing_ok=True)
+
+
+def _root() -> Path:
+    return cache.root() / "latents"
+
+
 def _place(prior: str, picture: np.ndarray) -> Path:
     name = hashlib.sha256(np.ascontiguousarray(picture)).hexdigest()
-    return cache.root() / "latents" / prior[:12] / f"{name}.npy"
+    return _root() / prior[:12] / f"{name}.npy"

@@ -168,6 +168,10 @@ class Bundle:
         order = [n for wanted in (model, None) for n in fits if parts[n].model == wanted]
         return order[0] if order else kind
 
+    def learnt(self, name: str) -> str:
+        """The target model whose classes a part learnt."""
+        return self.manifest.parts[name].model or "classifier"
+
     def problem(self, name: str) -> str | None:
         """Why a part cannot be used, in one sentence; None when its file is whole."""
         if name in self._loaded:

@@ -295,7 +295,8 @@ def explain(request: Request) -> Iterator[Frame | Answer]:
         request.settings, request.seed, model, w,
     ):  # fmt: skip
         yield frame_of(step)
-        if prior and step.phase == "inversion" and step.index == step.total - 1:
+        inverted = step.phase == "inversion" and step.index == step.total - 1
+        if prior and inverted and step.latent is not None:
             w = step.latent[0].cpu().numpy()
             latents.remember(found.fingerprint(prior), request.picture, w)
         if step.counterfactual:

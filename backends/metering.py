@@ -20,8 +20,8 @@ class Meter:
         self.nfe: dict[str, dict[str, int]] = {}
 
     def watch(self, name: str, network: Any) -> Any:
-        """The same network, counted: calling it counts as ``name``, ``encode`` and ``decode``
-        as ``name.encode`` and ``name.decode``."""
+        """The same network, counted: calling it counts as ``name``; ``encode``, ``decode`` and
+        ``preview`` count as ``name.encode`` and so on."""
         return _Watched(self, name, network)
 
     def counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,6 +51,6 @@ class _Watched:
 
     def __getattr__(self, attribute: str) -> Any:
         value = getattr(self._network, attribute)
-        if attribute in ("encode", "decode"):
+        if attribute in ("encode", "decode", "preview"):
             return self._meter.counted(f"{self._name}.{attribute}", value)
         return value

@@ -168,14 +168,16 @@ def _search(task: _Task, latent: Tensor | None) -> Iterator[Step]:
     parts = {kind: bundle.part(name) for kind, name in names.items()}
     # Of the CPU, wherever the parts are: the same seed draws the same noise on every device.
     generator = torch.Generator().manual_seed(task.seed)
-    before, anchor = 0, None
+    before, anchor, meter = 0, None, Meter()
     drawn = [kind for kind, part in parts.items() if isinstance(part, MobileStyleGAN)]
     if drawn:
-        anchor, before = yield from _anchored(task, parts[drawn[0]], latent, generator)
+        network = meter.watch("generator", parts[drawn[0]])
+        anchor, before = yield from _anchored(task, network, latent)
         parts |= dict.fromkeys(drawn, anchor)
         factual, mask = anchor.factual, anchor.small
-    meter = Meter()
-    watched = {kind: meter.watch(kind, part) for kind, part in parts.items()}
+    watched = {
+        kind: part if part is anchor else meter.watch(kind, part) for kind, part in parts.items()
+    }
     f = task.model.over(meter.watch("target_model", task.model.network))
     region = Region(mask, task.region.source)
     steps = task.method(f, **watched).explain(factual, task.target, region, task.config, generator)
@@ -191,17 +193,20 @@ def _search(task: _Task, latent: Tensor | None) -> Iterator[Step]:
 
 
 def _anchored(
-    task: _Task, network: MobileStyleGAN, w: Tensor | None, generator: torch.Generator
+    task: _Task, network: MobileStyleGAN, w: Tensor | None
 ) -> Generator[Step, None, tuple[Anchored, int]]:
     """The generator held to the portraits, and how many steps their inversion took."""
     factual, mask, before = task.factual, task.region.mask, 0
+    side = factual.shape[-1]
     if w is None:
-        inversion = _inverted(network, factual, generator)
-        for step in paced(inversion, factual[:, 0].numel(), task.bundle.device):
+        block = side // min(SEEN, side)
+        small, free = F.avg_pool2d(factual, block), F.max_pool2d(mask, block)
+        steps = getattr(task.config, "inversion", INVERSION)
+        for step in paced(_inverted(network, factual, steps), side**2, task.bundle.device):
             w, before = step.latent, step.total
-            yield task.shown(replace(step, total=step.total + 1), factual, mask)
+            yield task.shown(replace(step, total=step.total + 1), small, free)
     size = SEEN_WITH_GRADIENT if task.method.differentiable else SEEN
-    return Anchored(network, factual, w, mask, min(size, factual.shape[-1])), before
+    return Anchored(network, factual, w, mask, min(size, side)), before
 
 
 def _finished(task: _Task, step: Step, anchor: Anchored | None, meter: Meter) -> Step:
@@ -211,9 +216,11 @@ def _finished(task: _Task, step: Step, anchor: Anchored | None, meter: Meter) ->
         rebuilt = anchor.rebuilt.cpu() if anchor.photographs.any() else None
         full = replace(step, image=anchor.answer(step.latent))
         step = task.shown(full, task.factual, task.region.mask)
-        measured["inversion_error"] = anchor.error
+        if rebuilt is not None:
+            measured["inversion_error"] = anchor.error
         density = bundle.named("density", task.model.part)
-        if bundle.problem(density) is None:
+        # What learnt the classifier's classes has nothing to say of another model's.
+        if bundle.problem(density) is None and bundle.learnt(density) == task.model.part:
             measured |= density_of(bundle.part(density), step.latent, task.target)
     answer = judge(bundle, task.model, task.factual, step.image, task.target, task.region)
     measured = {name: value.cpu() for name, value in measured.items()}
@@ -261,14 +268,12 @@ def _require_its_classes(task: _Task, names: dict[str, str]) -> None:
     )
 
 
-def _inverted(
-    network: MobileStyleGAN, factual: Tensor, generator: torch.Generator
-) -> Iterator[Step]:
-    """The search for the w of portraits, as steps."""
+def _inverted(network: MobileStyleGAN, factual: Tensor, steps: int) -> Iterator[Step]:
+    """The search for the w of portraits, as steps. It draws the same whatever the run's seed:
+    what it finds is kept for the picture's next run, which must not depend on the first's."""
     size = min(SEEN, factual.shape[-1])
-    for found in invert(network, factual, INVERSION, generator):
+    for found in invert(network, factual, steps, torch.Generator().manual_seed(0)):
         if found.index % SHOWN == 1 or found.index == found.total:
             with torch.no_grad():
                 image = network.preview(found.w, size)
-            image = F.interpolate(image, factual.shape[-2:])
             yield Step(found.index, found.total, "inversion", image, latent=found.w)

@@ -127,16 +127,17 @@ def ascend(
             p = logits.softmax(1).gather(1, y[:, None]).squeeze(1)
             loss = _loss(logits, p, y, config.objective)
         x, p = x.detach(), p.detach()
+        done = p > config.confidence
+        if confirm and bool(done.any()):
+            full = f.probabilities(confirm(row.detach()[done], active[done]))
+            p[done] = full.gather(1, y[done][:, None]).squeeze(1)
+            done = p > config.confidence
         improved = p > surest[active]
         surest[active] = p.where(improved, surest[active])
         best = x.where(improved.view(-1, 1, 1, 1), image[active])
         image[active] = best
         kept = improved.view(-1, *[1] * (z.dim() - 1))
         surest_z[active] = row.detach().where(kept, surest_z[active])
-        done = p > config.confidence
-        if confirm and bool(done.any()):
-            full = f.probabilities(confirm(row.detach()[done], active[done]))
-            done[done.clone()] = full.gather(1, y[done][:, None]).squeeze(1) > config.confidence
         shown = image.clone()
         if i < config.steps:
             shown[active] = x
@@ -279,12 +280,15 @@ class DiffeomorphicGAN(DiffeomorphicVAE):
         generator: torch.Generator,
     ) -> Iterator[Step]:
         """Inversion, then ascent from the z that was found."""
-        searched = 0
-        for i, z in self.g.invert(factual, config.inversion):
-            searched = i + 1
-            with torch.no_grad():
-                image = self.g.decode(z)
-            yield Step(searched, config.inversion + config.steps, "inversion", image)
+        searched, invert = 0, getattr(self.g, "invert", None)
+        if invert is None:  # a generator that is anchored to its portraits
+            z = self.g.encode(factual)
+        else:
+            for i, z in invert(factual, config.inversion):
+                searched = i + 1
+                with torch.no_grad():
+                    image = self.g.decode(z)
+                yield Step(searched, config.inversion + config.steps, "inversion", image)
         for step in self._ascend(z, factual, target, region, config):
             index, total = searched + step.index, searched + step.total
             yield replace(step, index=index, total=total)

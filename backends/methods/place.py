@@ -101,12 +101,15 @@ def descend(
     m: Tensor,
     config: SearchConfig,
     loss: Loss,
+    confirm: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Iterator[Step]:
     """Adam on latents z [B, D]; every picture ends at its valid iterate of least loss, or, when
     it never was valid, at the surest one.
 
     :param g: decoder of (latents, which rows of the batch these are).
     :param loss: (rows, z', x~, log p_y') of the rows still searched -> loss [b].
+    :param confirm: as in :func:`backends.methods.diffeomorphic.ascend`; a search whose best
+        iterate does not convince at full size begins again from what that looks like.
     """
     z = z.detach().clone()
     adam = torch.optim.Adam([z], lr=config.rate)
@@ -136,6 +139,12 @@ def descend(
         surest[active] = own.maximum(surest[active])
         since[active] = torch.where(better & gain, 0, since[active] + found)
         done = since[active] >= config.patience
+        if confirm and bool(done.any()):
+            rows = active[done]
+            full = f.probabilities(confirm(best[rows], rows))
+            failed = full.gather(1, target[rows][:, None]).squeeze(1) <= 0.5 + config.margin
+            least[rows[failed]], surest[rows[failed]], since[rows[failed]] = torch.inf, -1.0, 0
+            done[done.clone()] = ~failed
         last = i == config.steps or bool(done.all())
         shown = image.clone()
         if not last:
@@ -208,7 +217,10 @@ class Place:
                 total = total + config.perceptual_weight * perceptual(factual[rows], x_)  # eq. 5
             return total
 
-        yield from descend(self.f, by_row(self.g), z, factual, target, region.mask, config, loss)
+        yield from descend(
+            self.f, by_row(self.g), z, factual, target, region.mask, config, loss,
+            getattr(self.g, "correct", None),
+        )  # fmt: skip
 
 
 def _lpips() -> Callable[[Tensor, Tensor], Tensor]:

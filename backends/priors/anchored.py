@@ -14,8 +14,7 @@ outside nevertheless.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cached_property, lru_cache
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -25,26 +24,17 @@ from backends.guidance import clamp_through
 from backends.imaging import composite, eight_bit
 from backends.priors.mobile_stylegan import MobileStyleGAN
 
-__all__ = ["Anchored", "by_row", "spread", "whiten"]
+__all__ = ["Anchored", "by_row", "whiten"]
 
-SAMPLES = 4096
 SHAPING = (16, 32)  # pixels of those levels: coarser ones turn the head, finer ones colour it
-DRAWN = 0.04  # root mean square below which a portrait counts as drawn by the generator
+DRAWN = 0.01  # an error below this is only the rounding of a picture that it drew
 LIKE, GRAIN = 0.1, 32  # grey levels of 1 within which pictures look alike; compared at 32 x 32
 SETTLED, SETTLING, SETTLING_STEPS = 64, 0.1, 4  # pixels; Adam's rate in u; its steps
 
 
-@lru_cache(maxsize=2)
-@torch.no_grad()
-def spread(network: MobileStyleGAN) -> Tensor:
-    """Deviation of each coordinate of w, [D], from a fixed draw."""
-    w = network.sample_w(SAMPLES, torch.Generator().manual_seed(0), truncation=1.0)
-    return w.std(0)
-
-
 def whiten(network: MobileStyleGAN, w: Tensor) -> Tensor:
     """w [B, D] -> u [B, D], of mean 0 and deviation 1 over random faces."""
-    return (w - network.mean_w) / spread(network)
+    return (w - network.mean_w) / network.deviation
 
 
 class Anchored:
@@ -55,7 +45,8 @@ class Anchored:
     :param w: their latents [B, D].
     :param mask: their regions [B, 1, S, S].
     :param size: side of the pictures that a method sees.
-    :ivar error: root mean square of what the generator gets wrong of them there, [B] in [0, 1].
+    :ivar rebuilt: what the generator makes of them, [B, 3, S, S].
+    :ivar error: root mean square of what it gets wrong of them, [B] in [0, 1].
     :ivar photographs: which of them it did not draw, [B].
     """
 
@@ -67,26 +58,15 @@ class Anchored:
     ) -> None:
         self.network, self.size, self.mask = network, size, mask
         self.full, self.factual = factual, F.avg_pool2d(factual, factual.shape[-1] // size)
-        self.w, self.deviation = w, spread(network)
-        self.base = network.preview(w, size)
+        self.w, self.rebuilt, self.base = w, network.decode(w), network.preview(w, size)
         self.residual, self.correction = self.factual - self.base, torch.zeros_like(self.base)
-        self.error = self.residual.square().flatten(1).mean(1).sqrt()
+        self.error = (factual - self.rebuilt).square().flatten(1).mean(1).sqrt()
         self.photographs = self.error > DRAWN
         self.part = (mask < 1).flatten(1).any(1) | self.photographs
 
-    @cached_property
-    @torch.no_grad()
-    def rebuilt(self) -> Tensor:
-        """What the generator makes of the portraits, [B, 3, S, S]."""
-        return self.network.decode(self.w)
-
     def encode(self, _: Tensor) -> Tensor:
         """u [B, D] of the portraits."""
-        return (self.w - self.network.mean_w) / self.deviation
-
-    def invert(self, x: Tensor, steps: int = 0) -> Iterator[tuple[int, Tensor]]:
-        """Nothing is left to search: the portraits' u, at step 0."""
-        yield 0, self.encode(x)
+        return whiten(self.network, self.w)
 
     def settle(self, u: Tensor) -> Tensor:
         """u [B, D] moved a little so that the generator's pictures are the portraits' again
@@ -139,7 +119,8 @@ class Anchored:
 
     @property
     def small(self) -> Tensor:
-        """The region at the size that a method sees: where most of a block may change."""
+        """The region at the size that a method sees: where most of a block may change, or, of a
+        region too thin for that, any of it."""
         return self._free(self.size).to(self.mask)
 
     @staticmethod
@@ -153,10 +134,13 @@ class Anchored:
         return residual * F.interpolate(share, x.shape[-2:], mode="bilinear")
 
     def _free(self, size: int) -> Tensor:
-        return F.avg_pool2d(self.mask, self.mask.shape[-1] // size) > 0.5
+        share = F.avg_pool2d(self.mask, self.mask.shape[-1] // size)
+        free = share > 0.5
+        thin = ~free.flatten(1).any(1).view(-1, 1, 1, 1)
+        return free | thin & (share > 0)
 
     def _w(self, u: Tensor, rows: Tensor | None = None) -> Tensor:
-        w = self.network.mean_w + self.deviation * u
+        w = self.network.mean_w + self.network.deviation * u
         own, part = (self.w, self.part) if rows is None else (self.w[rows], self.part[rows])
         if not bool(part.any()):
             return w

@@ -17,7 +17,7 @@ Features are [B, S, S, C], so that the 1x1 convolutions are plain matrix product
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 
 import torch
@@ -29,6 +29,7 @@ from backends.guidance import clamp_through
 
 __all__ = ["MobileStyleGAN", "Response", "haar", "map_latents"]
 
+SAMPLES = 4096  # faces that tell how far w spreads
 SLOPE = 0.2  # of the leaky rectifiers
 # Faces at once on a CPU, by the pixels of a picture: features that outgrow its caches and what its
 # allocator keeps cost half as much again.
@@ -198,6 +199,13 @@ class MobileStyleGAN(nn.Module):
                 for size in previews or []
             }
         )
+
+    @cached_property
+    @torch.no_grad()
+    def deviation(self) -> Tensor:
+        """Of each coordinate of w, [latent], from a fixed draw."""
+        w = self.sample_w(SAMPLES, torch.Generator().manual_seed(0), truncation=1.0)
+        return w.std(0)
 
     def sample_w(self, n: int, generator: torch.Generator, truncation: float = 0.7) -> Tensor:
         """w [n, latent] of n random faces; a truncation below 1 draws them to the mean face."""

@@ -12,7 +12,13 @@ from torch.func import jacrev
 
 from backends.core import Region
 from backends.errors import BadInput
-from backends.methods.diffeomorphic import AscentConfig, Diffeomorphic, FlowConfig, ascend
+from backends.methods.diffeomorphic import (
+    AscentConfig,
+    Diffeomorphic,
+    FlowConfig,
+    LatentConfig,
+    ascend,
+)
 from backends.priors.flow import PixelFlow, from_logits, to_logits
 from backends.targets.model import Classifier
 from backends.targets.threshold import Threshold
@@ -219,3 +225,34 @@ def test_induced_metric():
     config = AscentConfig(rate=0.01, steps=2, confidence=0.99, objective="margin", rounding=False)
     list(ascend(f, g, torch.zeros(1, 4), x, torch.tensor([1]), torch.ones_like(x), config))
     close(seen[1] - seen[0], 0.01 * (matrix.T @ w).sign(), 1e-6)
+
+
+def test_a_climb_ends_with_what_convinced_at_full_size():
+    """The small picture reaches the target early; the full one takes twice as far."""
+
+    class Sigmoid:
+        def logits(self, x):
+            z = x.flatten(1).sum(1)
+            return torch.stack([-z, z], 1)
+
+        def probabilities(self, x):
+            return self.logits(x).softmax(1)
+
+    state = {"wrong": 1.0}
+
+    def small(z, rows):
+        return z.view(-1, 1, 1, 1) + state["wrong"]
+
+    def confirm(z, rows):
+        state["wrong"] = 0.0
+        return z.view(-1, 1, 1, 1)
+
+    z, x = torch.zeros(1, 1), torch.zeros(1, 1, 1, 1)
+    config = LatentConfig(rate=0.1, steps=200, confidence=0.8, rounding=False)
+    *_, last = ascend(
+        Sigmoid(), small, z, x, torch.tensor([1]), torch.ones_like(x), config, confirm=confirm,
+        project=None,
+    )  # fmt: skip
+    p = Sigmoid().probabilities(last.latent.view(-1, 1, 1, 1))[0, 1]
+    assert p > 0.8
+    assert last.measured["confidence"] == pytest.approx(float(p), abs=1e-5)

@@ -81,6 +81,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", help="these alone; the others stay")
     options = parser.parse_args()
     bundle = bundles.find(options.bundle)
+    if options.sheets:  # now, for a row takes long
+        options.sheets.mkdir(parents=True, exist_ok=True)
 
     def mouth(faces: Faces) -> Tensor:
         labels = bundle.part("parser").labels(faces.x)
@@ -121,11 +123,11 @@ def keep(number: int, row: dict[str, object]) -> None:
     (PARTS / f"{number:02}.json").write_text(json.dumps(row, indent=2) + "\n")
 
 
-def sheet(pairs: list[tuple[Faces, Counterfactual]]) -> Image.Image:
+def sheet(pairs: list[tuple[Tensor, Counterfactual]]) -> Image.Image:
     """The first faces above what became of them."""
     before, after = (
         torch.cat(pictures)[:SHOWN]
-        for pictures in ([f.x for f, _ in pairs], [answer.image for _, answer in pairs])
+        for pictures in ([x for x, _ in pairs], [answer.image for _, answer in pairs])
     )
     small = F.avg_pool2d(torch.stack([before, after]).flatten(0, 1), before.shape[-1] // CELL)
     return Image.fromarray(to_array(make_grid(small, nrow=len(before), padding=0)[None]))
@@ -143,8 +145,8 @@ class Question:
     settings: dict[str, Any] = field(default_factory=dict)
     years: int = 0
 
-    def answers(self, bundle: Bundle, batch: int) -> Iterator[tuple[Faces, Counterfactual]]:
-        """Batches of faces and what becomes of them."""
+    def answers(self, bundle: Bundle, batch: int) -> Iterator[tuple[Tensor, Counterfactual]]:
+        """Batches of faces, on the CPU, and what becomes of them."""
         # Each face has an age of its own to pass.
         for faces in batches(bundle, self.label, self.count, 1 if self.years else batch):
             model, goal = target_model(bundle), 1 - self.label
@@ -158,7 +160,7 @@ class Question:
             *_, last = run(
                 bundle, self.method, faces.x, target, region, self.settings, 0, model, faces.w
             )  # fmt: skip
-            yield faces, last.counterfactual
+            yield faces.x.cpu(), last.counterfactual
 
     def row(self, bundle: Bundle, answers: list[Counterfactual]) -> dict[str, object]:
         """What became of the faces."""

@@ -308,14 +308,20 @@ def explain(request: Request) -> Iterator[Frame | Answer]:
 def stopped(request: Request, frame: Frame) -> Answer:
     """A run that was stopped, judged at its last frame and marked as cancelled."""
     import torch
+    from torch.nn import functional as F
 
     from backends.judging import judge
     from backends.records import answer_of
     from backends.runner import config_of
 
     found, model, factual, target, region = _open(request)
-    picture = Image.fromarray(frame.picture.squeeze()).resize(request.picture.shape[1::-1])
-    image = imaging.to_tensor(np.asarray(picture))
+    image = imaging.to_tensor(frame.picture)
+    times = factual.shape[-1] // image.shape[-1]
+    if times > 1:
+        # The change alone is enlarged, or all of the region would be blurred and count as changed.
+        change = image - imaging.eight_bit(F.avg_pool2d(factual, times))
+        change = F.interpolate(change, factual.shape[-2:], mode="bilinear")
+        image = imaging.eight_bit(factual + change)
     image, wanted = imaging.composite(factual, image, region.mask), torch.tensor([target])
     result = judge(found, model, factual, image, wanted, region, Status.CANCELLED)
     config = config_of(found, request.method, request.settings)

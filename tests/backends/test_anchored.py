@@ -10,9 +10,9 @@ from torch import nn
 
 from backends import bundles, jobs, latents, registry, runner
 from backends.bundles import Manifest, Part, write_part
-from backends.core import Region, Request
+from backends.core import Frame, Region, Request
 from backends.errors import BadInput, MissingPart
-from backends.imaging import eight_bit
+from backends.imaging import eight_bit, to_array, to_tensor
 from backends.priors.anchored import DRAWN, Anchored
 from backends.runner import run
 from backends.targets.model import Classifier
@@ -159,6 +159,22 @@ def test_no_change_of_latent_gives_the_portrait_itself(faces):
         bundle, "leapfactual", x, torch.tensor([1, 0]), region, settings, 0, latent=w
     )  # fmt: skip
     assert torch.equal(last.counterfactual.image, x)
+
+
+def test_a_search_that_is_stopped_at_a_small_frame_changes_what_the_frame_changed(faces):
+    noise = np.random.default_rng(0).integers(40, 200, (128, 128, 3), dtype=np.uint8)
+    label = jobs.predict(faces, noise).label
+    asked = Request(faces, "leapfactual", "yes" if label == "no" else "no", noise)
+    small = to_array(torch.nn.functional.avg_pool2d(to_tensor(noise), 4))
+    unchanged = jobs.stopped(asked, Frame(1, 2, "blending", small, 0.5, 0.1))
+    assert np.array_equal(unchanged.counterfactual, noise)
+    assert unchanged.record["metrics"]["changed_area"] == 0
+    brighter = small.copy()
+    brighter[:16] += 40
+    frame = Frame(1, 2, "blending", brighter, 0.5, 0.1)
+    changed = jobs.stopped(asked, frame).counterfactual
+    assert np.array_equal(changed[72:], noise[72:])
+    assert np.array_equal(changed[:56], noise[:56] + 40), "the portrait's detail stays"
 
 
 def test_another_classifier_of_the_bundle_is_explained_with_its_own_classes(faces):

@@ -169,15 +169,12 @@ def _parsed(
     network = found.part(part)
     x = imaging.to_tensor(picture).to(found.device)
     with torch.no_grad(), guarded(found.device):
-        labels = network.labels(x).cpu()
-        p = torch.nn.functional.interpolate(
-            network(x).softmax(1), x.shape[-2:], mode="bilinear", align_corners=True
-        ).cpu()
+        logits = network.logits(x).cpu()
+    labels, p = logits.argmax(1), logits.softmax(1)
     result: dict[str, Candidate | None] = {}
     for phrase, classes in known.items():
         own = parsing.mask_of(labels, classes)[0, 0] > 0
-        margin = round(parsing.around(phrase) * labels.shape[-1])
-        mask = parsing.mask_of(labels, classes, margin)[0, 0] > 0
+        mask = parsing.region_of(labels, phrase)[0, 0] > 0
         result[phrase] = None
         if own.any() and not mask.all():
             sure = float(p[0, classes].sum(0)[own].mean())

@@ -85,9 +85,7 @@ def main() -> None:
         options.sheets.mkdir(parents=True, exist_ok=True)
 
     def mouth(faces: Faces) -> Tensor:
-        labels = bundle.part("parser").labels(faces.x)
-        margin = round(parsing.around("mouth") * labels.shape[-1])
-        return parsing.mask_of(labels, parsing.named("mouth"), margin)
+        return parsing.region_of(bundle.part("parser").labels(faces.x), "mouth")
 
     both, some = (0, 1), options.few // 2
     questions = [

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from backends.window import Window
 
-__all__ = ["CLASSES", "WORDS", "BiSeNet", "around", "mask_of", "named"]
+__all__ = ["CLASSES", "WORDS", "BiSeNet", "mask_of", "named", "region_of"]
 
 # The data tell left from right, the published network does not (which eye it calls the left one
 # is chance), so each pair bears one name.
@@ -53,7 +53,23 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as
 def named(words: str) -> list[int] | None:
     """What a person typed (``mouth``, ``the eyes and eyebrows``, ``hair, hat``) -> classes, sorted;
     None where a word is not known."""
-    found: set[int] = set()
+    known = _classes(words)
+    return sorted({i for classes in known.values() for i in classes}) or None
+
+
+def region_of(labels: Tensor, words: str) -> Tensor:
+    """Labels [B, H, W] -> mask [B, 1, H, W] in {0, 1} of what a person typed: for each word its
+    classes and what it means of their surroundings; empty where a word is not known."""
+    mask = labels.new_zeros(labels.shape, dtype=torch.float32)[:, None]
+    for word, classes in _classes(words).items():
+        margin = round(_AROUND.get(word, 0.0) * labels.shape[-1])
+        mask = torch.maximum(mask, mask_of(labels, classes, margin))
+    return mask
+
+
+def _classes(words: str) -> dict[str, list[int]]:
+    """The classes of each word, in the singular; empty where one is not known."""
+    found = {}
     for phrase in re.split(r"[,;+&/]|\band\b", words.lower()):
         phrase = " ".join(re.sub(r"\b(the|a|an|his|her|their|my|both)\b", " ", phrase).split())
         if not phrase:
@@ -61,16 +77,11 @@ def named(words: str) -> list[int] | None:
         for name in (phrase, phrase.removesuffix("s")):
             meant = _MEANT.get(name, (name,))
             if set(meant) <= set(CLASSES):
-                found |= {i for i, part in enumerate(CLASSES) if part in meant}
+                found[name] = [i for i, part in enumerate(CLASSES) if part in meant]
                 break
         else:
-            return None
-    return sorted(found) or None
-
-
-def around(words: str) -> float:
-    """How far beyond its pixels a word's region reaches, as a share of the picture's width."""
-    return max((_AROUND.get(word, 0.0) for word in re.findall(r"\w+", words.lower())), default=0.0)
+            return {}
+    return found
 
 
 def mask_of(labels: Tensor, classes: Sequence[int], dilation: int = 0) -> Tensor:
@@ -178,12 +189,12 @@ class BiSeNet(nn.Module):
     @torch.no_grad()
     def labels(self, x: Tensor) -> Tensor:
         """Portraits [B, 3, H, W] in [0, 1] -> the class of each pixel, int64 [B, H, W]."""
-        return torch.cat([self._enlarged(self(one), x.shape[-2:]).argmax(1) for one in x.split(1)])
+        return torch.cat([self.logits(one).argmax(1) for one in x.split(1)])
 
-    @staticmethod
-    def _enlarged(logits: Tensor, size: Sequence[int]) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
+        """Portraits [B, 3, H, W] in [0, 1] -> logits of each pixel, [B, 19, H, W]."""
         # As in training: the corners' pixels stay at the corners.
-        return F.interpolate(logits, tuple(size), mode="bilinear", align_corners=True)
+        return F.interpolate(self(x), x.shape[-2:], mode="bilinear", align_corners=True)
 
 
 def _twice(x: Tensor) -> Tensor:

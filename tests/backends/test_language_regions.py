@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from backends import bundles, imaging, jobs, jobs_regions, registry
+from backends import bundles, jobs, jobs_regions, registry
 from backends.conversion import mobile_sam
 from backends.errors import BadInput, MissingPart
 from backends.regions import candidates, grounding, parsing, segment, sources
@@ -317,14 +317,21 @@ def test_the_parser_is_asked_first(tmp_path, photograph, monkeypatch):
     monkeypatch.setitem(PARTS, "parser", ("bisenet", {"size": 32, "width": 8}))
     folder = write_photographs(tmp_path / "faces")
     network = bundles.find(folder).part("parser")
-    labels = network.labels(imaging.to_tensor(photograph))[0].numpy()
-    monkeypatch.setattr(type(network), "labels", lambda self, x: torch.tensor(labels)[None])
+    labels, asked = np.zeros(photograph.shape[:2], int), []
+
+    def logits(self, x):
+        asked.append(x.shape)
+        return torch.eye(len(parsing.CLASSES))[labels].permute(2, 0, 1)[None]
+
+    monkeypatch.setattr(type(network), "logits", logits)
+    monkeypatch.setattr(type(network), "forward", None)
     labels[:], labels[5:20, 7:30] = parsing.CLASSES.index("skin"), parsing.CLASSES.index("hair")
     found = jobs_regions.candidates(folder, photograph, "hair, the hat")
     (one,) = found.candidates
     assert one.label == "hair"
     assert np.array_equal(one.mask > 0, labels == parsing.CLASSES.index("hair"))
-    assert 0 < one.score < 1
+    assert one.score == pytest.approx(np.e / (np.e + len(parsing.CLASSES) - 1))
+    assert asked == [(1, 3, SIZE, SIZE)], "the network runs once a picture"
     assert [(m.phrase, m.lower) for m in found.missed] == [("the hat", None)]
     assert jobs_regions.about(folder)["known"] == list(parsing.WORDS)
     with pytest.raises(MissingPart, match=r"'unicorn' needs.*use one of the words mouth"):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from backends.regions.parsing import CLASSES, WORDS, BiSeNet, around, mask_of, named
+from backends.regions.parsing import CLASSES, WORDS, BiSeNet, mask_of, named, region_of
 
 
 def of(*names):
@@ -28,8 +28,18 @@ def test_words_name_parts(words, names):
     assert named(words) == of(*names)
 
 
-def test_the_mouth_is_more_than_the_lips():
-    assert around("the Mouth") == around("eyes and mouth") > around("lips") == around("") == 0
+def test_a_mouth_means_what_a_smile_moves_and_no_other_word_grows_with_it():
+    labels = torch.zeros(1, 80, 80, dtype=torch.long)
+    labels[:, :10], labels[:, 60, 30:50] = CLASSES.index("hair"), CLASSES.index("lip")
+    lips, hair = (mask_of(labels, named(word)) for word in ("lips", "hair"))
+    mouth = mask_of(labels, named("mouth"), dilation=4)  # a twentieth of the width
+    assert mouth.sum() > lips.sum() > 0
+    for words in ("mouth", "the Mouth", "mouths", "lips and mouth"):
+        assert torch.equal(region_of(labels, words), mouth)
+    assert torch.equal(region_of(labels, "the lips"), lips)
+    for words in ("hair and mouth", "mouth & hair"):
+        assert torch.equal(region_of(labels, words), torch.maximum(hair, mouth))
+    assert not region_of(labels, "hair and beard").any()
 
 
 @pytest.mark.parametrize("words", ["beard", "mouth and beard", "left eye", "", " , ", "s"])
@@ -71,6 +81,7 @@ def test_labels_are_the_best_class_of_each_pixel_at_full_resolution(network):
     labels = network.labels(x)
     assert labels.shape == (2, 96, 128)
     assert labels.dtype == torch.int64
+    assert torch.equal(labels, network.logits(x).argmax(1))
     coarse = network(x).argmax(1)
     # Corners stay at corners when the logits are enlarged.
     assert torch.equal(labels[:, 0, 0], coarse[:, 0, 0])

@@ -107,6 +107,11 @@ def build(desks: Desks, bundle: gr.Dropdown) -> Explain:
         }  # fmt: skip
         if fresh:
             shown |= {picture: None, prediction: None}
+            shown |= {
+                setting: form.returned(desk.about["methods"][name]["schema"]["properties"][key])
+                for (name, key), setting in settings.items()
+                if "schema" in desk.about["methods"][name]
+            }
             shown[target] = gr.update(choices=[], value=None)
         return shown
 

@@ -8,7 +8,16 @@ from typing import Any
 
 import gradio as gr
 
-__all__ = ["Fold", "control", "controls", "folded", "kind_of", "method_choices", "seed_info"]
+__all__ = [
+    "Fold",
+    "control",
+    "controls",
+    "folded",
+    "kind_of",
+    "method_choices",
+    "returned",
+    "seed_info",
+]
 
 KINDS = ("method", "variant", "baseline")
 
@@ -25,16 +34,30 @@ def control(name: str, field: dict[str, Any]) -> gr.components.Component:
         return gr.Dropdown(choices=field["enum"], **common)
     if field["type"] == "boolean":
         return gr.Checkbox(**common)
+    scale = _scale(field)
+    if scale is None:
+        return gr.Number(precision=0 if field["type"] == "integer" else None, **common)
+    return gr.Slider(**scale, **common)
+
+
+def returned(field: dict[str, Any]) -> Any:
+    """The update that brings a property's control back to its default, which may be another
+    bundle's; a slider's steps follow it."""
+    return gr.update(value=field.get("default"), **(_scale(field) or {}))
+
+
+def _scale(field: dict[str, Any]) -> dict[str, float] | None:
+    """The ends and the step of a bounded number's slider; None for what has none."""
     low = field.get("minimum", field.get("exclusiveMinimum"))
     high = field.get("maximum", field.get("exclusiveMaximum"))
-    whole = field["type"] == "integer"
     if low is None or high is None:
-        return gr.Number(precision=0 if whole else None, **common)
+        return None
+    whole = field["type"] == "integer"
     places = 0 if whole else _places(low, high, field.get("default"))
     step = 1 if whole else 10.0**-places
     low = round(low + step, places) if "exclusiveMinimum" in field else low
     high = round(high - step, places) if "exclusiveMaximum" in field else high
-    return gr.Slider(low, high, step=step, **common)
+    return {"minimum": low, "maximum": high, "step": step}
 
 
 def _places(low: float, high: float, default: float | None) -> int:

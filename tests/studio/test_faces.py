@@ -3,11 +3,12 @@ way from one bundle to another."""
 
 import asyncio
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from backends import jobs
+from backends import bundles, jobs
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.study import Study
@@ -93,13 +94,17 @@ def block(page, elem_id):
     return found
 
 
+def event(page, elem_id, name):
+    """What the page does when something happens to an element."""
+    of = (block(page, elem_id)._id, name)
+    return next(f for f in page.fns.values() if of in f.targets)
+
+
 def test_changing_the_bundle_changes_the_page(desk, tiny):
     page = build(desk, [tiny])
     chooser = block(page, "bundle")
     assert [value for _, value in chooser.choices] == [desk.bundle, tiny]
-    change = next(
-        f for f in page.fns.values() if any(t == (chooser._id, "input") for t in f.targets)
-    )
+    change = event(page, "bundle", "input")
     shown = {b.elem_id: update for b, update in change.fn(tiny).items()}
     assert "Tiny." in shown["page-title"]
     assert {value for _, value in shown["method"]["choices"]} == {
@@ -109,6 +114,28 @@ def test_changing_the_bundle_changes_the_page(desk, tiny):
     assert shown["target"]["choices"] == []
     outputs = {b.elem_id for b in change.outputs}
     assert set(shown) <= outputs
+
+
+def test_changing_the_bundle_brings_its_own_settings(desk, tiny, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(tiny, other)
+    own = {"blending_leaps": 10, "blending_size": 0.0125}
+    manifest = bundles.find(tiny).manifest
+    settings = {"leapfactual": own}
+    bundles.write_manifest(other, manifest.model_copy(update={"settings": settings}))
+    page = build(desk, [tiny, str(other)])
+    change = event(page, "bundle", "input")
+    for name in (str(other), tiny):
+        shown = change.fn(name)
+        schema = jobs.about(name)["methods"]["leapfactual"]["schema"]["properties"]
+        assert (schema["blending_leaps"]["default"] == 10) is (name == str(other))
+        for key in own:
+            title = schema[key]["title"]
+            (update,) = [u for b, u in shown.items() if getattr(b, "label", "") == title]
+            assert update["value"] == schema[key]["default"], name
+            if key == "blending_size":
+                on_the_scale = (update["value"] - update["minimum"]) / update["step"]
+                assert on_the_scale == pytest.approx(round(on_the_scale))
 
 
 def test_a_bundle_that_the_page_does_not_offer_is_refused(desk):

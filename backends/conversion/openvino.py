@@ -117,7 +117,8 @@ class Graph:
 
 def convert(files: dict[str, Path]) -> dict[str, Tensor]:
     """State dict of :class:`backends.priors.mobile_stylegan.MobileStyleGAN`; to the published
-    network come the responses of its coarse path, which we fitted.
+    network come the responses of its coarse path, which we fitted. Other responses need another
+    ``edition`` of the part's source in bundle.json, or caches keep the old ones.
 
     :param files: ``{Mapping,Synthesis}Network.{xml,bin}``, wherever they lie.
     :raises MissingPart: one is absent or is not what its name says.

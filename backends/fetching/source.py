@@ -52,7 +52,8 @@ Files = Annotated[dict[str, Sha256], AfterValidator(_honest)]
 class _Published(BaseModel, ABC):
     """What both kinds say: ``size`` to fetch in bytes, ``converter`` (one of
     :data:`backends.registry.CONVERTERS`), the ``licence`` that the publisher states, and the
-    terms of the weights themselves, which can differ."""
+    terms of the weights themselves, which can differ. ``edition`` counts what the converter made
+    of the same files, from 2 on: raised, it makes earlier conversions be fetched anew."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,6 +61,7 @@ class _Published(BaseModel, ABC):
     licence: str
     weights_terms: str
     size: int = Field(gt=0)
+    edition: int | None = Field(None, ge=2)
 
     @abstractmethod
     def wanted(self) -> dict[str, str]:
@@ -67,9 +69,10 @@ class _Published(BaseModel, ABC):
 
     @property
     def identity(self) -> str:
-        """16 hexadecimal digits that change when the files or their converter do."""
+        """16 hexadecimal digits that change when the files, their converter or its edition do."""
         named = {PurePosixPath(name).name: digest for name, digest in self.wanted().items()}
-        content = json.dumps([self.converter, named], sort_keys=True)
+        edition = [] if self.edition is None else [self.edition]
+        content = json.dumps([self.converter, named, *edition], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

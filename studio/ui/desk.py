@@ -331,6 +331,11 @@ class Desks:
             self._made[name] = Desk(name, first.runs, first.results, first.study, first.warmed)
         return self._made[name]
 
+    def refresh(self) -> None:
+        """Look again, for every bundle that was shown, at which parts are here."""
+        for desk in list(self._made.values()):
+            desk.refresh()
+
     def of(self, seen: Factual | None) -> Desk:
         """The desk of a picture's bundle.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -27,16 +28,18 @@ class FetchPanel:
                 self._go = gr.Button(_said(missing), variant="primary", elem_id="fetch-run")
                 self._stop = gr.Button("Stop", variant="stop", elem_id="fetch-stop", visible=False)
         self._status = gr.HTML(elem_id="fetch-status")
+        self._fetched = gr.State(desks.first.bundle)
 
-    def opened(self, desk: Desk) -> dict[Any, Any]:
-        """Updates for another bundle, or for more parts of the same."""
+    def opened(self, desk: Desk, fresh: bool = True) -> dict[Any, Any]:
+        """Updates for another bundle, or (not ``fresh``) for the same with more parts, where
+        how the pull ended stays to be read."""
         missing = desk.to_pull()
-        return {
+        shown = {
             self._group: gr.update(**_offer(desk, missing)),
             self._list: views.to_fetch(missing),
             self._go: gr.update(value=_said(missing)),
-            self._status: "",
         }
+        return shown | ({self._status: ""} if fresh else {})
 
     def wire(
         self,
@@ -46,20 +49,25 @@ class FetchPanel:
         places: list[Any],
     ) -> list[Any]:
         """Let the button fetch what ``bundle`` lacks, and ``shared`` only what all bundles of
-        photographs share; then ``opened`` fills ``places``. Returns both events."""
-        outputs = [*dict.fromkeys([*places, self._go, self._stop, self._status, self._group])]
+        photographs share; then ``opened`` fills ``places``. Returns the last event of both."""
 
         async def fetch_all(name: str) -> AsyncIterator[dict[Any, Any]]:
-            async for shown in self._fetch(name, None, opened):
+            async for shown in self._fetch(name, None):
                 yield shown
 
         async def fetch_shared(name: str) -> AsyncIterator[dict[Any, Any]]:
-            async for shown in self._fetch(name, SHARED, opened):
+            async for shown in self._fetch(name, SHARED):
                 yield shown
 
+        # The person may have gone to another bundle meanwhile: the page that goes on is that of
+        # the bundle chosen when the pull has ended, which only a further event is told.
+        outputs = [self._go, self._stop, self._status, self._group, self._fetched]
         events = [
             button.click(
                 fetch, bundle, outputs, show_progress="hidden", concurrency_limit=8,
+                api_visibility="private",
+            ).then(
+                lambda name: opened(self.desks[name]), bundle, places, show_progress="hidden",
                 api_visibility="private",
             )
             for button, fetch in ((self._go, fetch_all), (shared, fetch_shared))
@@ -70,14 +78,12 @@ class FetchPanel:
             return views.line("going", "stopping; what has arrived is kept …")
 
         self._stop.click(
-            stop, bundle, self._status, queue=False, show_progress="hidden",
+            stop, self._fetched, self._status, queue=False, show_progress="hidden",
             api_visibility="private",
         )  # fmt: skip
         return events
 
-    async def _fetch(
-        self, name: str, only: str | None, opened: Callable[[Desk], dict[Any, Any]]
-    ) -> AsyncIterator[dict[Any, Any]]:
+    async def _fetch(self, name: str, only: str | None) -> AsyncIterator[dict[Any, Any]]:
         """Progress until the pull has ended, however many pages watch it; leaving the page does
         not end it, since what has arrived is kept anyway."""
         desk = self.desks[name]
@@ -85,16 +91,15 @@ class FetchPanel:
         pull = self.pulls.start(list(missing))
         # The region's button may stand far below: its Stop is at the top, with the progress.
         yield running(self._go, self._stop, True) | {
-            self._group: gr.update(visible=True, open=True)
-        }
+            self._group: gr.update(visible=True, open=True), self._fetched: name,
+        }  # fmt: skip
         said = ""
         async for _ in pull.watch():
             if said != (said := _progress(pull)):
                 yield {self._status: said}
-        desk.refresh()
-        shown = opened(desk) | running(self._go, self._stop, False)
-        shown[self._go] = gr.update(visible=True, value=_said(desk.to_pull()))
-        yield shown | {self._status: _end(pull)}
+        # Other bundles may use what was fetched too.
+        await asyncio.to_thread(self.desks.refresh)
+        yield running(self._go, self._stop, False) | {self._status: _end(pull, desk.about["title"])}
 
 
 def _offer(desk: Desk, missing: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
@@ -120,9 +125,9 @@ def _progress(pull: Pull) -> str:
     return views.fetching(now["parts"], now["phase"], now["done"], now["total"])
 
 
-def _end(pull: Pull) -> str:
+def _end(pull: Pull, title: str) -> str:
     if pull.state == "done":
-        return views.line("flipped", "Everything is here. Go on.")
+        return views.line("flipped", f"{title}: everything is here. Go on.")
     if pull.state == "stopped":
         return views.line(
             "cancelled", "Stopped; what has arrived is kept, and fetching again goes on from there."

@@ -65,7 +65,7 @@ def build(desk: Desk, names: Sequence[str] = (), pulls: Pulls | None = None) -> 
         def opened(desk: Desk, fresh: bool = True) -> dict[Any, Any]:
             """Updates of the whole page for a bundle."""
             return {
-                title: _title(desk), style: _style(desk), **fetch.opened(desk),
+                title: _title(desk), style: _style(desk), **fetch.opened(desk, fresh),
                 **ours.opened(desk, fresh), **theirs.opened(desk),
             }  # fmt: skip
 

@@ -115,25 +115,33 @@ def lacking(tmp_path, monkeypatch):
     engine.close()
 
 
-def handler(page, elem_id):
-    """What a press of a button does."""
+def handlers(page, elem_id):
+    """What a press of a button does, and then what follows it with the page's updates."""
     (button,) = [block for block in page.blocks.values() if block.elem_id == elem_id]
-    return next(
-        f.fn for f in page.fns.values()
-        if any(target == (button._id, "click") for target in f.targets)
-    )  # fmt: skip
+    press = next(f for f in page.fns.values() if (button._id, "click") in f.targets)
+    then = next(f for f in page.fns.values() if f.trigger_after == press._id)
+    return press, then
 
 
-def carry_out(page, elem_id, name):
-    """All updates of a press, by the element they are for."""
+def named(updates):
+    return {b.elem_id or b._id: value for b, value in updates.items()}
+
+
+def carry_out(page, elem_id, name, meanwhile=None):
+    """All updates of a press, by the element they are for.
+
+    :param meanwhile: the bundle that is chosen while it goes on.
+    """
+    press, then = handlers(page, elem_id)
 
     async def follow():
         shown = {}
-        async for updates in handler(page, elem_id)(name):
-            shown |= {b.elem_id or b._id: value for b, value in updates.items()}
+        async for updates in press.fn(name):
+            shown |= named(updates)
         return shown
 
-    return asyncio.run(asyncio.wait_for(follow(), 20))
+    shown = asyncio.run(asyncio.wait_for(follow(), 20))
+    return shown | named(then.fn(meanwhile or name))
 
 
 @pytest.mark.parametrize("button", ["fetch-run", "fetch-region"])
@@ -147,7 +155,7 @@ def test_the_page_goes_on_with_what_was_fetched(lacking, button):
 
     page = build(desk, [], Pulls(fetch))
     shown = carry_out(page, button, desk.bundle)
-    assert "Everything is here" in shown["fetch-status"]
+    assert "everything is here" in shown["fetch-status"]
     assert shown["fetch"]["visible"] is False
     assert '"clickable": true' in shown["factual"]["scene"]
     assert '"empty": false' in shown["factual"]["scene"], "the person's picture stays"
@@ -168,4 +176,22 @@ def test_a_failed_fetch_can_be_tried_again(lacking):
     shown = carry_out(page, "fetch-run", desk.bundle)
     assert "does not answer; press Fetch" in shown["fetch-status"]
     assert shown["fetch"]["visible"] is True
-    assert "Everything" in carry_out(page, "fetch-run", desk.bundle)["fetch-status"]
+    assert "everything is here" in carry_out(page, "fetch-run", desk.bundle)["fetch-status"]
+
+
+def test_the_bundle_chosen_meanwhile_stays_on_the_page(lacking, tiny):
+    desk, _ = lacking
+
+    def fetch(name):
+        yield progress(1)
+
+    page = build(desk, [tiny], Pulls(fetch))
+    shown = carry_out(page, "fetch-run", desk.bundle, meanwhile=tiny)
+    assert "Tiny." in shown["page-title"]
+    assert {value for _, value in shown["method"]["choices"]} == {
+        name for name, m in jobs.about(tiny)["methods"].items() if m["problem"] is None
+    }
+    assert desk.about["title"] in shown["fetch-status"], "of what was fetched"
+    press, _ = handlers(page, "fetch-run")
+    told = {b.elem_id for b in press.outputs}
+    assert "page-title" not in told, "only what follows may say which bundle is shown"

@@ -41,9 +41,7 @@ class Comparisons:
         comparison = Comparison(owner, requests)
         mine = [c for c in list(self._all.values()) if c.owner == owner and c.ended]
         for old in mine[: max(0, len(mine) - KEPT + 1)]:
-            self._all.pop(old.id, None)
-            shutil.rmtree(self._folder(old), ignore_errors=True)
-            self._zip(old).unlink(missing_ok=True)
+            self._drop(old)
         self._all[comparison.id] = comparison
         return comparison
 
@@ -57,11 +55,12 @@ class Comparisons:
             raise NotFound("that comparison is no longer kept; run it again")
         return found
 
-    def stop_owned(self, owner: str) -> None:
-        """Stop this owner's comparisons (their page was closed)."""
+    def leave(self, owner: str) -> None:
+        """Stop and forget the comparisons of an owner whose page was closed."""
         for comparison in list(self._all.values()):
             if comparison.owner == owner:
                 comparison.stop()
+                self._drop(comparison)
 
     async def follow(
         self, comparison: Comparison, gap: float = 0.2, patience: float = 0.5
@@ -110,9 +109,13 @@ class Comparisons:
         self.study.note(comparison.testimony(self.study.pseudonym(comparison.owner)))
 
     def archive(self, comparison: Comparison) -> str:
-        """Each run's folder, table.csv and comparison.json, in a zip to download."""
+        """Each run's folder, table.csv and comparison.json, in a zip to download.
+
+        :raises NotFound: it is no longer kept.
+        """
         folder, path = self._folder(comparison), self._zip(comparison)
         with self._writing:
+            self.get(comparison.id, comparison.owner)
             folder.mkdir(exist_ok=True)
             (folder / "table.csv").write_text(tables.as_csv(comparison.rows()))
             told = json.dumps(comparison.as_json(), indent=2, allow_nan=False)
@@ -130,6 +133,12 @@ class Comparisons:
                     archive.write(file, file.relative_to(folder))
             scratch.replace(path)
         return str(path)
+
+    def _drop(self, comparison: Comparison) -> None:
+        with self._writing:  # or its files would be written again behind this
+            self._all.pop(comparison.id, None)
+            shutil.rmtree(self._folder(comparison), ignore_errors=True)
+            self._zip(comparison).unlink(missing_ok=True)
 
     def _folder(self, comparison: Comparison) -> Path:
         return self.results / f"comparison-{comparison.id}"

@@ -24,7 +24,8 @@ class Run:
     """One question and its answer so far. Written by the engine's thread, read by anyone.
 
     ``state`` is waiting, running, done, stopped or failed; ``reason`` says why it failed, ``ahead``
-    how many of the owner's runs came first when it was queued.
+    how many of the owner's runs came first when it was queued; ``left`` tells that the owner is
+    gone, so that nobody will look at it.
     """
 
     request: Request
@@ -37,6 +38,7 @@ class Run:
     reason: str | None = None
     ahead: int = 0
     job: Job | None = None
+    left: bool = False
     _watchers: list[Callable[[], None]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -142,18 +144,20 @@ class Runs:
         run = Run(request, owner)
         self._runs[run.id] = run
         for old in [r for r in self.of(owner) if r.ended][: -self._kept]:
-            self._runs.pop(old.id, None)
-            self.forget(old)
+            self._drop(old)
 
         def hear(event: Event) -> None:
             if isinstance(event, Stopped) and run.answer:
                 run.hear(Done())  # the stop came after the answer
-            elif isinstance(event, Stopped) and run.frames:
+            elif isinstance(event, Stopped) and run.frames and not run.left:
                 self._keep_last_frame(run)
             else:
                 run.hear(event)
+            self._drop_left(run)
 
         run.job = self.engine.submit(lambda: self._explain(request), owner, hear)
+        if run.left:  # just while it was queued
+            run.stop()
         return run
 
     def _keep_last_frame(self, run: Run) -> None:
@@ -164,6 +168,7 @@ class Runs:
 
         def hear(event: Event) -> None:
             run.hear(Stopped() if isinstance(event, Done) else event)
+            self._drop_left(run)
 
         self.engine.submit(judge, run.owner, hear, "quick")
 
@@ -175,7 +180,18 @@ class Runs:
         """An owner's runs, oldest first."""
         return [run for run in list(self._runs.values()) if run.owner == owner]
 
-    def stop_owned(self, owner: str) -> None:
-        """Stop whatever this owner has going (their page was closed)."""
+    def leave(self, owner: str) -> None:
+        """Keep nothing of an owner whose page was closed: what goes on is stopped, and each run
+        is forgotten as soon as it has ended."""
         for run in self.of(owner):
+            run.left = True
             run.stop()
+            self._drop_left(run)
+
+    def _drop_left(self, run: Run) -> None:
+        if run.left and run.ended:
+            self._drop(run)
+
+    def _drop(self, run: Run) -> None:
+        if self._runs.pop(run.id, None):
+            self.forget(run)

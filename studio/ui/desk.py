@@ -248,7 +248,10 @@ class Desk:
             run.stop()
 
     def archive(self, run: Run) -> str:
-        """The answer's files, as the command line writes them, in a zip to download."""
+        """The answer's files, as the command line writes them, in a zip to download.
+
+        :raises NotFound: the run is no longer kept, as after its page was closed.
+        """
         assert run.answer is not None
         path = self.results / f"counterfactual-{run.id}.zip"
         if not path.is_file():
@@ -256,6 +259,9 @@ class Desk:
                 export.write(Path(scratch) / "answer", run.answer, run.frames)
                 content = export.zipped(Path(scratch) / "answer")
             path.write_bytes(content)
+        if self.runs.get(run.id) is None:  # forgotten, maybe while this was written
+            self.forget(run)
+            raise NotFound("that answer is no longer kept; run it again")
         return str(path)
 
     def forget(self, run: Run) -> None:

@@ -26,6 +26,7 @@ from studio.runs import Runs
 from studio.study import Study, usual_file
 from studio.ui import canvas, compare, explain, keys
 from studio.ui.desk import Desk, Desks
+from studio.ui.edge import owner_of
 from studio.ui.fetch import FetchPanel
 
 __all__ = ["ENGINES", "build", "free_port", "launch", "launch_options"]
@@ -88,8 +89,8 @@ def build(desk: Desk, names: Sequence[str] = (), pulls: Pulls | None = None) -> 
             ours.language.look_again(event.then)
 
         def left(request: gr.Request) -> None:
-            theirs.comparisons.stop_owned(str(request.session_hash))
-            desk.runs.stop_owned(str(request.session_hash))
+            theirs.comparisons.leave(owner_of(request))
+            desk.runs.leave(owner_of(request))
 
         page.unload(left)
     return page

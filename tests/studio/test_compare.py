@@ -156,9 +156,9 @@ def test_nobody_sees_another_persons_comparison(comparisons, quick):
     assert comparisons.get(mine.id, "me") is mine
     with pytest.raises(NotFound):
         comparisons.get(mine.id, "you")
-    comparisons.stop_owned("you")
+    comparisons.leave("you")
     assert not mine.stopped
-    comparisons.stop_owned("me")
+    comparisons.leave("me")
     assert mine.stopped
 
 
@@ -278,6 +278,17 @@ def test_people_cannot_inject_markup_into_columns():
     )
     said += columns.answered(evil, 0, "data:", "data:", row(label=evil))
     assert "<img src=x" not in said
+
+
+def test_a_closed_page_takes_its_comparisons_along(comparisons, quick):
+    comparison = carry_out(comparisons, quick)
+    comparisons.archive(comparison)
+    assert list(comparisons.results.iterdir())
+    comparisons.leave("me")
+    assert list(comparisons.results.iterdir()) == []
+    with pytest.raises(NotFound, match="run it again"):
+        comparisons.archive(comparison)
+    assert list(comparisons.results.iterdir()) == []
 
 
 def test_the_papers_methods_come_first(tiny):

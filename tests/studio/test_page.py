@@ -6,13 +6,14 @@ import json
 import re
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
 from backends import jobs
 from backends.core import Answer
-from backends.errors import BadInput
+from backends.errors import BadInput, NotFound
 from studio import export
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
@@ -128,6 +129,24 @@ def test_files_of_forgotten_runs_are_removed(desk, picture):
     path = Path(desk.archive(run))
     assert path.is_file()
     desk.runs.forget(run)
+    assert list(desk.results.iterdir()) == []
+
+
+def test_a_closed_page_leaves_nothing(desk, page, picture):
+    async def follow():
+        return [run async for run in desk.follow(ask(desk, picture), "me")][-1]
+
+    run = asyncio.run(follow())
+    desk.archive(run)
+    (leave,) = [
+        f for f in page.fns.values() if any(name == "unload" for _, name in f.targets)
+    ]  # fmt: skip
+    for _ in range(2):  # a page may come back and be closed again
+        leave.fn(SimpleNamespace(session_hash="me"))
+        assert desk.runs.of("me") == []
+        assert list(desk.results.iterdir()) == []
+    with pytest.raises(NotFound, match="run it again"):
+        desk.archive(run)  # by who still followed it
     assert list(desk.results.iterdir()) == []
 
 

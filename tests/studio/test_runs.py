@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,7 +108,7 @@ def test_nobody_stops_another_persons_run(engine):
 
     runs = Runs(engine, explain, judge)
     mine, yours = runs.start(REQUEST, "me"), runs.start(REQUEST, "you")
-    runs.stop_owned("you")
+    runs.leave("you")
     gate.set()
     finish(mine)
     finish(yours)
@@ -146,6 +147,48 @@ def test_old_runs_are_forgotten_but_never_going_ones(engine):
     assert forgotten == started[:2]
     assert runs.get(started[-1].id) is started[-1]
     assert runs.get(other.id) is other, "nobody's runs make another's go"
+
+
+def test_nothing_is_kept_of_who_left(engine):
+    forgotten, first = [], threading.Event()
+
+    def explain(request):
+        for i in range(1, 10**6 if request.seed else 3):
+            yield frame(i, 10**6)
+            first.set()
+        yield answer("flipped")
+
+    def judge(request, last):
+        raise AssertionError("nobody will see it")
+
+    runs = Runs(engine, explain, judge)
+    runs.forget = forgotten.append
+    other = runs.start(REQUEST, "you")
+    ended = runs.start(REQUEST, "me")
+    finish(other)
+    finish(ended)
+    first.clear()
+    going = runs.start(replace(REQUEST, seed=1), "me")
+    first.wait(5)
+    waiting = runs.start(REQUEST, "me")
+    runs.leave("me")
+    assert ended in forgotten
+    finish(going)
+    finish(waiting)
+    engine.close()  # the last events are heard
+    assert going.answer is None
+    assert runs.of("me") == []
+    assert sorted(run.id for run in forgotten) == sorted(r.id for r in (ended, going, waiting))
+    assert runs.get(other.id) is other
+
+
+def test_a_page_that_comes_back_may_run_again(engine):
+    runs = Runs(engine, lambda request: iter([answer("flipped")]), judge)
+    finish(runs.start(REQUEST, "me"))
+    runs.leave("me")
+    again = runs.start(REQUEST, "me")
+    finish(again)
+    assert runs.of("me") == [again]
 
 
 def test_a_stop_after_the_answer_does_not_spoil_it(engine):

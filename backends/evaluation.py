@@ -30,7 +30,8 @@ class Plan:
     :ivar regions: as in a :class:`backends.core.Request`; drawn for each picture.
     :ivar count: pictures a row.
     :ivar pairs: (the model says, it should say) by class name; empty for random targets.
-    :ivar data: folder with MNIST's test pictures; None takes the bundle's examples.
+    :ivar data: folder with MNIST's test pictures; None takes the bundle's examples, or pictures
+        that its generator draws.
     :ivar batch: pictures that run together; fewer where the device has no room for them.
     :ivar shown: pictures a row that are kept as examples.
     """
@@ -84,8 +85,8 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
     for method in plan.methods:
         for name, region in regions.items():
             try:
-                for part in registry.method(method).needs:
-                    found.part(part)
+                for kind in registry.method(method).needs:
+                    found.part(found.named(kind))
                 ends = yield from _answers(plan, found, method, questions, region)
                 yield Row(method, name, _values(ends, questions, region), _shown(plan, found, ends))
             except StudioError as error:
@@ -116,7 +117,8 @@ def _answers(
     def explain(part: slice) -> Iterator[Progress]:
         some = Region(region.mask[part], region.source)
         x, target = questions.x[part], questions.target[part]
-        for step in run(found, method, x, target, some, {}, plan.seed + part.start):
+        w = None if questions.w is None else questions.w[part]
+        for step in run(found, method, x, target, some, {}, plan.seed + part.start, latent=w):
             share = (part.start + len(x) * step.index / step.total) / total
             yield Progress(method, region.source, share)
         ends.append((x, target, _end(step)))

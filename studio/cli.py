@@ -134,7 +134,8 @@ def evaluate(
         str, typer.Option(help="whole, auto, auto:area=0.3, box:X0,Y0,X1,Y1; commas between")
     ] = "whole",
     data: Annotated[
-        str | None, typer.Option(help="Folder with MNIST's test pictures instead of the examples")
+        str | None,
+        typer.Option(help="Folder with MNIST's test pictures instead of examples or drawn faces"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same table")] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Pictures that run together")] = 50,

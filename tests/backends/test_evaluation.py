@@ -12,8 +12,10 @@ from PIL import Image
 from backends import bundles, evaluation, sampling
 from backends.errors import BadInput, NotFound
 from backends.evaluation import Plan, Progress, Row
+from backends.imaging import eight_bit
 from backends.runner import target_model
 from tests.conftest import write_tiny
+from tests.faces import write_faces
 
 
 def with_examples(folder, count=30, **options):
@@ -124,3 +126,48 @@ def test_a_method_without_its_parts_is_a_row_that_says_so(tmp_path):
     ]  # fmt: skip
     assert all("bridge" in row.problem for row in rows[:2])
     assert all(row.problem is None for row in rows[2:])
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluation") / "faces"
+    write_faces(folder)
+    few = {"leapfactual": {"blending_leaps": 2}, "diffeomorphic_gan": {"steps": 3}}
+    manifest = bundles.Bundle(folder).manifest
+    bundles.write_manifest(folder, manifest.model_copy(update={"settings": few}))
+    return str(folder)
+
+
+def test_without_examples_the_generator_draws(faces, monkeypatch, tmp_path):
+    """Its pictures need no search for their latents, and the generator serves as the kinds of
+    prior that the methods need."""
+    monkeypatch.setenv("STUDIO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("backends.runner.invert", None)
+    methods = ["leapfactual", "diffeomorphic_gan"]
+    plan = Plan(faces, methods, 3, regions=["box:8,8,100,100"], batch=2, shown=3)
+    rows = [item for item in evaluation.evaluate(plan) if isinstance(item, Row)]
+    assert [(row.method, row.problem) for row in rows] == [(name, None) for name in methods]
+    for row in rows:
+        assert row.values["n"] == 3
+        assert row.values["change_outside"]["mean"] == 0
+    assert not np.array_equal(rows[0].shown[0].factual, rows[0].shown[1].factual)
+
+
+def test_drawn_faces_come_from_the_seed_and_can_be_asked_for_by_class(faces):
+    found = bundles.find(faces)
+    network = found.part("generator")
+    asked, again, other = (sampling.draw(found, 2, [], None, seed) for seed in (0, 0, 1))
+    assert torch.equal(asked.x, again.x)
+    assert not torch.equal(asked.x, other.x)
+    assert torch.equal(asked.x, eight_bit(network.decode(asked.w)))
+    names = found.manifest.class_names
+    said = int(asked.source[0])
+    pairs = [(names[said], names[1 - said])]
+    chosen = sampling.draw(found, 2, pairs, None, 0)
+    assert chosen.source.tolist() == [said] * 2
+    assert torch.equal(chosen.x, eight_bit(network.decode(chosen.w)))
+
+
+def test_with_neither_examples_nor_a_generator_a_folder_is_asked_for(tiny):
+    with pytest.raises(BadInput, match="no examples; give --data"):
+        sampling.draw(bundles.find(tiny), 1, [], None, 0)

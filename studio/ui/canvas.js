@@ -10,6 +10,7 @@ const say = (text) => { $(".message").textContent = text; };
 
 let width = 0, height = 0, scale = 1;
 let picture = null;             // an <img>, or null before the first picture
+let shown = null;               // which picture that is, as Python names it
 let mask = new Uint8Array(0);   // 1 = change allowed
 let past = [], future = [];     // what undo and redo bring back: {mask, session}
 let session = null;             // what words, clicks or the model laid over the paint, see clicks.js
@@ -289,12 +290,13 @@ async function show(scene) {
     if (!scene.clickable && clicking()) choose("brush");
   }
   if (scene.empty) {
-    picture = null; mask = new Uint8Array(0); past = []; future = []; session = null; stroke = null;
+    picture = shown = null; mask = new Uint8Array(0); past = []; future = []; session = null; stroke = null;
     element.querySelector(".region-canvas").classList.remove("ready");
     report();
   }
   if (scene.picture) {
     picture = await load(scene.picture);
+    shown = scene.of;
     [width, height] = [picture.naturalWidth, picture.naturalHeight];
     scale = Math.max(1, Math.floor(512 / Math.max(width, height)));
     [canvas.width, canvas.height] = [width * scale, height * scale];
@@ -308,7 +310,8 @@ async function show(scene) {
     say("");
     draw(); report();
   }
-  if (scene.laid && picture) await lay(scene.laid);
+  if (scene.of !== shown) return;  // looked for in a picture that is gone
+  if (scene.laid && picture) await lay(scene.laid, scene.of);
   if ("refused" in scene) refuse(scene.refused);
 }
 watch("scene", () => show(props.scene ? JSON.parse(props.scene) : {}));

@@ -156,6 +156,7 @@ def scene(
     picture: Image.Image | None = None,
     laid: Laid | None = None,
     *,
+    of: str = "",
     clickable: bool | None = None,
     refused: int | None = None,
     empty: bool = False,
@@ -163,12 +164,14 @@ def scene(
     """What the canvas shall show: a new picture (which clears the mask), something laid over it,
     or no picture any more.
 
+    :param of: which picture that is, or was looked at for what is laid or refused; when another
+        is shown meanwhile, that is dropped.
     :param clickable: whether the tools for clicks are offered.
     :param refused: so many clicks gave nothing; the last of them is taken back.
     """
     # The page hears of a scene only when it differs from the last one; showing the same picture
     # or proposal again must clear or restore the canvas too.
-    content: dict[str, object] = {"number": next(_numbers), "empty": empty}
+    content: dict[str, object] = {"number": next(_numbers), "empty": empty, "of": of}
     if picture is not None:
         content["picture"] = preview(picture, max(picture.size))
     if laid is not None:

@@ -36,10 +36,11 @@ function told(base, story, how) {
   return painted ? "painted and " + story : story;
 }
 
-async function lay({ mask: url, source, story, how, count, replaces }) {
-  const fresh = () => source !== "clicks" || (session && session.source === source && session.points.length === count);
+async function lay({ mask: url, source, story, how, count, replaces }, of) {
+  const latest = () => source !== "clicks" || (session && session.source === source && session.points.length === count);
+  const fresh = () => of === shown && latest();
   const over = url ? decoded(await load(url)) : null;
-  if (!fresh()) return;  // clicked again, or undone, while this was looked for
+  if (!fresh()) return;  // clicked again, or undone, or another picture chosen, while this was looked for
   if (source !== "clicks" || replaces) remember();
   say("");
   if (source === "auto") {

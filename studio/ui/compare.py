@@ -18,7 +18,8 @@ from studio import export
 from studio.comparison import MOST, NONE, Comparison, questions, seeds_of
 from studio.comparisons import Comparisons
 from studio.ui import canvas, columns, form, views
-from studio.ui.desk import Desk, Desks, Factual
+from studio.ui.desk import Desk, Factual
+from studio.ui.desks import Desks
 from studio.ui.edge import owner_of, running, sentence, sentences, told
 from studio.ui.regions import region_of
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import hashlib
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from studio.runs import Run, Runs, TooMany
 from studio.study import Study
 from studio.ui import canvas, views
 
-__all__ = ["Desk", "Desks", "Factual", "Shown"]
+__all__ = ["NO_PICTURE", "SHARED", "Desk", "Factual", "Shown"]
 
 FRAME_GAP = 0.2  # seconds; five frames a second are enough for an eye and easy on a network
 SHARED = jobs_regions.SHARED
@@ -38,6 +39,13 @@ class Factual:
 
     bundle: str
     pixels: np.ndarray
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """What tells it from other pictures on the page."""
+        content = hashlib.blake2b(self.bundle.encode(), digest_size=12)
+        content.update(np.ascontiguousarray(self.pixels))
+        return content.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -150,7 +158,8 @@ class Desk:
         return await self.ask(owner, lambda: self._shown(jobs.sample(self.bundle, seed)))
 
     def _shown(self, picture: np.ndarray) -> Shown:
-        scene = canvas.scene(export.as_picture(picture))
+        of = Factual(self.bundle, picture).digest
+        scene = canvas.scene(export.as_picture(picture), of=of)
         opinions = {name: jobs.predict(self.bundle, picture, name) for name in self._others()}
         return Shown(picture, scene, jobs.predict(self.bundle, picture), opinions)
 
@@ -180,7 +189,8 @@ class Desk:
         heat = export.coloured(found.attribution, "inferno")
         story = ",".join(f"{key}={value}" for key, value in settings.items())
         laid = canvas.Laid(found.mask, "auto", f"auto:{story}" if story else "auto")
-        return canvas.scene(laid=laid), export.enlarge(heat, 192)
+        of = Factual(self.bundle, picture).digest
+        return canvas.scene(laid=laid, of=of), export.enlarge(heat, 192)
 
     def need(self, picture: np.ndarray | None) -> np.ndarray:
         """The picture, or a sentence for who forgot it."""
@@ -314,43 +324,3 @@ class Desk:
         shown = {name: canvas.preview(picture, 768) for name, picture in panels.items()}
         before_after = (canvas.preview(picture, 768) for picture in pair)
         return views.before_after(*before_after), views.differences(**shown)
-
-
-class Desks:
-    """A desk for each bundle that the page can show, made when first asked for.
-
-    :param first: what a new page opens with.
-    :param names: of the bundles that can be chosen.
-    """
-
-    def __init__(self, first: Desk, names: Sequence[str] = ()) -> None:
-        self.first = first
-        self.names = list(dict.fromkeys([first.bundle, *names]))
-        self._made = {first.bundle: first}
-
-    def __getitem__(self, name: str | None) -> Desk:
-        name = name or self.first.bundle
-        if name not in self.names:
-            raise BadInput(f"this page has no bundle {name!r}; choose from: {self.names}")
-        if name not in self._made:
-            first = self.first
-            self._made[name] = Desk(name, first.runs, first.results, first.study, first.warmed)
-        return self._made[name]
-
-    def refresh(self) -> None:
-        """Look again, for every bundle that was shown, at which parts are here."""
-        for desk in list(self._made.values()):
-            desk.refresh()
-
-    def of(self, seen: Factual | None) -> Desk:
-        """The desk of a picture's bundle.
-
-        :raises BadInput: there is no picture.
-        """
-        if seen is None:
-            raise BadInput(NO_PICTURE)
-        return self[seen.bundle]
-
-    def methods(self) -> dict[str, dict[str, Any]]:
-        """All methods, whether or not the first bundle has their parts."""
-        return {n: m for n, m in self.first.about["methods"].items() if "schema" in m}

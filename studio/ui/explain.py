@@ -11,7 +11,8 @@ import gradio as gr
 
 from studio.ui import canvas, form, views
 from studio.ui.answer import AnswerColumn
-from studio.ui.desk import Desk, Desks, Factual, Shown
+from studio.ui.desk import Desk, Factual, Shown
+from studio.ui.desks import Desks
 from studio.ui.edge import owner_of, running, told
 from studio.ui.language import Language
 from studio.ui.pictures import Pictures
@@ -72,9 +73,11 @@ def build(desks: Desks, bundle: gr.Dropdown) -> Explain:
             gr.Markdown("### 3 · Answer")
             answer = AnswerColumn(desks.first)
 
-    def put(desk: Desk, shown: Shown) -> dict[Any, Any]:
+    def put(owner: str, desk: Desk, shown: Shown) -> dict[Any, Any]:
+        seen = Factual(desk.bundle, shown.picture)
+        desks.now(owner, seen)
         return regions.reset() | {
-            picture: Factual(desk.bundle, shown.picture),
+            picture: seen,
             regions.canvas: gr.update(scene=shown.scene),
             prediction: shown.prediction.probabilities, target: desk.ranked(shown),
         }  # fmt: skip

@@ -10,7 +10,8 @@ import gradio as gr
 
 from studio.pulls import Pull, Pulls
 from studio.ui import views
-from studio.ui.desk import SHARED, Desk, Desks
+from studio.ui.desk import SHARED, Desk
+from studio.ui.desks import Desks
 from studio.ui.edge import running
 
 __all__ = ["FetchPanel"]

@@ -11,7 +11,8 @@ import numpy as np
 
 from backends.regions.candidates import Candidate, Missed, union
 from studio.ui import canvas, views
-from studio.ui.desk import SHARED, Desk, Desks, Factual
+from studio.ui.desk import SHARED, Desk, Factual
+from studio.ui.desks import Desks
 from studio.ui.edge import owner_of, sentence, told
 
 __all__ = ["Language"]
@@ -119,7 +120,7 @@ class Language:
     ) -> None:
         """Let words and clicks draw on the canvas ``board`` over ``picture``."""
         self.source, self.board = source, board
-        chips = [self.found, self.chips, self._how]
+        chips = [picture, self.found, self.chips, self._how]
         found = [
             board, source, self.found, self.missed, self.chips, self.offer, self.use,
             self._phrase,
@@ -130,10 +131,10 @@ class Language:
         self.look_again(source.change)
         gr.on(
             [self._find.click, self._phrase.submit],
-            self.search, [picture, self._phrase, *chips], found, **quietly,
+            self.search, [self._phrase, *chips], found, **quietly,
         )  # fmt: skip
-        self._known.click(self.search_known, [self._known, picture, *chips], found, **quietly)
-        self.use.click(self.search_lower, [picture, self.missed, *chips], found, **quietly)
+        self._known.click(self.search_known, [self._known, *chips], found, **quietly)
+        self.use.click(self.search_lower, [self.missed, *chips], found, **quietly)
         self.chips.input(
             self.toggle, chips, board, show_progress="hidden", trigger_mode="always_last",
             api_visibility="private",
@@ -144,8 +145,8 @@ class Language:
             trigger_mode="always_last", show_progress="hidden", api_visibility="private",
         )  # fmt: skip
         self.sizes.input(
-            self.resize, [self.sizes, self.parts, self._how], board, show_progress="hidden",
-            trigger_mode="always_last", api_visibility="private",
+            self.resize, [self.sizes, picture, self.parts, self._how], board,
+            show_progress="hidden", trigger_mode="always_last", api_visibility="private",
         )  # fmt: skip
         board.painted(
             None, None, [source, self.chips, self.sizes], js=PAINTED, api_visibility="private"
@@ -153,17 +154,24 @@ class Language:
         self._how.input(None, None, [self.chips, self.sizes], js=BAKE, api_visibility="private")
 
     async def search(
-        self, seen: Factual | None, phrase: str, found: list[Candidate], chosen: list[int],
+        self, phrase: str, seen: Factual | None, found: list[Candidate], chosen: list[int],
         how: str, request: gr.Request, settings: dict[str, Any] | None = None,
         rest: list[Missed] | None = None,
     ) -> dict[Any, Any]:  # fmt: skip
-        """Look for a phrase; what is found joins the chips, the best of each label ticked."""
+        """Look for a phrase; what is found joins the chips, the best of each label ticked.
+        Nothing changes when another picture was chosen meanwhile."""
+        owner = owner_of(request)
         try:
             desk = self.desks.of(seen)
-            new = await desk.words(owner_of(request), seen.pixels, phrase, settings or {})
+            new = await desk.words(owner, seen.pixels, phrase, settings or {})
         except Exception as error:
             failed = views.failure(told(error, "what was found"))
-            return {self.offer: failed, self.use: gr.update(visible=False)}
+            gone = seen is not None and not self.desks.still(owner, seen)
+            return self._unchanged() if gone else {
+                self.offer: failed, self.use: gr.update(visible=False)
+            }  # fmt: skip
+        if not self.desks.still(owner, seen):
+            return self._unchanged()
         found, chosen, named = list(found), set(chosen), set()
         for one in new.candidates:
             place = next((i for i, old in enumerate(found) if _same(old, one)), len(found))
@@ -184,7 +192,7 @@ class Language:
             ),
         }  # fmt: skip
         if new.candidates:
-            scene = self.toggle(found, sorted(chosen), how)
+            scene = self.toggle(seen, found, sorted(chosen), how)
             shown |= {self.board: scene, self.source: "words"}
         return shown
 
@@ -194,25 +202,32 @@ class Language:
     ) -> dict[Any, Any]:  # fmt: skip
         """Look for a word that the bundle knows by itself."""
         (word,) = sample
-        shown = await self.search(seen, word, found, chosen, how, request)
-        return shown | {self._phrase: word}
+        shown = await self.search(word, seen, found, chosen, how, request)
+        return {self._phrase: word} | shown
 
     async def search_lower(
-        self, seen: Factual | None, missed: list[Missed], found: list[Candidate],
+        self, missed: list[Missed], seen: Factual | None, found: list[Candidate],
         chosen: list[int], how: str, request: gr.Request,
     ) -> dict[Any, Any]:  # fmt: skip
         """Take the offer: look for the first phrase that a lower threshold lets through."""
         one = next(one for one in missed if one.lower is not None)
         rest = [other for other in missed if other is not one]
         settings = {"threshold": one.lower}
-        return await self.search(seen, one.phrase, found, chosen, how, request, settings, rest)
+        return await self.search(one.phrase, seen, found, chosen, how, request, settings, rest)
 
-    def toggle(self, found: list[Candidate], chosen: list[int], how: str) -> dict[str, Any]:
+    def _unchanged(self) -> dict[Any, Any]:
+        return {self.board: gr.skip(), self._phrase: gr.skip()}
+
+    def toggle(
+        self, seen: Factual | None, found: list[Candidate], chosen: list[int], how: str
+    ) -> dict[str, Any]:
         """The ticked candidates on the canvas, together."""
-        ticked = [found[i] for i in chosen]
+        # A tick may come from chips of the picture before, which are gone.
+        ticked = [found[i] for i in chosen if i < len(found)]
         mask = union(one.mask for one in ticked) if ticked else None
         story = "text:" + ", ".join(dict.fromkeys(one.label for one in ticked))
-        return gr.update(scene=canvas.scene(laid=canvas.Laid(mask, "words", story, how)))
+        laid = canvas.Laid(mask, "words", story, how)
+        return gr.update(scene=canvas.scene(laid=laid, of=seen.digest if seen else ""))
 
     async def click(
         self, points: str, seen: Factual | None, how: str, request: gr.Request
@@ -227,7 +242,10 @@ class Language:
             one = await desk.click(owner_of(request), seen.pixels, places, labels)
         except Exception as error:  # whatever happened, the canvas must hear that it is over
             gr.Warning(sentence(told(error, "the thing")), duration=12)
-            return {self.board: gr.update(scene=canvas.scene(refused=len(rows)))}
+            of = seen.digest if seen else ""
+            return {self.board: gr.update(scene=canvas.scene(refused=len(rows), of=of))}
+        if not self.desks.still(owner_of(request), seen):
+            return {self.board: gr.skip()}
         signed = (("+" if label else "-") + f"{x:g},{y:g}" for x, y, label in rows)
         story = "points:" + ";".join(signed)
         parts = [(part, f"{story};choice={i}") for i, part in enumerate(one.alternatives, 1)]
@@ -238,16 +256,21 @@ class Language:
         ]
         laid = canvas.Laid(one.mask, "clicks", story, how, len(rows))
         return {
-            self.board: gr.update(scene=canvas.scene(laid=laid)), self.source: "clicks",
+            self.board: gr.update(scene=canvas.scene(laid=laid, of=seen.digest)),
+            self.source: "clicks",
             self.parts: parts, self.chips: gr.update(value=[]),
             self.sizes: gr.update(choices=sizes, value=taken, visible=bool(sizes)),
         }  # fmt: skip
 
-    def resize(self, which: int, parts: list[tuple[Candidate, str]], how: str) -> dict[str, Any]:
+    def resize(
+        self, which: int, seen: Factual | None, parts: list[tuple[Candidate, str]], how: str
+    ) -> dict[str, Any]:
         """Another of the things that a single click may have meant."""
+        if seen is None or which >= len(parts):  # of the picture before
+            return gr.skip()
         part, story = parts[which]
         laid = canvas.Laid(part.mask, "clicks", story, how, 1, replaces=True)
-        return gr.update(scene=canvas.scene(laid=laid))
+        return gr.update(scene=canvas.scene(laid=laid, of=seen.digest))
 
 
 def _counted(names: Any, parts: Any) -> Any:

@@ -25,7 +25,8 @@ from studio.pulls import Pulls
 from studio.runs import Runs
 from studio.study import Study, usual_file
 from studio.ui import canvas, compare, explain, keys
-from studio.ui.desk import Desk, Desks
+from studio.ui.desk import Desk
+from studio.ui.desks import Desks
 from studio.ui.edge import owner_of
 from studio.ui.fetch import FetchPanel
 
@@ -73,8 +74,9 @@ def build(desk: Desk, names: Sequence[str] = (), pulls: Pulls | None = None) -> 
         places = list(opened(desk))
         built = desk.refreshed
 
-        def open_bundle(name: str) -> dict[Any, Any]:
+        def open_bundle(name: str, request: gr.Request) -> dict[Any, Any]:
             desk = desks[name]
+            desks.now(owner_of(request), None)
             desk.refresh()
             return opened(desk)
 
@@ -91,6 +93,7 @@ def build(desk: Desk, names: Sequence[str] = (), pulls: Pulls | None = None) -> 
         def left(request: gr.Request) -> None:
             theirs.comparisons.leave(owner_of(request))
             desk.runs.leave(owner_of(request))
+            desks.leave(owner_of(request))
 
         page.unload(left)
     return page

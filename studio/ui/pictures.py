@@ -9,7 +9,8 @@ from typing import Any
 import gradio as gr
 
 from studio.ui import canvas
-from studio.ui.desk import Desk, Desks, Shown
+from studio.ui.desk import Desk, Shown
+from studio.ui.desks import Desks
 from studio.ui.edge import owner_of, sentences, uploaded
 
 __all__ = ["Pictures"]
@@ -61,8 +62,8 @@ class Pictures:
             self._gallery: gr.update(value=shelf["all"], selected_index=None),
         }
 
-    def wire(self, put: Callable[[Desk, Shown], dict[Any, Any]], places: list[Any]) -> None:
-        """Let a chosen picture fill ``places`` with what ``put`` makes of it."""
+    def wire(self, put: Callable[[str, Desk, Shown], dict[Any, Any]], places: list[Any]) -> None:
+        """Let a chosen picture fill ``places`` with what ``put`` makes of it for its owner."""
         desks, bundle = self.desks, self._bundle
 
         async def predict(
@@ -72,7 +73,8 @@ class Pictures:
                 return {places[0]: gr.skip()}
             with sentences():
                 desk = desks[name]
-                return put(desk, await desk.show(owner_of(request), uploaded(file)))
+                owner = owner_of(request)
+                return put(owner, desk, await desk.show(owner, uploaded(file)))
 
         async def pick_example(
             kind: str, name: str, event: gr.SelectData, request: gr.Request
@@ -80,17 +82,20 @@ class Pictures:
             with sentences():
                 desk = desks[name]
                 path = _shelf(desk)[kind][event.index]
-                return put(desk, await desk.show(owner_of(request), path))
+                owner = owner_of(request)
+                return put(owner, desk, await desk.show(owner, path))
 
         async def take_drawing(url: str, name: str, request: gr.Request) -> dict[Any, Any]:
             with sentences():
                 desk = desks[name]
-                return put(desk, await desk.show(owner_of(request), canvas.from_data_url(url)))
+                owner = owner_of(request)
+                return put(owner, desk, await desk.show(owner, canvas.from_data_url(url)))
 
         async def sample(name: str, seed: float | None, request: gr.Request) -> dict[Any, Any]:
             with sentences():
                 desk = desks[name]
-                return put(desk, await desk.sample(owner_of(request), int(seed or 0)))
+                owner = owner_of(request)
+                return put(owner, desk, await desk.sample(owner, int(seed or 0)))
 
         async def sample_new(name: str, request: gr.Request) -> dict[Any, Any]:
             seed = random.randrange(SEEDS)

@@ -10,7 +10,8 @@ import gradio as gr
 from backends.errors import StudioError
 from backends.regions.settings import AutoRegion
 from studio.ui import canvas, form
-from studio.ui.desk import Desk, Desks, Factual
+from studio.ui.desk import Desk, Factual
+from studio.ui.desks import Desks
 from studio.ui.edge import owner_of, sentence
 from studio.ui.language import Language
 
@@ -75,7 +76,7 @@ class Regions:
 
     def wire(self, picture: gr.State, bundle: gr.Dropdown, target: gr.Dropdown) -> None:
         """Let the model that ``target`` asks propose a region of ``picture``."""
-        places = [self.canvas, self.source, self.preview]
+        places, desks = [self.canvas, self.source, self.preview], self.desks
         settings = [*self._form.values()]
 
         # Gradio fills in a request only ahead of starred parameters.
@@ -84,11 +85,13 @@ class Regions:
         ) -> tuple[Any, ...]:
             asked = dict(zip(self._form, values, strict=True))
             try:
-                desk = self.desks.of(seen)
+                desk = desks.of(seen)
                 scene, heat = await desk.propose(owner_of(request), seen.pixels, wanted, asked)
             except StudioError as error:
                 gr.Warning(sentence(error), duration=12)
                 return gr.skip(), "whole", gr.skip()
+            if not desks.still(owner_of(request), seen):
+                return tuple(gr.skip() for _ in places)
             return gr.update(scene=scene), "auto", gr.update(value=heat, visible=True)
 
         self._propose.click(propose, [picture, target, *settings], places, api_name="region")

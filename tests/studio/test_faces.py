@@ -4,6 +4,7 @@ way from one bundle to another."""
 import asyncio
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +14,12 @@ from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.study import Study
 from studio.ui import canvas, form, views
-from studio.ui.desk import Desk, Desks
+from studio.ui.desk import Desk
+from studio.ui.desks import Desks
 from studio.ui.page import build
 from tests.faces import SIDE, write_faces
+
+ME = SimpleNamespace(session_hash="me")
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +109,7 @@ def test_changing_the_bundle_changes_the_page(desk, tiny):
     chooser = block(page, "bundle")
     assert [value for _, value in chooser.choices] == [desk.bundle, tiny]
     change = event(page, "bundle", "input")
-    shown = {b.elem_id: update for b, update in change.fn(tiny).items()}
+    shown = {b.elem_id: update for b, update in change.fn(tiny, ME).items()}
     assert "Tiny." in shown["page-title"]
     assert {value for _, value in shown["method"]["choices"]} == {
         name for name, m in jobs.about(tiny)["methods"].items() if m["problem"] is None
@@ -126,7 +130,7 @@ def test_changing_the_bundle_brings_its_own_settings(desk, tiny, tmp_path):
     page = build(desk, [tiny, str(other)])
     change = event(page, "bundle", "input")
     for name in (str(other), tiny):
-        shown = change.fn(name)
+        shown = change.fn(name, ME)
         schema = jobs.about(name)["methods"]["leapfactual"]["schema"]["properties"]
         assert (schema["blending_leaps"]["default"] == 10) is (name == str(other))
         for key in own:

@@ -12,13 +12,16 @@ import pytest
 from PIL import Image
 
 from backends import jobs, jobs_regions
+from backends.errors import BadInput
 from backends.regions import grounding
 from backends.regions.candidates import Candidate, Found, Missed
+from backends.regions.settings import AutoRegion
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.study import Study
 from studio.ui import canvas
-from studio.ui.desk import Desk, Desks, Factual
+from studio.ui.desk import Desk, Factual
+from studio.ui.desks import Desks
 from studio.ui.language import Language
 from studio.ui.page import build
 from studio.ui.regions import region_of
@@ -74,7 +77,7 @@ def mask_of(over):
 
 
 def search(language, seen, phrase, found=(), chosen=(), **more):
-    return asyncio.run(language.search(seen, phrase, list(found), list(chosen), "add", ME, **more))
+    return asyncio.run(language.search(phrase, seen, list(found), list(chosen), "add", ME, **more))
 
 
 def test_the_best_of_each_word_is_ticked_and_laid(language, seen, monkeypatch):
@@ -97,12 +100,12 @@ def test_a_second_search_joins_the_first(language, seen, monkeypatch):
     assert shown[language.chips]["value"] == [0, 1]
 
 
-def test_chips_toggle(language):
+def test_chips_toggle(language, seen):
     cat, dog = thing("cat", 1), thing("dog", 3)
-    over = laid(language.toggle([cat, dog], [1], "subtract"), language)
+    over = laid(language.toggle(seen, [cat, dog], [1], "subtract"), language)
     assert np.flatnonzero(np.asarray(mask_of(over)).any(1)).tolist() == [3]
     assert (over["story"], over["how"]) == ("text:dog", "subtract")
-    assert laid(language.toggle([cat, dog], [], "add"), language)["mask"] is None
+    assert laid(language.toggle(seen, [cat, dog], [], "add"), language)["mask"] is None
 
 
 def test_what_is_below_the_threshold_is_offered_not_laid(language, seen, monkeypatch):
@@ -122,7 +125,7 @@ def test_what_is_below_the_threshold_is_offered_not_laid(language, seen, monkeyp
     assert shown[language.use]["visible"]
     assert shown[language.use]["value"] == "Use 'beard' at 0.22"
     missed = shown[language.missed]
-    shown = asyncio.run(language.search_lower(seen, missed, [], [], "add", ME))
+    shown = asyncio.run(language.search_lower(missed, seen, [], [], "add", ME))
     assert asked[-1] == ("beard", {"threshold": 0.22})
     assert [one.label for one in shown[language.found]] == ["beard"]
     assert [one.phrase for one in shown[language.missed]] == ["hat"]
@@ -153,7 +156,7 @@ def test_clicks_update_the_mask_and_one_click_has_sizes(language, seen):
     assert len(sizes["choices"]) in (2, 3)
     taken, parts = sizes["value"], shown[language.parts]
     assert np.array_equal(np.asarray(mask_of(over)), parts[taken][0].mask)
-    other = laid(language.resize(0, parts, "add"), language)
+    other = laid(language.resize(0, seen, parts, "add"), language)
     assert other["replaces"]
     assert other["story"] == "points:+20,20;choice=1"
     request = jobs_regions.draw(seen.bundle, seen.pixels, "points", "+20,20;choice=1")
@@ -173,6 +176,83 @@ def test_a_click_that_gives_nothing_is_taken_back(language, seen, points, monkey
     assert scene["refused"] == 1
     assert "laid" not in scene
     assert heard
+
+
+def scene_of(shown, language):
+    return json.loads(shown.get(language.board, shown)["scene"])
+
+
+def test_what_is_laid_says_for_which_picture(language, seen, desk, monkeypatch):
+    cat = thing("cat", 1)
+    monkeypatch.setattr(jobs_regions, "candidates", lambda *_: Found([cat]))
+    monkeypatch.setattr(gr, "Warning", lambda *_, **__: None)
+    put = asyncio.run(desk.show("me", Image.fromarray(seen.pixels)))
+    of = json.loads(put.scene)["of"]
+    assert of == Factual(desk.bundle, put.picture).digest
+    other = Factual(seen.bundle, 255 - seen.pixels)
+    assert len({of, other.digest, Factual("another bundle", put.picture).digest}) == 3
+    now = Factual(desk.bundle, put.picture)
+    clicked = asyncio.run(language.click("[[20, 20, 1]]", now, "add", ME))
+    refused = asyncio.run(language.click("[[20, 20, 0]]", now, "add", ME))
+    proposed, _ = asyncio.run(desk.propose("me", now.pixels, "a", {}))
+    scenes = [
+        scene_of(search(language, now, "cat"), language),
+        scene_of(language.toggle(now, [cat], [0], "add"), language),
+        scene_of(clicked, language), scene_of(refused, language),
+        scene_of(language.resize(0, now, clicked[language.parts], "add"), language),
+        json.loads(proposed),
+    ]  # fmt: skip
+    assert [scene["of"] for scene in scenes] == [of] * len(scenes)
+
+
+@pytest.mark.parametrize("next_one", ["another picture", "another bundle"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_was_found_in_the_picture_before_is_dropped(
+    language, seen, monkeypatch, next_one, fails
+):
+    def candidates(*_):
+        other = Factual(seen.bundle, 255 - seen.pixels)
+        language.desks.now("me", other if next_one == "another picture" else None)
+        if fails:
+            raise BadInput("no such word")
+        return Found([thing("cat", 1)])
+
+    monkeypatch.setattr(jobs_regions, "candidates", candidates)
+    language.desks.now("me", seen)
+    language.desks.now("you", seen)
+    known = asyncio.run(language.search_known(["cat"], seen, [], [], "add", ME))
+    for shown in (known, search(language, seen, "cat")):
+        assert shown, "no update at all would be an error"
+        assert all(update == gr.skip() for update in list(shown.values())[1:]), "no chips"
+        assert "scene" not in shown[language.board]
+    assert language.desks.still("you", seen), "another person's page"
+
+
+def test_a_click_on_the_picture_before_is_dropped(language, seen):
+    language.desks.now("me", Factual(seen.bundle, 255 - seen.pixels))
+    shown = asyncio.run(language.click("[[20, 20, 1]]", seen, "add", ME))
+    assert shown == {language.board: gr.skip()}
+    assert language.resize(2, seen, [], "add") == gr.skip()
+
+
+def test_a_proposal_for_the_picture_before_is_dropped(desk, seen, monkeypatch):
+    page = build(desk)
+    button = visible(page, "propose")
+    press = next(f.fn for f in page.fns.values() if (button._id, "click") in f.targets)
+    (change,) = [
+        f for f in page.fns.values() if (visible(page, "bundle")._id, "input") in f.targets
+    ]
+    settings = [f.default for f in AutoRegion.model_fields.values()]
+    shown = asyncio.run(press(ME, seen, "a", *settings))
+    assert shown[1] == "auto"
+    propose = jobs.propose
+
+    def slow(*asked):
+        change.fn(desk.bundle, ME)
+        return propose(*asked)
+
+    monkeypatch.setattr(jobs, "propose", slow)
+    assert list(asyncio.run(press(ME, seen, "a", *settings))) == [gr.skip()] * 3
 
 
 def visible(page, elem_id):

@@ -1,0 +1,71 @@
+"""The region canvas by itself: scenes that come late."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studio.ui import canvas
+
+pytestmark = pytest.mark.browser
+
+# What gr.HTML gives a script, and the next scene as Python would send it.
+BEGIN = """script => {
+  const props = {}, element = document.body;
+  new Function("element", "props", "watch", "trigger", script)(
+    element, props, (name, heard) => { window.send = (scene) => { props.scene = scene; return heard(); }; }, () => {},
+  );
+}"""  # noqa: E501 - script
+SIDE = 16
+
+
+@pytest.fixture
+def board(browser):
+    page = browser.new_page()
+    page.set_content(canvas.REGION)
+    script = "".join((canvas.HERE / name).read_text() for name in ("canvas.js", "clicks.js"))
+    page.evaluate(BEGIN, script)
+    yield page
+    page.close()
+
+
+def send(board, *scenes):
+    """All at once, as when their pictures load at the same time."""
+    board.evaluate("scenes => Promise.all(scenes.map((one) => window.send(one)))", list(scenes))
+    return board.locator(".area").inner_text()
+
+
+def shown(of):
+    return canvas.scene(Image.new("L", (SIDE, SIDE)), of=of)
+
+
+def laid(of, source, count=0):
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[: SIDE // 2] = 255
+    return canvas.scene(laid=canvas.Laid(mask, source, "found", count=count), of=of)
+
+
+def click(board):
+    board.locator("[data-tool=include]").dispatch_event("click")
+    board.locator("canvas").click(position={"x": 50, "y": 50})
+
+
+@pytest.mark.parametrize("source", ["words", "auto"])
+def test_what_was_found_in_the_picture_before_is_not_laid(board, source):
+    send(board, shown("one"))
+    assert send(board, laid("one", source)) == "50.0 % of the picture marked"
+    assert send(board, shown("two")) == "nothing marked"
+    assert send(board, laid("one", source)) == "nothing marked"
+    assert send(board, laid("one", source), shown("three"), laid("two", source)) == "nothing marked"
+    assert send(board, laid("three", source)) == "50.0 % of the picture marked"
+    assert send(board, canvas.scene(empty=True), laid("three", source)) == "nothing marked"
+
+
+def test_a_click_is_answered_for_its_own_picture_only(board):
+    send(board, shown("one"), shown("two"))
+    click(board)
+    points = board.evaluate("window.regionCanvas.clicks()")
+    assert points != "[]"
+    send(board, canvas.scene(refused=1, of="one"))
+    assert board.evaluate("window.regionCanvas.clicks()") == points, "it was not this click"
+    assert send(board, laid("one", "clicks", 1)) == "nothing marked"
+    assert send(board, laid("two", "clicks", 1)) == "50.0 % of the picture marked"

@@ -76,6 +76,7 @@ class Desk:
     about: dict[str, Any] = field(default_factory=dict)
     language: dict[str, Any] = field(default_factory=dict)
     refreshed: int = -1
+    _ready: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.refresh()
@@ -86,9 +87,17 @@ class Desk:
         self.about = jobs.about(self.bundle)
         self.language = jobs_regions.about(self.bundle)
         self.refreshed += 1
-        if self.warmed:
+        ready = self._usable()
+        if self.warmed and ready != self._ready:
+            self._ready = ready  # or each look at the page would take every method's first step
             ahead = functools.partial(jobs.warm, self.bundle)
             self.runs.engine.submit(ahead, "studio", lambda event: None, "idle")
+
+    def _usable(self) -> frozenset[str]:
+        """What loading ahead would load: the parts that are here, and the methods that can run."""
+        found = jobs.bundle(self.bundle)
+        here = (name for name in found.manifest.parts if found.problem(name) is None)
+        return frozenset([*here, *self.methods()])
 
     @property
     def folder(self) -> Path:

@@ -142,6 +142,34 @@ def test_changing_the_bundle_brings_its_own_settings(desk, tiny, tmp_path):
                 assert on_the_scale == pytest.approx(round(on_the_scale))
 
 
+def test_parts_are_loaded_ahead_once_and_again_when_there_are_more(tiny, tmp_path, monkeypatch):
+    warmed = []
+    monkeypatch.setattr(jobs, "warm", warmed.append)
+    folder = tmp_path / "growing"
+    shutil.copytree(tiny, folder)
+    (folder / "velocity.safetensors").rename(folder / "elsewhere")
+    engine = EagerEngine()
+    runs = Runs(engine, jobs.explain, jobs.stopped)
+    first = Desk(tiny, runs, tmp_path, Study(tmp_path / "choices.jsonl"), warmed=True)
+    change = event(build(first, [str(folder)]), "bundle", "input")
+    assert warmed == [tiny]
+    for name in (str(folder), tiny, str(folder)):
+        change.fn(name, ME)
+    assert warmed == [tiny, str(folder)]
+    (folder / "elsewhere").rename(folder / "velocity.safetensors")
+    for _ in range(2):
+        change.fn(str(folder), ME)
+    assert warmed == [tiny, str(folder), str(folder)]
+
+
+class EagerEngine:
+    """Begins what it is given at once, and does no more of it."""
+
+    def submit(self, work, owner, sink, turn="fair"):
+        assert turn == "idle", "never before what people wait for"
+        work()
+
+
 def test_a_bundle_that_the_page_does_not_offer_is_refused(desk):
     with pytest.raises(Exception, match="no bundle '/etc'"):
         Desks(desk)["/etc"]

@@ -118,13 +118,16 @@ def _style(desk: Desk) -> str:
     return f"<style>{blocks} {{ image-rendering: pixelated; }}</style>"
 
 
-def launch_options(assets: Path) -> dict[str, Any]:
-    """Settings of every launch: private, offline, with our style and keys."""
+def launch_options(names: Sequence[str]) -> dict[str, Any]:
+    """Settings of every launch: private, offline, with our style and keys.
+
+    :param names: of the bundles that the page can show, whose example pictures it may send.
+    """
     return {
         "theme": gr.themes.Default(),
         "css": (HERE / "style.css").read_text(),
         "head": keys.script(),
-        "allowed_paths": [str(assets)],
+        "allowed_paths": [str(jobs.bundle(name).folder.absolute()) for name in names],
         "max_file_size": "20mb",
         "footer_links": ["api", "settings"],
         "run_history": False,
@@ -153,7 +156,7 @@ def launch(*, host: str, port: int, bundle: str, engine: str) -> None:
     desk = Desk(bundle, runs, results, Study(usual_file()), warmed=True)
     names = [name for name in bundles.installed() if jobs.bundle(name).manifest.class_names]
     page = build(desk, names).queue(max_size=64, default_concurrency_limit=8)
-    options = launch_options(desk.folder)
+    options = launch_options([bundle, *names])
     page.launch(server_name=host, server_port=port, **options)
 
 

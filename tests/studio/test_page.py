@@ -4,14 +4,16 @@ import asyncio
 import io
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from PIL import Image
 
-from backends import jobs
+from backends import bundles, jobs
 from backends.core import Answer
 from backends.errors import BadInput, NotFound
 from studio import export
@@ -19,6 +21,7 @@ from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.study import Study
 from studio.ui import canvas, form, keys
+from studio.ui import page as served_page
 from studio.ui.desk import Desk
 from studio.ui.edge import uploaded
 from studio.ui.page import build, launch_options
@@ -62,8 +65,26 @@ def test_the_canvas_is_never_an_input(page):
         assert all(block.elem_id not in ("factual", "sketch") for block in function.inputs)
 
 
-def test_nothing_is_shared_with_outside_hosts(tmp_path):
-    options = launch_options(tmp_path)
+def test_examples_of_every_bundle_may_be_sent(tiny, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(Path(tiny) / "bundle.json", other)
+    monkeypatch.chdir(tmp_path)
+    allowed = launch_options([tiny, "other", "digits"])["allowed_paths"]
+    assert allowed == [tiny, str(other), str(bundles.ASSETS / "digits")]
+
+
+def test_the_served_page_may_send_what_can_be_chosen_on_it(tiny, monkeypatch):
+    served = {}
+    monkeypatch.setattr(gr.Blocks, "launch", lambda page, **options: served.update(options))
+    monkeypatch.setattr(jobs, "warm", lambda name: iter(()))
+    served_page.launch(host="127.0.0.1", port=0, bundle=tiny, engine="local")
+    folders = {str(bundles.ASSETS / name) for name in ("digits", "faces")}
+    assert {tiny} | folders <= set(served["allowed_paths"])
+
+
+def test_nothing_is_shared_with_outside_hosts(tiny):
+    options = launch_options([tiny])
     assert options["share"] is False
     assert options["enable_monitoring"] is False
     assert options["run_history"] is False

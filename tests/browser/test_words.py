@@ -1,7 +1,12 @@
 """A face, a word, a click, an answer: with tiny random networks behind the page."""
 
+import json
+import shutil
+import zipfile
+
 import pytest
 
+from backends import bundles, jobs
 from tests.browser.conftest import served, visited
 from tests.faces import write_faces
 
@@ -166,3 +171,33 @@ def test_controls_have_labels_and_bundles_change(page):
     page.locator("#method").get_by_text("RCSB", exact=True).click()
     page.locator("#run").click()
     page.wait_for_selector("#counterfactual .compare", timeout=90_000)
+
+
+def test_another_bundle_brings_its_settings(browser, tmp_path, tiny):
+    """Also those of methods whose controls are hidden while the bundle changes."""
+    own = {"leapfactual": {"blending_leaps": 7}, "adversarial": {"steps": 8}}
+    manifest = bundles.find(tiny).manifest
+    folder = shutil.copytree(tiny, tmp_path / "own")
+    bundles.write_manifest(folder, manifest.model_copy(update={"settings": own}))
+    methods = jobs.about("digits")["methods"]
+    with (
+        served(tmp_path / "log.txt", STUDIO_BUNDLE=str(folder)) as url,
+        visited(browser, url) as page,
+    ):
+        page.locator("#bundle input").click()
+        page.locator("#bundle [role=option]").get_by_text("Handwritten digits").click()
+        page.locator("#examples button.thumbnail-item").first.click()
+        page.wait_for_selector(".region-canvas.ready")
+        page.locator("#method-more input").check()
+        for name, settings in own.items():
+            page.locator("#method").get_by_text(methods[name]["title"], exact=True).click()
+            page.locator("#run").click()
+            page.wait_for_selector("#counterfactual .compare", timeout=90_000)
+            page.wait_for_selector("#run:visible")
+            with page.expect_download() as download:
+                page.locator("#download").click()
+            with zipfile.ZipFile(download.value.path()) as archive:
+                record = json.loads(archive.read("result.json"))
+            for key in settings:
+                default = methods[name]["schema"]["properties"][key]["default"]
+                assert record["settings"][key] == default != settings[key]

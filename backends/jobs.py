@@ -25,6 +25,7 @@ from backends.core import (
 from backends.errors import BadInput, StudioError
 from backends.memory import guarded
 from backends.metrics import METRICS
+from backends.preparation import prepared
 from backends.regions.settings import AutoRegion
 from backends.regions.sources import mask_of
 
@@ -151,32 +152,7 @@ def pull(
 def prepare(name: str, picture: Image.Image) -> np.ndarray:
     """A person's picture as the bundle's models see it, uint8 [H, W, C]."""
     found = bundle(name)
-    manifest = found.manifest
-    if manifest.preparation == "digit":
-        seen = imaging.digit_like(picture, manifest.image_size)
-    elif manifest.preparation == "portrait":
-        seen = picture if _drawn(found, picture) else _portrait(found, picture)
-    else:
-        seen = imaging.fit_square(picture, manifest.image_size, manifest.channels)
-    return np.asarray(seen).reshape(manifest.image_size, manifest.image_size, manifest.channels)
-
-
-def _drawn(found: Bundle, picture: Image.Image) -> bool:
-    """Whether the bundle's generator drew exactly this picture, or found its latent: it is
-    aligned then, and a resampled copy would have to be searched again."""
-    prior, size = _generator(found), found.manifest.image_size
-    if prior is None or picture.mode != "RGB" or picture.size != (size, size):
-        return False
-    return latents.recall(found.fingerprint(prior), np.asarray(picture)) is not None
-
-
-def _portrait(found: Bundle, picture: Image.Image) -> Image.Image:
-    from backends import portrait
-
-    parser = found.part(found.named("parser"))
-    device = next(parser.parameters()).device
-    size = found.manifest.image_size
-    return portrait.align(picture, lambda x: parser.labels(x.to(device)), size)
+    return prepared(found, picture, _generator(found))
 
 
 def sample(name: str, seed: int) -> np.ndarray:

@@ -43,6 +43,14 @@ PARTS = {
 }
 
 
+def two_drawn(faces):
+    """The generator, two latents and their pictures."""
+    network = bundles.find(faces).part("generator")
+    w = network.sample_w(2, torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        return network, w, network.decode(w)
+
+
 def let_pass(network):
     """Styles near one, as trained networks have: near zero, a picture would not depend on them."""
     for level in network.levels:
@@ -136,10 +144,7 @@ def test_frames_of_an_inversion_are_small(faces, monkeypatch):
 
 
 def test_a_region_thinner_than_a_block_can_still_change(faces):
-    network = bundles.find(faces).part("generator")
-    w = network.sample_w(2, torch.Generator().manual_seed(2))
-    with torch.no_grad():
-        x = network.decode(w)
+    network, w, x = two_drawn(faces)
     mask = torch.zeros(2, 1, 128, 128)
     mask[0, :, 40:41, 40:90] = 1
     mask[1, :, 32:64, 32:65] = 1
@@ -213,10 +218,7 @@ def test_another_model_of_classes_knows_its_own(faces):
 
 
 def test_settling_brings_back_what_lies_outside_the_region(faces):
-    network = bundles.find(faces).part("generator")
-    w = network.sample_w(2, torch.Generator().manual_seed(2))
-    with torch.no_grad():
-        x = network.decode(w)
+    network, w, x = two_drawn(faces)
     mask = torch.zeros(2, 1, 128, 128)
     mask[:, :, 64:, 64:] = 1
     anchor = Anchored(network, x, w, mask, 128)
@@ -249,10 +251,7 @@ def test_in_a_region_only_what_shapes_the_faces_parts_follows_w(faces):
 
 
 def test_a_correction_makes_the_small_picture_agree_with_the_answer(faces):
-    network = bundles.find(faces).part("generator")
-    w = network.sample_w(2, torch.Generator().manual_seed(2))
-    with torch.no_grad():
-        x = network.decode(w)
+    network, w, x = two_drawn(faces)
     anchor = Anchored(network, x, w, torch.ones(2, 1, 128, 128), 64)
     u = anchor.encode(x) + 1
     before, rows = anchor.decode(u), torch.tensor([1])

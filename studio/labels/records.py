@@ -1,0 +1,191 @@
+"""What goes into the label store and what comes out of it, as plain records."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+__all__ = [
+    "DISCARDED",
+    "DRAFT",
+    "SUBMITTED",
+    "Access",
+    "Annotator",
+    "Item",
+    "Order",
+    "Progress",
+    "Project",
+    "Response",
+    "Setup",
+    "Suggestion",
+]
+
+DRAFT, SUBMITTED, DISCARDED = "draft", "submitted", "discarded"
+Order = Literal["random", "balanced", "confidence", "margin", "disagreement"]
+State = Literal["draft", "submitted", "discarded"]
+Kind = Literal["label", "adjudication"]
+
+
+class Setup(BaseModel):
+    """What a project is; its fields make the form and the command line's options."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    name: str = Field(
+        min_length=1, max_length=60, pattern=r"^[\w][\w .-]*$", title="Name",
+        description="What the project is called; letters, digits, spaces, - and .",
+    )  # fmt: skip
+    bundle: str = Field(min_length=1, title="Bundle", description="Whose pictures are labelled")
+    question: str = Field(
+        "What is this?", min_length=1, max_length=300, title="Question",
+        description="What people are asked about each picture",
+    )  # fmt: skip
+    classes: list[str] = Field(
+        min_length=2, max_length=100, title="Classes", description="What they can answer"
+    )
+    instructions: str = Field(
+        "", max_length=20_000, title="Instructions", description="Shown to everyone; Markdown"
+    )
+    order: Order = Field(
+        "random", title="Order",
+        description="random; balanced over classes; where the model is least sure (confidence, "
+        "margin); or where people disagree",
+    )  # fmt: skip
+    votes: int = Field(
+        1, ge=1, le=100, title="Labels an item", description="k: how many people see each picture"
+    )
+    blind: bool = Field(
+        True, title="Blind", description="Nobody sees what others answered before answering"
+    )
+    hints: bool = Field(
+        False, title="Show suggestions",
+        description="Show an automatic annotator's suggestion beside the picture",
+    )  # fmt: skip
+    open: bool = Field(
+        True, title="Open", description="Anyone who can open the page may join by giving a name"
+    )
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, classes: list[str]) -> list[str]:
+        names = [name.strip() for name in classes]
+        if not all(names):
+            raise ValueError("a class has no name")
+        if len({name.casefold() for name in names}) < len(names):
+            raise ValueError("two classes have the same name")
+        return names
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project as it stands; ``version`` is the number of its last response."""
+
+    id: int
+    setup: Setup
+    version: int
+    created: float
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.setup.name
+
+    @property
+    def classes(self) -> list[str]:
+        """What people can answer."""
+        return self.setup.classes
+
+
+@dataclass(frozen=True)
+class Annotator:
+    """A person in a project; ``role`` is annotator or administrator."""
+
+    id: int
+    project_id: int
+    name: str
+    role: Literal["annotator", "administrator"]
+
+    @property
+    def administers(self) -> bool:
+        """Whether everything may be seen and changed."""
+        return self.role == "administrator"
+
+
+@dataclass(frozen=True)
+class Access:
+    """A person who just joined: the ``code`` is told once and kept as a hash only."""
+
+    annotator: Annotator
+    code: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """A picture in a project, by the sha256 of its pixels. ``value`` is what the person who asks
+    had answered before undoing; ``hint`` a suggestion, ``others`` other people's answers, where
+    the project shows them."""
+
+    id: int
+    picture: str
+    name: str
+    votes: int = 0
+    value: str | None = None
+    hint: dict[str, Any] | None = None
+    others: dict[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a person said about an item, in the project's numbering."""
+
+    number: int
+    item_id: int
+    annotator: str
+    kind: Kind
+    state: State
+    value: str | None
+    note: str
+    seconds: float
+    via: str
+    created: float
+    superseded_by: int | None = None
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the person looked and could not say."""
+        return self.state == SUBMITTED and self.value is None
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What a model said about an item: its probabilities by class, their greatest, which one."""
+
+    item_id: int
+    agent: str
+    model_hash: str
+    value: str
+    score: float
+    probabilities: dict[str, float]
+    created: float = 0.0
+
+    @property
+    def margin(self) -> float:
+        """Between the two likeliest classes; 1 where there is only one."""
+        first, second = sorted([*self.probabilities.values(), 0.0], reverse=True)[:2]
+        return first - second if math.isfinite(first - second) else 0.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Of one person and of the project: pictures ``done`` of ``total``; this person's counts;
+    ``pace`` in pictures a minute over the last ten minutes."""
+
+    done: int
+    total: int
+    submitted: int
+    unsure: int
+    skipped: int
+    pace: float

@@ -6,19 +6,19 @@ import json
 import shlex
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from backends import devices, registry
-from backends.errors import BadInput, MissingPart, NotFound
+from backends import devices, registry, trained
+from backends.errors import MissingPart, NotFound
 from backends.fetching import cache
 from backends.fetching.cache import checksum
 from backends.fetching.source import Source, megabytes
+from backends.manifest import MANIFEST, Example, Manifest, Part, Property, Training, read_manifest
 from backends.memory import guarded
 
 __all__ = [
     "ASSETS",
+    "MANIFEST",
     "Bundle",
     "Example",
     "Manifest",
@@ -30,83 +30,6 @@ __all__ = [
 ]
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
-MANIFEST = "bundle.json"
-
-
-class Training(BaseModel):
-    """How a part came to be, enough to do it again."""
-
-    command: str
-    data: str
-    seed: int
-    steps: int
-    seconds: float
-    quality: dict[str, float]
-
-
-class Property(BaseModel):
-    """What a regressor measures: ``suggested`` values span what real pictures have, in ``unit``."""
-
-    title: str
-    unit: str
-    suggested: list[float]
-
-
-class Part(BaseModel):
-    """One network: what it is for, which architecture, with which arguments, in which file.
-
-    ``kind`` is what it is used as: its own name, or ``regressor`` for a target model that gives
-    a ``property`` of the picture; a ``classifier`` beside the bundle's own has ``classes``.
-    ``serves`` lists the kinds that it can stand in for, ``model`` the target model whose classes
-    it learnt, if that is not the bundle's classifier. A part with a ``source`` need not come with
-    the bundle; then its ``sha256`` may be empty, since the file is converted in the person's cache.
-    """
-
-    kind: str
-    architecture: str
-    arguments: dict[str, Any]
-    file: str
-    sha256: str = ""
-    licence: str
-    trained: Training | None = None
-    property: Property | None = None
-    source: Source | None = None
-    serves: list[str] = []
-    model: str | None = None
-    classes: list[str] | None = None
-
-
-class Example(BaseModel):
-    """A picture to begin with; ``index`` is its place in the data set's test split."""
-
-    file: str
-    label: str
-    index: int
-
-
-class Manifest(BaseModel):
-    """bundle.json.
-
-    ``preparation`` says how a person's picture becomes the model's: ``digit`` looks for white or
-    black ink and centres it as MNIST does, ``square`` crops and resizes, ``portrait`` finds the
-    face and aligns it. ``recipe`` names what ``train`` makes its parts by,
-    ``settings`` gives methods other defaults than their own.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str
-    title: str
-    description: str
-    image_size: int
-    channels: int
-    class_names: list[str]
-    licence: str
-    preparation: Literal["digit", "square", "portrait"] = "square"
-    recipe: str = "digits"
-    settings: dict[str, dict[str, Any]] = {}
-    parts: dict[str, Part] = {}
-    examples: list[Example] = []
 
 
 class Bundle:
@@ -123,18 +46,45 @@ class Bundle:
         self.folder = folder
         self._device = device
         self._loaded: dict[str, Any] = {}
-        path = folder / MANIFEST
-        if not path.is_file():
+        if not (folder / MANIFEST).is_file():
             raise NotFound(
                 f"no bundle at {folder}: it has no {MANIFEST}; "
                 f"installed bundles are: {', '.join(installed()) or 'none'}"
             )
-        try:
-            self.manifest = Manifest.model_validate_json(path.read_bytes())
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise BadInput(f"{path} cannot be read: {where}: {first['msg']}") from error
+        self.own = read_manifest(folder)
+        self._models: dict[str, trained.Model] = {}
+        self._overlaid, self._state = self.own, ()
+
+    @property
+    def manifest(self) -> Manifest:
+        """bundle.json, and as further parts the models that people's labels became
+        (:mod:`backends.trained`), as they are now."""
+        state = trained.state(self.own.name)
+        if state != self._state:
+            self._overlay()
+            self._state = state
+        return self._overlaid
+
+    def _overlay(self) -> None:
+        models = trained.read(self.own.name)
+        parts = dict(self.own.parts)
+        for name, model in models.items():
+            folder = trained.place(self.own.name) / name
+            for part, entry in model.parts.items():
+                # The bundle may have gained a part since; its own come first.
+                here = entry.model_copy(update={"file": str(folder / entry.file)})
+                parts.setdefault(part, here)
+        for name in [*self._loaded]:
+            known = self._overlaid.parts.get(name)
+            if name not in parts or known is None or parts[name].sha256 != known.sha256:
+                self._loaded.pop(name, None)
+        self._models = models
+        self._overlaid = self.own.model_copy(update={"parts": parts})
+
+    def model(self, name: str) -> trained.Model | None:
+        """The record of a target model that people's labels became; None for the bundle's own."""
+        _ = self.manifest  # or a model that came just now would not be known
+        return None if name in self.own.parts else self._models.get(name)
 
     @cached_property
     def name(self) -> str:
@@ -178,8 +128,13 @@ class Bundle:
             return None
         if name in self.fetchable:
             return self._not_fetched(name)
-        remedy = "fetch the bundle again, or train it with: python -m studio train"
         part = self.manifest.parts.get(name)
+        model = None if part is None or name in self.own.parts else self.model(part.model or name)
+        remedy = "fetch the bundle again, or train it with: python -m studio train"
+        if model is not None:
+            remedy = f"retrain {model.name!r} from its labels"
+            if any(self.fingerprint(n) != sha for n, sha in model.learnt_on.items()):
+                return f"{name!r} was trained on other parts than the bundle's; {remedy}"
         if part is None and name not in self.trainable:
             return (
                 f"bundle {self.name!r} has no part {name!r}, and no recipe trains it; choose "
@@ -229,7 +184,8 @@ class Bundle:
         if name in self.fetchable:
             known = cache.record(self.path(name))
             return known.sha256 if known else ""
-        return self.manifest.parts[name].sha256
+        part = self.manifest.parts.get(name)
+        return part.sha256 if part else ""
 
     def _not_fetched(self, name: str) -> str | None:
         trouble = cache.damage(self.path(name))
@@ -309,7 +265,7 @@ def write_part(folder: Path, manifest: Manifest, name: str, network: Any, part: 
     scratch.replace(path)
     parts = {name: part.model_copy(update={"sha256": checksum(path)})}
     if (folder / MANIFEST).is_file():
-        stored = Bundle(folder).manifest
+        stored = read_manifest(folder)
         manifest = manifest.model_copy(
             update={"parts": stored.parts, "examples": stored.examples or manifest.examples}
         )

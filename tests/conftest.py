@@ -2,8 +2,11 @@
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
+# Or the tests would show, and change, the models of the person who runs them.
+os.environ["STUDIO_MODELS"] = tempfile.mkdtemp(prefix="models")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import numpy as np

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from backends import bundles
+from backends.manifest import read_manifest
 from backends.metrics import morphometry
 from backends.priors.bridge import BridgeSchedule
 from backends.priors.gan import Adversaries, Discriminator
@@ -331,7 +332,7 @@ def _write_examples(test: Split, out: Path) -> None:
             file = f"examples/{label}_{index:05}.png"
             Image.fromarray(test.pictures[index, 0].cpu().numpy()).save(out / file, optimize=True)
             examples.append(bundles.Example(file=file, label=label, index=index))
-    stored = bundles.Bundle(out).manifest if (out / bundles.MANIFEST).is_file() else MANIFEST
+    stored = read_manifest(out) if (out / bundles.MANIFEST).is_file() else MANIFEST
     bundles.write_manifest(out, stored.model_copy(update={"examples": examples}))
 
 

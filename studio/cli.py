@@ -43,12 +43,15 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one")] = 7860,
     bundle: BundleOption = "digits",
     engine: Annotated[str, typer.Option(help="local")] = "local",
+    database: Annotated[
+        str | None, typer.Option(help="File or postgresql:// address for people's labels")
+    ] = None,
     device: DeviceOption = None,
 ) -> None:
     """Open the studio in a browser."""
     from studio.ui.page import launch
 
-    launch(host=host, port=port, bundle=bundle, engine=engine)
+    launch(host=host, port=port, bundle=bundle, engine=engine, database=database)
 
 
 @app.command()

@@ -16,7 +16,7 @@ from studio.labels.database import Database
 from studio.labels.records import Item, Project
 from studio.labels.schema import Items, Pictures
 
-__all__ = ["add", "array_of", "content", "digest", "items", "keep", "png_of"]
+__all__ = ["add", "array_of", "content", "digest", "items", "keep", "png_of", "shown"]
 
 MANY = 500  # rows a statement
 
@@ -110,4 +110,21 @@ def content(database: Database, sha256s: Sequence[str]) -> dict[str, bytes]:
     missing = set(sha256s) - set(found)
     if missing:
         raise NotFound(f"picture {min(missing)[:12]} is not in the label store")
+    return found
+
+
+def shown(database: Database, project_id: int, sha256: str) -> bytes:
+    """The PNG of a picture, for who works in a project that has it.
+
+    :raises NotFound: the project has no such picture.
+    """
+    chosen = (
+        select(Pictures.content)
+        .join(Items, Items.picture == Pictures.sha256)
+        .where(Items.project_id == project_id, Pictures.sha256 == sha256)
+    )
+    with database.read() as connection:
+        found = connection.scalar(chosen)
+    if found is None:
+        raise NotFound("the project has no such picture")
     return found

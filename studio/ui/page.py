@@ -21,14 +21,17 @@ from backends import bundles, jobs
 from backends.errors import BadInput
 from studio.engines.core import Engine
 from studio.engines.local import LocalEngine
+from studio.labels import http
+from studio.labels.database import usual_place
 from studio.pulls import Pulls
 from studio.runs import Runs
 from studio.study import Study, usual_file
-from studio.ui import canvas, compare, explain, keys
+from studio.ui import canvas, compare, explain, keys, labelling
 from studio.ui.desk import Desk
 from studio.ui.desks import Desks
 from studio.ui.edge import owner_of
 from studio.ui.fetch import FetchPanel
+from studio.ui.label_desk import LabelDesk
 
 __all__ = ["ENGINES", "build", "free_port", "launch", "launch_options"]
 
@@ -36,12 +39,19 @@ HERE = Path(__file__).parent
 ENGINES: dict[str, type] = {"local": LocalEngine}
 
 
-def build(desk: Desk, names: Sequence[str] = (), pulls: Pulls | None = None) -> gr.Blocks:
+def build(
+    desk: Desk,
+    names: Sequence[str] = (),
+    pulls: Pulls | None = None,
+    labels: LabelDesk | None = None,
+) -> gr.Blocks:
     """The Blocks of a desk.
 
     :param names: of further bundles that can be chosen on the page.
     :param pulls: fetches what bundles lack.
+    :param labels: where people's labels are kept.
     """
+    labels = labels or LabelDesk(usual_place())
     desks = Desks(desk, names)
     # Old previews are deleted after a day, looked for each hour.
     with gr.Blocks(
@@ -61,6 +71,8 @@ def build(desk: Desk, names: Sequence[str] = (), pulls: Pulls | None = None) -> 
                 ours = explain.build(desks, bundle)
             with gr.Tab("Compare", id="compare") as tab:
                 theirs = compare.build(desks, ours.question, tabs, tab)
+            with gr.Tab("Label", id="label"):
+                people = labelling.build(desks, bundle, labels)
         with gr.Accordion("Keyboard", open=False):
             gr.Markdown(keys.help_sheet())
 
@@ -78,14 +90,18 @@ def build(desk: Desk, names: Sequence[str] = (), pulls: Pulls | None = None) -> 
             desk = desks[name]
             desks.now(owner_of(request), None)
             desk.refresh()
-            return opened(desk)
+            return opened(desk) | people.opened(desk)
 
         def catch_up() -> dict[Any, Any]:
             """What was fetched after the page was built is told to those who come later."""
             return opened(desk) if desk.refreshed > built else {title: gr.skip()}
 
-        bundle.input(open_bundle, bundle, places, api_visibility="private")
+        bundle.input(open_bundle, bundle, [*places, *people.places], api_visibility="private")
         page.load(catch_up, None, places, show_progress="hidden", api_visibility="private")
+        page.load(
+            people.load, [bundle, people.codes], people.places, show_progress="hidden",
+            api_visibility="private",
+        )  # fmt: skip
         fetched = fetch.wire(bundle, ours.language.fetch, lambda desk: opened(desk, False), places)
         for event in fetched:
             ours.language.look_again(event.then)
@@ -114,7 +130,9 @@ def _style(desk: Desk) -> str:
     """Small pictures are shown as the blocks they are, photographs smoothly."""
     if desk.about["image_size"] > canvas.SMALL:
         return ""
-    blocks = ".compare img, .frame, #examples img, .question img, .answer img"
+    blocks = (
+        ".compare img, .frame, #examples img, .question img, .answer img, .labelling .stage img"
+    )
     return f"<style>{blocks} {{ image-rendering: pixelated; }}</style>"
 
 
@@ -139,10 +157,11 @@ def launch_options(names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def launch(*, host: str, port: int, bundle: str, engine: str) -> None:
+def launch(*, host: str, port: int, bundle: str, engine: str, database: str | None = None) -> None:
     """Serve the page until interrupted.
 
     :param port: 0 takes a free one.
+    :param database: a file or address for people's labels, else the usual place.
     :raises BadInput: an unknown engine, or the port is in use.
     """
     if engine not in ENGINES:
@@ -155,8 +174,10 @@ def launch(*, host: str, port: int, bundle: str, engine: str) -> None:
     runs = Runs(device, jobs.explain, jobs.stopped)
     desk = Desk(bundle, runs, results, Study(usual_file()), warmed=True)
     names = [name for name in bundles.installed() if jobs.bundle(name).manifest.class_names]
-    page = build(desk, names).queue(max_size=64, default_concurrency_limit=8)
+    labels = LabelDesk(database or usual_place())
+    page = build(desk, names, labels=labels).queue(max_size=64, default_concurrency_limit=8)
     options = launch_options([bundle, *names])
+    options["app_kwargs"] = {"routes": http.routes(labels.database)}
     page.launch(server_name=host, server_port=port, **options)
 
 

@@ -1,0 +1,138 @@
+"""The Labelling tab: people answer a project's question about its pictures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from studio.ui import views
+from studio.ui.desk import Desk
+from studio.ui.desks import Desks
+from studio.ui.edge import sentences
+from studio.ui.label_desk import Codes, LabelDesk, Seat
+from studio.ui.label_projects import ProjectPanels
+from studio.ui.label_widget import label_widget, session
+
+__all__ = ["Labelling", "build"]
+
+NOBODY = "Choose a project and join it with a name, or make a project of your own on the right."
+
+
+class Labelling(NamedTuple):
+    """What the page needs of the tab: ``opened`` gives updates for another bundle, ``load`` is to
+    be run by a page that opens, with ``codes`` and the bundle, into ``places``."""
+
+    opened: Callable[[Desk], dict[Any, Any]]
+    load: Callable[[str, Codes | None], dict[Any, Any]]
+    codes: gr.BrowserState
+    places: list[Any]
+
+
+def build(desks: Desks, bundle: gr.Dropdown, labels: LabelDesk) -> Labelling:
+    """Lay out the tab inside the current Blocks and wire it."""
+    # Fixed words, or each start of the studio would forget who its people are.
+    codes = gr.BrowserState({}, storage_key="studio-labels", secret="studio-labels")
+    with gr.Row():
+        with gr.Column(scale=6, min_width=340):
+            with gr.Row():
+                project = gr.Dropdown(
+                    [], label="Project", info="The newest first", elem_id="label-project"
+                )
+                name = gr.Textbox(
+                    label="Your name", info="Others are told apart by it", max_lines=1,
+                    elem_id="label-name",
+                )  # fmt: skip
+            join = gr.Button("Join the project", variant="primary", elem_id="label-join")
+            with gr.Accordion("I have an access code", open=False) as coded:
+                code = gr.Textbox(
+                    label="Access code", type="password", elem_id="label-code", max_lines=1,
+                    info="From another browser of yours, or from the project's administrator",
+                )  # fmt: skip
+                enter = gr.Button("Enter", elem_id="label-enter")
+            who = gr.HTML(views.hint(NOBODY), elem_id="label-who")
+            widget = label_widget("label-widget")
+            with gr.Accordion("Instructions", open=True, visible=False) as guide:
+                instructions = gr.Markdown()
+        with gr.Column(scale=5, min_width=320):
+            panels = ProjectPanels(desks, bundle, labels, project, name, codes)
+
+    def seated(seat: Seat | None, chosen: str | None) -> dict[Any, Any]:
+        """Everything that depends on who works in which project."""
+        text = seat.project.setup.instructions if seat else ""
+        return {
+            widget: gr.update(session=session(seat.project, seat.code) if seat else ""),
+            who: _who(seat) if seat or not chosen else views.hint(f"Join “{chosen}” with a name."),
+            name: gr.update(visible=seat is None), join: gr.update(visible=seat is None),
+            coded: gr.update(visible=seat is None),
+            guide: gr.update(visible=bool(text)), instructions: text,
+            **panels.seated(seat),
+        }  # fmt: skip
+
+    seat_places = list(seated(None, None))
+
+    def choose(chosen: str | None, held: Codes | None) -> dict[Any, Any]:
+        with sentences():
+            return seated(labels.seat(chosen, held), chosen)
+
+    async def join_in(chosen: str | None, person: str, held: Codes | None) -> dict[Any, Any]:
+        with sentences():
+            access = await asyncio.to_thread(labels.join, chosen, person or "")
+            held = (held or {}) | {chosen: access.code}
+            return {codes: held} | await asyncio.to_thread(choose, chosen, held)
+
+    async def enter_by(text: str, held: Codes | None) -> dict[Any, Any]:
+        with sentences():
+            seat = await asyncio.to_thread(labels.known, text or "")
+            held = (held or {}) | {seat.project.name: seat.code}
+            named = await asyncio.to_thread(labels.names, seat.project.setup.bundle)
+            chosen = {project: gr.update(choices=named, value=seat.project.name), codes: held}
+            return chosen | {code: ""} | seated(seat, seat.project.name)
+
+    project.input(choose, [project, codes], seat_places, api_visibility="private")
+    for event in (join.click, name.submit):
+        event(join_in, [project, name, codes], [codes, *seat_places], api_visibility="private")
+    for event in (enter.click, code.submit):
+        event(
+            enter_by, [code, codes], [codes, code, project, *seat_places],
+            api_visibility="private",
+        )  # fmt: skip
+
+    def made(chosen: str, held: Codes) -> dict[Any, Any]:
+        """Updates after a project was made or changed."""
+        seat = labels.seat(chosen, held)
+        names = labels.names(seat.project.setup.bundle) if seat else []
+        return {
+            project: gr.update(choices=names, value=chosen), codes: held, **seated(seat, chosen),
+        }  # fmt: skip
+
+    panels.wire(made, [project, codes, *seat_places])
+
+    def load(which: str, held: Codes | None) -> dict[Any, Any]:
+        """The bundle's projects; the one that this browser's person joined last is open."""
+        names = labels.names(desks[which].bundle)
+        mine = [n for n in names if n in (held or {}) and labels.seat(n, held)]
+        chosen = mine[0] if mine else (names[0] if names else None)
+        return {
+            project: gr.update(choices=names, value=chosen),
+            **seated(labels.seat(chosen, held), chosen), **panels.opened(desks[which], names),
+        }  # fmt: skip
+
+    def opened(desk: Desk) -> dict[Any, Any]:
+        names = labels.names(desk.bundle)
+        return {
+            project: gr.update(choices=names, value=None),
+            **seated(None, None), **panels.opened(desk, names),
+        }  # fmt: skip
+
+    places = [project, *seat_places, *panels.opened(desks.first, [])]
+    return Labelling(opened, load, codes, list(dict.fromkeys(places)))
+
+
+def _who(seat: Seat | None) -> str:
+    if seat is None:
+        return views.hint(NOBODY)
+    rights = ", its administrator" if seat.person.administers else ""
+    return views.hint(f"You are {seat.person.name}{rights}. Answers are stored as you give them.")

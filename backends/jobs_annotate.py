@@ -72,23 +72,27 @@ def annotators(name: str) -> list[dict[str, Any]]:
 def about(name: str, annotator: str) -> dict[str, Any]:
     """An annotator for a page to show: ``name``, ``title``, ``problem`` (None, or one sentence
     that says how to get it), whether it takes ``prompts``, and the ``labels`` that it knows (None
-    where that is not said before it is loaded). Reads no weights."""
+    of one that takes prompts, and of one that does not say before it is loaded). Reads no
+    weights."""
     found = bundle(name)
     kind, _, source = annotator.partition(":")
     if kind in ("clip", "hf") and source:
-        title = {"clip": "zero-shot", "hf": "classifier"}[kind]
-        record = {"name": annotator, "title": f"{source} ({title})", "labels": None}
-        problem = _absence(found, source)
+        title = f"{source} ({'zero-shot' if kind == 'clip' else 'classifier'})"
+        labels, problem = _published(found, kind, source)
     else:
         entry = found.manifest.parts.get(annotator)
-        labels = found.manifest.class_names if annotator == "classifier" else None
-        labels = labels or (entry and entry.classes)
-        title = "the bundle's classifier" if annotator == "classifier" else annotator
-        record = {"name": annotator, "title": title, "labels": labels}
+        own = annotator == "classifier"
+        labels = found.manifest.class_names if own else entry and entry.classes
+        title = "the bundle's classifier" if own else annotator
+        if found.model(annotator):
+            title += " (learnt from labels)"
         problem = found.problem(annotator)
         if not labels and problem is None:
             problem = f"{annotator!r} has no classes; choose classifier, or {DEFAULT}"
-    return record | {"problem": problem, "prompts": kind == "clip" and bool(source)}
+    return {
+        "name": annotator, "title": title, "problem": problem,
+        "prompts": kind == "clip" and bool(source), "labels": labels,
+    }  # fmt: skip
 
 
 def fetch(annotator: str) -> Iterator[dict[str, Any]]:
@@ -179,11 +183,11 @@ def _stacked(batch: Sequence[np.ndarray], model: Annotator) -> np.ndarray:
     return np.stack(batch)
 
 
-def _absence(found: Bundle, source: str) -> str | None:
-    """Why a published model cannot be used, and what can stand in."""
+def _published(found: Bundle, kind: str, source: str) -> tuple[list[str] | None, str | None]:
+    """The labels of a published model, and why it cannot be used and what can stand in."""
     try:
-        checkpoints.find(source)
+        labels = checkpoints.find(source).labels
+        return (labels if kind == "hf" else None), None
     except StudioError as error:
         instead = "" if found.problem("classifier") else "; until then classifier can stand in"
-        return f"{error}{instead}"
-    return None
+        return None, f"{error}{instead}"

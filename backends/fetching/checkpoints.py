@@ -57,6 +57,15 @@ class Checkpoint:
             return digests[0]
         return hashlib.sha256("".join(digests).encode()).hexdigest()
 
+    @property
+    def labels(self) -> list[str] | None:
+        """What a plain classifier can say, by its config.json; None where that names nothing."""
+        try:
+            named = json.loads((self.folder / CONFIG).read_bytes()).get("id2label")
+            return [named[key] for key in sorted(named, key=int)] if named else None
+        except (OSError, ValueError, AttributeError, TypeError):
+            return None
+
 
 def find(source: str) -> Checkpoint:
     """The model in a folder, or of a repository in the hub's cache.

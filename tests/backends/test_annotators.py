@@ -277,6 +277,9 @@ def test_siglips_own_score_is_each_classes_own(tiny, tmp_path, pictures):
 
 def test_a_plain_classifier_labels_by_the_names_of_its_labels(tiny, tmp_path, pictures):
     folder = write_vit(tmp_path / "vit", ["B", "something else", "a"])
+    shown = jobs_annotate.about(tiny, f"hf:{folder}")
+    assert shown["labels"] == ["B", "something else", "a"]
+    assert not shown["prompts"]
     made = suggestions(tiny, f"hf:{folder}", CLASSES, {}, pictures)
     from transformers import ViTForImageClassification
 

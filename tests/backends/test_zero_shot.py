@@ -75,6 +75,23 @@ def test_grey_is_seen_as_grey_colours(clip):
     assert intake(grey).shape == (2, 3, SIZE, SIZE)
 
 
+def test_a_preparation_that_was_written_years_ago_is_understood(clip, tmp_path):
+    """Sizes were numbers once; the published CLIP's file still is like this."""
+    written = {
+        "crop_size": 224, "do_center_crop": True, "do_normalize": True, "do_resize": True,
+        "feature_extractor_type": "CLIPFeatureExtractor", "resample": 3, "size": 224,
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_std": [0.26862954, 0.26130258, 0.27577711],
+    }  # fmt: skip
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((clip / name).read_bytes())
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(written))
+    intake = intake_of(checkpoints.find(str(tmp_path)))
+    assert (intake.resized, intake.crop, intake.resample) == (224, (224, 224), 3)
+    assert intake.mean.flatten().tolist() == pytest.approx(written["image_mean"])
+    assert intake.std.flatten().tolist() == pytest.approx(written["image_std"])
+
+
 def test_the_preparation_has_the_right_gradient():
     intake = Intake(6, (4, 4), (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
     x = torch.rand(1, 1, 9, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from backends import annotators, bundles, imaging, jobs, jobs_annotate, prompts
+from backends import annotators, bundles, imaging, jobs, jobs_annotate, prompts, trained
 from backends.errors import BadInput, MissingPart, NotFound, OutOfMemory, Unreachable
 from backends.fetching import checkpoints
 from tests.backends.transformers_models import write_clip, write_siglip, write_vit
@@ -149,6 +149,25 @@ def test_another_part_with_classes_labels_too(tmp_path, pictures):
     assert {value for one in made for value in one["probabilities"]} == {"smile", "no_smile"}
     with pytest.raises(BadInput, match=r"knows none of the classes a, b.*No Smile, smile, grin"):
         suggestions(str(folder), "smiling", ["a", "b"], {}, pictures)
+
+
+def test_a_model_that_learnt_from_labels_labels_on(tmp_path, monkeypatch, pictures):
+    monkeypatch.setenv("STUDIO_MODELS", str(tmp_path / "models"))
+    folder = str(write_tiny(tmp_path / "bundle"))
+    found = bundles.find(folder)
+    part = found.manifest.parts["classifier"].model_copy(update={"classes": ["1", "7", "?"]})
+    model = trained.Model(
+        name="ours", classes=["1", "7", "?"], labels="1", rows=3, settings={}, learnt_on={},
+        parts={"ours": part},
+    )  # fmt: skip
+    trained.write("tiny", model, {"ours": found.part("classifier")})
+    listed = {one["name"]: one for one in jobs_annotate.annotators(folder)}
+    assert listed["ours"]["title"] == "ours (learnt from labels)"
+    assert listed["ours"]["problem"] is None
+    assert "learnt" not in listed["classifier"]["title"]
+    made = suggestions(folder, "ours", ["7", "1"], {}, pictures)
+    assert {one["agent"] for one in made} == {"ours"}
+    assert made[0]["model_hash"] == bundles.find(folder).fingerprint("ours")[:12]
 
 
 def test_what_cannot_label_says_so(tiny, tmp_path, pictures):

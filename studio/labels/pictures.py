@@ -5,18 +5,29 @@ from __future__ import annotations
 import hashlib
 import io
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from PIL import Image
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from backends.errors import NotFound
 from studio.labels.database import Database
 from studio.labels.records import Item, Project
 from studio.labels.schema import Items, Pictures
 
-__all__ = ["add", "array_of", "content", "digest", "items", "keep", "png_of", "shown"]
+__all__ = [
+    "add",
+    "array_of",
+    "content",
+    "digest",
+    "entered",
+    "image_of",
+    "items",
+    "keep",
+    "png_of",
+    "shown",
+]
 
 MANY = 500  # rows a statement
 
@@ -35,9 +46,14 @@ def png_of(pixels: np.ndarray) -> bytes:
     return target.getvalue()
 
 
+def image_of(png: bytes) -> Image.Image:
+    """PNG -> picture."""
+    return Image.open(io.BytesIO(png))
+
+
 def array_of(png: bytes) -> np.ndarray:
     """PNG -> uint8 [H, W, C]."""
-    pixels = np.asarray(Image.open(io.BytesIO(png)))
+    pixels = np.asarray(image_of(png))
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
@@ -70,19 +86,28 @@ def add(database: Database, project: Project, pictures: Iterable[tuple[str, np.n
     digests = keep(database, [pixels for _, pixels in pictures])
     named = dict(zip(digests, (name for name, _ in pictures), strict=True))
     with database.write() as connection:
-        chosen = select(Items.picture).where(Items.project_id == project.id)
-        known = set(connection.scalars(chosen))
-        rows = [
-            {
-                "project_id": project.id, "picture": sha256, "name": name,
-                "shuffle": random.random(), "votes": 0, "disagreement": 0.0,
-            }
-            for sha256, name in named.items()
-            if sha256 not in known
-        ]  # fmt: skip
-        if rows:
-            connection.execute(insert(Items), rows)
-    return len(rows)
+        return entered(connection, project, named)[1]
+
+
+def entered(
+    connection: Connection, project: Project, named: Mapping[str, str]
+) -> tuple[dict[str, int], int]:
+    """Make items of stored pictures, digests with names, within a transaction: every item's number
+    by its picture's digest, and how many are new."""
+    chosen = select(Items.picture, Items.id).where(Items.project_id == project.id)
+    known = {row.picture: row.id for row in connection.execute(chosen)}
+    rows = [
+        {
+            "project_id": project.id, "picture": sha256, "name": name,
+            "shuffle": random.random(), "votes": 0, "disagreement": 0.0,
+        }
+        for sha256, name in named.items()
+        if sha256 not in known
+    ]  # fmt: skip
+    if rows:
+        connection.execute(insert(Items), rows)
+        known = {row.picture: row.id for row in connection.execute(chosen)}
+    return known, len(rows)
 
 
 def items(database: Database, project: Project) -> list[Item]:

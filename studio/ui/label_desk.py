@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from backends import imaging
 from backends.errors import BadInput, NotFound, StudioError
+from studio.chores import Chores
 from studio.labels import pictures, projects
 from studio.labels.database import Database
 from studio.labels.records import Access, Annotator, Project, Setup
@@ -49,9 +50,11 @@ class LabelDesk:
     """The label store behind the page, opened when first needed.
 
     :ivar place: a file or an address, as :class:`studio.labels.database.Database` takes.
+    :ivar chores: what models do for projects.
     """
 
     place: str
+    chores: Chores
     _database: Database | None = None
     _opening: threading.Lock = field(default_factory=threading.Lock)
 

@@ -12,7 +12,9 @@ from studio.ui import views
 from studio.ui.desk import Desk
 from studio.ui.desks import Desks
 from studio.ui.edge import sentences
+from studio.ui.label_admin import AdminPanel
 from studio.ui.label_desk import Codes, LabelDesk, Seat
+from studio.ui.label_models import AnnotatorPanel
 from studio.ui.label_projects import ProjectPanels
 from studio.ui.label_widget import label_widget, session
 
@@ -58,6 +60,8 @@ def build(desks: Desks, bundle: gr.Dropdown, labels: LabelDesk) -> Labelling:
                 instructions = gr.Markdown()
         with gr.Column(scale=5, min_width=320):
             panels = ProjectPanels(desks, bundle, labels, project, name, codes)
+            annotator = AnnotatorPanel(desks.first, labels, project, codes)
+            admin = AdminPanel(labels, project, codes)
 
     def seated(seat: Seat | None, chosen: str | None) -> dict[Any, Any]:
         """Everything that depends on who works in which project."""
@@ -68,7 +72,7 @@ def build(desks: Desks, bundle: gr.Dropdown, labels: LabelDesk) -> Labelling:
             name: gr.update(visible=seat is None), join: gr.update(visible=seat is None),
             coded: gr.update(visible=seat is None),
             guide: gr.update(visible=bool(text)), instructions: text,
-            **panels.seated(seat),
+            **panels.seated(seat), **annotator.seated(seat), **admin.seated(seat),
         }  # fmt: skip
 
     seat_places = list(seated(None, None))

@@ -19,6 +19,7 @@ import gradio as gr
 
 from backends import bundles, jobs
 from backends.errors import BadInput
+from studio.chores import Chores
 from studio.engines.core import Engine
 from studio.engines.local import LocalEngine
 from studio.labels import http
@@ -51,7 +52,7 @@ def build(
     :param pulls: fetches what bundles lack.
     :param labels: where people's labels are kept.
     """
-    labels = labels or LabelDesk(usual_place())
+    labels = labels or LabelDesk(usual_place(), Chores(desk.runs.engine))
     desks = Desks(desk, names)
     # Old previews are deleted after a day, looked for each hour.
     with gr.Blocks(
@@ -174,7 +175,7 @@ def launch(*, host: str, port: int, bundle: str, engine: str, database: str | No
     runs = Runs(device, jobs.explain, jobs.stopped)
     desk = Desk(bundle, runs, results, Study(usual_file()), warmed=True)
     names = [name for name in bundles.installed() if jobs.bundle(name).manifest.class_names]
-    labels = LabelDesk(database or usual_place())
+    labels = LabelDesk(database or usual_place(), Chores(device))
     page = build(desk, names, labels=labels).queue(max_size=64, default_concurrency_limit=8)
     options = launch_options([bundle, *names])
     options["app_kwargs"] = {"routes": http.routes(labels.database)}

@@ -390,7 +390,11 @@ def test_a_cache_that_holds_configuration_and_weights_apart(hub, clip):
     found = checkpoints.find(checkpoints.CLIP)
     assert (found.folder.name, found.weights) == (rest.name, (weights / "model.safetensors",))
     assert found.safe
-    (weights / "model.safetensors").unlink()
+    # Safetensors first, wherever they are; else the older file.
+    shutil.move(weights / "model.safetensors", rest)
+    (weights / "pytorch_model.bin").write_bytes(b"older")
+    assert checkpoints.find(checkpoints.CLIP).weights == (rest / "model.safetensors",)
+    (rest / "model.safetensors").unlink()
     assert not checkpoints.find(checkpoints.CLIP).safe
 
 

@@ -66,4 +66,6 @@ def _save(network: type, config, folder: Path) -> None:
         for weight in made.parameters():
             if weight.ndim > 1:
                 weight.normal_(0, 0.3)
+        if hasattr(made, "logit_bias"):
+            made.logit_bias.fill_(-0.7)
     made.save_pretrained(folder)

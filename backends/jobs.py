@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -29,10 +29,15 @@ from backends.preparation import prepared
 from backends.regions.settings import AutoRegion
 from backends.regions.sources import mask_of
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 __all__ = [
     "about",
     "bundle",
     "explain",
+    "known_latent",
+    "opened",
     "predict",
     "prepare",
     "propose",
@@ -255,7 +260,7 @@ def explain(request: Request) -> Iterator[Frame | Answer]:
     from backends.records import answer_of, frame_of
     from backends.runner import run
 
-    found, model, factual, target, region = _open(request)
+    found, model, factual, target, region = opened(request)
     with torch.no_grad(), guarded(found.device):
         already = int(model.probabilities(factual.to(found.device)).argmax(1)) == target
     if already:
@@ -264,11 +269,9 @@ def explain(request: Request) -> Iterator[Frame | Answer]:
             f"the model already says {label!r}; choose another target than its prediction"
         )
     prior = _generator(found)
-    known = latents.recall(found.fingerprint(prior), request.picture) if prior else None
-    w = None if known is None else torch.tensor(known)[None]
     for step in run(
         found, request.method, factual, torch.tensor([target]), region,
-        request.settings, request.seed, model, w,
+        request.settings, request.seed, model, known_latent(found, request.picture),
     ):  # fmt: skip
         yield frame_of(step)
         inverted = step.phase == "inversion" and step.index == step.total - 1
@@ -290,7 +293,7 @@ def stopped(request: Request, frame: Frame) -> Answer:
     from backends.records import answer_of
     from backends.runner import config_of
 
-    found, model, factual, target, region = _open(request)
+    found, model, factual, target, region = opened(request)
     image = imaging.to_tensor(frame.picture)
     times = factual.shape[-1] // image.shape[-1]
     if times > 1:
@@ -306,7 +309,16 @@ def stopped(request: Request, frame: Frame) -> Answer:
     return answer_of(request, found, model, target, result, frame.index, frame.total)
 
 
-def _open(request: Request) -> tuple[Bundle, Any, Any, int, Region]:
+def known_latent(found: Bundle, picture: np.ndarray) -> Tensor | None:
+    """w [1, D] of a picture that the bundle's generator drew, or that was searched before."""
+    import torch
+
+    prior = _generator(found)
+    known = latents.recall(found.fingerprint(prior), picture) if prior else None
+    return None if known is None else torch.tensor(known)[None]
+
+
+def opened(request: Request) -> tuple[Bundle, Any, Any, int, Region]:
     """The bundle, the model that is explained, the factual, the target's class, the region."""
     from backends import jobs_regions
     from backends.runner import target_model

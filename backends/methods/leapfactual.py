@@ -103,8 +103,8 @@ class LeapFactual:
         generator: torch.Generator,
     ) -> Iterator[Step]:
         """One step a leap; the search itself draws nothing at random."""
-        z, image, current = self._begin(factual, region, config)
-        wanted = F.one_hot(target, current.shape[1]).to(factual)
+        z, image = self._begin(factual, region)
+        wanted = F.one_hot(target, len(self.f.class_names)).to(factual)
         settle = getattr(self.g, "settle", None)  # of a generator, which draws whole faces
         blend, inject = config.blending_leaps, config.injection_leaps
         for j in range(blend + inject):
@@ -113,6 +113,8 @@ class LeapFactual:
             else:
                 phase, lift, land = "injection", config.injection_lift, config.injection_land
             with torch.no_grad():
+                # Asked for only now: a person whose label it is has seen the last step's picture.
+                current = self._label(image, config)
                 z = leap(
                     self.v, z, current, wanted, lift, land,
                     solver=config.solver, steps=config.solver_steps,
@@ -120,18 +122,14 @@ class LeapFactual:
                 if settle:
                     z = settle(z)
                 image = composite(factual, self.g.decode(z), region.mask)
-                current = self._label(image, config)
             yield Step(j + 1, blend + inject, phase, image, latent=z)
         if blend + inject == 0:
             yield Step(1, 1, "reconstruction", image, latent=z)
 
     @torch.no_grad()
-    def _begin(
-        self, factual: Tensor, region: Region, config: LeapConfig
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _begin(self, factual: Tensor, region: Region) -> tuple[Tensor, Tensor]:
         z = self.g.encode(factual)
-        image = composite(factual, self.g.decode(z), region.mask)
-        return z, image, self._label(image, config)
+        return z, composite(factual, self.g.decode(z), region.mask)
 
     def _label(self, image: Tensor, config: LeapConfig) -> Tensor:
         """y_c = f(g(z)), as the flow's condition [B, K]."""

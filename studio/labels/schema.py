@@ -200,7 +200,8 @@ class Reservations(Base):
 
 
 class Paths(Base):
-    """A run of LeapFactual whose labels a person gives: ``request`` is all it takes to go on."""
+    """A run whose labels a person gives: ``request`` is all it takes to go on; ``state`` is open
+    or ended."""
 
     __tablename__ = "paths"
 
@@ -211,22 +212,25 @@ class Paths(Base):
     target: Mapped[str]
     picture: Mapped[str] = mapped_column(ForeignKey("pictures.sha256"))
     request: Mapped[dict[str, Any]]
+    state: Mapped[str]
     created: Mapped[float]
 
 
 class LeapAnswers(Base):
-    """What the person called the picture after a leap; leap 0 is the factual's reconstruction."""
+    """What the person called the picture of a question; question 0 shows the factual. An empty
+    value took the answer back."""
 
     __tablename__ = "leap_answers"
     __table_args__ = (
         Index(
-            "ix_leap_answers_standing", "path_id", "leap",
+            "ix_leap_answers_standing", "path_id", "question",
             unique=True, sqlite_where=STANDING, postgresql_where=STANDING,
         ),
     )  # fmt: skip
 
     id: Mapped[str] = mapped_column(primary_key=True)
     path_id: Mapped[str] = mapped_column(ForeignKey("paths.id"))
+    question: Mapped[int]
     leap: Mapped[int]
     picture: Mapped[str] = mapped_column(ForeignKey("pictures.sha256"))
     value: Mapped[str]

@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("target", sa.String(), nullable=False),
         sa.Column("picture", sa.String(), nullable=False),
         sa.Column("request", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
         sa.Column("created", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(["picture"], ["pictures.sha256"], name=op.f("fk_paths_picture")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_paths")),
@@ -115,6 +116,7 @@ def upgrade() -> None:
         "leap_answers",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("path_id", sa.String(), nullable=False),
+        sa.Column("question", sa.Integer(), nullable=False),
         sa.Column("leap", sa.Integer(), nullable=False),
         sa.Column("picture", sa.String(), nullable=False),
         sa.Column("value", sa.String(), nullable=False),
@@ -130,7 +132,7 @@ def upgrade() -> None:
     with op.batch_alter_table("leap_answers", schema=None) as batch_op:
         batch_op.create_index(
             "ix_leap_answers_standing",
-            ["path_id", "leap"],
+            ["path_id", "question"],
             unique=True,
             sqlite_where=sa.text("superseded_by IS NULL"),
             postgresql_where=sa.text("superseded_by IS NULL"),

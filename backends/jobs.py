@@ -55,8 +55,9 @@ ANY = "more than 0"  # a goal for a regressor whose goal does not matter
 
 def about(name: str) -> dict[str, Any]:
     """A bundle for a page to show: its manifest, and for every method its title, summary, paper,
-    settings schema and, where it cannot run, the sentence that says why; what each metric
-    means; and the models that can be explained, with the property that a regressor gives."""
+    settings schema, whether it follows the model's gradients and, where it cannot run, the
+    sentence that says why; what each metric means; and the models that can be explained, with the
+    property that a regressor gives."""
     found = bundle(name)
     methods = {}
     for method_name in registry.METHODS:
@@ -72,6 +73,7 @@ def about(name: str) -> dict[str, Any]:
             "summary": method.summary,
             "kind": method.kind,
             "seeded": method.seeded,
+            "gradients": method.differentiable,
             "paper": method.paper,
             "schema": _schema(method, found.manifest.settings.get(method_name, {})),
             "problem": next(filter(None, problems), None),

@@ -142,9 +142,7 @@ class Runs:
         if sum(not run.ended for run in self.of(owner)) >= self._going:
             raise TooMany
         run = Run(request, owner)
-        self._runs[run.id] = run
-        for old in [r for r in self.of(owner) if r.ended][: -self._kept]:
-            self._drop(old)
+        self.keep(run)
 
         def hear(event: Event) -> None:
             if isinstance(event, Stopped) and run.answer:
@@ -159,6 +157,12 @@ class Runs:
         if run.left:  # just while it was queued
             run.stop()
         return run
+
+    def keep(self, run: Run) -> None:
+        """Hold a run among its owner's, of which the oldest ended ones go."""
+        self._runs[run.id] = run
+        for old in [r for r in self.of(run.owner) if r.ended][: -self._kept]:
+            self._drop(old)
 
     def _keep_last_frame(self, run: Run) -> None:
         """A stopped run ends with an answer too: its last frame, measured and marked."""

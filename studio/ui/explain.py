@@ -14,7 +14,9 @@ from studio.ui.answer import AnswerColumn
 from studio.ui.desk import Desk, Factual, Shown
 from studio.ui.desks import Desks
 from studio.ui.edge import owner_of, running, told
+from studio.ui.label_desk import LabelDesk
 from studio.ui.language import Language
+from studio.ui.path import PathPanel
 from studio.ui.pictures import Pictures
 from studio.ui.regions import Regions, region_of
 
@@ -36,8 +38,11 @@ class Explain(NamedTuple):
     language: Language
 
 
-def build(desks: Desks, bundle: gr.Dropdown) -> Explain:
-    """Lay out the tab inside the current Blocks and wire it to the desks."""
+def build(
+    desks: Desks, bundle: gr.Dropdown, labels: LabelDesk, load: Callable[..., Any]
+) -> Explain:
+    """Lay out the tab inside the current Blocks and wire it to the desks; ``load`` is the page's
+    event of opening."""
     methods, able = desks.methods(), desks.first.methods()
     picture = gr.State(None)
     run_id = gr.State("")
@@ -66,12 +71,19 @@ def build(desks: Desks, bundle: gr.Dropdown) -> Explain:
             importance = gr.Checkbox(
                 False, label="Show which changes mattered (slower)", elem_id="importance"
             )
+            me = gr.Checkbox(
+                False, label="Ask me after each leap", elem_id="ask-me", interactive=True,
+                info="You are the model: the leaps follow what you call each picture",
+                visible=_by_labels(methods, first),
+            )  # fmt: skip
             go = gr.Button("Run", variant="primary", elem_id="run")
             stop = gr.Button("Stop", variant="stop", elem_id="stop", visible=False)
             groups, settings, seed = _settings(methods, first)
         with gr.Column(scale=5, min_width=320):
             gr.Markdown("### 3 · Answer")
+            path = PathPanel(desks, labels)
             answer = AnswerColumn(desks.first)
+    path.wire(answer, bundle, load)
 
     def put(owner: str, desk: Desk, shown: Shown) -> dict[Any, Any]:
         seen = Factual(desk.bundle, shown.picture)
@@ -94,11 +106,14 @@ def build(desks: Desks, bundle: gr.Dropdown) -> Explain:
     def describe(name: str | None) -> dict[Any, Any]:
         told = {groups[n]: gr.update(visible=n == name) for n in groups}
         if name is None:
-            return told | {summary: ""}
+            return told | {summary: "", me: gr.update(visible=False)}
         entry = methods[name]
-        return told | {summary: entry["summary"], seed: gr.update(info=form.seed_info(entry))}
+        return told | {
+            summary: entry["summary"], seed: gr.update(info=form.seed_info(entry)),
+            me: gr.update(visible=_by_labels(methods, name)),
+        }  # fmt: skip
 
-    method.input(describe, method, [summary, seed, *groups.values()], api_visibility="private")
+    method.input(describe, method, [summary, seed, me, *groups.values()], api_visibility="private")
 
     def opened(desk: Desk, fresh: bool = True) -> dict[Any, Any]:
         names = form.method_choices(desk.methods())
@@ -120,7 +135,8 @@ def build(desks: Desks, bundle: gr.Dropdown) -> Explain:
 
     async def explain(
         request: gr.Request, seen: Factual | None, painted: str, story: str, source: str,
-        wanted: str, name: str, number: float | None, weighed: bool, *values: Any,
+        wanted: str, name: str, number: float | None, weighed: bool, person: str, asks: bool,
+        *values: Any,
     ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
         own = {
             key: value
@@ -134,10 +150,15 @@ def build(desks: Desks, bundle: gr.Dropdown) -> Explain:
                 desk.request, seen.pixels, painted, region, wanted, name, own, number
             )
             asked = replace(asked, importance=weighed)
+            if asks and _by_labels(methods, name):
+                yield await path.begin(desk, asked, owner, person)
+                return
+            put_away = path.closed()
             async for run in desk.follow(asked, owner):
                 shown = await asyncio.to_thread(answer.show, run)
                 buttons = running(go, stop, not run.ended)
-                yield shown | buttons | answer.earlier(owner) | {run_id: run.id}
+                yield shown | buttons | answer.earlier(owner) | {run_id: run.id} | put_away
+                put_away = {}
         except Exception as error:  # whatever happened, the page must go on working
             failed = views.failure(told(error, "the answer"))
             yield running(go, stop, False) | {answer.status: failed, answer.frame: ""}
@@ -146,9 +167,9 @@ def build(desks: Desks, bundle: gr.Dropdown) -> Explain:
         explain,
         [
             picture, regions.mask, regions.story, regions.source, target, method, seed,
-            importance, *settings.values(),
+            importance, path.person, me, *settings.values(),
         ],
-        [*answer.places, go, stop, run_id, answer.history],
+        [*path.places, go, stop, run_id],
         js=canvas.READ_MASK, api_name="explain", show_progress="hidden", concurrency_limit=8,
     )  # fmt: skip
 
@@ -165,6 +186,11 @@ def build(desks: Desks, bundle: gr.Dropdown) -> Explain:
     )  # fmt: skip
     question = [picture, regions.mask, regions.story, regions.source, target]
     return Explain(question, opened, regions.language)
+
+
+def _by_labels(methods: dict[str, dict[str, Any]], name: str | None) -> bool:
+    """Whether a person can take the model's place: the method needs no more than labels."""
+    return name is not None and not methods[name]["gradients"]
 
 
 def _problems(desk: Desk) -> dict[str, Any]:

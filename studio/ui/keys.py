@@ -15,8 +15,11 @@ SHORTCUTS = {
     "c": ("#region-source input[value=clicks]", "Click the region (photographs)"),
     "n": ("#new-face, .labelling [data-act=note]", "A new face; when labelling, a note"),
     "u": (".labelling [data-act=unsure]", "When labelling: unsure"),
-    "z": ("#label-undo", "When labelling: take the last answer back"),
-} | {key: (f'#label-choices [data-key="{key}"]', "") for key in "1234567890"}
+    "z": ("#label-undo, #path-back", "Take the last answer back, when labelling or asked"),
+} | {
+    key: (f'#label-choices [data-key="{key}"], #path-choices [data-key="{key}"]', "")
+    for key in "1234567890"
+}
 CANVAS = {
     "B / E / X": "brush, eraser, box",
     "C / V": "click on what belongs to the region, on what does not",
@@ -59,7 +62,7 @@ def script() -> str:
 def help_sheet() -> str:
     """The same table for a person, as Markdown."""
     rows = [(key.upper(), text) for key, (_, text) in SHORTCUTS.items() if text]
-    rows += [("1 to 9, 0", "When labelling: that answer")]
+    rows += [("1 to 9, 0", "When labelling or asked: that answer")]
     rows += [("hold F", "see the factual in place of the counterfactual")]
     rows += [(f"on the canvas: {key}", text) for key, text in CANVAS.items()]
     return "| key | does |\n|---|---|\n" + "\n".join(f"| {k} | {v} |" for k, v in rows)

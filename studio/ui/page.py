@@ -69,7 +69,7 @@ def build(
         fetch = FetchPanel(desks, pulls or Pulls(jobs.pull))
         with gr.Tabs() as tabs:
             with gr.Tab("Explain", id="explain"):
-                ours = explain.build(desks, bundle)
+                ours = explain.build(desks, bundle, labels, page.load)
             with gr.Tab("Compare", id="compare") as tab:
                 theirs = compare.build(desks, ours.question, tabs, tab)
             with gr.Tab("Label", id="label"):

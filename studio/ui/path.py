@@ -1,0 +1,208 @@
+"""Asking a person along the path: in the Explain tab they take the model's place."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path as File
+from typing import Any
+
+import gradio as gr
+
+from backends import jobs_asking
+from backends.core import Answer, Frame, Request
+from backends.jobs_asking import Question
+from studio import export
+from studio.labels import paths
+from studio.labels.paths import Path
+from studio.runs import Run
+from studio.ui import canvas, views
+from studio.ui.answer import AnswerColumn
+from studio.ui.desk import Desk
+from studio.ui.desks import Desks
+from studio.ui.edge import owner_of, sentences
+from studio.ui.label_desk import LabelDesk
+from studio.ui.label_widget import keys_of
+
+__all__ = ["PathPanel"]
+
+HERE = File(__file__).parent
+ASKING = """
+<div class="asking" hidden><p class="what" aria-live="polite"></p>
+  <div id="path-choices" role="group" aria-label="What is this now?"></div></div>
+"""
+READ = "(...a) => { a[0] = window.pathChoice; return a; }"
+
+
+class PathPanel:
+    """The questions, laid out inside the current Blocks, above the answer's column."""
+
+    def __init__(self, desks: Desks, labels: LabelDesk) -> None:
+        self.desks, self.labels = desks, labels
+        # Whose walks these are, in this browser; nothing that tells who it is.
+        self.person = gr.BrowserState("", storage_key="studio-person", secret="studio-person")
+        self._walk = gr.State("")
+        self._choice = gr.JSON(visible=False)
+        self._widget = gr.HTML(
+            elem_id="path", html_template=ASKING, asked="",
+            js_on_load=(HERE / "path.js").read_text(),
+        )  # fmt: skip
+        with gr.Row():
+            self._back = gr.Button("Take my last answer back", visible=False, elem_id="path-back")
+            self._leave = gr.Button("Go on later", visible=False, elem_id="path-leave")
+        self._open = gr.Dropdown(
+            [], label="Go on with a walk that waits for you", visible=False, elem_id="path-open",
+            interactive=True,
+        )  # fmt: skip
+        self.places: list[Any] = []
+
+    def wire(self, answer: AnswerColumn, bundle: gr.Dropdown, load: Callable[..., Any]) -> None:
+        """Let the panel's controls act, and show what comes of it in ``answer``.
+
+        :param load: the page's own event of opening.
+        """
+        self._answer = answer
+        self.places = [
+            self._walk, self._widget, self._back, self._leave, self._open, self.person,
+            *answer.places, answer.history,
+        ]  # fmt: skip
+        quiet = {"show_progress": "hidden", "api_visibility": "private"}
+        inputs = [self._choice, self._walk, self.person]
+        self._widget.answered(self._told, inputs, self.places, js=READ, **quiet)
+        self._back.click(self._taken_back, [self._walk, self.person], self.places, **quiet)
+        self._leave.click(self._left, [self._walk, self.person, bundle], self.places, **quiet)
+        self._open.input(self._resumed, [self._open, self.person], self.places, **quiet)
+        load(self._waiting, [bundle, self.person], self._open, **quiet)
+
+    def closed(self) -> dict[Any, Any]:
+        """Updates that put the questions away, as when another run begins."""
+        hidden = gr.update(visible=False)
+        return {
+            self._walk: "", self._widget: gr.update(asked=""), self._back: hidden,
+            self._leave: hidden,
+        }  # fmt: skip
+
+    async def begin(self, desk: Desk, asked: Request, owner: str, person: str) -> dict[Any, Any]:
+        """Note a walk and ask its first question."""
+        person = person or secrets.token_urlsafe(9)
+        await desk.ask(owner, lambda: jobs_asking.ask(asked, []))  # refuses before it is noted
+        path = await asyncio.to_thread(paths.begin, self.labels.database(), asked, person)
+        return {self.person: person} | await self._go_on(path, owner)
+
+    async def _told(
+        self, choice: list[Any] | None, walk: str, person: str, request: gr.Request
+    ) -> dict[Any, Any]:
+        with sentences():
+            path, owner = await self._mine(walk, person), owner_of(request)
+            said = await asyncio.to_thread(paths.answers, self.labels.database(), path)
+            desk = self.desks[path.request.bundle]
+            question = await desk.ask(owner, lambda: jobs_asking.ask(path.request, said))
+            if isinstance(question, Question) and choice:
+                value, seconds = str(choice[0]), float(choice[1])
+                # Refused before it is stored: an answer that leads nowhere would stand in the way.
+                await desk.ask(owner, lambda: jobs_asking.ask(path.request, [*said, value]))
+                await asyncio.to_thread(
+                    paths.told, self.labels.database(), path, question.number, question.leap,
+                    question.picture, value, seconds,
+                )  # fmt: skip
+            return await self._go_on(path, owner)
+
+    async def _taken_back(self, walk: str, person: str, request: gr.Request) -> dict[Any, Any]:
+        with sentences():
+            path = await self._mine(walk, person)
+            await asyncio.to_thread(paths.withdraw, self.labels.database(), path)
+            return await self._go_on(path, owner_of(request))
+
+    async def _resumed(self, walk: str, person: str, request: gr.Request) -> dict[Any, Any]:
+        with sentences():
+            return await self._go_on(await self._mine(walk, person), owner_of(request))
+
+    async def _left(self, walk: str, person: str, bundle: str) -> dict[Any, Any]:
+        return self.closed() | {
+            self._open: await self._waiting(bundle, person),
+            self._answer.status: views.hint("Your answers are kept; go on whenever you like."),
+            self._answer.frame: "",
+        }  # fmt: skip
+
+    async def _waiting(self, bundle: str, person: str) -> Any:
+        def work() -> list[tuple[str, str]]:
+            if not person:
+                return []
+            found = paths.unfinished(self.labels.database(), bundle, person)
+            return [(_named(path), path.id) for path in found]
+
+        choices = await asyncio.to_thread(work)
+        return gr.update(choices=choices, value=None, visible=bool(choices))
+
+    async def _mine(self, walk: str, person: str) -> Path:
+        path = await asyncio.to_thread(paths.find, self.labels.database(), walk)
+        if path.annotator != person:
+            raise gr.Error("that walk is somebody else's")
+        return path
+
+    async def _go_on(self, path: Path, owner: str) -> dict[Any, Any]:
+        """The question that stands, or the end."""
+        desk, database = self.desks[path.request.bundle], self.labels.database()
+        said = await asyncio.to_thread(paths.answers, database, path)
+        now = await desk.ask(owner, lambda: jobs_asking.ask(path.request, said))
+        if isinstance(now, Answer):
+            await asyncio.to_thread(paths.end, database, path)
+            shown = await asyncio.to_thread(self._answered, path, now, owner)
+            back = {self._back: gr.update(visible=True), self._walk: path.id}
+            return self.closed() | shown | back
+        about = desk.about["models"].get(path.request.model) or {}
+        classes = about.get("classes") or desk.about["class_names"]
+        asked = {
+            "classes": classes, "keys": keys_of(classes), "text": _asked(now, path.request.target),
+            "nonce": secrets.token_hex(4),
+        }  # fmt: skip
+        picture = canvas.preview(export.as_picture(now.picture), 512)
+        answer = self._answer
+        return {
+            self._walk: path.id, self._widget: gr.update(asked=json.dumps(asked)),
+            self._back: gr.update(visible=bool(said)), self._leave: gr.update(visible=True),
+            answer.frame: views.frame(picture), answer.status: _status(now, said, path),
+            answer.counterfactual: "", answer.difference: "", answer.metrics: "", answer.plot: "",
+            answer.download: gr.update(visible=False),
+        }  # fmt: skip
+
+    def _answered(self, path: Path, answer: Answer, owner: str) -> dict[Any, Any]:
+        """The end, as a run among others."""
+        record = answer.record
+        last = Frame(
+            record["step"], record["steps"], "asked", answer.counterfactual,
+            record["metrics"]["target_probability"], record["seconds"],
+        )  # fmt: skip
+        run = Run(path.request, owner, state="done", frames=[last], answer=answer)
+        self.desks.first.runs.keep(run)
+        agree = record["asked"]["agreement"]
+        shown = self._answer.show(run) | self._answer.earlier(owner)
+        verdict = views.line(
+            record["status"],
+            f"You call the result “{record['asked']['label']}”. {agree:.0%} of your answers after "
+            f"the first agreed with the target “{path.request.target}”.",
+        )
+        return shown | {self._answer.status: verdict, self._answer.plot: ""}
+
+
+def _named(path: Path) -> str:
+    when = time.strftime("%d %B, %H:%M", time.localtime(path.created))
+    return f"to {path.request.target}, begun {when}"
+
+
+def _asked(now: Question, target: str) -> str:
+    if now.number == 0:
+        return f"You are the model. What is this, before anything is changed towards “{target}”?"
+    return "What is this now?"
+
+
+def _status(now: Question, said: list[str], path: Path) -> str:
+    target = path.request.target
+    if now.number == 0:
+        return views.line("going", "The run waits for your answers, also over days.")
+    leaps = said[1:]
+    agree = f"; {sum(value == target for value in leaps)} of {len(leaps)} said “{target}”"
+    return views.line("going", f"leap {now.leap} of {now.leaps}{agree if leaps else ''}")

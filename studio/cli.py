@@ -14,10 +14,12 @@ from backends import devices
 from backends.core import Request
 from backends.errors import BadInput, StudioError
 from studio import asking
+from studio.labels_cli import labels
 from studio.shelf import shelf
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(shelf, name="bundles")
+app.add_typer(labels, name="labels")
 
 BundleOption = Annotated[str, typer.Option(help="Bundle name, or the folder of one")]
 

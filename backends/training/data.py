@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from backends.errors import BadInput, NotFound
 
-__all__ = ["Split", "affine_jitter", "load_mnist"]
+__all__ = ["Split", "affine_jitter", "load_mnist", "read_idx"]
 
 FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -41,7 +41,11 @@ class Split:
         return self.pictures[indices].float() / 255, self.labels[indices]
 
 
-def _read_idx(path: Path) -> np.ndarray:
+def read_idx(path: Path) -> np.ndarray:
+    """The array in an idx file of bytes, gzipped or not.
+
+    :raises BadInput: it is none, or has lost its end.
+    """
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rb") as file:
         content = file.read()
@@ -49,7 +53,10 @@ def _read_idx(path: Path) -> np.ndarray:
         raise BadInput(f"{path} is not an idx file of bytes; fetch MNIST again")
     rank = content[3]
     shape = np.frombuffer(content, ">i4", rank, 4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
+    values = np.frombuffer(content, np.uint8, offset=4 + 4 * rank)
+    if len(values) != np.prod(shape, dtype=np.int64):
+        raise BadInput(f"{path} has lost its end; fetch MNIST again")
+    return values.reshape(shape)
 
 
 def load_mnist(source: str, split: str) -> Split:
@@ -74,7 +81,7 @@ def load_mnist(source: str, split: str) -> Split:
                     f"{name}(.gz) is not in {source}; give a folder with MNIST's four idx files, "
                     "or the word mnist to download them"
                 )
-            arrays.append(_read_idx(found[0]))
+            arrays.append(read_idx(found[0]))
         images, labels = arrays
     padded = F.pad(torch.from_numpy(images.copy()), (2, 2, 2, 2))
     return Split(padded[:, None], torch.from_numpy(labels.astype(np.int64)))

@@ -16,14 +16,17 @@ from studio.labels.records import Access, Annotator, Project, Setup
 from studio.labels.schema import Annotators, Projects
 
 __all__ = [
+    "added",
     "change",
     "create",
     "enter",
     "find",
+    "founded",
     "invite",
     "join",
     "listed",
     "locked",
+    "members",
     "of",
     "of_id",
     "people",
@@ -38,13 +41,9 @@ def create(database: Database, setup: Setup, administrator: str) -> tuple[Projec
 
     :raises BadInput: there is one of that name.
     """
-    row = setup.model_dump() | {"revision": 0, "created": time.time()}
     try:
         with database.write() as connection:
-            (number,) = connection.execute(
-                insert(Projects).values(row).returning(Projects.id)
-            ).one()
-            access = _added(connection, number, administrator, ADMINISTRATOR)
+            access = founded(connection, setup, administrator)
     except IntegrityError as error:
         raise BadInput(f"there is a project {setup.name!r} already; choose another name") from error
     return find(database, setup.name), access
@@ -111,7 +110,7 @@ def invite(database: Database, project: Project, name: str, role: str = ANNOTATO
     """
     try:
         with database.write() as connection:
-            return _added(connection, project.id, name, role)
+            return added(connection, project.id, name, role)
     except IntegrityError as error:
         raise BadInput(
             f"somebody in {project.name!r} is called {name.strip()!r} already; choose another "
@@ -134,13 +133,18 @@ def enter(database: Database, code: str) -> Annotator:
 
 def people(database: Database, project: Project) -> list[Annotator]:
     """Everyone in a project, in the order of joining."""
+    with database.read() as connection:
+        return members(connection, project)
+
+
+def members(connection: Connection, project: Project) -> list[Annotator]:
+    """As :func:`people`, within a transaction."""
     chosen = (
         select(Annotators.__table__)
         .where(Annotators.project_id == project.id)
         .order_by(Annotators.id)
     )
-    with database.read() as connection:
-        return [_annotator(row) for row in connection.execute(chosen)]
+    return [_annotator(row) for row in connection.execute(chosen)]
 
 
 def of(database: Database, annotator: Annotator) -> Project:
@@ -161,7 +165,15 @@ def locked(connection: Connection, project_id: int) -> Project:
     return _project(connection.execute(chosen).one())
 
 
-def _added(connection: Connection, project: int, name: str, role: str) -> Access:
+def founded(connection: Connection, setup: Setup, administrator: str) -> Access:
+    """As :func:`create`, within a transaction; the project's number is the access's."""
+    row = setup.model_dump() | {"revision": 0, "created": time.time()}
+    (number,) = connection.execute(insert(Projects).values(row).returning(Projects.id)).one()
+    return added(connection, number, administrator, ADMINISTRATOR)
+
+
+def added(connection: Connection, project: int, name: str, role: str = ANNOTATOR) -> Access:
+    """As :func:`invite`, within a transaction."""
     name = name.strip()
     if not name or len(name) > LONGEST or not name.isprintable():
         raise BadInput(f"give a name of 1 to {LONGEST} characters")

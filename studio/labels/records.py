@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from backends.errors import BadInput
 
 __all__ = [
     "DISCARDED",
@@ -67,6 +69,19 @@ class Setup(BaseModel):
     open: bool = Field(
         True, title="Open", description="Anyone who can open the page may join by giving a name"
     )
+
+    @classmethod
+    def checked(cls, values: dict[str, Any]) -> Setup:
+        """From what a person gave.
+
+        :raises BadInput: a field cannot be as it is.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            what = ".".join(str(part) for part in first["loc"]) or "the project"
+            raise BadInput(f"{what}: {first['msg']}; give another") from error
 
     @field_validator("classes")
     @classmethod

@@ -6,17 +6,23 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from studio.labels.database import Database
 from studio.labels.records import Item, Project, Suggestion
 from studio.labels.schema import Items, Suggestions
 
-__all__ = ["add", "lacking", "newest"]
+__all__ = ["add", "added", "lacking", "marks", "newest"]
 
 
 def add(database: Database, project: Project, suggestions: Sequence[Suggestion]) -> None:
     """Store suggestions; the items' order follows them from now on."""
+    with database.write() as connection:
+        added(connection, project, suggestions)
+
+
+def added(connection: Connection, project: Project, suggestions: Sequence[Suggestion]) -> None:
+    """As :func:`add`, within a transaction."""
     if not suggestions:
         return
     now = time.time()
@@ -32,15 +38,21 @@ def add(database: Database, project: Project, suggestions: Sequence[Suggestion])
         {"id": said.item_id, "guess": said.value, "confidence": said.score, "margin": said.margin}
         for said in suggestions
     ]
-    with database.write() as connection:
-        connection.execute(insert(Suggestions), rows)
-        for values in sums:
-            number = values.pop("id")
-            connection.execute(
-                update(Items)
-                .where(Items.id == number, Items.project_id == project.id)
-                .values(values)
-            )
+    connection.execute(insert(Suggestions), rows)
+    for values in sums:
+        number = values.pop("id")
+        connection.execute(
+            update(Items).where(Items.id == number, Items.project_id == project.id).values(values)
+        )
+
+
+def marks(connection: Connection, project: Project) -> set[tuple[int, str, str, str, float]]:
+    """Item, agent, model hash, value and score of everything suggested, within a transaction."""
+    chosen = select(
+        Suggestions.item_id, Suggestions.agent, Suggestions.model_hash, Suggestions.value,
+        Suggestions.score,
+    ).where(Suggestions.project_id == project.id)  # fmt: skip
+    return {tuple(row) for row in connection.execute(chosen)}
 
 
 def newest(database: Database, project: Project, agent: str | None = None) -> list[Suggestion]:

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 import sqlalchemy
 
-from studio.labels import pictures, projects
+from studio.labels import pictures, projects, responses, suggestions
 from studio.labels.database import Database
-from studio.labels.records import Setup
+from studio.labels.records import Setup, Suggestion
+from studio.labels.responses import Answer
 from tests.postgres import server
+
+NASTY = '=HYPERLINK("http://x","y"), "quoted"\nsecond line; naïve 写 \'apostrophe'
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +52,14 @@ def database(place):
     opened.close()
 
 
+@pytest.fixture
+def elsewhere(tmp_path):
+    """Another store, in a file."""
+    opened = Database(str(tmp_path / "elsewhere.db"))
+    yield opened
+    opened.close()
+
+
 def drawn(count, start=0):
     """Small pictures, all different."""
     for number in range(start, start + count):
@@ -68,3 +79,27 @@ def made(database):
         return project, access.annotator
 
     return make
+
+
+@pytest.fixture
+def spoken(database, made):
+    """A project in which everything happened that can happen to a response."""
+    project, ada = made(6, votes=3, instructions="-look\n=closely")
+    bob, eve = (
+        projects.invite(database, project, name).annotator for name in ("=Bob", "eve@example.org")
+    )
+    items = [item.id for item in pictures.items(database, project)]
+    say = responses.answer
+    say(database, bob, Answer(items[0], "one", "1", note=NASTY, seconds=1.25))
+    say(database, eve, Answer(items[0], "seven", "1"))
+    say(database, bob, Answer(items[1], "one", "2"))
+    say(database, bob, Answer(items[1], "seven", "3", note="'=no"))
+    say(database, eve, Answer(items[1], None, "4"))
+    say(database, eve, Answer(items[2], None, "5", "discarded", seconds=3))
+    say(database, bob, Answer(items[3], "one", "6"))
+    responses.undo(database, bob, "7")
+    responses.adjudicate(database, ada, Answer(items[0], "seven", "8"))
+    suggestions.add(database, project, [
+        Suggestion(items[0], "clip:@x", "abc", "one", 0.625, {"one": 0.625, "seven": 0.375})
+    ])  # fmt: skip
+    return projects.find(database, project.name)

@@ -1,0 +1,239 @@
+"""A Hugging Face ``datasets`` folder: a row an item, with its picture, the class that most people
+gave it, and every single response."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backends.errors import BadInput, Unreachable
+from studio.labels.consensus import distributions
+from studio.labels.exchange.lines import project_of
+from studio.labels.exchange.rows import BATCH, Guess, LabelSet, Piece, Row, Said, plain, row
+from studio.labels.records import Response
+from studio.labels.votes import votes_of
+
+if TYPE_CHECKING:
+    from datasets import Dataset, Features
+
+__all__ = ["PROJECT", "push", "read", "write"]
+
+PROJECT = "project.json"
+TIE = -1  # what a ClassLabel has for no label
+
+
+def write(folder: Path, labels: LabelSet, content: Iterable[tuple[Piece, bytes]]) -> None:
+    """What ``datasets.load_from_disk`` reads, and project.json beside it.
+
+    ``label`` is the adjudicated class, else what most people said; none where they tie or nobody
+    said anything; ``shares`` are the shares of the votes by class.
+
+    :param content: every item with its PNG.
+    """
+    import pyarrow as pa
+    from datasets import Dataset
+
+    assert labels.setup is not None, "an exported label set knows its project"
+    features = _features(labels.setup.classes)
+    # Through a file, since the pictures of a large project are more than memory holds.
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        path = str(Path(scratch) / "rows.arrow")
+        with pa.OSFile(path, "wb") as sink, pa.ipc.new_stream(sink, features.arrow_schema) as out:
+            for rows in _batches(_rows(labels, content)):
+                out.write_table(pa.Table.from_pylist(rows, features.arrow_schema))
+        with _quiet():
+            Dataset.from_file(path).save_to_disk(folder)
+    (folder / PROJECT).write_text(json.dumps(labels.header(), indent=2) + "\n", encoding="utf-8")
+
+
+def push(folder: Path, repository: str, token: str | None = None) -> str:
+    """Push an exported folder to a dataset repository, which is made private if there is none; its
+    address. A Space's own disk does not last, a repository does.
+
+    :param repository: ``owner/name``.
+    :raises Unreachable: the hub does not answer, or refuses.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from requests import RequestException
+
+    dataset = _opened(folder)
+    try:
+        with _quiet():
+            dataset.push_to_hub(repository, private=True, token=token)
+        HfApi(token=token).upload_file(
+            path_or_fileobj=folder / PROJECT, path_in_repo=PROJECT, repo_id=repository,
+            repo_type="dataset",
+        )  # fmt: skip
+    except HFValidationError as error:
+        raise BadInput(f"{repository!r} is no repository's name; give owner/name") from error
+    except (HfHubHTTPError, RequestException, OSError) as error:
+        raise Unreachable(
+            f"{repository} cannot be pushed to ({error}); check the name, and that the token may "
+            "write, then push again"
+        ) from error
+    return f"https://huggingface.co/datasets/{repository}"
+
+
+def read(folder: Path) -> LabelSet:
+    """A folder of ours.
+
+    :raises BadInput: it is none.
+    """
+    dataset = _opened(folder)
+    wanted = {"image", "item", "picture", "responses", "suggestions"}
+    if wanted - {*dataset.column_names}:
+        raise BadInput(
+            f"{folder.name} has no column {min(wanted - {*dataset.column_names})!r}; give a folder "
+            "that labels were exported to"
+        )
+    about = folder / PROJECT
+    try:
+        header = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else None
+    except ValueError as error:
+        raise BadInput(f"{about} is no JSON; export again") from error
+    setup, version = (None, 0) if header is None else project_of(header, PROJECT)
+    labels = LabelSet(setup, version)
+    for number, values in enumerate(_undecoded(dataset), 1):
+        where = f"row {number}"
+        key = {"item": values["item"], "picture": values["picture"]}
+        piece = row(Piece, key, where)
+        labels.items.append(piece.model_copy(update={"content": values["image"]["bytes"]}))
+        for said in values["responses"]:
+            labels.said.append(row(Said, said | key, where))
+        for guess in values["suggestions"]:
+            named = {p["class"]: p["score"] for p in guess.pop("probabilities")}
+            labels.guesses.append(row(Guess, guess | key | {"probabilities": named}, where))
+    return labels
+
+
+def _features(classes: list[str]) -> Features:
+    from datasets import ClassLabel, Features, Image, List, Value
+
+    text, number = Value("string"), Value("float64")
+    return Features(
+        {
+            "image": Image(),
+            "label": ClassLabel(names=classes),
+            "shares": List(number),
+            "item": text,
+            "picture": text,
+            "responses": List(
+                {
+                    "kind": text, "annotator": text, "state": text, "value": text, "note": text,
+                    "seconds": number, "created": text, "number": Value("int64"),
+                    "superseded_by": Value("int64"),
+                }
+            ),
+            "suggestions": List(
+                {
+                    "agent": text, "model_hash": text, "value": text, "score": number,
+                    "created": text, "probabilities": List({"class": text, "score": number}),
+                }
+            ),
+        }
+    )  # fmt: skip
+
+
+def _rows(labels: LabelSet, content: Iterable[tuple[Piece, bytes]]) -> Iterator[dict[str, Any]]:
+    about: dict[str, list[Row]] = defaultdict(list)
+    for said in (*labels.said, *labels.guesses):
+        about[said.picture].append(said)
+    consensus = _consensus(labels)
+    for piece, png in content:
+        label, shares = consensus.get(piece.picture, (TIE, []))
+        said = [_nested(r) for r in about[piece.picture] if isinstance(r, Said)]
+        guesses = [_nested(r) for r in about[piece.picture] if isinstance(r, Guess)]
+        for guess in guesses:
+            named = guess["probabilities"].items()
+            guess["probabilities"] = [{"class": k, "score": score} for k, score in named]
+        yield {
+            "image": {"bytes": png, "path": f"{piece.picture}.png"},
+            "label": None if label == TIE else label,
+            "shares": shares,
+            "item": piece.item,
+            "picture": piece.picture,
+            "responses": said,
+            "suggestions": guesses,
+        }
+
+
+def _nested(what: Row) -> dict[str, Any]:
+    return {k: v for k, v in plain(what).items() if k not in ("item", "picture")}
+
+
+def _consensus(labels: LabelSet) -> dict[str, tuple[int, list[float]]]:
+    """The class of each picture, -1 for none, and the shares of its votes."""
+    assert labels.setup is not None, "an exported label set knows its project"
+    numbers = {piece.picture: n for n, piece in enumerate(labels.items)}
+    standing = [
+        Response(
+            r.number or 0, numbers[r.picture], r.annotator, r.kind, r.state, r.value, r.note,
+            r.seconds, "", 0.0,
+        )
+        for r in labels.said
+        if r.superseded_by is None
+    ]  # fmt: skip
+    votes = votes_of(labels.setup.classes, standing)
+    majority, weights = distributions(votes, "majority")
+    soft, _ = distributions(votes, "soft")
+    single = (majority == 1).any(1) & (weights > 0)
+    best = np.where(single, majority.argmax(1), TIE)
+    pictures = [piece.picture for piece in labels.items]
+    return {
+        pictures[item]: (int(best[n]), soft[n].tolist() if weights[n] > 0 else [])
+        for n, item in enumerate(votes.items)
+    }
+
+
+def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    some: list[dict[str, Any]] = []
+    for values in rows:
+        some.append(values)
+        if len(some) == BATCH:
+            yield some
+            some = []
+    yield some
+
+
+def _opened(folder: Path) -> Dataset:
+    from datasets import Dataset
+
+    try:
+        return Dataset.load_from_disk(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{folder} is no datasets folder ({error}); give one that labels were exported to"
+        ) from error
+
+
+def _undecoded(dataset: Dataset) -> Iterator[dict[str, Any]]:
+    """Rows with the pictures' bytes as they are: they are read by our own door."""
+    from datasets import Image
+
+    return iter(dataset.cast_column("image", Image(decode=False)))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars, which would come between a command's lines."""
+    from datasets.utils import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    before = are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not before:
+            enable_progress_bars()

@@ -5,8 +5,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-# Or the tests would show, and change, the models of the person who runs them.
+# Or the tests would show, and change, the models and labels of the person who runs them.
 os.environ["STUDIO_MODELS"] = tempfile.mkdtemp(prefix="models")
+os.environ["STUDIO_DATABASE"] = f"{tempfile.mkdtemp(prefix='labels')}/labels.db"
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import numpy as np

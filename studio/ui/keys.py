@@ -17,7 +17,7 @@ SHORTCUTS = {
     "u": (".labelling [data-act=unsure]", "When labelling: unsure"),
     "z": ("#label-undo, #path-back", "Take the last answer back, when labelling or asked"),
 } | {
-    key: (f'#label-choices [data-key="{key}"], #path-choices [data-key="{key}"]', "")
+    key: (f"#label-choices [data-key='{key}'], #path-choices [data-key='{key}']", "")
     for key in "1234567890"
 }
 CANVAS = {

@@ -30,7 +30,8 @@ IDS = {
     "factual", "prediction", "region-source", "region-preview", "target", "method", "seed", "run",
     "stop", "frame", "trajectory-plot", "status", "counterfactual", "difference", "metrics",
     "history", "download", "compare-run", "compare-table", "bundle", "fetch-run", "new-face",
-    "known-words", "phrase", "candidates", "alternatives", "region-how",
+    "known-words", "phrase", "candidates", "alternatives", "region-how", "label-image",
+    "label-choices", "label-undo", "label-progress", "path-choices",
 }  # fmt: skip
 
 
@@ -50,6 +51,8 @@ def page(desk):
 
 def test_element_ids_and_shortcuts(page):
     found = {block.elem_id for block in page.blocks.values() if block.elem_id}
+    templates = [getattr(block, "html_template", None) or "" for block in page.blocks.values()]
+    found |= set(re.findall(r'id="([\w-]+)"', " ".join(templates)))
     assert found >= IDS
     selectors = " ".join(selector for selector, _ in keys.SHORTCUTS.values())
     assert set(re.findall(r"#([\w-]+)", selectors)) <= found

@@ -59,13 +59,14 @@ class Bundle:
     def manifest(self) -> Manifest:
         """bundle.json, and as further parts the models that people's labels became
         (:mod:`backends.trained`), as they are now."""
-        state = trained.state(self.own.name)
-        if state != self._state:
-            self._overlay()
-            self._state = state
+        self._refresh()
         return self._overlaid
 
-    def _overlay(self) -> None:
+    def _refresh(self) -> None:
+        """Take in what came, changed or went since, and let go of networks that it outdated."""
+        state = trained.state(self.own.name)
+        if state == self._state:
+            return
         models = trained.read(self.own.name)
         parts = dict(self.own.parts)
         for name, model in models.items():
@@ -80,10 +81,11 @@ class Bundle:
                 self._loaded.pop(name, None)
         self._models = models
         self._overlaid = self.own.model_copy(update={"parts": parts})
+        self._state = state
 
     def model(self, name: str) -> trained.Model | None:
         """The record of a target model that people's labels became; None for the bundle's own."""
-        _ = self.manifest  # or a model that came just now would not be known
+        self._refresh()
         return None if name in self.own.parts else self._models.get(name)
 
     @cached_property
@@ -106,6 +108,7 @@ class Bundle:
         :raises MissingPart: it is not there, or its file is damaged.
         :raises OutOfMemory: the device has no room for it.
         """
+        self._refresh()
         if name not in self._loaded:
             self._loaded[name] = self._load(name)
         return self._loaded[name]
@@ -124,6 +127,7 @@ class Bundle:
 
     def problem(self, name: str) -> str | None:
         """Why a part cannot be used, in one sentence; None when its file is whole."""
+        self._refresh()
         if name in self._loaded:
             return None
         if name in self.fetchable:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from backends import bundles, imaging, latents, registry
+from backends.abilities import explained
 from backends.bundles import Bundle
 from backends.core import (
     Answer,
@@ -57,7 +58,7 @@ def about(name: str) -> dict[str, Any]:
     """A bundle for a page to show: its manifest, and for every method its title, summary, paper,
     settings schema, whether it follows the model's gradients and, where it cannot run, the
     sentence that says why; what each metric means; and the models that can be explained, with the
-    property that a regressor gives."""
+    property that a regressor gives and what :func:`backends.abilities.explained` tells of them."""
     found = bundle(name)
     methods = {}
     for method_name in registry.METHODS:
@@ -78,8 +79,10 @@ def about(name: str) -> dict[str, Any]:
             "schema": _schema(method, found.manifest.settings.get(method_name, {})),
             "problem": next(filter(None, problems), None),
         }
+    reasons = {name: entry["problem"] for name, entry in methods.items()}
     models = {
-        part: entry.property.model_dump() if entry.property else {"classes": entry.classes}
+        part: (entry.property.model_dump() if entry.property else {"classes": entry.classes})
+        | explained(found, part, reasons)
         for part, entry in found.manifest.parts.items()
         if (entry.property or entry.classes) and found.problem(part) is None
     }

@@ -20,8 +20,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends import registry
+from backends.abilities import refusal
 from backends.bundles import Bundle
-from backends.core import Region, Step
+from backends.core import Region, Step, TargetModel
 from backends.devices import paced
 from backends.errors import BadInput, MissingPart
 from backends.imaging import composite, eight_bit
@@ -100,6 +101,7 @@ def run(
     seed: int,
     model: Classifier | Threshold | None = None,
     latent: Tensor | None = None,
+    labeller: TargetModel | None = None,
 ) -> Iterator[Step]:
     """Explain a batch: composited steps, the last of which carries the counterfactual.
 
@@ -112,8 +114,10 @@ def run(
     :param model: what is explained; the bundle's classifier unless given.
     :param latent: w [B, D] of the factuals, where the prior is a generator and they are known;
         otherwise they are searched first.
+    :param labeller: tells the method what pictures are, instead of the model: a person. The model
+        still judges what is shown.
     :raises MissingPart: the bundle lacks a part that the method needs.
-    :raises BadInput: a setting is wrong.
+    :raises BadInput: a setting is wrong, or the method cannot explain that model.
     :raises OutOfMemory: the device has no room for the batch.
     """
     device = bundle.device
@@ -126,6 +130,7 @@ def run(
         target=target.to(device),
         region=replace(region, mask=region.mask.to(device)),
         seed=seed,
+        labeller=labeller,
     )
     latent = None if latent is None else latent.to(device)
     with guarded(device, len(factual)), closing(_search(task, latent)) as steps:
@@ -145,6 +150,7 @@ class _Task:
     target: Tensor
     region: Region
     seed: int
+    labeller: TargetModel | None = None
     start: float = field(default_factory=time.perf_counter)
 
     @property
@@ -163,8 +169,11 @@ class _Task:
 def _search(task: _Task, latent: Tensor | None) -> Iterator[Step]:
     """The method's steps, after a portrait's inversion where its latent is not known."""
     bundle, factual, mask = task.bundle, task.factual, task.region.mask
-    names = {kind: bundle.named(kind, task.model.part) for kind in task.method.needs}
-    _require_its_classes(task, names)
+    part, gradients = task.model.part, getattr(task.labeller or task.model, "differentiable", True)
+    reason = refusal(bundle, task.method, part, gradients)
+    if reason:
+        raise BadInput(reason)
+    names = {kind: bundle.named(kind, part) for kind in task.method.needs}
     parts = {kind: bundle.part(name) for kind, name in names.items()}
     # Of the CPU, wherever the parts are: the same seed draws the same noise on every device.
     generator = torch.Generator().manual_seed(task.seed)
@@ -178,7 +187,7 @@ def _search(task: _Task, latent: Tensor | None) -> Iterator[Step]:
     watched = {
         kind: part if part is anchor else meter.watch(kind, part) for kind, part in parts.items()
     }
-    f = task.model.over(meter.watch("target_model", task.model.network))
+    f = task.labeller or task.model.over(meter.watch("target_model", task.model.network))
     region = Region(mask, task.region.source)
     steps = task.method(f, **watched).explain(factual, task.target, region, task.config, generator)
     step = None
@@ -244,27 +253,6 @@ def _home(step: Step) -> Step:
         target_probability=None if p is None else p.cpu(),
         measured={name: value.cpu() for name, value in step.measured.items()},
         latent=None if latent is None else latent.cpu(),
-    )
-
-
-def _require_its_classes(task: _Task, names: dict[str, str]) -> None:
-    """A method whose parts learnt classes can explain only the model that has them.
-
-    :raises BadInput: it is asked to explain another.
-    """
-    bundle, model = task.bundle, task.model.part
-    learnt = {bundle.manifest.parts[n].model for n in names.values() if n in bundle.manifest.parts}
-    if model == "classifier" or model in learnt or not task.method.knows_classes:
-        return
-    others = [registry.method(name) for name in registry.METHODS]
-    able = [
-        other.title for other in others
-        if not other.knows_classes
-        and all(bundle.problem(bundle.named(kind)) is None for kind in other.needs)
-    ]  # fmt: skip
-    raise BadInput(
-        f"{task.method.title} was trained for the bundle's classes and cannot explain another "
-        f"model; choose from: {', '.join(able)}"
     )
 
 

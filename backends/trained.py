@@ -20,7 +20,19 @@ from backends.errors import BadInput, NotFound
 from backends.fetching.cache import digest
 from backends.manifest import Manifest, Part
 
-__all__ = ["Model", "State", "checked", "find", "forget", "place", "read", "root", "state", "write"]
+__all__ = [
+    "Model",
+    "State",
+    "bench",
+    "checked",
+    "find",
+    "forget",
+    "place",
+    "read",
+    "root",
+    "state",
+    "write",
+]
 
 RECORD = "model.json"
 NAME = re.compile(r"\w(?:[\w -]{0,38}\w)?")
@@ -137,13 +149,34 @@ def write(bundle: str, model: Model, networks: dict[str, Any]) -> None:
         scratch.write_text(whole.model_dump_json(indent=2) + "\n")
         scratch.replace(folder / RECORD)
     except OSError as error:
-        raise BadInput(
-            f"{folder} cannot be written ({error.strerror}); set STUDIO_MODELS to a folder that can"
-        ) from error
+        raise _unwritable(folder, error) from error
     kept = {RECORD, *(part.file for part in parts.values())}
     for path in folder.iterdir():
         if path.name not in kept:
             path.unlink(missing_ok=True)
+
+
+def bench(bundle: str, name: str, key: str) -> Path:
+    """A folder for what an unfinished retraining may be resumed from; others' are removed.
+
+    :param key: of what it belongs to: another key, another beginning.
+    :raises BadInput: the folder cannot be written.
+    """
+    work = place(bundle) / f".{name}"
+    try:
+        (work / key).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(work, error) from error
+    for path in work.iterdir():
+        if path.name != key:
+            shutil.rmtree(path, ignore_errors=True)
+    return work / key
+
+
+def _unwritable(folder: Path, error: OSError) -> BadInput:
+    return BadInput(
+        f"{folder} cannot be written ({error.strerror}); set STUDIO_MODELS to a folder that can"
+    )
 
 
 def forget(bundle: str, name: str) -> None:

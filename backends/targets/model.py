@@ -10,13 +10,11 @@ __all__ = ["Classifier"]
 
 
 class Classifier:
-    """A differentiable classifier.
+    """A classifier, differentiable unless its network says that it is not.
 
     :param network: [B, C, H, W] in [0, 1] -> logits [B, K].
     :param part: what the bundle calls it.
     """
-
-    differentiable = True
 
     def __init__(
         self,
@@ -27,6 +25,7 @@ class Classifier:
         self.network = network
         self.class_names = class_names
         self.part = part
+        self.differentiable = getattr(network, "differentiable", True)
 
     def over(self, network: Callable[[Tensor], Tensor]) -> Classifier:
         """The same classes from another network (one that is counted)."""

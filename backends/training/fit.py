@@ -61,7 +61,12 @@ class Progress:
 
 
 def fit(
-    module: nn.Module, loss: Loss, size: int, plan: Plan, checkpoint: Path | None = None
+    module: nn.Module,
+    loss: Loss,
+    size: int,
+    plan: Plan,
+    checkpoint: Path | None = None,
+    every: int = 50,
 ) -> Iterator[Progress]:
     """Train ``module`` in place and leave the averaged weights in it, in eval mode.
 
@@ -71,6 +76,7 @@ def fit(
     :param loss: ``loss(module, indices [B], generator)`` -> scalar; draws on the CPU.
     :param size: number of training examples that ``indices`` point into.
     :param checkpoint: safetensors file to resume from and to write to.
+    :param every: how many steps lie between two yields.
     """
     averaged = AveragedModel(module, multi_avg_fn=_average(plan.average), use_buffers=True)
     optimizer = torch.optim.AdamW(
@@ -112,7 +118,7 @@ def fit(
         seconds = time.perf_counter() - clock
         if checkpoint is not None and (done % plan.checkpoint_every == 0 or done == plan.steps):
             _save(checkpoint, module, averaged, optimizer, done, seconds, running, plan)
-        if done % 50 == 0 or done == plan.steps:
+        if done % every == 0 or done == plan.steps:
             yield Progress(done, plan.steps, running, seconds)
     module.load_state_dict(averaged.module.state_dict())
     module.eval()

@@ -1,0 +1,71 @@
+"""Which method can explain which model of a bundle, and why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backends import registry
+from backends.bundles import Bundle
+
+__all__ = ["explained", "refusal"]
+
+
+def explained(bundle: Bundle, model: str, problems: dict[str, str | None]) -> dict[str, Any]:
+    """Of a model beside the bundle's classifier: whether it is ``differentiable``, the ``labels``
+    that it came from, if it did, and by which ``methods`` it can be explained: None, or why not.
+
+    :param problems: why each method cannot run at all, where it cannot.
+    """
+    network = registry.architecture(bundle.manifest.parts[model].architecture)
+    differentiable, people = getattr(network, "differentiable", True), bundle.model(model)
+    reasons = dict(problems)
+    for name in [name for name, problem in problems.items() if problem is None]:
+        method = registry.method(name)
+        needed = (bundle.problem(bundle.named(kind, model)) for kind in method.needs)
+        reason = refusal(bundle, method, model, differentiable)
+        reasons[name] = reason or next(filter(None, needed), None)
+    return {
+        "differentiable": differentiable,
+        "labels": people.labels if people else None,
+        "methods": reasons,
+    }
+
+
+def refusal(bundle: Bundle, method: Any, model: str, differentiable: bool = True) -> str | None:
+    """Why a method cannot explain one of the bundle's models, in one sentence that says what to
+    do; None where it can. A method whose parts learnt classes can explain only the model that has
+    them, and gradients can only be followed where there are some.
+
+    :param model: the part that is explained; ``differentiable`` whether it has gradients.
+    """
+    gradients = not differentiable and method.differentiable
+    if not gradients and _knows(bundle, method, model):
+        return None
+    titles = [m.title for m in _able(bundle, model) if differentiable or not m.differentiable]
+    if gradients:
+        return (
+            f"{method.title} follows gradients, and labels have none; "
+            f"choose {' or '.join(titles) or 'another method'}, or retrain with a student"
+        )
+    return (
+        f"{method.title} was trained for the bundle's classes and cannot explain another "
+        f"model; choose from: {', '.join(titles)}"
+    )
+
+
+def _knows(bundle: Bundle, method: Any, model: str) -> bool:
+    """Whether a method's parts learnt the model's classes, or need none."""
+    parts = bundle.manifest.parts
+    names = [bundle.named(kind, model) for kind in method.needs]
+    learnt = {parts[n].model for n in names if n in parts}
+    return model == "classifier" or model in learnt or not method.knows_classes
+
+
+def _able(bundle: Bundle, model: str) -> list[Any]:
+    """Methods whose parts are here and know the model's classes."""
+    found = [registry.method(name) for name in registry.METHODS]
+    return [
+        method for method in found
+        if _knows(bundle, method, model)
+        and all(bundle.problem(bundle.named(kind, model)) is None for kind in method.needs)
+    ]  # fmt: skip

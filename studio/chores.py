@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from studio.engines.core import Done, Engine, Event, Failed, Job, Queued, Stepped, Stopped
@@ -19,13 +19,12 @@ LOOK = 0.2  # seconds between two looks of a watcher; nobody reads faster
 @dataclass
 class Chore:
     """One piece of work. ``state`` is going, done, stopped or failed, ``reason`` says why it
-    failed, ``news`` is the newest of what the work yields, ``numbers`` what the work counted."""
+    failed, ``news`` is the newest of what the work yields."""
 
     name: str
     state: str = "going"
     reason: str = ""
     news: Any = None
-    numbers: list[float] = field(default_factory=list)
     job: Job | None = None
 
     def stop(self) -> None:

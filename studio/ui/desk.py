@@ -122,13 +122,22 @@ class Desk:
                 missing[name] = items
         return missing
 
-    def methods(self) -> dict[str, dict[str, Any]]:
-        """Methods that can run here."""
-        return {n: m for n, m in self.about["methods"].items() if m["problem"] is None}
+    def entries(self, target: str | None = None) -> dict[str, dict[str, Any]]:
+        """All methods, with the ``problem`` that keeps each from running here, or from explaining
+        the model that ``target`` asks."""
+        methods = self.about["methods"]
+        model = self.about["models"].get(self._asked(target or "")[0])
+        if not model:
+            return dict(methods)
+        return {name: m | {"problem": model["methods"][name]} for name, m in methods.items()}
 
-    def problems(self) -> list[str]:
+    def methods(self, target: str | None = None) -> dict[str, dict[str, Any]]:
+        """Those that can."""
+        return {n: m for n, m in self.entries(target).items() if m["problem"] is None}
+
+    def problems(self, target: str | None = None) -> list[str]:
         """Why the others cannot."""
-        methods = self.about["methods"].values()
+        methods = self.entries(target).values()
         return [f"{m['title']}: {m['problem']}." for m in methods if m["problem"]]
 
     async def ask(self, owner: str, work: Callable[[], Any]) -> Any:
@@ -312,6 +321,16 @@ class Desk:
                 label = f"{entry['title']}: {goal} {entry['unit']}  (now {opinion.value:.1f})"
                 choices.append((label, f"{name}: {goal}"))
         return gr.update(choices=choices, value=rows[0][0])
+
+    def people_say(self, shown: Shown) -> str:
+        """What the models that learnt from people's labels say of a picture."""
+        lines = []
+        for name, entry in self._others().items():
+            if entry["labels"]:
+                opinion = shown.opinions[name]
+                share = opinion.probabilities[opinion.label]
+                lines.append(f"“{name}”, of people’s labels, says {opinion.label} ({share:.0%})")
+        return views.hint("; ".join(lines)) if lines else ""
 
     @staticmethod
     def frame(run: Run) -> str:

@@ -56,6 +56,7 @@ def build(
                 label="The model says (click a class to ask for it)", num_top_classes=5,
                 elem_id="prediction",
             )  # fmt: skip
+            opinions = gr.HTML(elem_id="opinions")
             target = gr.Dropdown(
                 [], label="What should it say instead?", elem_id="target", filterable=True,
                 info="Sorted by the model's own ranking; type to search", allow_custom_value=True,
@@ -92,9 +93,10 @@ def build(
             picture: seen,
             regions.canvas: gr.update(scene=shown.scene),
             prediction: shown.prediction.probabilities, target: desk.ranked(shown),
+            opinions: desk.people_say(shown),
         }  # fmt: skip
 
-    pictures.wire(put, [picture, regions.canvas, prediction, target, *regions.reset()])
+    pictures.wire(put, [picture, regions.canvas, prediction, opinions, target, *regions.reset()])
     regions.wire(picture, bundle, target)
 
     def ask_for(event: gr.SelectData, shown: dict[str, float]) -> Any:
@@ -115,6 +117,24 @@ def build(
 
     method.input(describe, method, [summary, seed, me, *groups.values()], api_visibility="private")
 
+    def offer(which: str, wanted: str | None, name: str | None) -> dict[Any, Any]:
+        """The methods that can explain the model which the target asks."""
+        desk = desks[which]
+        names = form.method_choices(desk.methods(wanted))
+        able = [value for _, value in names]
+        now = name if name in able else (able[0] if able else None)
+        return describe(now) | {
+            method: gr.update(choices=names, value=now),
+            problems: gr.update(**_problems(desk, wanted)), reasons: _reasons(desk, wanted),
+            **fold.opened(desk.entries(wanted)),
+        }  # fmt: skip
+
+    target.change(
+        offer, [bundle, target, method],
+        [method, problems, reasons, summary, seed, me, *fold.places, *groups.values()],
+        show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
+
     def opened(desk: Desk, fresh: bool = True) -> dict[Any, Any]:
         names = form.method_choices(desk.methods())
         first = names[0][1] if names else None
@@ -124,7 +144,7 @@ def build(
             problems: gr.update(**_problems(desk)), reasons: _reasons(desk),
         }  # fmt: skip
         if fresh:
-            shown |= {picture: None, prediction: None}
+            shown |= {picture: None, prediction: None, opinions: ""}
             shown |= {
                 setting: form.returned(desk.about["methods"][name]["schema"]["properties"][key])
                 for (name, key), setting in settings.items()
@@ -193,13 +213,13 @@ def _by_labels(methods: dict[str, dict[str, Any]], name: str | None) -> bool:
     return name is not None and not methods[name]["gradients"]
 
 
-def _problems(desk: Desk) -> dict[str, Any]:
-    count = len(desk.problems())
+def _problems(desk: Desk, target: str | None = None) -> dict[str, Any]:
+    count = len(desk.problems(target))
     return {"label": f"Not available here: {count}", "visible": count > 0}
 
 
-def _reasons(desk: Desk) -> str:
-    return "\n".join(f"- {problem}" for problem in desk.problems())
+def _reasons(desk: Desk, target: str | None = None) -> str:
+    return "\n".join(f"- {problem}" for problem in desk.problems(target))
 
 
 def _settings(

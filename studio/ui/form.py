@@ -133,6 +133,7 @@ class Fold:
             visible=bool(more), interactive=True,
         )  # fmt: skip
         self._style = gr.HTML(self._rule(more), elem_classes="only-style")
+        self.places = [self._box, self._style]
 
     def opened(self, methods: dict[str, dict[str, Any]]) -> dict[Any, Any]:
         """Updates for another bundle's methods."""

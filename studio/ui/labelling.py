@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import gradio as gr
 
+from studio.labels import responses
+from studio.labels.responses import Answer
 from studio.ui import views
 from studio.ui.desk import Desk
 from studio.ui.desks import Desks
@@ -16,6 +19,7 @@ from studio.ui.label_admin import AdminPanel
 from studio.ui.label_desk import Codes, LabelDesk, Seat
 from studio.ui.label_models import AnnotatorPanel
 from studio.ui.label_projects import ProjectPanels
+from studio.ui.label_training import TrainingPanel
 from studio.ui.label_widget import label_widget, session
 
 __all__ = ["Labelling", "build"]
@@ -25,12 +29,14 @@ NOBODY = "Choose a project and join it with a name, or make a project of your ow
 
 class Labelling(NamedTuple):
     """What the page needs of the tab: ``opened`` gives updates for another bundle, ``load`` is to
-    be run by a page that opens, with ``codes`` and the bundle, into ``places``."""
+    be run by a page that opens, with ``codes`` and the bundle, into ``places``; ``training`` makes
+    models that the other tabs shall offer."""
 
     opened: Callable[[Desk], dict[Any, Any]]
     load: Callable[[str, Codes | None], dict[Any, Any]]
     codes: gr.BrowserState
     places: list[Any]
+    training: TrainingPanel
 
 
 def build(desks: Desks, bundle: gr.Dropdown, labels: LabelDesk) -> Labelling:
@@ -60,6 +66,7 @@ def build(desks: Desks, bundle: gr.Dropdown, labels: LabelDesk) -> Labelling:
                 instructions = gr.Markdown()
         with gr.Column(scale=5, min_width=320):
             panels = ProjectPanels(desks, bundle, labels, project, name, codes)
+            training = TrainingPanel(labels, project, codes)
             annotator = AnnotatorPanel(desks.first, labels, project, codes)
             admin = AdminPanel(labels, project, codes)
 
@@ -72,7 +79,8 @@ def build(desks: Desks, bundle: gr.Dropdown, labels: LabelDesk) -> Labelling:
             name: gr.update(visible=seat is None), join: gr.update(visible=seat is None),
             coded: gr.update(visible=seat is None),
             guide: gr.update(visible=bool(text)), instructions: text,
-            **panels.seated(seat), **annotator.seated(seat), **admin.seated(seat),
+            **panels.seated(seat), **training.seated(seat), **annotator.seated(seat),
+            **admin.seated(seat),
         }  # fmt: skip
 
     seat_places = list(seated(None, None))
@@ -114,6 +122,16 @@ def build(desks: Desks, bundle: gr.Dropdown, labels: LabelDesk) -> Labelling:
 
     panels.wire(made, [project, codes, *seat_places])
 
+    def label(
+        code: str, item: int, value: str | None, request: str, state: str = "submitted",
+        note: str = "",
+    ) -> dict[str, Any]:  # fmt: skip
+        with sentences():
+            said = Answer(item, value, request, state, note)
+            return asdict(responses.answer(labels.database(), labels.known(code).person, said))
+
+    gr.api(label, api_name="label")
+
     def load(which: str, held: Codes | None) -> dict[Any, Any]:
         """The bundle's projects; the one that this browser's person joined last is open."""
         names = labels.names(desks[which].bundle)
@@ -132,7 +150,7 @@ def build(desks: Desks, bundle: gr.Dropdown, labels: LabelDesk) -> Labelling:
         }  # fmt: skip
 
     places = [project, *seat_places, *panels.opened(desks.first, [])]
-    return Labelling(opened, load, codes, list(dict.fromkeys(places)))
+    return Labelling(opened, load, codes, list(dict.fromkeys(places)), training)
 
 
 def _who(seat: Seat | None) -> str:

@@ -107,6 +107,8 @@ def build(
         for event in fetched:
             ours.language.look_again(event.then)
 
+        people.training.wire(desks.refresh, lambda desk: opened(desk, False), desks, places)
+
         def left(request: gr.Request) -> None:
             theirs.comparisons.leave(owner_of(request))
             desk.runs.leave(owner_of(request))

@@ -14,6 +14,7 @@ __all__ = [
     "hint",
     "megabytes",
     "metrics_table",
+    "progress_bar",
     "progress_line",
     "to_fetch",
     "top_classes",
@@ -240,6 +241,12 @@ def fetching(parts: Sequence[str], phase: str, done: int, total: int) -> str:
     share = f": {megabytes(done)} of {megabytes(total)}" if phase == "downloading" else " …"
     bar = f'<progress max="{max(total, 1)}" value="{done}" aria-label="Fetched"></progress>'
     return _line("going", f"{escape(', '.join(parts))}: {escape(phase)}{share} {bar}")
+
+
+def progress_bar(share: float, text: str) -> str:
+    """How far something is, 0 to 1, beside words."""
+    bar = f'<progress max="1" value="{share:.3f}" aria-label="Progress"></progress>'
+    return _line("going", f"{escape(text)} {bar}")
 
 
 def hint(text: str) -> str:

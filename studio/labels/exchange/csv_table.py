@@ -22,6 +22,7 @@ COLUMNS = (
     "kind", "item", "picture", "annotator", "state", "value", "note", "seconds", "created",
     "number", "superseded_by", "agent", "model_hash", "score", "probabilities", "settings",
 )  # fmt: skip
+FREE = ("item", "annotator", "value", "note", "agent", "model_hash")  # what anybody may write
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 LONGEST_CELL = 1_000_000  # characters; a project's instructions are the longest honest cell
 csv.field_size_limit(LONGEST_CELL)
@@ -85,11 +86,11 @@ def _flat(row: Row) -> dict[str, Any]:
 
 
 def _cells(values: dict[str, Any]) -> list[Any]:
-    return [_harmless(values.get(column)) for column in COLUMNS]
-
-
-def _harmless(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+    for column in FREE:
+        cell = values.get(column)
+        if cell and cell[0] in FORMULA:
+            values[column] = f"'{cell}"
+    return [values.get(column) for column in COLUMNS]
 
 
 def _meant(cell: str) -> str:

@@ -5,14 +5,36 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from backends import devices
 from backends.core import Answer, Frame, Request
 from backends.errors import BadInput, MissingPart, StudioError
 from studio.engines.core import Event, Failed, Stepped
 from studio.engines.inline import InlineEngine
 
-__all__ = ["ask", "check_folder", "finish", "methods_in", "pairs_in", "regions_in", "settings_in"]
+__all__ = [
+    "DeviceOption",
+    "ask",
+    "check_folder",
+    "finish",
+    "methods_in",
+    "pairs_in",
+    "regions_in",
+    "settings_in",
+]
+
+
+def _turn(device: str | None) -> str | None:
+    return devices.use(device) if device else None
+
+
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(callback=_turn, help=f"cpu, cuda, mps or auto; else as {devices.SWITCH} says"),
+]
 
 
 def ask(request: Request) -> tuple[Answer, list[Frame]]:

@@ -24,14 +24,7 @@ app.add_typer(labels, name="labels")
 BundleOption = Annotated[str, typer.Option(help="Bundle name, or the folder of one")]
 
 
-def _turn(device: str | None) -> str | None:
-    return devices.use(device) if device else None
-
-
-DeviceOption = Annotated[
-    str | None,
-    typer.Option(callback=_turn, help=f"cpu, cuda, mps or auto; else as {devices.SWITCH} says"),
-]
+DeviceOption = asking.DeviceOption
 
 
 @app.callback()

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from backends.errors import BadInput
+from studio import asking
 from studio.labels import pictures, projects, sources
 from studio.labels.database import Database, usual_place
 from studio.labels.records import Access, Setup
@@ -157,6 +158,17 @@ def export_labels(
     print(json.dumps(asdict(written)))
 
 
+@labels.command("push")
+def push_labels(
+    folder: Annotated[Path, typer.Argument(help="What export --format datasets wrote")],
+    repository: Annotated[str, typer.Argument(help="owner/name of a dataset repository")],
+) -> None:
+    """Push an exported datasets folder to the Hugging Face hub, private where it is new."""
+    from studio.labels.exchange.dataset_folder import push
+
+    print(push(folder, repository))
+
+
 @labels.command("import")
 def import_labels(
     project: ProjectArgument,
@@ -214,3 +226,47 @@ def invite_person(
     role = projects.ADMINISTRATOR if administrator else projects.ANNOTATOR
     with _store(database) as store:
         _told(projects.invite(store, projects.find(store, project), name, role))
+
+
+@labels.command("retrain")
+def retrain_model(
+    project: ProjectArgument,
+    rule: Annotated[
+        str, typer.Option(help="majority, soft, weighted or annotator:NAME")
+    ] = "majority",
+    name: Annotated[
+        str | None, typer.Option(help="Of the model; the project's unless given")
+    ] = None,
+    version: Annotated[int | None, typer.Option(min=0, help="Label set; else the newest")] = None,
+    student: Annotated[
+        bool, typer.Option("--student", help="Also a classifier, for methods with gradients")
+    ] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Setting of the training, key=value")
+    ] = None,
+    database: DatabaseOption = None,
+    device: asking.DeviceOption = None,
+) -> None:
+    """Fit LeapFactual's velocity field to a label set: a target model of what people say; prints
+    one JSON object. Interrupted, it is taken up again by the same words."""
+    from backends.retraining import Learning
+    from studio.labels import training
+
+    settings: dict[str, Any] = dict(asking.settings_in(set_ or [], "retraining", []))
+    if student:
+        settings["student"] = True
+
+    def hear(told: Any) -> None:
+        if isinstance(told, Learning):
+            loss = "" if told.loss is None else f"  loss {told.loss:.4f}"
+            line = f"\r{told.phase:10} {told.share:4.0%}{loss}  {told.seconds:.0f} s "
+            print(line, end="", file=sys.stderr, flush=True)
+
+    with _store(database) as store:
+        found = projects.find(store, project)
+        model = name or training.model_name(found.name)
+        *_, learnt = asking.finish(
+            lambda: training.retrain(store, found, rule, model, settings, version), hear
+        )
+    print(file=sys.stderr)
+    print(json.dumps(asdict(learnt), ensure_ascii=False))

@@ -15,7 +15,7 @@ from PIL import Image
 from backends import imaging
 from backends.errors import BadInput, NotFound
 
-__all__ = ["GENERATE", "Skip", "pictures_of"]
+__all__ = ["GENERATE", "Named", "Skip", "pictures_of"]
 
 GENERATE = "generate:"
 SUFFIXES = {

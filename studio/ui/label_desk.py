@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-from pydantic import ValidationError
-
-from backends import imaging
 from backends.errors import BadInput, NotFound, StudioError
 from studio.chores import Chores
-from studio.labels import pictures, projects
+from studio.labels import pictures, projects, sources
 from studio.labels.database import Database
 from studio.labels.records import Access, Annotator, Project, Setup
 from studio.ui.desk import Desk
@@ -116,44 +113,27 @@ class LabelDesk:
 
         :raises BadInput: a field makes no sense, in a sentence.
         """
-        try:
-            setup = Setup(**fields)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = Setup.model_fields[str(first["loc"][0])].title if first["loc"] else "the form"
-            reason = first["msg"].removeprefix("Value error, ")
-            raise BadInput(f"{name}: {reason}") from error
-        return projects.create(self.database(), setup, person or "me")
+        return projects.create(self.database(), Setup.checked(fields), person or "me")
 
     async def fill(
-        self, desk: Desk, owner: str, project: Project, sources: Iterable[tuple[str, Any]]
+        self, desk: Desk, owner: str, project: Project, paths: Iterable[str]
     ) -> AsyncIterator[Filled]:
         """Prepare pictures as the bundle's models see them and put them into a project.
 
-        :param sources: name and path, bytes or picture of each.
+        :param paths: of pictures, and of zip files of them.
         """
-        from backends import jobs
-
-        waiting, seen, new = iter(sources), 0, 0
         refused: list[str] = []
 
-        def work() -> list[tuple[str, np.ndarray]]:
-            ready = []
-            for name, source in some:
-                try:
-                    picture = (
-                        source if isinstance(source, Image.Image) else imaging.read_picture(source)
-                    )
-                    ready.append((name, jobs.prepare(desk.bundle, picture)))
-                except StudioError as error:
-                    refused.append(f"{name}: {error}")
-            return ready
+        def skip(name: str, reason: str) -> None:
+            refused.append(f"{name}: {reason}")
 
-        while some := list(islice(waiting, AT_ONCE)):
-            ready = await desk.ask(owner, work)
-            new += pictures.add(self.database(), project, ready)
+        waiting = _named(desk.bundle, paths, skip)
+        seen = new = 0
+        while some := await desk.ask(owner, lambda: list(islice(waiting, AT_ONCE))):
+            new += await asyncio.to_thread(pictures.add, self.database(), project, some)
             seen += len(some)
             yield Filled(seen, new, tuple(refused))
+        yield Filled(seen, new, tuple(refused))
 
     async def draw(
         self, desk: Desk, owner: str, project: Project, count: int
@@ -170,7 +150,15 @@ class LabelDesk:
             yield Filled(number + 1, new)
 
 
-def examples(desk: Desk) -> Iterator[tuple[str, Any]]:
+def examples(desk: Desk) -> Iterator[str]:
     """The bundle's own pictures."""
     for example in desk.about["examples"]:
-        yield example["file"], str(desk.folder / example["file"])
+        yield str(desk.folder / example["file"])
+
+
+def _named(bundle: str, paths: Iterable[str], skip: sources.Skip) -> sources.Named:
+    for path in paths:
+        try:
+            yield from sources.pictures_of(bundle, path, skip)
+        except StudioError as error:
+            skip(Path(path).name, str(error))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -207,8 +206,7 @@ class ProjectPanels:
         elif kind == EXAMPLES:
             arriving = self.labels.fill(desk, owner, project, examples(desk))
         else:
-            named = [(Path(path).name, path) for path in files or []]
-            arriving = self.labels.fill(desk, owner, project, named)
+            arriving = self.labels.fill(desk, owner, project, files or [])
         async for filled in arriving:
             yield views.line("going", f"{filled.seen} pictures looked at, {filled.new} put in …")
         said = f"{filled.new} pictures put in."

@@ -17,6 +17,7 @@ from studio.ui.desks import Desks
 from studio.ui.edge import sentences
 from studio.ui.label_admin import AdminPanel
 from studio.ui.label_desk import Codes, LabelDesk, Seat
+from studio.ui.label_exchange import ExchangePanel
 from studio.ui.label_models import AnnotatorPanel
 from studio.ui.label_projects import ProjectPanels
 from studio.ui.label_training import TrainingPanel
@@ -69,6 +70,7 @@ def build(desks: Desks, bundle: gr.Dropdown, labels: LabelDesk) -> Labelling:
             training = TrainingPanel(labels, project, codes)
             annotator = AnnotatorPanel(desks.first, labels, project, codes)
             admin = AdminPanel(labels, project, codes)
+            files = ExchangePanel(desks, labels, project, codes, name)
 
     def seated(seat: Seat | None, chosen: str | None) -> dict[Any, Any]:
         """Everything that depends on who works in which project."""
@@ -80,7 +82,7 @@ def build(desks: Desks, bundle: gr.Dropdown, labels: LabelDesk) -> Labelling:
             coded: gr.update(visible=seat is None),
             guide: gr.update(visible=bool(text)), instructions: text,
             **panels.seated(seat), **training.seated(seat), **annotator.seated(seat),
-            **admin.seated(seat),
+            **admin.seated(seat), **files.seated(seat),
         }  # fmt: skip
 
     seat_places = list(seated(None, None))
@@ -121,6 +123,7 @@ def build(desks: Desks, bundle: gr.Dropdown, labels: LabelDesk) -> Labelling:
         }  # fmt: skip
 
     panels.wire(made, [project, codes, *seat_places])
+    files.wire(bundle, made, [project, codes, *seat_places])
 
     def label(
         code: str, item: int, value: str | None, request: str, state: str = "submitted",

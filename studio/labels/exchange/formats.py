@@ -15,6 +15,7 @@ Pictures in ``images/`` are PNG, named by the sha256 of their pixels.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -96,6 +97,7 @@ def take_in(
     classes: list[str] | None = None,
     administrator: str = "administrator",
     prepare: Prepare | None = None,
+    permit: Callable[[str], None] = lambda name: None,
 ) -> Brought:
     """Read a label set into a project, which is made if there is none of that name; all of it or
     nothing.
@@ -105,12 +107,14 @@ def take_in(
         not say.
     :param prepare: a picture as the bundle's models see it; :func:`backends.jobs.prepare` unless
         given.
+    :param permit: told the project's name before anything is stored; may raise.
     :raises BadInput: the file cannot be used, with the line and the reason.
     :raises NotFound: there is no such file.
     """
     path, chosen = _place(source, format)
     labels = _reader(chosen).read(path)
     setup = _setup(database, labels, name, bundle, classes, source)
+    permit(setup.name)
     folder = path if path.is_dir() else path.parent
     return bring(
         database, setup, labels, prepare or functools.partial(_prepared, setup.bundle),

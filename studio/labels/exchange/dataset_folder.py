@@ -62,7 +62,6 @@ def push(folder: Path, repository: str, token: str | None = None) -> str:
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-    from requests import RequestException
 
     dataset = _opened(folder)
     try:
@@ -74,10 +73,15 @@ def push(folder: Path, repository: str, token: str | None = None) -> str:
         )  # fmt: skip
     except HFValidationError as error:
         raise BadInput(f"{repository!r} is no repository's name; give owner/name") from error
-    except (HfHubHTTPError, RequestException, OSError) as error:
+    except HfHubHTTPError as error:
         raise Unreachable(
-            f"{repository} cannot be pushed to ({error}); check the name, and that the token may "
-            "write, then push again"
+            f"the hub does not take {repository} ({error}); check the name, and that you are "
+            "logged in with a token that may write"
+        ) from error
+    except Exception as error:  # whatever the client's HTTP library of the day raises
+        raise Unreachable(
+            f"{repository} cannot be pushed ({error}); check the connection, then push {folder} "
+            "again"
         ) from error
     return f"https://huggingface.co/datasets/{repository}"
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from backends.errors import BadInput, NotFound
+from backends.errors import BadInput, NotFound, Unreachable
 from studio.labels import exchange, pictures, projects, queue, responses, suggestions
 from studio.labels.exchange import dataset_folder, label_studio
 from studio.labels.responses import Answer
@@ -263,12 +263,17 @@ def test_a_refused_push_is_one_sentence(database, spoken, tmp_path, monkeypatch)
     import datasets
 
     def refused(self, repository, **words):
-        raise OSError("401")
+        raise ConnectionError("name or service not known")
 
     monkeypatch.setattr(datasets.Dataset, "push_to_hub", refused)
     exchange.export(database, spoken, tmp_path / "out")
-    with pytest.raises(dataset_folder.Unreachable, match="push again"):
+    with pytest.raises(Unreachable, match=r"check the connection, then push .*out again"):
         dataset_folder.push(tmp_path / "out", "lab/ones")
+    monkeypatch.undo()
+    with pytest.raises(BadInput, match="give owner/name"):
+        dataset_folder.push(tmp_path / "out", "lab/o n e s")
+    with pytest.raises(BadInput, match="is no datasets folder"):
+        dataset_folder.push(tmp_path, "lab/ones")
 
 
 @pytest.mark.parametrize(("form", "name"), [*FOLDERS, *FILES])

@@ -205,6 +205,12 @@ def test_out_and_in_again(labels, labelled, run, tmp_path, name):
     assert json.loads(one)["pairs"] == json.loads(other)["pairs"]
 
 
+def test_a_push_needs_a_folder_of_ours(run, tmp_path):
+    code, out, err = run("labels", "push", tmp_path, "lab/ones")
+    assert (code, out) == (2, "")
+    assert "is no datasets folder" in err
+
+
 def test_a_label_set_of_before(labels, labelled, tmp_path):
     words = ["--format", "jsonl", "--history", "--version", "2"]
     _, out, _ = labels("export", "ones", "--to", tmp_path / "out", *words)

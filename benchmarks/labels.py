@@ -28,14 +28,19 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--items", type=int, default=10_000)
     parser.add_argument("--people", type=int, default=10)
-    parser.add_argument("--database", help="postgresql://...; else a file that is deleted again")
+    parser.add_argument("--database", help="postgresql://... to measure too, beside SQLite")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        store = Database(options.database or str(folder / "labels.db"))
-        project = filled(store, options.items, options.people)
-        table("labels", [row for measure in MEASURES for row in measure(store, project, folder)])
-        store.close()
+    rows = []
+    for place in filter(None, ["labels.db", options.database]):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            store = Database(place if "://" in place else str(folder / place))
+            project = filled(store, options.items, options.people)
+            for measure in MEASURES:
+                told = measure(store, project, folder)
+                rows += [{"store": store.engine.dialect.name, **row} for row in told]
+            store.close()
+    table("labels", rows)
 
 
 def filled(store: Database, items: int, people: int) -> Project:

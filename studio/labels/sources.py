@@ -1,4 +1,4 @@
-"""Pictures for a project, from a folder, a zip, MNIST's files, or a bundle's generator."""
+"""Pictures for a project, from a folder, a zip, MNIST's files, or a bundle's prior."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pictures_of(bundle: str, source: str, skip: Skip, seed: int = 0) -> Named:
     """Name and pixels, uint8 [H, W, C] as the bundle's models see it, of every picture there.
 
     :param source: a folder of pictures (those in its folders too), a zip of them, a folder with
-        MNIST's idx files, or ``generate:N`` for N pictures that the bundle's generator draws.
+        MNIST's idx files, or ``generate:N`` for N pictures that the bundle's prior draws.
     :param skip: told the name of each picture that cannot be used, and why.
     :param seed: of the first generated picture; the others' follow it.
     :raises NotFound: there is no such folder or file.
@@ -132,9 +132,9 @@ def _in_idx(folder: Path) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
 
 
 def _generated(bundle: str, count: str, seed: int) -> Named:
-    from backends import jobs
+    from backends.drawing import draw
 
     if not count.isdecimal() or not int(count):
         raise BadInput(f"{GENERATE}{count} names no number of pictures; write {GENERATE}100")
     for number in range(seed, seed + int(count)):
-        yield f"generated-{number}.png", jobs.sample(bundle, number)
+        yield f"generated-{number}.png", draw(bundle, number)

@@ -11,6 +11,7 @@ from PIL import Image
 from studio.labels import pictures, projects, responses
 from studio.labels.database import Database
 from studio.labels.responses import Answer
+from tests.conftest import write_tiny
 
 
 @pytest.fixture
@@ -138,20 +139,24 @@ def test_pictures_from_mnists_files(labels, project, tmp_path, place):
     assert (code, "has lost its end" in err) == (2, True)
 
 
-def test_pictures_that_a_generator_draws(labels, project, place, monkeypatch):
-    from backends import jobs
-
-    drawn = lambda bundle, seed: np.full((16, 16, 1), seed, np.uint8)  # noqa: E731
-    monkeypatch.setattr(jobs, "sample", drawn)
+def test_pictures_that_a_prior_draws(labels, project, place):
     assert labels("add", "ones", "generate:3", "--seed", "5")[0] == 0
     assert stored(place)["ones"] == ["generated-5.png", "generated-6.png", "generated-7.png"]
+    _, out, _ = labels("add", "ones", "generate:3", "--seed", "6")
+    assert out == "ones: 1 new pictures, 2 there already, 0 left out\n"
+
+
+def test_a_bundle_that_draws_nothing(labels, tmp_path):
+    bundle = write_tiny(tmp_path / "tiny", without=("gan",))
+    labels("create", "ones", "--bundle", bundle, "--classes", "a,b")
+    code, out, err = labels("add", "ones", "generate:3")
+    assert (code, out, "has no generator" in err) == (2, "", True)
 
 
 @pytest.mark.parametrize(
     ("source", "message"),
     [
         ("generate:some", "generate:100"),
-        ("generate:3", "has no generator"),
         ("nowhere", "there is no nowhere"),
     ],
 )

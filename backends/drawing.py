@@ -1,0 +1,32 @@
+"""New pictures of a bundle's domain, from whichever of its priors draws from nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backends import imaging, jobs
+from backends.memory import guarded
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["draw"]
+
+
+def draw(name: str, seed: int) -> np.ndarray:
+    """A picture that the bundle's generator draws, or its GAN at z ~ N(0, I); uint8 [H, W, C], the
+    same for the same seed.
+
+    :raises BadInput: the bundle has neither.
+    """
+    import torch
+
+    found = jobs.bundle(name)
+    part = found.named("gan")
+    generates = any(entry.kind == "generator" for entry in found.manifest.parts.values())
+    if generates or found.problem(part) is not None:
+        return jobs.sample(name, seed)
+    network = found.part(part)
+    with torch.no_grad(), guarded(found.device):
+        z = torch.randn(1, network.latent, generator=torch.Generator().manual_seed(seed))
+        return imaging.to_array(network.decode(z.to(found.device)))

@@ -31,18 +31,21 @@ class Explain(NamedTuple):
     :ivar opened: updates for another bundle, or (second argument false) for the same with more
         parts.
     :ivar language: regions by words and clicks, whose ``fetch`` asks for what they lack.
+    :ivar leave: forgets a closed page's owner.
     """
 
     question: list[Any]
     opened: Callable[..., dict[Any, Any]]
     language: Language
+    leave: Callable[[str], None]
 
 
 def build(
-    desks: Desks, bundle: gr.Dropdown, labels: LabelDesk, load: Callable[..., Any]
-) -> Explain:
-    """Lay out the tab inside the current Blocks and wire it to the desks; ``load`` is the page's
-    event of opening."""
+    desks: Desks, bundle: gr.Dropdown, labels: LabelDesk, person: gr.BrowserState,
+    load: Callable[..., Any],
+) -> Explain:  # fmt: skip
+    """Lay out the tab inside the current Blocks and wire it to the desks; ``person`` is the
+    browser's pseudonym, ``load`` the page's event of opening."""
     methods, able = desks.methods(), desks.first.methods()
     picture = gr.State(None)
     run_id = gr.State("")
@@ -82,7 +85,7 @@ def build(
             groups, settings, seed = _settings(methods, first)
         with gr.Column(scale=5, min_width=320):
             gr.Markdown("### 3 · Answer")
-            path = PathPanel(desks, labels)
+            path = PathPanel(desks, labels, person)
             answer = AnswerColumn(desks.first)
     path.wire(answer, bundle, load)
 
@@ -205,7 +208,7 @@ def build(
         api_visibility="private",
     )  # fmt: skip
     question = [picture, regions.mask, regions.story, regions.source, target]
-    return Explain(question, opened, regions.language)
+    return Explain(question, opened, regions.language, path.leave)
 
 
 def _by_labels(methods: dict[str, dict[str, Any]], name: str | None) -> bool:

@@ -30,20 +30,20 @@ NOBODY = "Choose a project and join it with a name, or make a project of your ow
 
 class Labelling(NamedTuple):
     """What the page needs of the tab: ``opened`` gives updates for another bundle, ``load`` is to
-    be run by a page that opens, with ``codes`` and the bundle, into ``places``; ``training`` makes
-    models that the other tabs shall offer."""
+    be run by a page that opens, with the bundle and the browser's codes, into ``places``;
+    ``training`` makes models that the other tabs shall offer."""
 
     opened: Callable[[Desk], dict[Any, Any]]
     load: Callable[[str, Codes | None], dict[Any, Any]]
-    codes: gr.BrowserState
     places: list[Any]
     training: TrainingPanel
 
 
-def build(desks: Desks, bundle: gr.Dropdown, labels: LabelDesk) -> Labelling:
-    """Lay out the tab inside the current Blocks and wire it."""
-    # Fixed words, or each start of the studio would forget who its people are.
-    codes = gr.BrowserState({}, storage_key="studio-labels", secret="studio-labels")
+def build(
+    desks: Desks, bundle: gr.Dropdown, labels: LabelDesk, codes: gr.BrowserState, tab: gr.Tab
+) -> Labelling:
+    """Lay out the ``tab`` inside the current Blocks and wire it; ``codes`` are this browser's, by
+    project."""
     with gr.Row():
         with gr.Column(scale=6, min_width=340):
             with gr.Row():
@@ -125,6 +125,12 @@ def build(desks: Desks, bundle: gr.Dropdown, labels: LabelDesk) -> Labelling:
     panels.wire(made, [project, codes, *seat_places])
     files.wire(bundle, made, [project, codes, *seat_places])
 
+    def known(which: str) -> Any:
+        """Projects that others made meanwhile."""
+        return gr.update(choices=labels.names(desks[which].bundle))
+
+    tab.select(known, bundle, project, show_progress="hidden", api_visibility="private")
+
     def label(
         code: str, item: int, value: str | None, request: str, state: str = "submitted",
         note: str = "",
@@ -153,7 +159,7 @@ def build(desks: Desks, bundle: gr.Dropdown, labels: LabelDesk) -> Labelling:
         }  # fmt: skip
 
     places = [project, *seat_places, *panels.opened(desks.first, [])]
-    return Labelling(opened, load, codes, list(dict.fromkeys(places)), training)
+    return Labelling(opened, load, list(dict.fromkeys(places)), training)
 
 
 def _who(seat: Seat | None) -> str:

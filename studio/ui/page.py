@@ -65,15 +65,19 @@ def build(
                 info="The domain: its pictures, its models", elem_id="bundle", scale=0,
                 min_width=260, visible=len(desks.names) > 1,
             )  # fmt: skip
+        # Outside the tabs, of which the hidden ones would not read what the browser keeps; with
+        # fixed words, or each start of the studio would forget who its people are.
+        codes = gr.BrowserState({}, storage_key="studio-labels", secret="studio-labels")
+        person = gr.BrowserState("", storage_key="studio-person", secret="studio-person")
         style = gr.HTML(_style(desk), elem_classes="only-style")
         fetch = FetchPanel(desks, pulls or Pulls(jobs.pull))
         with gr.Tabs() as tabs:
             with gr.Tab("Explain", id="explain"):
-                ours = explain.build(desks, bundle, labels, page.load)
+                ours = explain.build(desks, bundle, labels, person, page.load)
             with gr.Tab("Compare", id="compare") as tab:
                 theirs = compare.build(desks, ours.question, tabs, tab)
-            with gr.Tab("Label", id="label"):
-                people = labelling.build(desks, bundle, labels)
+            with gr.Tab("Label", id="label") as room:
+                people = labelling.build(desks, bundle, labels, codes, room)
         with gr.Accordion("Keyboard", open=False):
             gr.Markdown(keys.help_sheet())
 
@@ -100,7 +104,7 @@ def build(
         bundle.input(open_bundle, bundle, [*places, *people.places], api_visibility="private")
         page.load(catch_up, None, places, show_progress="hidden", api_visibility="private")
         page.load(
-            people.load, [bundle, people.codes], people.places, show_progress="hidden",
+            people.load, [bundle, codes], people.places, show_progress="hidden",
             api_visibility="private",
         )  # fmt: skip
         fetched = fetch.wire(bundle, ours.language.fetch, lambda desk: opened(desk, False), places)
@@ -113,6 +117,7 @@ def build(
             theirs.comparisons.leave(owner_of(request))
             desk.runs.leave(owner_of(request))
             desks.leave(owner_of(request))
+            ours.leave(owner_of(request))
 
         page.unload(left)
     return page

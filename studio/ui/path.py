@@ -14,6 +14,7 @@ import gradio as gr
 
 from backends import jobs_asking
 from backends.core import Answer, Frame, Request
+from backends.errors import BadInput, StudioError
 from backends.jobs_asking import Question
 from studio import export
 from studio.labels import paths
@@ -23,7 +24,7 @@ from studio.ui import canvas, views
 from studio.ui.answer import AnswerColumn
 from studio.ui.desk import Desk
 from studio.ui.desks import Desks
-from studio.ui.edge import owner_of, sentences
+from studio.ui.edge import owner_of, sentence, sentences
 from studio.ui.label_desk import LabelDesk
 from studio.ui.label_widget import keys_of
 
@@ -38,12 +39,13 @@ READ = "(...a) => { a[0] = window.pathChoice; return a; }"
 
 
 class PathPanel:
-    """The questions, laid out inside the current Blocks, above the answer's column."""
+    """The questions, laid out inside the current Blocks, above the answer's column.
 
-    def __init__(self, desks: Desks, labels: LabelDesk) -> None:
-        self.desks, self.labels = desks, labels
-        # Whose walks these are, in this browser; nothing that tells who it is.
-        self.person = gr.BrowserState("", storage_key="studio-person", secret="studio-person")
+    :param person: whose walks these are, in this browser; nothing that tells who it is.
+    """
+
+    def __init__(self, desks: Desks, labels: LabelDesk, person: gr.BrowserState) -> None:
+        self.desks, self.labels, self.person = desks, labels, person
         self._walk = gr.State("")
         self._choice = gr.JSON(visible=False)
         self._widget = gr.HTML(
@@ -58,6 +60,11 @@ class PathPanel:
             interactive=True,
         )  # fmt: skip
         self.places: list[Any] = []
+        self._before: dict[str, str] = {}  # which walk a page shows
+
+    def leave(self, owner: str) -> None:
+        """Forget a closed page; its walks are kept."""
+        self._before.pop(owner, None)
 
     def wire(self, answer: AnswerColumn, bundle: gr.Dropdown, load: Callable[..., Any]) -> None:
         """Let the panel's controls act, and show what comes of it in ``answer``.
@@ -70,8 +77,12 @@ class PathPanel:
             *answer.places, answer.history,
         ]  # fmt: skip
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
-        inputs = [self._choice, self._walk, self.person]
-        self._widget.answered(self._told, inputs, self.places, js=READ, **quiet)
+        # A quick answer comes before gradio counts the last one as done; the script lets only one
+        # through a question.
+        self._widget.answered(
+            self._told, [self._choice, self.person], self.places, js=READ, trigger_mode="multiple",
+            concurrency_limit=8, **quiet,
+        )  # fmt: skip
         self._back.click(self._taken_back, [self._walk, self.person], self.places, **quiet)
         self._leave.click(self._left, [self._walk, self.person, bundle], self.places, **quiet)
         self._open.input(self._resumed, [self._open, self.person], self.places, **quiet)
@@ -93,32 +104,42 @@ class PathPanel:
         return {self.person: person} | await self._go_on(path, owner)
 
     async def _told(
-        self, choice: list[Any] | None, walk: str, person: str, request: gr.Request
+        self, choice: list[Any] | None, person: str, request: gr.Request
     ) -> dict[Any, Any]:
         with sentences():
-            path, owner = await self._mine(walk, person), owner_of(request)
-            said = await asyncio.to_thread(paths.answers, self.labels.database(), path)
-            desk = self.desks[path.request.bundle]
-            question = await desk.ask(owner, lambda: jobs_asking.ask(path.request, said))
-            if isinstance(question, Question) and choice:
-                value, seconds = str(choice[0]), float(choice[1])
-                # Refused before it is stored: an answer that leads nowhere would stand in the way.
-                await desk.ask(owner, lambda: jobs_asking.ask(path.request, [*said, value]))
-                await asyncio.to_thread(
-                    paths.told, self.labels.database(), path, question.number, question.leap,
-                    question.picture, value, seconds,
-                )  # fmt: skip
+            value, seconds, walk = choice or ["", 0.0, ""]
+            owner = owner_of(request)
+            path = await self._mine(str(walk), person, owner)
+            try:
+                await self._store(path, owner, str(value), float(seconds))
+            except StudioError as error:  # the question stands, and can be answered again
+                gr.Warning(sentence(error))
             return await self._go_on(path, owner)
+
+    async def _store(self, path: Path, owner: str, value: str, seconds: float) -> None:
+        """Keep an answer to the question that stands, if it leads on."""
+        database, desk = self.labels.database(), self.desks[path.request.bundle]
+        said = await asyncio.to_thread(paths.answers, database, path)
+        question = await desk.ask(owner, lambda: jobs_asking.ask(path.request, said))
+        if isinstance(question, Question):
+            # Tried before it is stored: an answer that leads nowhere would stand in the way.
+            await desk.ask(owner, lambda: jobs_asking.ask(path.request, [*said, value]))
+            await asyncio.to_thread(
+                paths.told, database, path, question.number, question.leap, question.picture,
+                value, seconds,
+            )  # fmt: skip
 
     async def _taken_back(self, walk: str, person: str, request: gr.Request) -> dict[Any, Any]:
         with sentences():
-            path = await self._mine(walk, person)
+            owner = owner_of(request)
+            path = await self._mine(walk, person, owner)
             await asyncio.to_thread(paths.withdraw, self.labels.database(), path)
-            return await self._go_on(path, owner_of(request))
+            return await self._go_on(path, owner)
 
     async def _resumed(self, walk: str, person: str, request: gr.Request) -> dict[Any, Any]:
         with sentences():
-            return await self._go_on(await self._mine(walk, person), owner_of(request))
+            owner = owner_of(request)
+            return await self._go_on(await self._mine(walk, person, owner), owner)
 
     async def _left(self, walk: str, person: str, bundle: str) -> dict[Any, Any]:
         return self.closed() | {
@@ -137,14 +158,17 @@ class PathPanel:
         choices = await asyncio.to_thread(work)
         return gr.update(choices=choices, value=None, visible=bool(choices))
 
-    async def _mine(self, walk: str, person: str) -> Path:
+    async def _mine(self, walk: str, person: str, owner: str) -> Path:
+        """A walk of this browser's person, or one that this page has before it: the browser may
+        answer before it has heard who its person is."""
         path = await asyncio.to_thread(paths.find, self.labels.database(), walk)
-        if path.annotator != person:
-            raise gr.Error("that walk is somebody else's")
+        if path.annotator != person and self._before.get(owner) != walk:
+            raise BadInput("that walk is somebody else's; begin one of your own")
         return path
 
     async def _go_on(self, path: Path, owner: str) -> dict[Any, Any]:
         """The question that stands, or the end."""
+        self._before[owner] = path.id
         desk, database = self.desks[path.request.bundle], self.labels.database()
         said = await asyncio.to_thread(paths.answers, database, path)
         now = await desk.ask(owner, lambda: jobs_asking.ask(path.request, said))
@@ -157,7 +181,7 @@ class PathPanel:
         classes = about.get("classes") or desk.about["class_names"]
         asked = {
             "classes": classes, "keys": keys_of(classes), "text": _asked(now, path.request.target),
-            "nonce": secrets.token_hex(4),
+            "walk": path.id, "nonce": secrets.token_hex(4),
         }  # fmt: skip
         picture = canvas.preview(export.as_picture(now.picture), 512)
         answer = self._answer

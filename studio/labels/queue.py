@@ -10,16 +10,14 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     and_,
-    delete,
     exists,
     func,
-    insert,
     nulls_first,
     select,
 )  # fmt: skip
 from sqlalchemy.orm import aliased
 
-from studio.labels import projects
+from studio.labels import projects, reservations
 from studio.labels.database import Database
 from studio.labels.records import DISCARDED, DRAFT, SUBMITTED, Annotator, Item, Progress, Project
 from studio.labels.responses import LABEL
@@ -27,7 +25,6 @@ from studio.labels.schema import Items, Reservations, Responses, Suggestions
 
 __all__ = ["following", "progress"]
 
-LEASE = 600.0  # seconds for which an item that was handed out is kept from others
 PACE = 600.0  # seconds over which the pace is counted
 
 
@@ -42,7 +39,8 @@ def following(database: Database, annotator: Annotator, count: int = 1) -> list[
         if len(rows) < count:
             have = [row.id for row in rows]
             rows += _free(connection, project, annotator, now, count - len(rows), have)
-        _reserve(connection, annotator, [row.id for row in rows], now)
+        reservations.release(connection, annotator)
+        reservations.hold(connection, annotator, [row.id for row in rows])
         return [_shown(connection, project, annotator, row) for row in rows]
 
 
@@ -99,8 +97,9 @@ def _answered(annotator: Annotator) -> ColumnElement[bool]:
 
 
 def _kept(connection: Connection, project: Project, annotator: Annotator, now: float) -> list[Any]:
-    """What the person took back, or was handed and has not answered; an old reservation counts
-    only while the item is still wanted of them."""
+    """What the person took back, or was handed and has not answered, while others do not have it
+    meanwhile."""
+    wanted = Items.votes + _others(annotator, now) < project.setup.votes
     drafts = (
         select(*COLUMNS)
         .join(Responses, Responses.item_id == Items.id)
@@ -109,6 +108,7 @@ def _kept(connection: Connection, project: Project, annotator: Annotator, now: f
             Responses.kind == LABEL,
             Responses.superseded_by.is_(None),
             Responses.state == DRAFT,
+            wanted,
         )
         .order_by(Responses.number.desc())
     )
@@ -118,7 +118,7 @@ def _kept(connection: Connection, project: Project, annotator: Annotator, now: f
         .where(
             Reservations.annotator_id == annotator.id,
             ~_answered(annotator),
-            Items.votes + _others(annotator, now) < project.setup.votes,
+            wanted,
         )
         .order_by(Reservations.until, Items.id)
     )
@@ -195,20 +195,6 @@ def _balanced(connection: Connection, project: Project, chosen: Any, count: int)
     else:
         rows |= {row.id: row for row in connection.execute(chosen.where(Items.guess.is_(None)))}
     return list(rows.values())[:count]
-
-
-def _reserve(
-    connection: Connection, annotator: Annotator, items: Sequence[int], now: float
-) -> None:
-    """These and no others are before the person now."""
-    connection.execute(delete(Reservations).where(Reservations.annotator_id == annotator.id))
-    if items:
-        # Later ones a little later, so that they come back in the same order.
-        rows = [
-            {"item_id": item, "annotator_id": annotator.id, "until": now + LEASE + place / 1000}
-            for place, item in enumerate(items)
-        ]
-        connection.execute(insert(Reservations), rows)
 
 
 def _shown(connection: Connection, project: Project, annotator: Annotator, row: Any) -> Item:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from backends.errors import BadInput, NotFound
-from studio.labels import projects
+from studio.labels import projects, reservations
 from studio.labels.database import Database
 from studio.labels.records import (
     DISCARDED,
@@ -25,7 +25,7 @@ from studio.labels.records import (
     Response,
     State,
 )  # fmt: skip
-from studio.labels.schema import Annotators, Items, Projects, Reservations, Responses
+from studio.labels.schema import Annotators, Items, Projects, Responses
 
 __all__ = ["Answer", "adjudicate", "answer", "answer_many", "disagreement", "standing", "undo"]
 
@@ -95,7 +95,10 @@ def undo(database: Database, annotator: Annotator, request: str) -> Response | N
         if last is None:
             return None
         back = Answer(last.item_id, last.value, request, DRAFT, last.note, 0.0, "undo")
-        return _stored(connection, annotator, back, LABEL)
+        stored = _stored(connection, annotator, back, LABEL)
+        # At once, or somebody else would be handed it before its owner asks what comes next.
+        reservations.hold(connection, annotator, [last.item_id])
+        return stored
 
 
 def adjudicate(database: Database, administrator: Annotator, said: Answer) -> Response:
@@ -183,11 +186,7 @@ def _stored(connection: Connection, annotator: Annotator, said: Answer, kind: st
     }  # fmt: skip
     connection.execute(insert(Responses).values(row))
     if kind == LABEL:
-        connection.execute(
-            delete(Reservations).where(
-                Reservations.item_id == said.item_id, Reservations.annotator_id == annotator.id
-            )
-        )
+        reservations.release(connection, annotator, [said.item_id])
         _count(connection, project, said.item_id)
     del row["request"], row["project_id"], row["annotator_id"]
     return Response(**row, annotator=annotator.name)

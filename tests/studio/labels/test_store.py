@@ -8,7 +8,7 @@ from alembic.config import Config
 from sqlalchemy import func, select, text
 
 from backends.errors import BadInput, NotFound
-from studio.labels import pictures, projects, queue, responses, suggestions
+from studio.labels import pictures, projects, queue, reservations, responses, suggestions
 from studio.labels.database import MIGRATIONS, Database
 from studio.labels.records import Setup, Suggestion
 from studio.labels.responses import Answer
@@ -226,7 +226,21 @@ def test_a_forgotten_reservation_runs_out(database, made, monkeypatch):
     (item,) = queue.following(database, bob)
     assert queue.following(database, eve) == []
     now = queue.time.time()
-    monkeypatch.setattr(queue.time, "time", lambda: now + queue.LEASE + 1)
+    monkeypatch.setattr(queue.time, "time", lambda: now + reservations.LEASE + 1)
+    assert [got.id for got in queue.following(database, eve)] == [item.id]
+    assert queue.following(database, bob) == []
+
+
+def test_what_was_taken_back_stays_with_its_owner(database, made, monkeypatch):
+    project, _ = made(1)
+    bob, eve = joined(database, project), joined(database, project, "Eve")
+    (item,) = queue.following(database, bob)
+    responses.answer(database, bob, Answer(item.id, "one", "a"))
+    responses.undo(database, bob, "b")
+    assert queue.following(database, eve) == []
+    # Until time is up; then it is the other's, and the owner does not get it again.
+    now = queue.time.time()
+    monkeypatch.setattr(queue.time, "time", lambda: now + reservations.LEASE + 1)
     assert [got.id for got in queue.following(database, eve)] == [item.id]
     assert queue.following(database, bob) == []
 

@@ -18,7 +18,6 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from studio.labels import pictures, projects, responses
 from studio.labels.database import Database
 from studio.labels.records import DISCARDED, DRAFT, SUBMITTED, Setup
 from studio.ui.page import free_port
+from tests.postgres import server
 
 ROOT = Path(__file__).parent.parent
 CLASSES = [str(digit) for digit in range(10)]
@@ -147,7 +147,7 @@ def main() -> None:
     test = load_mnist(options.data, "test")
     rows = []
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        places = options.database or [f"{folder}/labels.db", stack.enter_context(_postgres())]
+        places = options.database or [f"{folder}/labels.db", stack.enter_context(server())]
         for place in places:
             rows.append(crowd(place, test, options.count, options.people, options.kills))
             print(rows[-1], file=sys.stderr)
@@ -213,14 +213,6 @@ def verdict(database: Database, project: Any, crowd: list[Person]) -> tuple[int,
     shared = sum(number - 1 for number in votes.values())
     left = len(pictures.items(database, project)) - len(votes)
     return missing.total(), more.total() + twice + shared, left
-
-
-@contextlib.contextmanager
-def _postgres() -> Iterator[str]:
-    from tests.postgres import server
-
-    with server() as address:
-        yield address
 
 
 if __name__ == "__main__":

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
+import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from benchmarks.digits import table
-from studio.labels import agreement, exchange, history, pictures, projects
+from benchmarks.page import served
+from studio.labels import (
+    agreement,
+    exchange,
+    history,
+    pictures,
+    projects,
+    queue,
+    responses,
+    suggestions,
+)  # fmt: skip
 from studio.labels.database import Database
-from studio.labels.records import Project, Setup
+from studio.labels.http import AHEAD
+from studio.labels.records import Annotator, Order, Project, Setup, Suggestion
+from studio.labels.responses import Answer
+from studio.ui.page import free_port
+from tests.postgres import server
 
 FORMS = {
     "csv": "labels.csv",
@@ -21,6 +39,7 @@ FORMS = {
     "label-studio": "labels.json",
     "datasets": "labels",
 }
+LEFT = 300
 
 
 def main() -> None:
@@ -28,23 +47,30 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--items", type=int, default=10_000)
     parser.add_argument("--people", type=int, default=10)
-    parser.add_argument("--database", help="postgresql://... to measure too, beside SQLite")
+    parser.add_argument("--database", help="postgresql://...; else a server of our own")
+    parser.add_argument("--chromium", default="/usr/bin/chromium")
     options = parser.parse_args()
     rows = []
-    for place in filter(None, ["labels.db", options.database]):
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
-            store = Database(place if "://" in place else str(folder / place))
+    with contextlib.ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for place in (
+            str(scratch / "labels.db"),
+            options.database or stack.enter_context(server()),
+        ):
+            folder = scratch / f"files{len(rows)}"
+            folder.mkdir()
+            store = Database(place)
             project = filled(store, options.items, options.people)
-            for measure in MEASURES:
-                told = measure(store, project, folder)
-                rows += [{"store": store.engine.dialect.name, **row} for row in told]
+            told = [row for measure in MEASURES for row in measure(store, project, folder)]
+            told += on_screen(store, project, options.chromium)
+            rows += [{"store": store.engine.dialect.name, **row} for row in told]
             store.close()
     table("labels", rows)
 
 
 def filled(store: Database, items: int, people: int) -> Project:
-    """A project of random digits' size in which everyone labelled everything."""
+    """A project of random digits' size in which everyone labelled everything, but the first
+    person, who has some pictures left."""
     rng = np.random.default_rng(0)
     classes = [str(n) for n in range(10)]
     name = f"benchmark {time.time():.0f}"
@@ -60,8 +86,9 @@ def filled(store: Database, items: int, people: int) -> Project:
             "seconds": float(rng.gamma(2)), "via": "page", "request": f"{item}",
             "created": 1.7e9 + item + person / 100,
         }
-        for item, true in truth.items()
+        for place, (item, true) in enumerate(truth.items())
         for person in ids
+        if person != ids[0] or place < items - LEFT
     ]  # fmt: skip
     with store.write() as connection:
         history.appended(connection, projects.locked(connection, project.id), rows)
@@ -104,6 +131,86 @@ def counts(store: Database, project: Project, folder: Path) -> list[dict[str, ob
     ]
 
 
+def following(store: Database, project: Project, folder: Path) -> list[dict[str, object]]:
+    """An answer stored and the next picture chosen, as the studio does between two pictures, in
+    every order; by somebody to whom all pictures are new, and by somebody who has seen all but a
+    few hundred."""
+    suggested(store, project)
+    rows = []
+    people = projects.people(store, project)
+    fresh = projects.invite(store, project, "fresh").annotator
+    for order in get_args(Order):
+        setup = project.setup.model_copy(update={"order": order, "votes": len(people) + 2})
+        project = projects.change(store, project, setup)
+        for who, person in (("all are new", fresh), ("few are left", people[1])):
+            rows.append(
+                row(project, f"next picture, {order}, {who}", waits(store, person), "≤ 0.1 s")
+            )
+    return rows
+
+
+def suggested(store: Database, project: Project) -> None:
+    """Give every picture a model's opinion."""
+    rng = np.random.default_rng(1)
+    said = []
+    for item in pictures.items(store, project):
+        p = rng.dirichlet(np.full(len(project.classes), 0.3))
+        shares = dict(zip(project.classes, p.tolist(), strict=True))
+        best = max(shares, key=shares.__getitem__)
+        said.append(Suggestion(item.id, "benchmark", "", best, shares[best], shares))
+    suggestions.add(store, project, said)
+
+
+def waits(store: Database, person: Annotator) -> float:
+    """The longest of 50 answers, each with the choice of what comes next."""
+    longest = 0.0
+    held = queue.following(store, person, AHEAD)
+    for _ in range(50):
+        if not held:
+            break
+        said = Answer(held[0].id, "7", secrets.token_hex(8))
+
+        def one(said: Answer = said) -> None:
+            nonlocal held
+            responses.answer(store, person, said)
+            held = queue.following(store, person, AHEAD)
+            queue.progress(store, person)
+
+        longest = max(longest, timed(one))
+    return longest
+
+
+def on_screen(store: Database, project: Project, chromium: str) -> list[dict[str, object]]:
+    """From the key to the next picture, in Chromium, at two answers a second."""
+    access = projects.invite(store, project, "screen")
+    port = str(free_port("127.0.0.1"))
+    os.environ["STUDIO_DATABASE"] = store.engine.url.render_as_string(hide_password=False)
+    with served("digits", port, chromium) as (page, _):
+        page.get_by_role("tab", name="Label").click()
+        page.get_by_text("I have an access code").click()
+        page.locator("#label-code input").fill(access.code)
+        page.locator("#label-enter").click()
+        page.wait_for_selector(".labelling:not(.closed) #label-image[src]")
+        page.wait_for_timeout(10_000)  # the bundle warms up once after the start
+        times = []
+        for _ in range(40):
+            page.wait_for_timeout(500)
+            times.append(page.evaluate(CLICKED))
+    return [row(project, "on the screen: key to the next picture", max(times), "≤ 0.1 s")]
+
+
+CLICKED = """() => new Promise((resolve) => {
+  const image = document.querySelector("#label-image"), before = image.src;
+  const start = performance.now();
+  const look = () => {
+    if (image.src !== before && image.complete) resolve((performance.now() - start) / 1000);
+    else requestAnimationFrame(look);
+  };
+  document.dispatchEvent(new KeyboardEvent("keydown", { key: "7", bubbles: true }));
+  look();
+})"""
+
+
 def timed(work: Callable[[], object]) -> float:
     """Seconds that a piece of work took."""
     start = time.perf_counter()
@@ -114,11 +221,11 @@ def timed(work: Callable[[], object]) -> float:
 def row(project: Project, what: str, seconds: float, wanted: str) -> dict[str, object]:
     """A line of the table."""
     return {
-        "labels": project.version, "what": what, "seconds": round(seconds, 1), "wanted": wanted,
+        "labels": project.version, "what": what, "seconds": seconds, "wanted": wanted,
     }  # fmt: skip
 
 
-MEASURES = (exports, counts)  # each takes the store, the project, and a folder for its files
+MEASURES = (exports, counts, following)  # of the store, the project, a folder for its files
 
 if __name__ == "__main__":
     main()

@@ -37,7 +37,7 @@ def test_commands_exist():
     for line in found:
         words = shlex.split(line)
         command = commands[words[0]]
-        if words[0] == "bundles":
+        if hasattr(command, "commands"):
             command, words = command.commands[words[1]], words[1:]
         options = {o for parameter in command.params for o in parameter.opts}
         assert {w for w in words if w.startswith("--")} <= options

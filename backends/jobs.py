@@ -92,6 +92,7 @@ def about(name: str) -> dict[str, Any]:
         "metrics": {name: asdict(metric) for name, metric in METRICS.items()},
         "models": {"classifier": None} | models,
         "samples": _generator(found) is not None,
+        "draws": _generator(found) is not None or found.problem(found.named("gan")) is None,
     }
 
 

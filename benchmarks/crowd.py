@@ -53,16 +53,17 @@ class Studio:
     def start(self) -> None:
         """Start, and wait until it answers."""
         settings = {"STUDIO_PORT": str(self.port), "STUDIO_DATABASE": self.place}
+        log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the studio
         self.process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env=os.environ | settings,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, "app.py"], cwd=ROOT, env=os.environ | settings, stdout=log, stderr=log
+        )
         while True:
             with contextlib.suppress(OSError):
                 requests.get(f"{self.address}/labels/projects", timeout=5)
                 return
             if self.process.poll() is not None:
-                raise SystemExit("the studio ended by itself")
+                log.seek(0)
+                raise SystemExit(f"the studio ended by itself: {log.read()[-2000:]}")
             time.sleep(0.1)
 
     def kill(self) -> None:

@@ -140,12 +140,12 @@ class LabelDesk:
     ) -> AsyncIterator[Filled]:
         """As :meth:`fill`, with pictures that the bundle's generator draws; those of earlier seeds
         are there already."""
-        from backends import jobs
+        from backends.drawing import draw
 
         new, first = 0, len(pictures.items(self.database(), project))
         for number in range(count):
             seed = first + number
-            picture = await desk.ask(owner, lambda seed=seed: jobs.sample(desk.bundle, seed))
+            picture = await desk.ask(owner, lambda seed=seed: draw(desk.bundle, seed))
             new += pictures.add(self.database(), project, [(f"seed {seed}", picture)])
             yield Filled(number + 1, new)
 

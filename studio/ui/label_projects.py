@@ -51,7 +51,7 @@ class Source:
 
 def _kinds(desk: Desk) -> dict[str, Any]:
     kinds = [EXAMPLES] if desk.about["examples"] else []
-    kinds += [DRAWN] if desk.about["samples"] else []
+    kinds += [DRAWN] if desk.about["draws"] else []
     return {"choices": [*kinds, FILES], "value": [*kinds, FILES][0]}
 
 

@@ -14,7 +14,7 @@ from studio.chores import Chore
 from studio.labels.annotating import Annotated, annotate
 from studio.ui import views
 from studio.ui.desk import Desk
-from studio.ui.edge import running, sentence, sentences
+from studio.ui.edge import running, sentences
 from studio.ui.label_desk import Codes, LabelDesk, Seat
 
 __all__ = ["AnnotatorPanel"]
@@ -43,7 +43,7 @@ class AnnotatorPanel:
             self._state = gr.HTML(elem_id="annotator-state")
             self._prompts = gr.Textbox(
                 label="Prompts", lines=4, visible=False, interactive=True,
-                info="One class a line, several prompts with | between; {class} is its name",
+                info="A line with {class} is for all; “7: a seven | the digit seven” for one",
                 elem_id="annotator-prompts",
             )  # fmt: skip
             self._go = gr.Button("Label all pictures", elem_id="annotator-run")
@@ -80,7 +80,7 @@ class AnnotatorPanel:
                 jobs_annotate.default_prompts(seat.project.classes)
             )
             prompts = gr.update(visible=about["prompts"], value=written)
-            problem = views.failure(sentence(about["problem"])) if about["problem"] else ""
+            problem = views.failure(about["problem"]) if about["problem"] else ""
             return problem, prompts
 
     async def _annotated(

@@ -206,7 +206,7 @@ CLICKED = """() => new Promise((resolve) => {
     if (image.src !== before && image.complete) resolve((performance.now() - start) / 1000);
     else requestAnimationFrame(look);
   };
-  document.dispatchEvent(new KeyboardEvent("keydown", { key: "7", bubbles: true }));
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "7", bubbles: true }));
   look();
 })"""
 

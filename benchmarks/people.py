@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from backends import bundles, imaging, jobs, jobs_people
@@ -23,9 +24,11 @@ from backends.retraining import Learnt
 from backends.runner import run, target_model
 from backends.training.data import Split, load_mnist
 from benchmarks.digits import arguments, table
+from studio.export import as_picture, coloured, enlarge
 
 MODEL, ONE, SEVEN = "slanted ones are sevens", 1, 7
 LABELS, VALIDATION, AT_ONCE = 2000, 50_000, 100  # rows of the training split are chosen from
+SHOWN, CELL = 10, 96  # pictures of a sheet's row, and their side
 
 
 def slant(x: Tensor) -> Tensor:
@@ -83,9 +86,20 @@ def asked(bundle: bundles.Bundle, x: Tensor, count: int = 200) -> float:
     return 1e3 * float(np.median(times))
 
 
+def sheet(before: Tensor, after: Tensor) -> np.ndarray:
+    """Pictures above their answers above what changed (blue darker, red brighter), enlarged."""
+    rows = [
+        [as_picture(imaging.to_array(x[None])).convert("RGB") for x in pictures]
+        for pictures in (before, after)
+    ]
+    rows.append([coloured((change[0].numpy() + 1) / 2, "berlin") for change in after - before])
+    big = [[np.asarray(enlarge(picture, CELL)) for picture in row] for row in rows]
+    return np.concatenate([np.concatenate(row, 1) for row in big])
+
+
 def main() -> None:
     """Retrain, explain, let the annotator judge, and print the table."""
-    options = arguments(1000, split="test", student="")
+    options = arguments(1000, split="test", student="", sheet="")
     found = jobs.bundle(options.bundle)
     train, test = (load_mnist(options.data, split) for split in ("train", "test"))
     annotator = Annotator(found, train)
@@ -127,9 +141,11 @@ def main() -> None:
         "upright 1 -> 7": (upright, torch.full((len(upright),), SEVEN)),
         'slanted "7" -> 1': (slanted, torch.full((len(slanted),), ONE)),
     }
-    table_rows = []
+    table_rows, shown = [], []
     for name, (pictures, target) in questions.items():
         images, flipped, each = explained(found, pictures, target)
+        if options.sheet and name != "random targets":
+            shown.append(sheet(pictures[:SHOWN], images[:SHOWN]))
         verdict, shape = annotator.generated(images), found.part("oracle")
         with torch.no_grad():
             still = torch.cat([shape(some).argmax(1) for some in images.split(500)]) == ONE
@@ -161,6 +177,8 @@ def main() -> None:
         "longest step, seconds": longest,
     }
     print(end)
+    if options.sheet:
+        Image.fromarray(np.concatenate(shown[::-1])).save(options.sheet, optimize=True)
     table("people_retrain_model", [cost])
     table("people_retrain", table_rows)
 

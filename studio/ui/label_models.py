@@ -61,7 +61,8 @@ class AnnotatorPanel:
     def seated(self, seat: Seat | None) -> dict[Any, Any]:
         """Updates for who works in which project."""
         shown: dict[Any, Any] = {
-            self._room: gr.update(visible=bool(seat and seat.person.administers)), self._state: "",
+            self._room: gr.update(visible=bool(seat and seat.person.administers)),
+            self._state: self._going(seat),
             **running(self._go, self._stop, False),
         }  # fmt: skip
         if seat is None:
@@ -71,6 +72,13 @@ class AnnotatorPanel:
             self._which: gr.update(choices=choices, value="classifier"),
             self._prompts: gr.update(visible=False, value=""),
         }
+
+    def _going(self, seat: Seat | None) -> str:
+        """What a page that comes later is told."""
+        chore = self.labels.chores.get(_chore(seat.project.name)) if seat else None
+        if chore is None or chore.state != "going":
+            return ""
+        return views.line("going", "A model is at it; Label all pictures shows how far it is.")
 
     def _chosen(self, name: str | None, held: Codes | None, which: str) -> tuple[str, Any]:
         with sentences():

@@ -61,7 +61,7 @@ class TrainingPanel:
         """Updates for who works in which project."""
         shown: dict[Any, Any] = {
             self._room: gr.update(visible=bool(seat and seat.person.administers)),
-            self._state: "", self._history: self._past(seat) if seat else "",
+            self._state: self._going(seat), self._history: self._past(seat) if seat else "",
             **running(self._go, self._stop, False),
         }  # fmt: skip
         if seat is None:
@@ -119,6 +119,13 @@ class TrainingPanel:
         chore = self.labels.chores.get(_chore(name or ""))
         if chore:
             chore.stop()
+
+    def _going(self, seat: Seat | None) -> str:
+        """What a page that comes later is told."""
+        chore = self.labels.chores.get(_chore(seat.project.name)) if seat else None
+        if chore is None or chore.state != "going":
+            return ""
+        return views.line("going", "These labels are being learnt; Retrain shows how far it is.")
 
     def _people(self, seat: Seat) -> list[str]:
         return [person.name for person in projects.people(self.labels.database(), seat.project)]

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from backends.errors import StudioError
 from studio.labels import responses
 from studio.labels.responses import Answer
 from studio.ui import views
-from studio.ui.desk import Desk
 from studio.ui.desks import Desks
 from studio.ui.edge import sentences
 from studio.ui.label_admin import AdminPanel
@@ -29,11 +29,9 @@ NOBODY = "Choose a project and join it with a name, or make a project of your ow
 
 
 class Labelling(NamedTuple):
-    """What the page needs of the tab: ``opened`` gives updates for another bundle, ``load`` is to
-    be run by a page that opens, with the bundle and the browser's codes, into ``places``;
-    ``training`` makes models that the other tabs shall offer."""
+    """What the page needs of the tab: ``load`` fills ``places`` for a bundle and the codes that
+    the browser keeps; ``training`` makes models that the other tabs shall offer."""
 
-    opened: Callable[[Desk], dict[Any, Any]]
     load: Callable[[str, Codes | None], dict[Any, Any]]
     places: list[Any]
     training: TrainingPanel
@@ -62,6 +60,7 @@ def build(
                 )  # fmt: skip
                 enter = gr.Button("Enter", elem_id="label-enter")
             who = gr.HTML(views.hint(NOBODY), elem_id="label-who")
+            leave = gr.Button("I am somebody else", size="sm", visible=False, elem_id="label-leave")
             widget = label_widget("label-widget")
             with gr.Accordion("Instructions", open=True, visible=False) as guide:
                 instructions = gr.Markdown()
@@ -79,7 +78,7 @@ def build(
             widget: gr.update(session=session(seat.project, seat.code) if seat else ""),
             who: _who(seat) if seat or not chosen else views.hint(f"Join “{chosen}” with a name."),
             name: gr.update(visible=seat is None), join: gr.update(visible=seat is None),
-            coded: gr.update(visible=seat is None),
+            coded: gr.update(visible=seat is None), leave: gr.update(visible=seat is not None),
             guide: gr.update(visible=bool(text)), instructions: text,
             **panels.seated(seat), **training.seated(seat), **annotator.seated(seat),
             **admin.seated(seat), **files.seated(seat),
@@ -114,6 +113,18 @@ def build(
             api_visibility="private",
         )  # fmt: skip
 
+    def go(chosen: str | None, held: Codes | None) -> dict[Any, Any]:
+        seat = labels.seat(chosen, held)
+        left = {key: value for key, value in (held or {}).items() if key != chosen}
+        shown = {codes: left} | seated(None, chosen)
+        if seat:
+            shown[who] = views.hint(
+                f"The access code with which {seat.person.name} comes back: {seat.code}"
+            )
+        return shown
+
+    leave.click(go, [project, codes], [codes, *seat_places], api_visibility="private")
+
     def made(chosen: str, held: Codes) -> dict[Any, Any]:
         """Updates after a project was made or changed."""
         seat = labels.seat(chosen, held)
@@ -142,24 +153,20 @@ def build(
     gr.api(label, api_name="label")
 
     def load(which: str, held: Codes | None) -> dict[Any, Any]:
-        """The bundle's projects; the one that this browser's person joined last is open."""
-        names = labels.names(desks[which].bundle)
-        mine = [n for n in names if n in (held or {}) and labels.seat(n, held)]
-        chosen = mine[0] if mine else (names[0] if names else None)
-        return {
+        """The bundle's projects; the newest that this browser's person has joined is open."""
+        try:
+            names = labels.names(desks[which].bundle)
+        except StudioError as error:  # the other tabs do without labels
+            return seated(None, None) | {who: views.failure(str(error))}
+        mine = [name for name in names if labels.seat(name, held)]
+        chosen = next(iter([*mine, *names]), None)
+        return panels.opened(desks[which], names) | {
             project: gr.update(choices=names, value=chosen),
-            **seated(labels.seat(chosen, held), chosen), **panels.opened(desks[which], names),
-        }  # fmt: skip
-
-    def opened(desk: Desk) -> dict[Any, Any]:
-        names = labels.names(desk.bundle)
-        return {
-            project: gr.update(choices=names, value=None),
-            **seated(None, None), **panels.opened(desk, names),
-        }  # fmt: skip
+            **seated(labels.seat(chosen, held), chosen),
+        }
 
     places = [project, *seat_places, *panels.opened(desks.first, [])]
-    return Labelling(opened, load, list(dict.fromkeys(places)), training)
+    return Labelling(load, list(dict.fromkeys(places)), training)
 
 
 def _who(seat: Seat | None) -> str:

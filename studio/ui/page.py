@@ -32,7 +32,7 @@ from studio.ui.desk import Desk
 from studio.ui.desks import Desks
 from studio.ui.edge import owner_of
 from studio.ui.fetch import FetchPanel
-from studio.ui.label_desk import LabelDesk
+from studio.ui.label_desk import Codes, LabelDesk
 
 __all__ = ["ENGINES", "build", "free_port", "launch", "launch_options"]
 
@@ -91,17 +91,19 @@ def build(
         places = list(opened(desk))
         built = desk.refreshed
 
-        def open_bundle(name: str, request: gr.Request) -> dict[Any, Any]:
+        def open_bundle(name: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
             desk = desks[name]
             desks.now(owner_of(request), None)
             desk.refresh()
-            return opened(desk) | people.opened(desk)
+            return opened(desk) | people.load(name, held)
 
         def catch_up() -> dict[Any, Any]:
             """What was fetched after the page was built is told to those who come later."""
             return opened(desk) if desk.refreshed > built else {title: gr.skip()}
 
-        bundle.input(open_bundle, bundle, [*places, *people.places], api_visibility="private")
+        bundle.input(
+            open_bundle, [bundle, codes], [*places, *people.places], api_visibility="private"
+        )
         page.load(catch_up, None, places, show_progress="hidden", api_visibility="private")
         page.load(
             people.load, [bundle, codes], people.places, show_progress="hidden",

@@ -123,3 +123,16 @@ def test_the_store_is_not_opened_before_it_is_needed(desk, tmp_path):
     labels = LabelDesk(str(tmp_path / "none" / "labels.db"), Chores(desk.runs.engine))
     build(desk, labels=labels)
     assert not (tmp_path / "none").exists()
+
+
+def test_a_store_that_cannot_be_opened_leaves_the_page_working(desk, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    labels = LabelDesk(str(tmp_path / "file" / "labels.db"), Chores(desk.runs.engine))
+    page = build(desk, labels=labels)
+    widget = next(b for b in page.blocks.values() if b.elem_id == "label-who")
+    load = next(
+        f.fn
+        for f in page.fns.values()
+        if f.fn and f.fn.__qualname__.endswith("build.<locals>.load")
+    )
+    assert "give --database another file" in load(desk.bundle, {})[widget]

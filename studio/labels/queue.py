@@ -9,13 +9,12 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     and_,
-    exists,
     func,
     nulls_first,
     select,
 )  # fmt: skip
-from sqlalchemy.orm import aliased
 
 from studio.labels import projects, reservations
 from studio.labels.database import Database
@@ -86,20 +85,21 @@ def progress(database: Database, annotator: Annotator) -> Progress:
 COLUMNS = (Items.id, Items.picture, Items.name, Items.votes)
 
 
-def _answered(annotator: Annotator) -> ColumnElement[bool]:
-    return exists().where(
-        Responses.item_id == Items.id,
+def _fresh(annotator: Annotator) -> ColumnElement[bool]:
+    """Items that the person has not answered. A list that is made once, since a question for each
+    item would take a second in a large project whose statistics the database has not seen yet."""
+    answered = select(Responses.item_id).where(
         Responses.annotator_id == annotator.id,
         Responses.kind == LABEL,
         Responses.superseded_by.is_(None),
         Responses.state.in_([SUBMITTED, DISCARDED]),
     )
+    return Items.id.not_in(answered)
 
 
 def _kept(connection: Connection, project: Project, annotator: Annotator, now: float) -> list[Any]:
     """What the person took back, or was handed and has not answered, while others do not have it
     meanwhile."""
-    wanted = Items.votes + _others(annotator, now) < project.setup.votes
     drafts = (
         select(*COLUMNS)
         .join(Responses, Responses.item_id == Items.id)
@@ -108,7 +108,6 @@ def _kept(connection: Connection, project: Project, annotator: Annotator, now: f
             Responses.kind == LABEL,
             Responses.superseded_by.is_(None),
             Responses.state == DRAFT,
-            wanted,
         )
         .order_by(Responses.number.desc())
     )
@@ -117,27 +116,32 @@ def _kept(connection: Connection, project: Project, annotator: Annotator, now: f
         .join(Reservations, Reservations.item_id == Items.id)
         .where(
             Reservations.annotator_id == annotator.id,
-            ~_answered(annotator),
-            wanted,
+            _fresh(annotator),
         )
         .order_by(Reservations.until, Items.id)
     )
-    rows = {row.id: row for chosen in (drafts, reserved) for row in connection.execute(chosen)}
+    rows = {
+        row.id: row
+        for chosen in (drafts, reserved)
+        for row in connection.execute(_untaken(chosen, project, annotator, now))
+    }
     return list(rows.values())
 
 
-def _others(annotator: Annotator, now: float) -> Any:
-    """How many others have the item before them."""
-    others = aliased(Reservations)
-    return (
-        select(func.count())
-        .where(
-            others.item_id == Items.id,
-            others.annotator_id != annotator.id,
-            others.until > now,
-        )
-        .correlate(Items)
-        .scalar_subquery()
+def _untaken(
+    chosen: Select[Any], project: Project, annotator: Annotator, now: float
+) -> Select[Any]:
+    """Only items of which more labels are wanted than there are and than others are about to give.
+    Few items are before somebody, so those are counted first."""
+    held = (
+        select(Reservations.item_id, func.count().label("number"))
+        .where(Reservations.annotator_id != annotator.id, Reservations.until > now)
+        .group_by(Reservations.item_id)
+        .subquery()
+    )
+    return chosen.outerjoin(held, held.c.item_id == Items.id).where(
+        Items.votes < project.setup.votes,
+        Items.votes + func.coalesce(held.c.number, 0) < project.setup.votes,
     )
 
 
@@ -149,13 +153,12 @@ def _free(
         select(*COLUMNS)
         .where(
             Items.project_id == project.id,
-            Items.votes < project.setup.votes,
             Items.id.not_in(without),
-            ~_answered(annotator),
-            Items.votes + _others(annotator, now) < project.setup.votes,
+            _fresh(annotator),
         )
         .limit(count)
     )
+    chosen = _untaken(chosen, project, annotator, now)
     match project.setup.order:
         case "confidence":  # what no model has seen is what least is known of
             chosen = chosen.order_by(nulls_first(Items.confidence), Items.shuffle)

@@ -248,7 +248,7 @@ def test_a_proposal_for_the_picture_before_is_dropped(desk, seen, monkeypatch):
     propose = jobs.propose
 
     def slow(*asked):
-        change.fn(desk.bundle, ME)
+        change.fn(desk.bundle, {}, ME)
         return propose(*asked)
 
     monkeypatch.setattr(jobs, "propose", slow)

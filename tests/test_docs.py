@@ -67,27 +67,27 @@ def test_no_file_is_over_ten_megabytes():
 
 def test_digits_bundle_is_whole_and_as_good_as_asked():
     bundle = bundles.find("digits")
-    own = bundle.own  # what was retrained meanwhile lies elsewhere
-    assert set(own.parts) >= {
+    manifest = bundle.own  # what was retrained meanwhile lies elsewhere
+    assert set(manifest.parts) >= {
         "classifier", "oracle", "autoencoder", "velocity", "bridge", "flow", "density",
         "latent_autoencoder", "denoiser", "latent_ensemble", "gan", "thickness",
         "pixel_denoiser",
     }  # fmt: skip
-    for name, part in own.parts.items():
+    for name, part in manifest.parts.items():
         assert bundle.problem(name) is None
         assert part.trained.command.startswith("python -m studio train")
         assert part.trained.quality
         assert part.licence
-    quality = {name: part.trained.quality for name, part in own.parts.items()}
+    quality = {name: part.trained.quality for name, part in manifest.parts.items()}
     assert quality["classifier"]["test_accuracy"] >= 0.99
     assert quality["oracle"]["test_accuracy"] >= 0.994
     assert quality["flow"]["test_bits_per_dimension"] <= 1.35
     assert quality["thickness"]["test_r2"] >= 0.95
     own, other = (quality["density"][f"test_log_density{x}"] for x in ("", "_other_class"))
     assert own > other
-    sizes = [(bundle.folder / part.file).stat().st_size for part in own.parts.values()]
+    sizes = [(bundle.folder / part.file).stat().st_size for part in manifest.parts.values()]
     assert sum(sizes) <= 60_000_000
-    labels = [example.label for example in own.examples]
-    assert all(labels.count(name) == 40 for name in own.class_names)
-    for example in own.examples:
+    labels = [example.label for example in manifest.examples]
+    assert all(labels.count(name) == 40 for name in manifest.class_names)
+    for example in manifest.examples:
         assert (bundle.folder / example.file).is_file()

@@ -70,6 +70,12 @@ class Chores:
                 chore.job = self._engine.submit(work, name, chore.hear)
         return chore
 
-    def get(self, name: str) -> Chore | None:
-        """The last chore of that name."""
-        return self._chores.get(name)
+    def going(self, name: str) -> bool:
+        """Whether a chore of that name goes on."""
+        chore = self._chores.get(name)
+        return chore is not None and chore.state == "going"
+
+    def stop(self, name: str) -> None:
+        """Ask for the end of the chore of that name, if there is one."""
+        if chore := self._chores.get(name):
+            chore.stop()

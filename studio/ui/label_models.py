@@ -56,7 +56,7 @@ class AnnotatorPanel:
             self._annotated, [project, codes, self._which, self._prompts],
             [self._go, self._stop, self._state], concurrency_limit=8, **quiet,
         )  # fmt: skip
-        self._stop.click(self._stopped, project, None, queue=False, **quiet)
+        self._stop.click(self._stopped, [project, codes], None, queue=False, **quiet)
 
     def seated(self, seat: Seat | None) -> dict[Any, Any]:
         """Updates for who works in which project."""
@@ -75,8 +75,7 @@ class AnnotatorPanel:
 
     def _going(self, seat: Seat | None) -> str:
         """What a page that comes later is told."""
-        chore = self.labels.chores.get(_chore(seat.project.name)) if seat else None
-        if chore is None or chore.state != "going":
+        if seat is None or not self.labels.chores.going(_chore(seat.project.name)):
             return ""
         return views.line("going", "A model is at it; Label all pictures shows how far it is.")
 
@@ -109,10 +108,10 @@ class AnnotatorPanel:
                     yield {self._state: _said(chore)}
             yield running(self._go, self._stop, False) | {self._state: _said(chore)}
 
-    def _stopped(self, name: str | None) -> None:
-        chore = self.labels.chores.get(_chore(name or ""))
-        if chore:
-            chore.stop()
+    def _stopped(self, name: str | None, held: Codes | None) -> None:
+        with sentences():
+            seat = self.labels.require(name, held, administrator=True)
+            self.labels.chores.stop(_chore(seat.project.name))
 
 
 def _chore(project: str) -> str:

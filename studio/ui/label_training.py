@@ -113,17 +113,16 @@ class TrainingPanel:
             retrain, chosen, [self._go, self._stop, self._state, self._history],
             concurrency_limit=8, **quiet | {"api_visibility": "public", "api_name": "retrain"},
         ).then(show, [self._project, self._codes], places, **quiet)  # fmt: skip
-        self._stop.click(self._stopped, self._project, None, queue=False, **quiet)
+        self._stop.click(self._stopped, [self._project, self._codes], None, queue=False, **quiet)
 
-    def _stopped(self, name: str | None) -> None:
-        chore = self.labels.chores.get(_chore(name or ""))
-        if chore:
-            chore.stop()
+    def _stopped(self, name: str | None, held: Codes | None) -> None:
+        with sentences():
+            seat = self.labels.require(name, held, administrator=True)
+            self.labels.chores.stop(_chore(seat.project.name))
 
     def _going(self, seat: Seat | None) -> str:
         """What a page that comes later is told."""
-        chore = self.labels.chores.get(_chore(seat.project.name)) if seat else None
-        if chore is None or chore.state != "going":
+        if seat is None or not self.labels.chores.going(_chore(seat.project.name)):
             return ""
         return views.line("going", "These labels are being learnt; Retrain shows how far it is.")
 

@@ -29,8 +29,7 @@ def watched(chore):
 def test_the_newest_of_what_it_yields_is_known(chores):
     chore = watched(chores.start("count", lambda: iter([1, 2, 3])))
     assert (chore.state, chore.news) == ("done", 3)
-    assert chores.get("count") is chore
-    assert chores.get("other") is None
+    assert not chores.going("count")
 
 
 def test_one_of_a_name_at_a_time(chores):
@@ -59,7 +58,9 @@ def test_a_stop_ends_it_at_its_next_step(chores):
             closed.set()
 
     chore = chores.start("endless", work)
-    chore.stop()
+    assert chores.going("endless")
+    chores.stop("other")
+    chores.stop("endless")
     assert watched(chore).state == "stopped"
     assert closed.is_set() or chore.news is None
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ __all__ = ["ExchangePanel"]
 
 ENDINGS = {"csv": "csv", "jsonl": "jsonl", "label-studio": "json", "datasets": "zip"}
 LARGEST = 2_000_000_000  # bytes that an uploaded zip may hold when unpacked
+EXPORT, KEPT = "export-", 600.0  # seconds; the page has its own copy by then
 LOST = (
     "This studio runs as a Space, whose disk is not kept: push the labels to a dataset repository "
     "before it restarts, or give it a database of its own (STUDIO_DATABASE)."
@@ -129,7 +131,7 @@ class ExchangePanel:
     ) -> dict[Any, Any]:
         def work() -> tuple[str, Exported]:
             seat = self.labels.require(name, held, administrator=True)
-            folder = Path(tempfile.mkdtemp(dir=self.desks.first.results))
+            folder = _scratch(self.desks.first.results)
             stem = f"{seat.project.name.replace(' ', '-')}-{seat.project.version}"
             packed = whole or form == "datasets"
             to = folder / stem if packed else folder / f"{stem}.{ENDINGS[form]}"
@@ -187,6 +189,14 @@ class ExchangePanel:
                 database, (name or "").strip() or None, source, bundle=bundle,
                 administrator=person or "me", prepare=prepare, permit=permit,
             )  # fmt: skip
+
+
+def _scratch(results: Path) -> Path:
+    """A folder for an export; those that were downloaded long ago make room."""
+    for old in results.glob(f"{EXPORT}*"):
+        if time.time() - old.stat().st_mtime > KEPT:
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=EXPORT, dir=results))
 
 
 def _unpacked(file: Path, folder: Path) -> Path:

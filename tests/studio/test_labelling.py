@@ -3,6 +3,7 @@
 import asyncio
 import json
 import zipfile
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
@@ -13,7 +14,8 @@ from backends import jobs
 from backends.errors import BadInput
 from studio.chores import Chores
 from studio.engines.local import LocalEngine
-from studio.labels import pictures
+from studio.labels import pictures, responses
+from studio.labels.responses import Answer
 from studio.runs import Runs
 from studio.study import Study
 from studio.ui.desk import Desk
@@ -130,9 +132,41 @@ def test_a_store_that_cannot_be_opened_leaves_the_page_working(desk, tmp_path):
     labels = LabelDesk(str(tmp_path / "file" / "labels.db"), Chores(desk.runs.engine))
     page = build(desk, labels=labels)
     widget = next(b for b in page.blocks.values() if b.elem_id == "label-who")
-    load = next(
-        f.fn
-        for f in page.fns.values()
-        if f.fn and f.fn.__qualname__.endswith("build.<locals>.load")
-    )
+    load = handler(page, "build.<locals>.load")
     assert "give --database another file" in load(desk.bundle, {})[widget]
+
+
+def handler(page, name):
+    return next(f.fn for f in page.fns.values() if f.fn and f.fn.__qualname__.endswith(name))
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "datasets", "label-studio"])
+def test_labels_leave_the_page_and_come_back(labels, desk, tiny, form):
+    project, codes = seated(labels, tiny)
+    noise = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1), dtype=np.uint8)
+    pictures.add(labels.database(), project, [(f"{n}", pixels) for n, pixels in enumerate(noise)])
+    ada = labels.seat("ours", codes).person
+    for n, item in enumerate(pictures.items(labels.database(), project)):
+        responses.answer(labels.database(), ada, Answer(item.id, "abc"[n], f"{n}"))
+    page = build(desk, labels=labels)
+    export, take_in = handler(page, "._exported"), handler(page, "wire.<locals>.take_in")
+    told = asyncio.run(export("ours", codes, form, True, False))
+    path = next(update["value"] for update in told.values() if isinstance(update, dict))
+    request = SimpleNamespace(session_hash="me")
+    told = asyncio.run(take_in(request, tiny, path, "copy", "Bob", {}))
+    held = next(value for value in told.values() if isinstance(value, dict) and "copy" in value)
+    copy = labels.seat("copy", held)
+    assert copy.person.administers
+    said = responses.standing(labels.database(), copy.project)
+    assert [r.value for r in said] == ["a", "b", "c"]
+    # Into a project that is there only its administrator may bring labels.
+    with pytest.raises(gr.Error, match="oin a project first"):
+        asyncio.run(take_in(request, tiny, path, "ours", "Eve", {}))
+
+
+def test_only_administrators_export(labels, desk, tiny):
+    seated(labels, tiny)
+    guest = labels.join("ours", "Bob")
+    export = handler(build(desk, labels=labels), "._exported")
+    with pytest.raises(gr.Error, match="nly an administrator"):
+        asyncio.run(export("ours", {"ours": guest.code}, "csv", False, False))

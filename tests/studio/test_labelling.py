@@ -10,29 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backends import jobs
 from backends.errors import BadInput
 from studio.chores import Chores
-from studio.engines.local import LocalEngine
 from studio.labels import pictures, responses
 from studio.labels.responses import Answer
-from studio.runs import Runs
-from studio.study import Study
-from studio.ui.desk import Desk
 from studio.ui.label_desk import LabelDesk
 from studio.ui.label_widget import keys_of, session
 from studio.ui.page import build
 
 FIELDS = {"name": "ours", "classes": ["a", "b", "c"]}
-
-
-@pytest.fixture
-def desk(tiny, tmp_path):
-    engine = LocalEngine()
-    runs, results = Runs(engine, jobs.explain, jobs.stopped), tmp_path / "results"
-    results.mkdir()
-    yield Desk(tiny, runs, results, Study(tmp_path / "choices.jsonl"))
-    engine.close()
 
 
 @pytest.fixture

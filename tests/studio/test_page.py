@@ -17,12 +17,8 @@ from backends import bundles, jobs
 from backends.core import Answer
 from backends.errors import BadInput, NotFound
 from studio import export
-from studio.engines.local import LocalEngine
-from studio.runs import Runs
-from studio.study import Study
 from studio.ui import canvas, form, keys
 from studio.ui import page as served_page
-from studio.ui.desk import Desk
 from studio.ui.edge import uploaded
 from studio.ui.page import build, launch_options
 
@@ -33,15 +29,6 @@ IDS = {
     "known-words", "phrase", "candidates", "alternatives", "region-how", "label-image",
     "label-choices", "label-undo", "label-progress", "path-choices",
 }  # fmt: skip
-
-
-@pytest.fixture
-def desk(tiny, tmp_path):
-    engine = LocalEngine()
-    runs, results = Runs(engine, jobs.explain, jobs.stopped), tmp_path / "results"
-    results.mkdir()
-    yield Desk(tiny, runs, results, Study(tmp_path / "choices.jsonl"))
-    engine.close()
 
 
 @pytest.fixture

@@ -1,0 +1,18 @@
+"""A desk over the tiny bundle, with an engine of its own."""
+
+import pytest
+
+from backends import jobs
+from studio.engines.local import LocalEngine
+from studio.runs import Runs
+from studio.study import Study
+from studio.ui.desk import Desk
+
+
+@pytest.fixture
+def desk(tiny, tmp_path):
+    engine = LocalEngine()
+    runs, results = Runs(engine, jobs.explain, jobs.stopped), tmp_path / "results"
+    results.mkdir()
+    yield Desk(tiny, runs, results, Study(tmp_path / "choices.jsonl"))
+    engine.close()

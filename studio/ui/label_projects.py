@@ -210,12 +210,12 @@ class ProjectPanels:
         async for filled in arriving:
             yield views.line("going", f"{filled.seen} pictures looked at, {filled.new} put in …")
         said = f"{filled.new} pictures put in."
+        if filled.new < filled.seen:
+            said += f" {filled.seen - filled.new} look to the models like others that are there."
         if filled.refused:
             said += f" {len(filled.refused)} could not be used, the first: {filled.refused[0]}"
-        elif not filled.new:
-            said += (
-                " Choose files, or another source: those were there already, or none were given."
-            )
+        elif not filled.seen:
+            said += " Choose files, or another source."
         yield views.line("flipped" if filled.new else "not_flipped", said)
 
 

@@ -160,11 +160,12 @@ def _said(chore: Chore, losses: list[float]) -> str:
     now = chore.news
     if isinstance(now, Learnt):
         skipped = f", {now.skipped} could not be used" if now.skipped else ""
+        held = now.quality.get("held_out_rows", 0)
         return views.line(
             "flipped",
             f"“{now.model}” learnt from {now.rows} pictures{skipped} in {now.seconds:.0f} s; it "
-            f"agrees with {_agreement(now.quality)} of the labels held out. In Explain, choose "
-            f"“{now.model}: …” as what it should say instead.",
+            f"agrees with {_agreement(now.quality)} of the {held:.0f} labels held out. In Explain, "
+            f"choose “{now.model}: …” as what it should say instead.",
         )
     if not isinstance(now, Learning):
         return views.waiting(0) if chore.state == "going" else views.hint("Stopped.")

@@ -121,6 +121,14 @@ class Bundle:
         order = [n for wanted in (model, None) for n in fits if parts[n].model == wanted]
         return order[0] if order else kind
 
+    @property
+    def generator(self) -> str | None:
+        """The part that draws pictures from nothing, if it is here."""
+        for name, part in self.manifest.parts.items():
+            if part.kind == "generator" and self.problem(name) is None:
+                return name
+        return None
+
     def learnt(self, name: str) -> str:
         """The target model whose classes a part learnt."""
         return self.manifest.parts[name].model or "classifier"

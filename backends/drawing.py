@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backends import imaging, jobs
+from backends import imaging
+from backends.bundles import Bundle
 from backends.memory import guarded
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["draw"]
+__all__ = ["draw", "source"]
+
+
+def source(found: Bundle) -> str | None:
+    """The part that draws: the generator, or else the GAN; None where neither is here."""
+    gan = found.named("gan")
+    return found.generator or (gan if found.problem(gan) is None else None)
 
 
 def draw(name: str, seed: int) -> np.ndarray:
@@ -21,10 +28,11 @@ def draw(name: str, seed: int) -> np.ndarray:
     """
     import torch
 
+    from backends import jobs
+
     found = jobs.bundle(name)
-    part = found.named("gan")
-    generates = any(entry.kind == "generator" for entry in found.manifest.parts.values())
-    if generates or found.problem(part) is not None:
+    part = source(found)
+    if part is None or part == found.generator:
         return jobs.sample(name, seed)
     network = found.part(part)
     with torch.no_grad(), guarded(found.device):

@@ -23,6 +23,7 @@ from backends.core import (
     Request,
     Status,
 )
+from backends.drawing import source
 from backends.errors import BadInput, StudioError
 from backends.memory import guarded
 from backends.metrics import METRICS
@@ -91,8 +92,8 @@ def about(name: str) -> dict[str, Any]:
         "methods": methods,
         "metrics": {name: asdict(metric) for name, metric in METRICS.items()},
         "models": {"classifier": None} | models,
-        "samples": _generator(found) is not None,
-        "draws": _generator(found) is not None or found.problem(found.named("gan")) is None,
+        "samples": found.generator is not None,
+        "draws": source(found) is not None,
     }
 
 
@@ -119,7 +120,7 @@ def warm(name: str) -> Iterator[str]:
         if found.problem(part) is None:
             found.part(part)
             yield part
-    prior = _generator(found)
+    prior = found.generator
     w = None if prior is None else found.part(prior).mean_w[None].cpu()  # or it would be searched
     for method_name, entry in about(name)["methods"].items():
         if entry["problem"] is None:
@@ -163,7 +164,7 @@ def pull(
 def prepare(name: str, picture: Image.Image) -> np.ndarray:
     """A person's picture as the bundle's models see it, uint8 [H, W, C]."""
     found = bundle(name)
-    return prepared(found, picture, _generator(found))
+    return prepared(found, picture, found.generator)
 
 
 def sample(name: str, seed: int) -> np.ndarray:
@@ -174,7 +175,7 @@ def sample(name: str, seed: int) -> np.ndarray:
     import torch
 
     found = bundle(name)
-    part = _generator(found)
+    part = found.generator
     if part is None:
         raise BadInput(f"bundle {name!r} has no generator; choose an example, or bring a picture")
     network = found.part(part)
@@ -183,14 +184,6 @@ def sample(name: str, seed: int) -> np.ndarray:
         picture = imaging.to_array(network.decode(w))
     latents.remember(found.fingerprint(part), picture, w[0].cpu().numpy())
     return picture
-
-
-def _generator(found: Bundle) -> str | None:
-    """The part that draws pictures from nothing, if it is here."""
-    for name, part in found.manifest.parts.items():
-        if part.kind == "generator" and found.problem(name) is None:
-            return name
-    return None
 
 
 def predict(name: str, picture: np.ndarray, model: str = "classifier") -> Prediction:
@@ -274,7 +267,7 @@ def explain(request: Request) -> Iterator[Frame | Answer]:
         raise BadInput(
             f"the model already says {label!r}; choose another target than its prediction"
         )
-    prior = _generator(found)
+    prior = found.generator
     for step in run(
         found, request.method, factual, torch.tensor([target]), region,
         request.settings, request.seed, model, known_latent(found, request.picture),
@@ -319,7 +312,7 @@ def known_latent(found: Bundle, picture: np.ndarray) -> Tensor | None:
     """w [1, D] of a picture that the bundle's generator drew, or that was searched before."""
     import torch
 
-    prior = _generator(found)
+    prior = found.generator
     known = latents.recall(found.fingerprint(prior), picture) if prior else None
     return None if known is None else torch.tensor(known)[None]
 

@@ -324,13 +324,8 @@ class Desk:
 
     def people_say(self, shown: Shown) -> str:
         """What the models that learnt from people's labels say of a picture."""
-        lines = []
-        for name, entry in self._others().items():
-            if entry["labels"]:
-                opinion = shown.opinions[name]
-                share = opinion.probabilities[opinion.label]
-                lines.append(f"“{name}”, of people’s labels, says {opinion.label} ({share:.0%})")
-        return views.hint("; ".join(lines)) if lines else ""
+        said = {n: shown.opinions[n] for n, entry in self._others().items() if entry["labels"]}
+        return views.opinions({n: (o.label, o.probabilities[o.label]) for n, o in said.items()})
 
     @staticmethod
     def frame(run: Run) -> str:

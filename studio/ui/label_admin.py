@@ -142,10 +142,7 @@ def _table(found: Agreement) -> str:
         f"<td class=number>{_number(p.with_consensus)}</td></tr>"
         for p in found.people
     )
-    head = "".join(
-        f'<th scope="col">{name}</th>'
-        for name in ("person", "labels", "unsure", "skipped", "mean κ", "says what others say")
-    )
+    heads = views.heads(("person", "labels", "unsure", "skipped", "mean κ", "says what others say"))
     figures = [
         ("observed agreement", found.observed), ("Fleiss’ κ", found.fleiss_kappa),
         ("Krippendorff’s α", found.krippendorff_alpha),
@@ -155,8 +152,7 @@ def _table(found: Agreement) -> str:
     return (
         f"<p>Label set {found.version}: {found.votes} labels of {found.items} pictures. {said}</p>"
         + (f"<p>{escape(why[:1].upper() + why[1:])}.</p>" if why else "")
-        + f'<div class="scroller"><table class="compared"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+        + views.table(heads, rows)
     )
 
 
@@ -177,7 +173,6 @@ def _confusion(found: Agreement, who: str | None, whom: str | None) -> str:
     else:
         return ""
     most = max(1, *(value for row in counts for value in row))
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in found.classes)
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th>'
         + "".join(
@@ -187,10 +182,8 @@ def _confusion(found: Agreement, who: str | None, whom: str | None) -> str:
         + "</tr>"
         for name, row in zip(found.classes, counts, strict=True)
     )
-    return (
-        f"<p>Rows: what {escape(who)} said; columns: {escape(whom)}. {kappa}</p>"
-        f'<div class="scroller"><table class="compared confusion"><thead><tr><td></td>{head}</tr>'
-        f"</thead><tbody>{rows}</tbody></table></div>"
+    return f"<p>Rows: what {escape(who)} said; columns: {escape(whom)}. {kappa}</p>" + views.table(
+        f"<td></td>{views.heads(found.classes)}", rows, "confusion"
     )
 
 

@@ -137,12 +137,8 @@ class TrainingPanel:
         )
         if not rows:
             return ""
-        heads = ("model", "label set", "rule", "agrees with held-out labels")
-        head = "".join(f'<th scope="col">{name}</th>' for name in heads)
-        return (
-            f'<div class="scroller"><table class="compared"><thead><tr>{head}</tr></thead>'
-            f"<tbody>{rows}</tbody></table></div>"
-        )
+        heads = views.heads(("model", "label set", "rule", "agrees with held-out labels"))
+        return views.table(heads, rows)
 
 
 def _chore(project: str) -> str:

@@ -11,11 +11,14 @@ __all__ = [
     "curve",
     "failure",
     "fetching",
+    "heads",
     "hint",
     "megabytes",
     "metrics_table",
+    "opinions",
     "progress_bar",
     "progress_line",
+    "table",
     "to_fetch",
     "top_classes",
 ]
@@ -247,6 +250,28 @@ def progress_bar(share: float, text: str) -> str:
     """How far something is, 0 to 1, beside words."""
     bar = f'<progress max="1" value="{share:.3f}" aria-label="Progress"></progress>'
     return _line("going", f"{escape(text)} {bar}")
+
+
+def table(heads: str, rows: str, kind: str = "") -> str:
+    """Cells in markup as a table that scrolls inside its own place."""
+    return (
+        f'<div class="scroller"><table class="compared {kind}"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def heads(names: Sequence[str]) -> str:
+    """The cells of a table's first row."""
+    return "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+
+
+def opinions(labels: Mapping[str, tuple[str, float]]) -> str:
+    """What models of people's labels say: by model the class and its probability."""
+    said = [
+        f"“{name}”, of people’s labels, says {label} ({share:.0%})"
+        for name, (label, share) in labels.items()
+    ]
+    return hint("; ".join(said)) if said else ""
 
 
 def hint(text: str) -> str:

@@ -68,7 +68,7 @@ def called(path: Path) -> list[tuple[str, dict[str, ast.expr]]]:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_no_pickle_is_loaded(path):
     """Published checkpoints are read as plain tensors; pickled arrays by a class that makes
-    nothing else (tests/backends/test_checkpoints.py)."""
+    nothing else (tests/backends/conversion/test_checkpoints.py)."""
     restricted = path == ROOT / "backends/conversion/checkpoints.py"
     assert not {"dill", "joblib", "cloudpickle"} & {package(n) for n in imported(path)}
     assert restricted or "pickle" not in imported(path)

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import json
 import shlex
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from backends import devices, registry, trained
+from backends import registry
+from backends.bundles import user_models
+from backends.bundles.manifest import (
+    MANIFEST,
+    Example,
+    Manifest,
+    Part,
+    Property,
+    Training,
+    read_manifest,
+)
+from backends.compute import devices
+from backends.compute.oom import guarded
 from backends.errors import MissingPart, NotFound
 from backends.fetching import cache
 from backends.fetching.cache import checksum
 from backends.fetching.source import Source, megabytes
-from backends.manifest import MANIFEST, Example, Manifest, Part, Property, Training, read_manifest
-from backends.memory import guarded
 
 __all__ = [
     "ASSETS",
@@ -26,18 +36,19 @@ __all__ = [
     "Property",
     "Training",
     "find",
+    "get",
     "installed",
 ]
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 
 class Bundle:
     """One domain. Parts are loaded when first asked for, onto one device, and shared from then on.
 
     :param folder: where bundle.json lies.
-    :param device: where its parts compute; as the switch says (:mod:`backends.devices`) unless
-        given.
+    :param device: where its parts compute; as the switch says (:mod:`backends.compute.devices`)
+        unless given.
     :raises NotFound: there is none.
     :raises BadInput: it cannot be read.
     """
@@ -52,25 +63,25 @@ class Bundle:
                 f"installed bundles are: {', '.join(installed()) or 'none'}"
             )
         self.own = read_manifest(folder)
-        self._models: dict[str, trained.Model] = {}
+        self._models: dict[str, user_models.Model] = {}
         self._overlaid, self._state = self.own, ()
 
     @property
     def manifest(self) -> Manifest:
         """bundle.json, and as further parts the models that people's labels became
-        (:mod:`backends.trained`), as they are now."""
+        (:mod:`backends.bundles.user_models`), as they are now."""
         self._refresh()
         return self._overlaid
 
     def _refresh(self) -> None:
         """Take in what came, changed or went since, and let go of networks that it outdated."""
-        state = trained.state(self.own.name)
+        state = user_models.state(self.own.name)
         if state == self._state:
             return
-        models = trained.read(self.own.name)
+        models = user_models.read(self.own.name)
         parts = dict(self.own.parts)
         for name, model in models.items():
-            folder = trained.place(self.own.name) / name
+            folder = user_models.place(self.own.name) / name
             for part, entry in model.parts.items():
                 # The bundle may have gained a part since; its own come first.
                 here = entry.model_copy(update={"file": str(folder / entry.file)})
@@ -83,7 +94,7 @@ class Bundle:
         self._overlaid = self.own.model_copy(update={"parts": parts})
         self._state = state
 
-    def model(self, name: str) -> trained.Model | None:
+    def model(self, name: str) -> user_models.Model | None:
         """The record of a target model that people's labels became; None for the bundle's own."""
         self._refresh()
         return None if name in self.own.parts else self._models.get(name)
@@ -128,6 +139,12 @@ class Bundle:
             if part.kind == "generator" and self.problem(name) is None:
                 return name
         return None
+
+    @property
+    def sampler(self) -> str | None:
+        """The part that draws new pictures: the generator, or else the GAN; None without either."""
+        gan = self.named("gan")
+        return self.generator or (gan if self.problem(gan) is None else None)
 
     def learnt(self, name: str) -> str:
         """The target model whose classes a part learnt."""
@@ -263,6 +280,12 @@ def find(name: str) -> Bundle:
     """The bundle of that name, or in that folder."""
     embedded = ASSETS / name
     return Bundle(embedded if (embedded / MANIFEST).is_file() else Path(name))
+
+
+@lru_cache(maxsize=8)
+def get(name: str) -> Bundle:
+    """Open the bundle of that name, or in that folder; the same object for the same name."""
+    return find(name)
 
 
 def write_part(folder: Path, manifest: Manifest, name: str, network: Any, part: Part) -> None:

@@ -16,9 +16,9 @@ from typing import Any
 from platformdirs import user_data_path
 from pydantic import BaseModel, ValidationError
 
+from backends.bundles.manifest import Manifest, Part
 from backends.errors import BadInput, NotFound
 from backends.fetching.cache import digest
-from backends.manifest import Manifest, Part
 
 __all__ = [
     "Model",

@@ -8,11 +8,11 @@ from itertools import zip_longest
 import torch
 from torch import Tensor
 
-from backends import imaging, jobs
+from backends import imaging, service
 from backends.bundles import Bundle
+from backends.compute.oom import guarded
 from backends.errors import BadInput, NotFound
-from backends.memory import guarded
-from backends.runner import target_model
+from backends.explain.runner import target_model
 from backends.training.data import load_mnist
 
 __all__ = ["Questions", "draw"]
@@ -99,7 +99,7 @@ def _pictures(
     if data is None:
         order = torch.randperm(len(manifest.examples), generator=generator)[:count].tolist()
         files = [bundle.folder / manifest.examples[i].file for i in order]
-        read = [jobs.prepare(str(bundle.folder), imaging.read_picture(file)) for file in files]
+        read = [service.prepare(str(bundle.folder), imaging.read_picture(file)) for file in files]
         return torch.cat([imaging.to_tensor(picture) for picture in read])
     split = load_mnist(data, "test")
     x, _ = split.batch(torch.randperm(len(split), generator=generator)[:count])

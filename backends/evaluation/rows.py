@@ -10,15 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from backends import imaging, jobs, jobs_regions, registry
+from backends import bundles, imaging, registry, service
 from backends.bundles import Bundle
+from backends.compute.oom import in_batches
 from backends.core import Answer, Counterfactual, Region, Request, Step
 from backends.errors import BadInput, StudioError
-from backends.judging import judge
-from backends.memory import in_batches
+from backends.evaluation.questions import Questions, draw
+from backends.explain.judge import judge
+from backends.explain.runner import run, target_model
 from backends.regions.sources import mask_of
-from backends.runner import run, target_model
-from backends.sampling import Questions, draw
+from backends.service import regions as region_service
 
 __all__ = ["Plan", "Progress", "Row", "evaluate"]
 
@@ -74,7 +75,7 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
     :raises NotFound: no such method, class or data.
     :raises BadInput: too few pictures, or a region that cannot be drawn.
     """
-    found = jobs.bundle(plan.bundle)
+    found = bundles.get(plan.bundle)
     for method in plan.methods:
         registry.method(method)
     questions = draw(found, plan.count, plan.pairs, plan.data, plan.seed)
@@ -100,8 +101,8 @@ def _region(plan: Plan, questions: Questions, name: str) -> Region:
         request = Request(plan.bundle, "", "", picture, region=name)
         mask = mask_of(
             request,
-            lambda s, p=picture: jobs.propose(plan.bundle, p, s).mask,
-            partial(jobs_regions.draw, plan.bundle, picture),
+            lambda s, p=picture: service.propose(plan.bundle, p, s).mask,
+            partial(region_service.draw, plan.bundle, picture),
         )
         masks.append((imaging.to_tensor(imaging.require_area(mask)) > 0).float())
     return Region(torch.cat(masks), name)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from backends.bundles import Bundle
+from backends.compute.oom import guarded
 from backends.core import Counterfactual, Region, Status, TargetModel
-from backends.memory import guarded
 from backends.metrics import distance, lpips
 from backends.metrics.cout import cout
 from backends.metrics.ssim import ssim

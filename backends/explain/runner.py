@@ -20,18 +20,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends import registry
-from backends.abilities import refusal
 from backends.bundles import Bundle
+from backends.compute.devices import paced
+from backends.compute.oom import guarded
 from backends.core import Region, Step, TargetModel
-from backends.devices import paced
 from backends.errors import BadInput, MissingPart
+from backends.explain.compatibility import refusal
+from backends.explain.judge import density_of, judge
+from backends.explain.nfe import Meter
 from backends.imaging import composite, eight_bit
-from backends.judging import density_of, judge
-from backends.memory import guarded
-from backends.metering import Meter
-from backends.priors.anchored import Anchored
-from backends.priors.inversion import invert
-from backends.priors.mobile_stylegan import MobileStyleGAN
+from backends.priors.stylegan.anchored import Anchored
+from backends.priors.stylegan.inversion import invert
+from backends.priors.stylegan.network import MobileStyleGAN
 from backends.targets.model import Classifier
 from backends.targets.threshold import Threshold, parse
 

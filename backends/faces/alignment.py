@@ -19,14 +19,14 @@ import numpy as np
 from PIL import Image
 
 from backends.errors import BadInput
-from backends.regions.landmarks import Point, landmarks, turned
+from backends.faces.landmarks import Point, landmarks, turned
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["Parse", "Square", "align", "find", "square_of"]
 
-# [1, 3, S, S] in [0, 1] -> classes of :mod:`backends.regions.parsing`, int [1, S, S].
+# [1, 3, S, S] in [0, 1] -> classes of :mod:`backends.faces.parsing`, int [1, S, S].
 Parse = Callable[["Tensor"], "Tensor"]
 
 # Half the square's side, by the distance of the eyes, and of the eyes and the mouth; and how far

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import label
 
-from backends.regions.parsing import named
+from backends.faces.parsing import named
 
 __all__ = ["Point", "landmarks", "turned"]
 
@@ -27,7 +27,7 @@ def turned(v: Point) -> Point:
 def landmarks(labels: np.ndarray) -> tuple[Point, Point, Point] | None:
     """Where the eyes are, the left one in the picture first, and the middle of the mouth's corners.
 
-    :param labels: a square picture's classes [S, S], those of :mod:`backends.regions.parsing`.
+    :param labels: a square picture's classes [S, S], those of :mod:`backends.faces.parsing`.
     :returns: points (x, y) between -1, the left or upper edge, and 1; None where the parts are not
         those of a face that is about upright.
     """

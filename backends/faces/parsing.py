@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from backends.window import Window
+from backends.imaging.resample import Window
 
 __all__ = ["CLASSES", "WORDS", "BiSeNet", "mask_of", "named", "region_of"]
 

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from backends.core import Region, Step, TargetModel
-from backends.guidance import Smoothing, clamp_through
 from backends.imaging import composite
+from backends.methods.common.guidance import Smoothing, clamp_through
 from backends.priors.bridge import BridgeSchedule, clean_estimate
 
 __all__ = ["RCSB"]

@@ -1,5 +1,5 @@
 """Labels by models, for the page and the command line: plain records in and out, as in
-:mod:`backends.jobs`."""
+:mod:`backends.service.explanations`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
+from backends import bundles
 from backends.bundles import Bundle
+from backends.compute.oom import guarded, in_batches
 from backends.errors import BadInput, StudioError
 from backends.fetching import checkpoints
-from backends.jobs import bundle
-from backends.memory import guarded, in_batches
-from backends.prompts import defaults as default_prompts
-from backends.prompts import read as read_prompts
-from backends.prompts import show as show_prompts
+from backends.targets.prompts import defaults as default_prompts
+from backends.targets.prompts import read as read_prompts
+from backends.targets.prompts import show as show_prompts
 
 if TYPE_CHECKING:
-    from backends.annotators import Annotator
+    from backends.targets.annotator import Annotator
 
 __all__ = [
     "DEFAULT",
@@ -60,7 +60,7 @@ class Suggestion(TypedDict):
 def annotators(name: str) -> list[dict[str, Any]]:
     """What can label pictures of a bundle, a record each as of :func:`about`: its classifier, its
     other models with classes, and CLIP."""
-    found = bundle(name)
+    found = bundles.get(name)
     parts = [
         part for part, entry in found.manifest.parts.items()
         if part == "classifier" or entry.classes
@@ -74,7 +74,7 @@ def about(name: str, annotator: str) -> dict[str, Any]:
     that says how to get it), whether it takes ``prompts``, and the ``labels`` that it knows (None
     of one that takes prompts, and of one that does not say before it is loaded). Reads no
     weights."""
-    found = bundle(name)
+    found = bundles.get(name)
     kind, _, source = annotator.partition(":")
     if kind in ("clip", "hf") and source:
         title = f"{source} ({'zero-shot' if kind == 'clip' else 'classifier'})"
@@ -128,9 +128,9 @@ def annotate(
         cannot be used.
     :raises OutOfMemory: the device has no room for even one picture.
     """
-    from backends.annotators import of_name
+    from backends.targets.annotator import of_name
 
-    found = bundle(name)
+    found = bundles.get(name)
     model = of_name(found, annotator, classes, prompts)
     waiting, size = iter(pictures), FIRST
     while batch := list(islice(waiting, size)):

@@ -1,5 +1,5 @@
 """Explaining with a person as the model, as an engine can be asked to do it: plain records in and
-out, as in :mod:`backends.jobs`."""
+out, as in :mod:`backends.service.explanations`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import numpy as np
 
 from backends.core import Answer, Request, Status, Step
 from backends.errors import BadInput
+from backends.service.explanations import opened
+from backends.service.pictures import known_latent
 
 __all__ = ["Question", "ask"]
 
@@ -63,12 +65,12 @@ class _Walk:
     """A run that stands still until the person has answered."""
 
     def __init__(self, request: Request) -> None:
-        from backends import jobs, registry
-        from backends.runner import refusal
-        from backends.targets.asked import Asked
+        from backends import registry
+        from backends.explain.runner import refusal
+        from backends.targets.person import Asked
 
         self.request, self.answers, self.heard = request, [], []
-        self.found, self.model, self.factual, self.target, self.region = jobs.opened(request)
+        self.found, self.model, self.factual, self.target, self.region = opened(request)
         self.asked = Asked(self.model)
         reason = refusal(
             self.found, registry.method(request.method), request.model, differentiable=False
@@ -109,11 +111,10 @@ class _Walk:
     def _next(self) -> Step:
         import torch
 
-        from backends import jobs
-        from backends.runner import run
+        from backends.explain.runner import run
 
         if self.steps is None:
-            w = jobs.known_latent(self.found, self.request.picture)
+            w = known_latent(self.found, self.request.picture)
             self.steps = run(
                 self.found, self.request.method, self.factual, torch.tensor([self.target]),
                 self.region, self.request.settings, self.request.seed, self.model, w, self.asked,
@@ -132,7 +133,7 @@ class _Walk:
 
     def _answer(self, label: int) -> Answer:
         """The end, in which the person's word counts, not the model's."""
-        from backends.records import answer_of
+        from backends.service.serialization import answer_of
 
         assert self.end is not None
         assert self.end.counterfactual is not None

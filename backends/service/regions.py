@@ -1,5 +1,5 @@
 """Regions by words, clicks and boxes, for the page and the command line: plain records in and out,
-as in :mod:`backends.jobs`."""
+as in :mod:`backends.service.explanations`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backends import bundles, imaging
 from backends.bundles import Bundle
+from backends.compute.oom import guarded
+from backends.core import Proposal
 from backends.errors import BadInput, MissingPart, NotFound, StudioError
-from backends.jobs import bundle
-from backends.memory import guarded
 from backends.regions import sources
 from backends.regions.candidates import Candidate, Found, Missed, as_bytes, phrases_in, union
-from backends.regions.settings import WordRegion
+from backends.regions.settings import AutoRegion, WordRegion
 
 if TYPE_CHECKING:
     from backends.regions.grounding import Detector
     from backends.regions.segment import Segmenter
 
-__all__ = ["about", "candidates", "click", "draw"]
+__all__ = ["about", "candidates", "click", "draw", "propose"]
+
+ANY = "more than 0"  # a goal for a regressor whose goal does not matter
 
 SHARED = "language"  # the bundle whose parts every bundle of photographs may use
 SEGMENTER, PARSER = "segmenter", "parser"  # kinds of parts
@@ -31,7 +34,7 @@ DETECTOR = "grounding"  # the folder of a bundle's own Grounding DINO
 def about(name: str) -> dict[str, Any]:
     """What of this a page can offer: ``known``, the words that the bundle's own parser knows;
     ``words`` and ``clicks``, why other words and clicks cannot be used, a sentence each or None."""
-    found = bundle(name)
+    found = bundles.get(name)
     needs = {"words": (_detector_source, _lender), "clicks": (_lender,)}
     problems: dict[str, str | None] = {}
     for what, checks in needs.items():
@@ -59,7 +62,7 @@ def candidates(
     :raises BadInput: there is no word, a setting is wrong, or the bundle's pictures are digits.
     :raises MissingPart: a word needs weights that are not here; says the command that gets them.
     """
-    from backends.runner import settings_of
+    from backends.explain.runner import settings_of
 
     found = _of_photographs(name, "words")
     config = settings_of(WordRegion, settings or {}, "regions by words")
@@ -139,7 +142,7 @@ def _unfound(missed: Missed) -> str:
 
 
 def _of_photographs(name: str, what: str) -> Bundle:
-    found = bundle(name)
+    found = bundles.get(name)
     if found.manifest.preparation == "digit":
         raise BadInput(
             f"{what} need photographs, and bundle {found.name!r} has digits; brush a region, "
@@ -156,15 +159,13 @@ def _parsed(
     part = _part_of_kind(found, PARSER)
     if part is None:
         return {}
-    from backends.regions import parsing
+    from backends.faces import parsing
 
     known = {phrase: parsing.named(phrase) for phrase in phrases}
     known = {phrase: classes for phrase, classes in known.items() if classes is not None}
     if not known:
         return {}
     import torch
-
-    from backends import imaging
 
     network = found.part(part)
     x = imaging.to_tensor(picture).to(found.device)
@@ -217,7 +218,7 @@ def _part_of_kind(found: Bundle, kind: str) -> str | None:
 def _words(found: Bundle) -> list[str]:
     if _part_of_kind(found, PARSER) is None:
         return []
-    from backends.regions import parsing
+    from backends.faces import parsing
 
     return list(parsing.WORDS)
 
@@ -231,7 +232,7 @@ def _lender(found: Bundle) -> Bundle:
     lender = found
     if _part_of_kind(found, SEGMENTER) is None:
         try:
-            lender = bundle(SHARED)
+            lender = bundles.get(SHARED)
         except NotFound as error:
             raise MissingPart(
                 f"bundle {found.name!r} has no part of the kind {SEGMENTER!r}, and there is no "
@@ -272,7 +273,7 @@ def _command() -> str:
     from backends.regions import grounding
 
     try:
-        shared = bundle(SHARED)
+        shared = bundles.get(SHARED)
     except NotFound:
         return grounding.COMMAND
     return shared.pull_command if DETECTOR in shared.manifest.parts else grounding.COMMAND
@@ -283,3 +284,27 @@ def _detector_of(source: str, device: str) -> Detector:
     from backends.regions import grounding
 
     return grounding.load(source, device)
+
+
+def propose(
+    name: str, picture: np.ndarray, settings: dict[str, Any], model: str = "classifier"
+) -> Proposal:
+    """The region that the target model's own attributions pick (RCSB, section 3).
+
+    :param settings: of :class:`backends.regions.settings.AutoRegion`.
+    :raises BadInput: a setting is wrong, or no pixel matters to the model.
+    """
+    from backends.explain.runner import settings_of, target_model
+    from backends.regions import attribution
+
+    config = settings_of(AutoRegion, settings, "the automatic region")
+    found = bundles.get(name)
+    with guarded(found.device):
+        x = imaging.to_tensor(picture).to(found.device)
+        region, importance = attribution.propose(target_model(found, model, ANY), x, config)
+    if not region.mask.any():
+        raise BadInput(
+            "the model's attributions are zero everywhere in this picture; brush a region instead"
+        )
+    mask = (region.mask[0, 0] * 255).byte().cpu().numpy()
+    return Proposal(mask, float(region.mask.mean()), importance[0].numpy())

@@ -1,5 +1,5 @@
 """What an engine can be asked about models that people's labels become. In and out go plain
-records, as in :mod:`backends.jobs`."""
+records, as in :mod:`backends.service.explanations`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
-from backends import jobs, trained
-from backends.devices import paced
-from backends.labelled import Labelled
-from backends.memory import guarded
-from backends.retraining import Learning, Learnt, Retraining
+from backends import bundles
+from backends.bundles import user_models
+from backends.compute.devices import paced
+from backends.compute.oom import guarded
+from backends.training.labelled import Labelled
+from backends.training.retrain_settings import Learning, Learnt, Retraining
 
 __all__ = ["forget", "retrain", "schema"]
 
@@ -32,20 +33,20 @@ def retrain(
     :raises BadInput: the name, the rows or a setting cannot be used; said before the first step.
     :raises MissingPart: the bundle has no autoencoder, or it is not here.
     """
-    from backends.runner import settings_of
+    from backends.explain.runner import settings_of
     from backends.training.retrain import Course, checked_rows
 
-    found = jobs.bundle(bundle)
-    name = trained.checked(name, found.own)
+    found = bundles.get(bundle)
+    name = user_models.checked(name, found.own)
     config = settings_of(Retraining, settings, "retraining")
     checked_rows(rows, found)
     course = Course(found, name, rows, config)
-    course.work = trained.bench(found.own.name, name, course.key())
+    course.work = user_models.bench(found.own.name, name, course.key())
     with guarded(found.device):
         # Networks this small gain little from a second thread, and lose all where others compute.
         yield from paced(course.run(), 0, found.device)
         assert course.model is not None
-        trained.write(found.own.name, course.model, course.networks)
+        user_models.write(found.own.name, course.model, course.networks)
     shutil.rmtree(course.work.parent, ignore_errors=True)
     model = course.model
     training = model.parts[name].trained
@@ -61,4 +62,4 @@ def forget(bundle: str, name: str) -> None:
 
     :raises NotFound: there is none of that name.
     """
-    trained.forget(jobs.bundle(bundle).own.name, name)
+    user_models.forget(bundles.get(bundle).own.name, name)

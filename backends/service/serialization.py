@@ -13,8 +13,8 @@ from torch import Tensor
 
 from backends import imaging
 from backends.bundles import Bundle
+from backends.compute.oom import guarded
 from backends.core import Answer, Counterfactual, Frame, Prediction, Request, Step
-from backends.memory import guarded
 
 __all__ = ["answer_of", "frame_of", "prediction_of"]
 

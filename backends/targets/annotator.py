@@ -14,12 +14,12 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from backends import prompts as words
 from backends.bundles import Bundle
+from backends.compute.oom import guarded
 from backends.errors import BadInput, MissingPart
 from backends.fetching import checkpoints
 from backends.fetching.checkpoints import Checkpoint
-from backends.memory import guarded
+from backends.targets import prompts as words
 from backends.targets.pretrained import PlainClassifier, load_classifier
 from backends.targets.zero_shot import Encoders, ZeroShotNetwork, load_encoders
 

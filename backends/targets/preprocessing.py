@@ -2,8 +2,9 @@
 
 Published models come with a processor that resizes 8-bit pictures, crops their middle, and
 subtracts a mean; it knows no gradients. Here are the same numbers in two small matrices, one an
-axis, as in :mod:`backends.window`. The two differ by rounding alone: the processor rounds to 8
-bits after resizing, once or twice, this never. :meth:`Intake.of` measures that when it is made.
+axis, as in :mod:`backends.imaging.resample`. The two differ by rounding alone: the processor
+rounds to 8 bits after resizing, once or twice, this never. :meth:`Intake.of` measures that when it
+is made.
 """
 
 from __future__ import annotations

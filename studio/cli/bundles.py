@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from backends.errors import BadInput, StudioError
-from studio import asking
+from studio.cli import options
 
 __all__ = ["shelf"]
 
@@ -19,7 +19,7 @@ NameArgument = Annotated[str, typer.Argument(help="Bundle name or folder")]
 @shelf.command("list")
 def list_bundles() -> None:
     """Every installed bundle, what it holds, and what of it is still to be pulled."""
-    from backends import bundles, jobs
+    from backends import bundles, service
     from backends.fetching.source import megabytes
 
     for name in bundles.installed():
@@ -30,7 +30,7 @@ def list_bundles() -> None:
         line = f"{name}: {manifest.title}; {len(manifest.class_names)} classes; "
         line += f"parts: {', '.join(here) or 'none yet'}"
         if any(absent.values()):
-            size = sum(item["size"] - item["have"] for item in jobs.to_pull(name))
+            size = sum(item["size"] - item["have"] for item in service.to_pull(name))
             parts = ", ".join(part for part, problem in absent.items() if problem)
             line += f"; not here: {parts} ({megabytes(size)}: {bundle.pull_command})"
         print(line)
@@ -68,10 +68,10 @@ def pull_bundle(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the archives in the cache")] = False,
 ) -> None:
     """Fetch a bundle's published parts into the cache; an interrupted pull resumes."""
-    from backends import jobs
+    from backends import service
     from backends.fetching.source import megabytes
 
-    items = jobs.to_pull(name)
+    items = service.to_pull(name)
     if not items:
         print(f"{name}: nothing to fetch, every published part is here")
         return
@@ -86,7 +86,7 @@ def pull_bundle(
             raise BadInput("nobody can be asked here; add --yes to fetch all of the above")
         left = sum(item["size"] - item["have"] for item in items)
         typer.confirm(f"Fetch {megabytes(left)}?", abort=True)
-    asking.finish(lambda: jobs.pull(name, origin, offline=offline, keep=keep), _Meter())
+    options.finish(lambda: service.pull(name, origin, offline=offline, keep=keep), _Meter())
     print(f"{name}: every published part is here")
 
 

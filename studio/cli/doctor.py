@@ -8,9 +8,10 @@ import shutil
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
-from backends import bundles, devices
+from backends import bundles
+from backends.compute import devices
 from backends.errors import StudioError
-from studio.study import usual_file
+from studio.runs.study import usual_file
 
 __all__ = ["findings"]
 

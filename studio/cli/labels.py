@@ -13,10 +13,11 @@ from typing import Annotated, Any
 import typer
 
 from backends.errors import BadInput
-from studio import asking
-from studio.labels import pictures, projects, sources
-from studio.labels.database import Database, usual_place
-from studio.labels.records import Access, Setup
+from studio.cli import options
+from studio.labels.store import pictures, projects
+from studio.labels.store.database import Database, usual_place
+from studio.labels.store.records import Access, Setup
+from studio.labels.tasks import add_pictures as sources
 
 __all__ = ["labels"]
 
@@ -206,7 +207,7 @@ def agreement_of(
     database: DatabaseOption = None,
 ) -> None:
     """Kappas, alpha, confusion, items to adjudicate; prints one JSON object."""
-    from studio.labels import agreement
+    from studio.labels.stats import agreement
 
     with _store(database) as store:
         report = agreement.report(store, projects.find(store, project), version)
@@ -245,14 +246,14 @@ def retrain_model(
         list[str] | None, typer.Option("--set", help="Setting of the training, key=value")
     ] = None,
     database: DatabaseOption = None,
-    device: asking.DeviceOption = None,
+    device: options.DeviceOption = None,
 ) -> None:
     """Fit LeapFactual's velocity field to a label set: a target model of what people say; prints
     one JSON object. Interrupted, it is taken up again by the same words."""
-    from backends.retraining import Learning
-    from studio.labels import training
+    from backends.training.retrain_settings import Learning
+    from studio.labels.tasks import retrain
 
-    settings: dict[str, Any] = dict(asking.settings_in(set_ or [], "retraining", []))
+    settings: dict[str, Any] = dict(options.settings_in(set_ or [], "retraining", []))
     if student:
         settings["student"] = True
 
@@ -264,9 +265,9 @@ def retrain_model(
 
     with _store(database) as store:
         found = projects.find(store, project)
-        model = name or training.model_name(found.name)
-        *_, learnt = asking.finish(
-            lambda: training.retrain(store, found, rule, model, settings, version), hear
+        model = name or retrain.model_name(found.name)
+        *_, learnt = options.finish(
+            lambda: retrain.retrain(store, found, rule, model, settings, version), hear
         )
     print(file=sys.stderr)
     print(json.dumps(asdict(learnt), ensure_ascii=False))

@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
-from backends import devices
+from backends.compute import devices
 from backends.core import Request
 from backends.errors import BadInput, StudioError
-from studio import asking
-from studio.labels_cli import labels
-from studio.shelf import shelf
+from studio.cli import options
+from studio.cli.bundles import shelf
+from studio.cli.labels import labels
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(shelf, name="bundles")
@@ -24,7 +24,7 @@ app.add_typer(labels, name="labels")
 BundleOption = Annotated[str, typer.Option(help="Bundle name, or the folder of one")]
 
 
-DeviceOption = asking.DeviceOption
+DeviceOption = options.DeviceOption
 
 
 @app.callback()
@@ -79,25 +79,26 @@ def explain(
     device: DeviceOption = None,
 ) -> None:
     """Ask for a counterfactual; prints one JSON object, of several methods one by name."""
-    from backends import imaging, jobs
-    from studio import export, tables
+    from backends import imaging, service
+    from studio import export
+    from studio.export import tables
 
-    asking.check_folder(out)
-    picture = jobs.prepare(bundle, imaging.read_picture(image))
+    options.check_folder(out)
+    picture = service.prepare(bundle, imaging.read_picture(image))
     mask = None
     if region.startswith("mask:"):
         mask = imaging.read_mask(region.removeprefix("mask:"), picture.shape[1::-1])
-    names = asking.methods_in(method, bundle)
+    names = options.methods_in(method, bundle)
     requests = {
         name: Request(
             bundle=bundle, method=name, target=target, picture=picture, region=region, mask=mask,
-            settings=asking.settings_in(set_ or [], name, names), seed=seed, model=model,
+            settings=options.settings_in(set_ or [], name, names), seed=seed, model=model,
             importance=importance,
         )
         for name in names
     }  # fmt: skip
     if names == [method]:
-        answer, frames = asking.ask(requests[method])
+        answer, frames = options.ask(requests[method])
         if out is not None:
             export.write(out, answer, frames)
         print(json.dumps(answer.record, indent=2))
@@ -105,7 +106,7 @@ def explain(
     found, problems = {}, {}
     for name, request in requests.items():
         try:
-            found[name] = asking.ask(request)
+            found[name] = options.ask(request)
         except StudioError as error:
             problems[name] = str(error)
     if not found:
@@ -141,15 +142,16 @@ def evaluate(
     device: DeviceOption = None,
 ) -> None:
     """Compare methods on many pictures; writes a table and a report."""
-    from backends import evaluation, jobs
-    from studio import export, report, tables
+    from backends import evaluation, service
+    from studio import export
+    from studio.export import report, tables
 
-    asking.check_folder(out)
+    options.check_folder(out)
     if engine != "local":
         raise BadInput(f"there is no engine {engine!r} for evaluations; choose: local")
     plan = evaluation.Plan(
-        bundle=bundle, methods=asking.methods_in(methods, bundle), count=n,
-        regions=asking.regions_in(regions), pairs=asking.pairs_in(pairs), data=data, seed=seed,
+        bundle=bundle, methods=options.methods_in(methods, bundle), count=n,
+        regions=options.regions_in(regions), pairs=options.pairs_in(pairs), data=data, seed=seed,
         batch=batch,
     )  # fmt: skip
     rows = []
@@ -163,10 +165,10 @@ def evaluate(
         place = f"\r{item.method}, {item.region}: {item.share:.0%} "
         print(place, end="", file=sys.stderr, flush=True)
 
-    asking.finish(lambda: evaluation.evaluate(plan), hear)
+    options.finish(lambda: evaluation.evaluate(plan), hear)
     if all(row.problem for row in rows):
         raise StudioError(rows[0].problem)
-    table = tables.evaluation(plan, rows, jobs.about(bundle))
+    table = tables.evaluation(plan, rows, service.about(bundle))
     with export.at_once(out) as scratch:
         (scratch / "table.json").write_text(json.dumps(table, indent=2) + "\n")
         (scratch / "table.csv").write_text(tables.as_csv(table["rows"]))
@@ -181,10 +183,10 @@ def sample(
     device: DeviceOption = None,
 ) -> None:
     """Let the bundle's generator draw a picture to explain."""
-    from backends import jobs
+    from backends import service
     from studio import export
 
-    picture = jobs.sample(bundle, seed)
+    picture = service.sample(bundle, seed)
     out.parent.mkdir(parents=True, exist_ok=True)
     export.as_picture(picture).save(out, "PNG")
 
@@ -200,11 +202,11 @@ def spectrum(
     device: DeviceOption = None,
 ) -> None:
     """Tangent spectrum: how far each direction of a prior's coordinates moves the picture."""
-    from backends import imaging, jobs
+    from backends import imaging, service
     from studio import export
 
-    picture = jobs.prepare(bundle, imaging.read_picture(image))
-    values = jobs.spectrum(bundle, picture, prior)
+    picture = service.prepare(bundle, imaging.read_picture(image))
+    values = service.spectrum(bundle, picture, prior)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         export.spectrum_plot(values, prior).save(out, "PNG")
@@ -250,7 +252,7 @@ def train(
 @app.command()
 def doctor() -> None:
     """Say what this machine has and what is missing."""
-    from studio.doctor import findings
+    from studio.cli.doctor import findings
 
     for line in findings():
         print(line)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from backends import devices
+from backends.compute import devices
 from backends.core import Answer, Frame, Request
 from backends.errors import BadInput, MissingPart, StudioError
 from studio.engines.core import Event, Failed, Stepped
@@ -42,9 +42,9 @@ def ask(request: Request) -> tuple[Answer, list[Frame]]:
 
     :raises StudioError: the request cannot be carried out.
     """
-    from backends import jobs
+    from backends import service
 
-    *frames, answer = finish(lambda: jobs.explain(request))
+    *frames, answer = finish(lambda: service.explain(request))
     # A search that ends early shows its last step again, with the true total.
     return answer, list({frame.index: frame for frame in frames}.values())
 
@@ -61,14 +61,14 @@ def methods_in(text: str, bundle: str) -> list[str]:
     :raises NotFound: no such method.
     :raises MissingPart: the bundle can run none.
     """
-    from backends import jobs, registry
+    from backends import registry, service
 
     if text != "all":
         names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
         for name in set(names) - set(registry.METHODS):
             registry.method(name)
         return names or [text]
-    problems = {name: m["problem"] for name, m in jobs.about(bundle)["methods"].items()}
+    problems = {name: m["problem"] for name, m in service.about(bundle)["methods"].items()}
     able = [name for name, problem in problems.items() if problem is None]
     if not able:
         raise MissingPart(next(iter(problems.values())))

@@ -34,7 +34,7 @@ def answer_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
 def evaluation(plan: Plan, rows: Sequence[Row], about: dict[str, Any]) -> dict[str, Any]:
     """The content of table.json: what was asked, what each metric means, and the rows.
 
-    :param about: of the bundle, from :func:`backends.jobs.about`.
+    :param about: of the bundle, from :func:`backends.service.explanations.about`.
     """
     listed = []
     for row in rows:

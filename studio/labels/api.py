@@ -18,10 +18,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from backends.errors import BadInput, NotFound, StudioError
-from studio.labels import pictures, projects, queue, responses
-from studio.labels.database import Database
-from studio.labels.records import Annotator, State
-from studio.labels.responses import Answer
+from studio.labels.store import pictures, projects, queue, responses
+from studio.labels.store.database import Database
+from studio.labels.store.records import Annotator, State
+from studio.labels.store.responses import Answer
 
 __all__ = ["AHEAD", "routes"]
 
@@ -53,7 +53,7 @@ class Undo(Next):
 
 
 class Said(Next):
-    """An answer, as :class:`studio.labels.responses.Answer`."""
+    """An answer, as :class:`studio.labels.store.responses.Answer`."""
 
     item: int
     value: str | None = None

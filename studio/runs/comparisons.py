@@ -14,10 +14,11 @@ from pathlib import Path
 
 from backends.core import Request
 from backends.errors import BadInput, NotFound
-from studio import export, tables
-from studio.comparison import NONE, Comparison
+from studio import export
+from studio.export import tables
 from studio.runs import Runs, TooMany
-from studio.study import Study
+from studio.runs.comparison import NONE, Comparison
+from studio.runs.study import Study
 
 __all__ = ["Comparisons"]
 

@@ -24,7 +24,7 @@ class Pull:
     """One pull of one or several bundles, written by its thread and read by anyone.
 
     ``state`` is going, done, stopped or failed, ``reason`` says why it failed; ``progress`` is the
-    newest of :func:`backends.jobs.pull`.
+    newest of :func:`backends.service.explanations.pull`.
     """
 
     names: tuple[str, ...]
@@ -63,7 +63,7 @@ class Pull:
 class Pulls:
     """The pulls of this process.
 
-    :param fetch: ``backends.jobs.pull``.
+    :param fetch: ``backends.service.explanations.pull``.
     """
 
     def __init__(self, fetch: Callable[[str], Iterator[dict[str, Any]]]) -> None:

@@ -113,10 +113,10 @@ class Runs:
     """All runs of this process, newest last, with caps on how many one owner may have going and
     keeps.
 
-    :param explain: makes the step generator of a request (``backends.jobs.explain``).
+    :param explain: makes the step generator of a request (``backends.service.explain``).
     :ivar forget: called with a run that is no longer kept, to remove its files.
     :param judge: makes the answer of a stopped run from its last frame
-        (``backends.jobs.stopped``).
+        (``backends.service.explanations.stopped``).
     """
 
     def __init__(

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from backends.guidance import clamp_through
 from backends.imaging import composite, eight_bit
-from backends.priors.mobile_stylegan import MobileStyleGAN
+from backends.methods.common.guidance import clamp_through
+from backends.priors.stylegan.network import MobileStyleGAN
 
 __all__ = ["Anchored", "by_row", "whiten"]
 

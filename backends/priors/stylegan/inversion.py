@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends.errors import BadInput
-from backends.priors.mobile_stylegan import MobileStyleGAN
+from backends.priors.stylegan.network import MobileStyleGAN
 
 __all__ = ["Inversion", "invert", "pyramid_distance"]
 

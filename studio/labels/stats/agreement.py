@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from studio.labels import pictures, projects, responses
-from studio.labels.database import Database
-from studio.labels.records import Project
-from studio.labels.responses import disagreement
-from studio.labels.votes import NO_VOTE, SKIPPED, UNSURE, Votes, votes_of
+from studio.labels.stats.votes import NO_VOTE, SKIPPED, UNSURE, Votes, votes_of
+from studio.labels.store import pictures, projects, responses
+from studio.labels.store.database import Database
+from studio.labels.store.records import Project
+from studio.labels.store.responses import disagreement
 
 __all__ = [
     "Agreement",
@@ -72,7 +72,7 @@ class Person:
 @dataclass(frozen=True)
 class Disputed:
     """An item for the administrator to decide: votes by class, who could not say, who skipped,
-    and the votes' entropy as :func:`studio.labels.responses.disagreement` counts it."""
+    and the votes' entropy as :func:`studio.labels.store.responses.disagreement` counts it."""
 
     item_id: int
     name: str

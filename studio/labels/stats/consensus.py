@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backends.errors import BadInput, NotFound
-from studio.labels import pictures, projects, responses
-from studio.labels.agreement import cohen
-from studio.labels.database import Database
-from studio.labels.records import Project
-from studio.labels.votes import NO_LABEL, NO_VOTE, Votes, votes_of
+from studio.labels.stats.agreement import cohen
+from studio.labels.stats.votes import NO_LABEL, NO_VOTE, Votes, votes_of
+from studio.labels.store import pictures, projects, responses
+from studio.labels.store.database import Database
+from studio.labels.store.records import Project
 
 if TYPE_CHECKING:
-    from backends.labelled import Labelled
+    from backends.training.labelled import Labelled
 
 __all__ = ["RULES", "Row", "distributions", "rows", "rows_for_training", "trust"]
 
@@ -72,7 +72,7 @@ def rows_for_training(
     :raises BadInput: there is no such rule, or no item has a label by it.
     :raises NotFound: there is no such version, or nobody of that name answered.
     """
-    from backends.labelled import Labelled
+    from backends.training.labelled import Labelled
 
     if version is None:
         version = projects.find(database, project.name).version

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from studio.labels.records import DISCARDED, SUBMITTED, Response
-from studio.labels.responses import ADJUDICATION, LABEL
+from studio.labels.store.records import DISCARDED, SUBMITTED, Response
+from studio.labels.store.responses import ADJUDICATION, LABEL
 
 __all__ = ["NO_LABEL", "NO_VOTE", "Votes", "majority_of", "votes_of"]
 

@@ -18,7 +18,7 @@ from backends.errors import BadInput
 
 __all__ = ["Database", "usual_place"]
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
 BUSY = 30_000  # milliseconds that a writer waits for another one
 UPGRADE = 0x57D10  # PostgreSQL's advisory lock while tables change; any number, always the same
 

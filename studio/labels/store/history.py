@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from studio.labels.records import SUBMITTED, Project
-from studio.labels.responses import LABEL, disagreement
-from studio.labels.schema import Annotators, Items, Projects, Responses
+from studio.labels.store.records import SUBMITTED, Project
+from studio.labels.store.responses import LABEL, disagreement
+from studio.labels.store.schema import Annotators, Items, Projects, Responses
 
 __all__ = ["appended", "everything", "requests"]
 

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from backends.core import Request
 from backends.errors import NotFound
-from studio.labels import pictures
-from studio.labels.database import Database
-from studio.labels.schema import LeapAnswers, Paths
+from studio.labels.store import pictures
+from studio.labels.store.database import Database
+from studio.labels.store.schema import LeapAnswers, Paths
 
 __all__ = ["Path", "answers", "begin", "end", "find", "told", "unfinished", "withdraw"]
 

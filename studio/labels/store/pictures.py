@@ -12,9 +12,9 @@ from PIL import Image
 from sqlalchemy import Connection, insert, select
 
 from backends.errors import NotFound
-from studio.labels.database import Database
-from studio.labels.records import Item, Project
-from studio.labels.schema import Items, Pictures
+from studio.labels.store.database import Database
+from studio.labels.store.records import Item, Project
+from studio.labels.store.schema import Items, Pictures
 
 __all__ = [
     "add",

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from backends.errors import BadInput, NotFound
-from studio.labels.database import Database
-from studio.labels.records import Access, Annotator, Project, Setup
-from studio.labels.schema import Annotators, Projects
+from studio.labels.store.database import Database
+from studio.labels.store.records import Access, Annotator, Project, Setup
+from studio.labels.store.schema import Annotators, Projects
 
 __all__ = [
     "added",

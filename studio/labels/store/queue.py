@@ -16,11 +16,19 @@ from sqlalchemy import (
     select,
 )  # fmt: skip
 
-from studio.labels import projects, reservations
-from studio.labels.database import Database
-from studio.labels.records import DISCARDED, DRAFT, SUBMITTED, Annotator, Item, Progress, Project
-from studio.labels.responses import LABEL
-from studio.labels.schema import Items, Reservations, Responses, Suggestions
+from studio.labels.store import projects, reservations
+from studio.labels.store.database import Database
+from studio.labels.store.records import (
+    DISCARDED,
+    DRAFT,
+    SUBMITTED,
+    Annotator,
+    Item,
+    Progress,
+    Project,
+)
+from studio.labels.store.responses import LABEL
+from studio.labels.store.schema import Items, Reservations, Responses, Suggestions
 
 __all__ = ["following", "progress"]
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, insert
 
-from studio.labels.records import Annotator
-from studio.labels.schema import Reservations
+from studio.labels.store.records import Annotator
+from studio.labels.store.schema import Reservations
 
 __all__ = ["LEASE", "hold", "release"]
 

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from backends.errors import BadInput, NotFound
-from studio.labels import projects, reservations
-from studio.labels.database import Database
-from studio.labels.records import (
+from studio.labels.store import projects, reservations
+from studio.labels.store.database import Database
+from studio.labels.store.records import (
     DISCARDED,
     DRAFT,
     SUBMITTED,
@@ -25,7 +25,7 @@ from studio.labels.records import (
     Response,
     State,
 )  # fmt: skip
-from studio.labels.schema import Annotators, Items, Projects, Responses
+from studio.labels.store.schema import Annotators, Items, Projects, Responses
 
 __all__ = ["Answer", "adjudicate", "answer", "answer_many", "disagreement", "standing", "undo"]
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from studio.labels.database import Database
-from studio.labels.records import Item, Project, Suggestion
-from studio.labels.schema import Items, Suggestions
+from studio.labels.store.database import Database
+from studio.labels.store.records import Item, Project, Suggestion
+from studio.labels.store.schema import Items, Suggestions
 
 __all__ = ["add", "added", "lacking", "marks", "newest"]
 

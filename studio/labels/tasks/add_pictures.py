@@ -55,11 +55,11 @@ def pictures_of(bundle: str, source: str, skip: Skip, seed: int = 0) -> Named:
 
 
 def _prepared(bundle: str, found: Iterator[tuple[str, Callable]], skip: Skip) -> Named:
-    from backends import jobs
+    from backends import service
 
     for name, opened in found:
         try:
-            pixels = jobs.prepare(bundle, opened())
+            pixels = service.prepare(bundle, opened())
         except BadInput as error:
             skip(name, str(error))
             continue
@@ -132,7 +132,7 @@ def _in_idx(folder: Path) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
 
 
 def _generated(bundle: str, count: str, seed: int) -> Named:
-    from backends.drawing import draw
+    from backends.service import draw
 
     if not count.isdecimal() or not int(count):
         raise BadInput(f"{GENERATE}{count} names no number of pictures; write {GENERATE}100")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from studio.labels import pictures, suggestions
-from studio.labels.database import Database
-from studio.labels.records import Item, Project, Suggestion
+from studio.labels.store import pictures, suggestions
+from studio.labels.store.database import Database
+from studio.labels.store.records import Item, Project, Suggestion
 
 __all__ = ["Annotated", "annotate"]
 
@@ -27,16 +27,16 @@ class Annotated:
 def annotate(
     database: Database, project: Project, annotator: str, prompts: Mapping[str, Sequence[str]]
 ) -> Iterator[Annotated]:
-    """Let a model of :func:`backends.jobs_annotate.annotate` label every picture of a project;
+    """Let a model of :func:`backends.service.annotation.annotate` label every picture of a project;
     what it said is stored batch by batch, so a stop keeps it.
 
     :raises StudioError: the model is not here, or knows none of the classes.
     """
-    from backends import jobs_annotate
+    from backends.service import annotation
 
     items = pictures.items(database, project)
     done = unsure = 0
-    labelled = jobs_annotate.annotate(
+    labelled = annotation.annotate(
         project.setup.bundle, annotator, project.classes, prompts, _arrays(database, items)
     )
     for batch in labelled:

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from backends.retraining import Learning, Learnt
-from studio.labels.consensus import rows_for_training
-from studio.labels.database import Database
-from studio.labels.records import Project
-from studio.labels.schema import Trainings
+from backends.training.retrain_settings import Learning, Learnt
+from studio.labels.stats.consensus import rows_for_training
+from studio.labels.store.database import Database
+from studio.labels.store.records import Project
+from studio.labels.store.schema import Trainings
 
 __all__ = ["history", "model_name", "retrain"]
 
@@ -28,18 +28,18 @@ def retrain(
     database: Database, project: Project, rule: str, name: str, settings: Mapping[str, Any],
     version: int | None = None,
 ) -> Iterator[Learning | Learnt]:  # fmt: skip
-    """Train the bundle's model ``name`` on a label set, as :func:`backends.jobs_people.retrain`,
-    and note which set it was.
+    """Train the bundle's model ``name`` on a label set, as
+    :func:`backends.service.retraining.retrain`, and note which set it was.
 
-    :param rule: one of :data:`studio.labels.consensus.RULES`.
+    :param rule: one of :data:`studio.labels.stats.consensus.RULES`.
     :param version: of the label set; the newest unless given.
     :raises StudioError: there are too few labels, or the name or a setting cannot be used.
     """
-    from backends import jobs_people
+    from backends.service import retraining
 
     version = project.version if version is None else version
     rows = rows_for_training(database, project, version, rule)
-    for told in jobs_people.retrain(project.setup.bundle, name, rows, dict(settings)):
+    for told in retraining.retrain(project.setup.bundle, name, rows, dict(settings)):
         if isinstance(told, Learnt):
             row = {
                 "project_id": project.id, "version": version, "rule": rule, "model": told.model,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from studio.ui import views
+from studio.ui.shared import markup
 
 __all__ = [
     "answered",
@@ -128,7 +128,7 @@ def table(
     """A row a run; headings are buttons that sort.
 
     :param titles: of the methods.
-    :param metrics: title, direction, unit and form of each (``backends.jobs.about``).
+    :param metrics: title, direction, unit and form of each (``backends.service.about``).
     """
     best = {name: _best(rows, name, metrics[name]["direction"]) for name in NUMBERS}
 
@@ -206,7 +206,7 @@ def _data(text: str, value: float | None, *, number: bool = False) -> str:
 
 def progress(done: int, count: int, title: str, seconds: float) -> str:
     """How far the comparison is."""
-    return views.line("going", f"{title}: run {done + 1} of {count} · {seconds:.0f} s so far")
+    return markup.line("going", f"{title}: run {done + 1} of {count} · {seconds:.0f} s so far")
 
 
 def summary(rows: Sequence[Mapping[str, Any]], target: str) -> str:
@@ -216,4 +216,4 @@ def summary(rows: Sequence[Mapping[str, Any]], target: str) -> str:
     text = f"{flipped} of {len(rows)} runs made the model say “{target}”."
     if answered < len(rows):
         text += f" {len(rows) - answered} ended without an answer."
-    return views.line("flipped" if flipped else "not_flipped", text)
+    return markup.line("flipped" if flipped else "not_flipped", text)

@@ -15,17 +15,18 @@ from PIL import Image
 from backends.core import Request
 from backends.errors import StudioError
 from studio import export
-from studio.comparison import MOST, NONE, Comparison, questions, seeds_of
-from studio.comparisons import Comparisons
-from studio.ui import canvas, columns, form, views
-from studio.ui.desk import Desk, Factual
-from studio.ui.desks import Desks
-from studio.ui.edge import owner_of, running, sentence, sentences, told
-from studio.ui.regions import region_of
+from studio.runs.comparison import MOST, NONE, Comparison, questions, seeds_of
+from studio.runs.comparisons import Comparisons
+from studio.ui.compare import markup as columns
+from studio.ui.explain.region import region_of
+from studio.ui.shared import canvas, form, markup
+from studio.ui.shared.controller import Desk, Factual
+from studio.ui.shared.controllers import Desks
+from studio.ui.shared.requests import owner_of, running, sentence, sentences, told
 
 __all__ = ["Compare", "build"]
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "static"
 TINT = (255, 150, 0)  # of the region, as on the canvas
 WHERE = {
     "whole": "anywhere in the picture",
@@ -58,7 +59,7 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
     with gr.Row():
         with gr.Column(scale=4, min_width=280):
             gr.Markdown("### 1 · Question")
-            question = gr.HTML(views.hint(FIRST), elem_id="compare-question")
+            question = gr.HTML(markup.hint(FIRST), elem_id="compare-question")
             change = gr.Button(
                 "Change the question in the Explain tab", size="sm", elem_id="compare-change"
             )
@@ -94,13 +95,13 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
         return desk.request(seen.pixels, painted, region, wanted, name, {}, 0)
 
     def opened(desk: Desk) -> dict[Any, Any]:
-        return {names: gr.update(**_offered(desk)), question: views.hint(FIRST)}
+        return {names: gr.update(**_offered(desk)), question: markup.hint(FIRST)}
 
     def put_question(*values: Any) -> str:
         try:
             return _question(ask(*values))
         except StudioError as error:
-            return views.hint(FIRST if values[0] is None else sentence(error))
+            return markup.hint(FIRST if values[0] is None else sentence(error))
 
     tab.select(
         put_question, asked, question, js=canvas.READ_MASK, queue=False, show_progress="hidden",
@@ -160,7 +161,7 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
             comparison = comparisons.open(
                 owner_of(request), questions(one, ordered, seeds_of(numbers))
             )
-            yield (await asyncio.to_thread(begin, comparison)) | {status: views.waiting(0)}
+            yield (await asyncio.to_thread(begin, comparison)) | {status: markup.waiting(0)}
             count = len(comparison.requests)
             async with aclosing(comparisons.follow(comparison)) as news:
                 async for i in news:
@@ -172,7 +173,7 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
                     }
             yield await asyncio.to_thread(end, comparison)
         except Exception as error:  # whatever happened, the page must go on working
-            failed = views.failure(told(error, "the comparison"))
+            failed = markup.failure(told(error, "the comparison"))
             yield running(go, stop, False) | {status: failed}
 
     noted = f"Noted, also in the study’s {desk.study.file.name}. You may change your mind."
@@ -186,7 +187,7 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
     def ask_to_stop(shown: str, request: gr.Request) -> Any:
         with sentences():
             comparisons.get(shown, owner_of(request)).stop()
-        return views.stopping()
+        return markup.stopping()
 
     stop.click(
         ask_to_stop, which, status, queue=False, show_progress="hidden", api_visibility="private"
@@ -197,9 +198,9 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
             comparison = comparisons.get(shown, owner_of(request))
         try:
             comparisons.choose(comparison, said)
-            heard = views.line("flipped", noted)
+            heard = markup.line("flipped", noted)
         except StudioError as error:
-            heard = views.failure(str(error))
+            heard = markup.failure(str(error))
         return filled(comparison) | {
             chosen: heard,
             download: comparisons.archive(comparison),

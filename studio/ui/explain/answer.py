@@ -7,8 +7,8 @@ from typing import Any
 import gradio as gr
 
 from studio.runs import Run
-from studio.ui import views
-from studio.ui.desk import Desk
+from studio.ui.shared import markup
+from studio.ui.shared.controller import Desk
 
 __all__ = ["AnswerColumn"]
 
@@ -22,7 +22,7 @@ class AnswerColumn:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.status = gr.HTML(
-            views.hint("Choose a picture, choose what the model should say, then press Run."),
+            markup.hint("Choose a picture, choose what the model should say, then press Run."),
             elem_id="status",
         )
         self.frame = gr.HTML(elem_id="frame")
@@ -51,17 +51,17 @@ class AnswerColumn:
         curve = ""
         if run.frames:
             probabilities = [frame.target_probability for frame in run.frames]
-            curve = views.curve(probabilities, run.frames[-1].total, target)
+            curve = markup.curve(probabilities, run.frames[-1].total, target)
         shown: dict[Any, Any] = {self.plot: curve}
         if not run.ended:
             shown |= {
                 self.counterfactual: "", self.difference: "", self.metrics: "",
-                self.download: gr.update(visible=False), self.status: views.waiting(run.ahead),
+                self.download: gr.update(visible=False), self.status: markup.waiting(run.ahead),
             }  # fmt: skip
             if run.frames:
                 last = run.frames[-1]
-                shown[self.frame] = views.frame(self.desk.frame(run))
-                shown[self.status] = views.progress_line(
+                shown[self.frame] = markup.frame(self.desk.frame(run))
+                shown[self.status] = markup.progress_line(
                     last.index, last.total, last.phase, last.seconds, last.target_probability,
                     target,
                 )  # fmt: skip
@@ -72,13 +72,13 @@ class AnswerColumn:
                 self.frame: "",
                 self.counterfactual: pair,
                 self.difference: heat,
-                self.metrics: views.metrics_table(record, self.desk.about["metrics"]),
-                self.status: views.answer_line(record),
+                self.metrics: markup.metrics_table(record, self.desk.about["metrics"]),
+                self.status: markup.answer_line(record),
                 self.download: gr.update(value=self.desk.archive(run), visible=True),
             }
         else:
             reason = run.reason or "stopped before the first step"
-            shown |= {self.frame: "", self.status: views.failure(reason)}
+            shown |= {self.frame: "", self.status: markup.failure(reason)}
         return shown
 
     def earlier(self, owner: str) -> dict[Any, Any]:
@@ -96,5 +96,5 @@ class AnswerColumn:
     def _reopen(self, which: str) -> dict[Any, Any]:
         run = self.desk.runs.get(which)
         if run is None:
-            return {self.status: views.failure("that answer is no longer kept")}
+            return {self.status: markup.failure("that answer is no longer kept")}
         return self.show(run)

@@ -12,25 +12,25 @@ from typing import Any
 
 import gradio as gr
 
-from backends import jobs_asking
 from backends.core import Answer, Frame, Request
 from backends.errors import BadInput, StudioError
-from backends.jobs_asking import Question
+from backends.service import interactive
+from backends.service.interactive import Question
 from studio import export
-from studio.labels import paths
-from studio.labels.paths import Path
+from studio.labels.store import interactive_runs
+from studio.labels.store.interactive_runs import Path
 from studio.runs import Run
-from studio.ui import canvas, views
-from studio.ui.answer import AnswerColumn
-from studio.ui.desk import Desk
-from studio.ui.desks import Desks
-from studio.ui.edge import owner_of, sentence, sentences
-from studio.ui.label_desk import LabelDesk
-from studio.ui.label_widget import keys_of
+from studio.ui.explain.answer import AnswerColumn
+from studio.ui.label.controller import LabelDesk
+from studio.ui.label.widget import keys_of
+from studio.ui.shared import canvas, markup
+from studio.ui.shared.controller import Desk
+from studio.ui.shared.controllers import Desks
+from studio.ui.shared.requests import owner_of, sentence, sentences
 
 __all__ = ["PathPanel"]
 
-HERE = File(__file__).parent
+HERE = File(__file__).parents[1] / "static"
 ASKING = """
 <div class="asking" hidden><p class="what" aria-live="polite"></p>
   <div id="path-choices" role="group" aria-label="What is this now?"></div></div>
@@ -99,8 +99,10 @@ class PathPanel:
     async def begin(self, desk: Desk, asked: Request, owner: str, person: str) -> dict[Any, Any]:
         """Note a walk and ask its first question."""
         person = person or secrets.token_urlsafe(9)
-        await desk.ask(owner, lambda: jobs_asking.ask(asked, []))  # refuses before it is noted
-        path = await asyncio.to_thread(paths.begin, self.labels.database(), asked, person)
+        await desk.ask(owner, lambda: interactive.ask(asked, []))  # refuses before it is noted
+        path = await asyncio.to_thread(
+            interactive_runs.begin, self.labels.database(), asked, person
+        )
         return {self.person: person} | await self._go_on(path, owner)
 
     async def _told(
@@ -119,21 +121,21 @@ class PathPanel:
     async def _store(self, path: Path, owner: str, value: str, seconds: float) -> None:
         """Keep an answer to the question that stands, if it leads on."""
         database, desk = self.labels.database(), self.desks[path.request.bundle]
-        said = await asyncio.to_thread(paths.answers, database, path)
-        question = await desk.ask(owner, lambda: jobs_asking.ask(path.request, said))
+        said = await asyncio.to_thread(interactive_runs.answers, database, path)
+        question = await desk.ask(owner, lambda: interactive.ask(path.request, said))
         if isinstance(question, Question):
             # Tried before it is stored: an answer that leads nowhere would stand in the way.
-            await desk.ask(owner, lambda: jobs_asking.ask(path.request, [*said, value]))
+            await desk.ask(owner, lambda: interactive.ask(path.request, [*said, value]))
             await asyncio.to_thread(
-                paths.told, database, path, question.number, question.leap, question.picture,
-                value, seconds,
+                interactive_runs.told, database, path,
+                question.number, question.leap, question.picture, value, seconds,
             )  # fmt: skip
 
     async def _taken_back(self, walk: str, person: str, request: gr.Request) -> dict[Any, Any]:
         with sentences():
             owner = owner_of(request)
             path = await self._mine(walk, person, owner)
-            await asyncio.to_thread(paths.withdraw, self.labels.database(), path)
+            await asyncio.to_thread(interactive_runs.withdraw, self.labels.database(), path)
             return await self._go_on(path, owner)
 
     async def _resumed(self, walk: str, person: str, request: gr.Request) -> dict[Any, Any]:
@@ -144,7 +146,7 @@ class PathPanel:
     async def _left(self, walk: str, person: str, bundle: str) -> dict[Any, Any]:
         return self.closed() | {
             self._open: await self._waiting(bundle, person),
-            self._answer.status: views.hint("Your answers are kept; go on whenever you like."),
+            self._answer.status: markup.hint("Your answers are kept; go on whenever you like."),
             self._answer.frame: "",
         }  # fmt: skip
 
@@ -152,7 +154,7 @@ class PathPanel:
         def work() -> list[tuple[str, str]]:
             if not person:
                 return []
-            found = paths.unfinished(self.labels.database(), bundle, person)
+            found = interactive_runs.unfinished(self.labels.database(), bundle, person)
             return [(_named(path), path.id) for path in found]
 
         choices = await asyncio.to_thread(work)
@@ -161,7 +163,7 @@ class PathPanel:
     async def _mine(self, walk: str, person: str, owner: str) -> Path:
         """A walk of this browser's person, or one that this page has before it: the browser may
         answer before it has heard who its person is."""
-        path = await asyncio.to_thread(paths.find, self.labels.database(), walk)
+        path = await asyncio.to_thread(interactive_runs.find, self.labels.database(), walk)
         if path.annotator != person and self._before.get(owner) != walk:
             raise BadInput("that walk is somebody else's; begin one of your own")
         return path
@@ -170,10 +172,10 @@ class PathPanel:
         """The question that stands, or the end."""
         self._before[owner] = path.id
         desk, database = self.desks[path.request.bundle], self.labels.database()
-        said = await asyncio.to_thread(paths.answers, database, path)
-        now = await desk.ask(owner, lambda: jobs_asking.ask(path.request, said))
+        said = await asyncio.to_thread(interactive_runs.answers, database, path)
+        now = await desk.ask(owner, lambda: interactive.ask(path.request, said))
         if isinstance(now, Answer):
-            await asyncio.to_thread(paths.end, database, path)
+            await asyncio.to_thread(interactive_runs.end, database, path)
             shown = await asyncio.to_thread(self._answered, path, now, owner)
             back = {self._back: gr.update(visible=True), self._walk: path.id}
             return self.closed() | shown | back
@@ -188,7 +190,7 @@ class PathPanel:
         return {
             self._walk: path.id, self._widget: gr.update(asked=json.dumps(asked)),
             self._back: gr.update(visible=bool(said)), self._leave: gr.update(visible=True),
-            answer.frame: views.frame(picture), answer.status: _status(now, said, path),
+            answer.frame: markup.frame(picture), answer.status: _status(now, said, path),
             answer.counterfactual: "", answer.difference: "", answer.metrics: "", answer.plot: "",
             answer.download: gr.update(visible=False),
         }  # fmt: skip
@@ -204,7 +206,7 @@ class PathPanel:
         self.desks.first.runs.keep(run)
         agree = record["asked"]["agreement"]
         shown = self._answer.show(run) | self._answer.earlier(owner)
-        verdict = views.line(
+        verdict = markup.line(
             record["status"],
             f"You call the result “{record['asked']['label']}”. {agree:.0%} of your answers after "
             f"the first agreed with the target “{path.request.target}”.",
@@ -226,7 +228,7 @@ def _asked(now: Question, target: str) -> str:
 def _status(now: Question, said: list[str], path: Path) -> str:
     target = path.request.target
     if now.number == 0:
-        return views.line("going", "The run waits for your answers, also over days.")
+        return markup.line("going", "The run waits for your answers, also over days.")
     leaps = said[1:]
     agree = f"; {sum(value == target for value in leaps)} of {len(leaps)} said “{target}”"
-    return views.line("going", f"leap {now.leap} of {now.leaps}{agree if leaps else ''}")
+    return markup.line("going", f"leap {now.leap} of {now.leaps}{agree if leaps else ''}")

@@ -8,10 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from studio.ui import canvas
-from studio.ui.desk import Desk, Shown
-from studio.ui.desks import Desks
-from studio.ui.edge import owner_of, sentences, uploaded
+from studio.ui.shared import canvas
+from studio.ui.shared.controller import Desk, Shown
+from studio.ui.shared.controllers import Desks
+from studio.ui.shared.requests import owner_of, sentences, uploaded
 
 __all__ = ["Pictures"]
 

@@ -9,11 +9,11 @@ import gradio as gr
 
 from backends.errors import StudioError
 from backends.regions.settings import AutoRegion
-from studio.ui import canvas, form
-from studio.ui.desk import Desk, Factual
-from studio.ui.desks import Desks
-from studio.ui.edge import owner_of, sentence
-from studio.ui.language import Language
+from studio.ui.explain.region_prompts import Language
+from studio.ui.shared import canvas, form
+from studio.ui.shared.controller import Desk, Factual
+from studio.ui.shared.controllers import Desks
+from studio.ui.shared.requests import owner_of, sentence
 
 __all__ = ["Regions"]
 

@@ -10,10 +10,10 @@ import gradio as gr
 import numpy as np
 
 from backends.regions.candidates import Candidate, Missed, union
-from studio.ui import canvas, views
-from studio.ui.desk import SHARED, Desk, Factual
-from studio.ui.desks import Desks
-from studio.ui.edge import owner_of, sentence, told
+from studio.ui.shared import canvas, markup
+from studio.ui.shared.controller import SHARED, Desk, Factual
+from studio.ui.shared.controllers import Desks
+from studio.ui.shared.requests import owner_of, sentence, told
 
 __all__ = ["Language"]
 
@@ -93,12 +93,12 @@ class Language:
         spoken = source in ("words", "clicks")
         problem = desk.language[source] if desk and spoken else None
         shared = desk.to_pull(SHARED).get(SHARED, []) if problem and desk else []
-        size = views.megabytes(sum(item["size"] - item["have"] for item in shared))
+        size = markup.megabytes(sum(item["size"] - item["have"] for item in shared))
         return {
             self._words: gr.update(visible=source == "words"),
             self._clicks: gr.update(visible=source == "clicks" and not problem),
             self._how: gr.update(visible=spoken),
-            self._lacking: gr.update(value=views.hint(problem or ""), visible=bool(problem)),
+            self._lacking: gr.update(value=markup.hint(problem or ""), visible=bool(problem)),
             self.fetch: gr.update(value=f"Fetch what is missing ({size})", visible=bool(shared)),
         }
 
@@ -165,7 +165,7 @@ class Language:
             desk = self.desks.of(seen)
             new = await desk.words(owner, seen.pixels, phrase, settings or {})
         except Exception as error:
-            failed = views.failure(told(error, "what was found"))
+            failed = markup.failure(told(error, "what was found"))
             gone = seen is not None and not self.desks.still(owner, seen)
             return self._unchanged() if gone else {
                 self.offer: failed, self.use: gr.update(visible=False)
@@ -181,7 +181,7 @@ class Language:
             named.add(one.label)
         missed = [*new.missed, *(rest or [])]
         lower = next((one for one in missed if one.lower is not None), None)
-        sentences = "".join(views.hint(one.sentence) for one in missed)
+        sentences = "".join(markup.hint(one.sentence) for one in missed)
         said = f"Use {lower.phrase!r} at {lower.lower:.2f}" if lower else ""
         shown = {
             self.found: found, self.missed: missed, self.offer: sentences,

@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from studio.ui import canvas, form, views
-from studio.ui.answer import AnswerColumn
-from studio.ui.desk import Desk, Factual, Shown
-from studio.ui.desks import Desks
-from studio.ui.edge import owner_of, running, told
-from studio.ui.label_desk import LabelDesk
-from studio.ui.language import Language
-from studio.ui.path import PathPanel
-from studio.ui.pictures import Pictures
-from studio.ui.regions import Regions, region_of
+from studio.ui.explain.answer import AnswerColumn
+from studio.ui.explain.interactive import PathPanel
+from studio.ui.explain.picture_input import Pictures
+from studio.ui.explain.region import Regions, region_of
+from studio.ui.explain.region_prompts import Language
+from studio.ui.label.controller import LabelDesk
+from studio.ui.shared import canvas, form, markup
+from studio.ui.shared.controller import Desk, Factual, Shown
+from studio.ui.shared.controllers import Desks
+from studio.ui.shared.requests import owner_of, running, told
 
 __all__ = ["Explain", "build"]
 
@@ -183,7 +183,7 @@ def build(
                 yield shown | buttons | answer.earlier(owner) | {run_id: run.id} | put_away
                 put_away = {}
         except Exception as error:  # whatever happened, the page must go on working
-            failed = views.failure(told(error, "the answer"))
+            failed = markup.failure(told(error, "the answer"))
             yield running(go, stop, False) | {answer.status: failed, answer.frame: ""}
 
     go.click(
@@ -201,7 +201,7 @@ def build(
         if run is None or run.ended:
             return gr.skip()
         run.stop()
-        return views.stopping()
+        return markup.stopping()
 
     stop.click(
         ask_to_stop, run_id, answer.status, queue=False, show_progress="hidden",

@@ -10,12 +10,14 @@ from typing import Any
 
 import gradio as gr
 
-from studio.labels import agreement, pictures, responses
-from studio.labels.agreement import Agreement, Disputed, Figure
-from studio.labels.responses import Answer
-from studio.ui import canvas, views
-from studio.ui.edge import sentences
-from studio.ui.label_desk import Codes, LabelDesk, Seat
+from studio.labels.stats import agreement
+from studio.labels.stats.agreement import Agreement, Disputed, Figure
+from studio.labels.store import pictures, responses
+from studio.labels.store.responses import Answer
+from studio.ui.label.controller import Codes, LabelDesk, Seat
+from studio.ui.shared import canvas
+from studio.ui.shared import markup as views
+from studio.ui.shared.requests import sentences
 
 __all__ = ["AdminPanel"]
 

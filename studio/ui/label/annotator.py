@@ -9,13 +9,13 @@ from typing import Any
 
 import gradio as gr
 
-from backends import jobs_annotate
-from studio.chores import Chore
-from studio.labels.annotating import Annotated, annotate
-from studio.ui import views
-from studio.ui.desk import Desk
-from studio.ui.edge import running, sentences
-from studio.ui.label_desk import Codes, LabelDesk, Seat
+from backends.service import annotation
+from studio.labels.tasks.annotate import Annotated, annotate
+from studio.runs.background import Chore
+from studio.ui.label.controller import Codes, LabelDesk, Seat
+from studio.ui.shared import markup
+from studio.ui.shared.controller import Desk
+from studio.ui.shared.requests import running, sentences
 
 __all__ = ["AnnotatorPanel"]
 
@@ -77,17 +77,15 @@ class AnnotatorPanel:
         """What a page that comes later is told."""
         if seat is None or not self.labels.chores.going(_chore(seat.project.name)):
             return ""
-        return views.line("going", "A model is at it; Label all pictures shows how far it is.")
+        return markup.line("going", "A model is at it; Label all pictures shows how far it is.")
 
     def _chosen(self, name: str | None, held: Codes | None, which: str) -> tuple[str, Any]:
         with sentences():
             seat = self.labels.require(name, held, administrator=True)
-            about = jobs_annotate.about(seat.project.setup.bundle, which)
-            written = jobs_annotate.show_prompts(
-                jobs_annotate.default_prompts(seat.project.classes)
-            )
+            about = annotation.about(seat.project.setup.bundle, which)
+            written = annotation.show_prompts(annotation.default_prompts(seat.project.classes))
             prompts = gr.update(visible=about["prompts"], value=written)
-            problem = views.failure(about["problem"]) if about["problem"] else ""
+            problem = markup.failure(about["problem"]) if about["problem"] else ""
             return problem, prompts
 
     async def _annotated(
@@ -97,12 +95,12 @@ class AnnotatorPanel:
             seat = await asyncio.to_thread(
                 functools.partial(self.labels.require, name, held, administrator=True)
             )
-            prompts = jobs_annotate.read_prompts(written or "", seat.project.classes)
+            prompts = annotation.read_prompts(written or "", seat.project.classes)
             chore = self.labels.chores.start(
                 _chore(seat.project.name),
                 lambda: annotate(self.labels.database(), seat.project, which, prompts),
             )
-            yield running(self._go, self._stop, True) | {self._state: views.waiting(0)}
+            yield running(self._go, self._stop, True) | {self._state: markup.waiting(0)}
             async for _ in chore.watch():
                 if isinstance(chore.news, Annotated):
                     yield {self._state: _said(chore)}
@@ -120,16 +118,16 @@ def _chore(project: str) -> str:
 
 def _choices(bundle: str) -> list[tuple[str, str]]:
     """The classifier first; what is not here is told when it is chosen."""
-    return [(entry["title"], entry["name"]) for entry in jobs_annotate.annotators(bundle)]
+    return [(entry["title"], entry["name"]) for entry in annotation.annotators(bundle)]
 
 
 def _said(chore: Chore) -> str:
     if chore.state == "failed":
-        return views.failure(chore.reason)
+        return markup.failure(chore.reason)
     now = chore.news
     if not isinstance(now, Annotated):
-        return views.hint("Stopped before the first picture.")
+        return markup.hint("Stopped before the first picture.")
     said = f"{now.done} of {now.total} pictures labelled; of {now.unsure} it is less than half sure"
     if chore.state == "going":
-        return views.line("going", f"{said} …")
-    return views.line("flipped" if chore.state == "done" else "cancelled", f"{said}.")
+        return markup.line("going", f"{said} …")
+    return markup.line("flipped" if chore.state == "done" else "cancelled", f"{said}.")

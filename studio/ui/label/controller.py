@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from backends.errors import BadInput, NotFound, StudioError
-from studio.chores import Chores
-from studio.labels import pictures, projects, sources
-from studio.labels.database import Database
-from studio.labels.records import Access, Annotator, Project, Setup
-from studio.ui.desk import Desk
+from studio.labels.store import pictures, projects
+from studio.labels.store.database import Database
+from studio.labels.store.records import Access, Annotator, Project, Setup
+from studio.labels.tasks import add_pictures
+from studio.runs.background import Chores
+from studio.ui.shared.controller import Desk
 
 __all__ = ["Codes", "Filled", "LabelDesk", "Seat", "examples"]
 
@@ -46,7 +47,7 @@ class Filled:
 class LabelDesk:
     """The label store behind the page, opened when first needed.
 
-    :ivar place: a file or an address, as :class:`studio.labels.database.Database` takes.
+    :ivar place: a file or an address, as :class:`studio.labels.store.database.Database` takes.
     :ivar chores: what models do for projects.
     """
 
@@ -140,7 +141,7 @@ class LabelDesk:
     ) -> AsyncIterator[Filled]:
         """As :meth:`fill`, with pictures that the bundle's generator draws; those of earlier seeds
         are there already."""
-        from backends.drawing import draw
+        from backends.service import draw
 
         new, first = 0, len(pictures.items(self.database(), project))
         for number in range(count):
@@ -156,9 +157,9 @@ def examples(desk: Desk) -> Iterator[str]:
         yield str(desk.folder / example["file"])
 
 
-def _named(bundle: str, paths: Iterable[str], skip: sources.Skip) -> sources.Named:
+def _named(bundle: str, paths: Iterable[str], skip: add_pictures.Skip) -> add_pictures.Named:
     for path in paths:
         try:
-            yield from sources.pictures_of(bundle, path, skip)
+            yield from add_pictures.pictures_of(bundle, path, skip)
         except StudioError as error:
             skip(Path(path).name, str(error))

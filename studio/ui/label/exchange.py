@@ -16,14 +16,15 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from backends import jobs
+from backends import service
 from backends.errors import BadInput
-from studio.labels import exchange, projects
+from studio.labels import exchange
 from studio.labels.exchange import Brought, Exported
-from studio.ui import views
-from studio.ui.desks import Desks
-from studio.ui.edge import owner_of, sentences
-from studio.ui.label_desk import Codes, LabelDesk, Seat
+from studio.labels.store import projects
+from studio.ui.label.controller import Codes, LabelDesk, Seat
+from studio.ui.shared import markup
+from studio.ui.shared.controllers import Desks
+from studio.ui.shared.requests import owner_of, sentences
 
 __all__ = ["ExchangePanel"]
 
@@ -109,7 +110,7 @@ class ExchangePanel:
 
                 def prepare(picture: Image.Image) -> np.ndarray:
                     # The engine owns the device; this thread only waits for it.
-                    asked = desk.ask(owner, lambda: jobs.prepare(desk.bundle, picture))
+                    asked = desk.ask(owner, lambda: service.prepare(desk.bundle, picture))
                     return asyncio.run_coroutine_threadsafe(asked, loop).result()
 
                 brought = await asyncio.to_thread(
@@ -148,7 +149,7 @@ class ExchangePanel:
             path, written = await asyncio.to_thread(work)
             return {
                 self._file: gr.update(value=path, visible=True),
-                self._told: views.line(
+                self._told: markup.line(
                     "flipped",
                     f"Label set {written.version}: {written.items} pictures, {written.responses} "
                     f"answers, {written.suggestions} suggestions.",
@@ -170,7 +171,7 @@ class ExchangePanel:
                 return push(folder, repository.strip(), os.environ.get("HF_TOKEN"))
 
         with sentences():
-            return views.line("flipped", f"Pushed to {await asyncio.to_thread(work)}")
+            return markup.line("flipped", f"Pushed to {await asyncio.to_thread(work)}")
 
     def _taken(
         self, file: Path, name: str, bundle: str, person: str,
@@ -212,7 +213,7 @@ def _unpacked(file: Path, folder: Path) -> Path:
 
 
 def _said(brought: Brought) -> str:
-    return views.line(
+    return markup.line(
         "flipped",
         f"“{brought.project}”: {brought.items} new pictures, {brought.responses} answers, "
         f"{brought.suggestions} suggestions; {brought.repeated} were here already.",

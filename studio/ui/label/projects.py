@@ -8,13 +8,13 @@ from typing import Any
 
 import gradio as gr
 
-from studio.labels import projects
-from studio.labels.records import Project, Setup
-from studio.ui import form, views
-from studio.ui.desk import Desk
-from studio.ui.desks import Desks
-from studio.ui.edge import owner_of, sentences
-from studio.ui.label_desk import Codes, Filled, LabelDesk, Seat, examples
+from studio.labels.store import projects
+from studio.labels.store.records import Project, Setup
+from studio.ui.label.controller import Codes, Filled, LabelDesk, Seat, examples
+from studio.ui.shared import form, markup
+from studio.ui.shared.controller import Desk
+from studio.ui.shared.controllers import Desks
+from studio.ui.shared.requests import owner_of, sentences
 
 __all__ = ["ProjectPanels"]
 
@@ -135,7 +135,7 @@ class ProjectPanels:
                 }  # fmt: skip
                 project, access = await asyncio.to_thread(self.labels.create, person, **fields)
                 held = (held or {}) | {project.name: access.code}
-                yield {self._codes: held, self._made: views.line("going", "putting pictures in …")}
+                yield {self._codes: held, self._made: markup.line("going", "putting pictures in …")}
                 async for said in self._filled(which, project, kind, count, files, request):
                     yield {self._made: said}
                 yield await asyncio.to_thread(made, project.name, held)
@@ -173,7 +173,7 @@ class ProjectPanels:
                     zip(self._later, later, strict=True)
                 )
                 projects.change(self.labels.database(), seat.project, Setup(**fields))
-                return made(name, held) | {self._made: views.line("flipped", "Changed.")}
+                return made(name, held) | {self._made: markup.line("flipped", "Changed.")}
 
         self._change.click(
             change, [self._project, self._codes, *self._later.values()], [self._made, *places],
@@ -184,7 +184,7 @@ class ProjectPanels:
             with sentences():
                 seat = self._ours(name, held)
                 access = projects.invite(self.labels.database(), seat.project, guest or "")
-                return views.line(
+                return markup.line(
                     "flipped", f"Access code of {access.annotator.name}: {access.code}"
                 )
 
@@ -208,7 +208,7 @@ class ProjectPanels:
         else:
             arriving = self.labels.fill(desk, owner, project, files or [])
         async for filled in arriving:
-            yield views.line("going", f"{filled.seen} pictures looked at, {filled.new} put in …")
+            yield markup.line("going", f"{filled.seen} pictures looked at, {filled.new} put in …")
         said = f"{filled.new} pictures put in."
         if filled.new < filled.seen:
             said += f" {filled.seen - filled.new} look to the models like others that are there."
@@ -216,7 +216,7 @@ class ProjectPanels:
             said += f" {len(filled.refused)} could not be used, the first: {filled.refused[0]}"
         elif not filled.seen:
             said += " Choose files, or another source."
-        yield views.line("flipped" if filled.new else "not_flipped", said)
+        yield markup.line("flipped" if filled.new else "not_flipped", said)
 
 
 def _classes(desk: Desk) -> str:

@@ -10,15 +10,16 @@ from typing import Any
 
 import gradio as gr
 
-from backends import jobs_people
-from backends.retraining import Learning, Learnt
-from studio.chores import Chore
-from studio.labels import projects, training
-from studio.labels.consensus import RULES
-from studio.ui import form, views
-from studio.ui.desk import Desk
-from studio.ui.edge import running, sentences
-from studio.ui.label_desk import Codes, LabelDesk, Seat
+from backends.service import retraining
+from backends.training.retrain_settings import Learning, Learnt
+from studio.labels.stats.consensus import RULES
+from studio.labels.store import projects
+from studio.labels.tasks import retrain as training
+from studio.runs.background import Chore
+from studio.ui.label.controller import Codes, LabelDesk, Seat
+from studio.ui.shared import form, markup
+from studio.ui.shared.controller import Desk
+from studio.ui.shared.requests import running, sentences
 
 __all__ = ["TrainingPanel"]
 
@@ -47,7 +48,7 @@ class TrainingPanel:
                 info="majority, shares (soft), shares weighted by agreement, or one person’s",
                 elem_id="retrain-rule",
             )  # fmt: skip
-            schema = jobs_people.schema()
+            schema = retraining.schema()
             student = schema["properties"].pop("student")
             self._settings = {"student": form.control("student", student)}
             with gr.Accordion("Settings of the training", open=False):
@@ -94,7 +95,7 @@ class TrainingPanel:
                     ),
                 )
                 losses: list[float] = []
-                yield running(self._go, self._stop, True) | {self._state: views.waiting(0)}
+                yield running(self._go, self._stop, True) | {self._state: markup.waiting(0)}
                 async for _ in chore.watch():
                     yield {self._state: _said(chore, losses)}
                 if chore.state == "done":
@@ -124,7 +125,7 @@ class TrainingPanel:
         """What a page that comes later is told."""
         if seat is None or not self.labels.chores.going(_chore(seat.project.name)):
             return ""
-        return views.line("going", "These labels are being learnt; Retrain shows how far it is.")
+        return markup.line("going", "These labels are being learnt; Retrain shows how far it is.")
 
     def _people(self, seat: Seat) -> list[str]:
         return [person.name for person in projects.people(self.labels.database(), seat.project)]
@@ -137,8 +138,8 @@ class TrainingPanel:
         )
         if not rows:
             return ""
-        heads = views.heads(("model", "label set", "rule", "agrees with held-out labels"))
-        return views.table(heads, rows)
+        heads = markup.heads(("model", "label set", "rule", "agrees with held-out labels"))
+        return markup.table(heads, rows)
 
 
 def _chore(project: str) -> str:
@@ -152,26 +153,26 @@ def _agreement(quality: dict[str, float]) -> str:
 
 def _said(chore: Chore, losses: list[float]) -> str:
     if chore.state == "failed":
-        return views.failure(chore.reason)
+        return markup.failure(chore.reason)
     now = chore.news
     if isinstance(now, Learnt):
         skipped = f", {now.skipped} could not be used" if now.skipped else ""
         held = now.quality.get("held_out_rows", 0)
-        return views.line(
+        return markup.line(
             "flipped",
             f"“{now.model}” learnt from {now.rows} pictures{skipped} in {now.seconds:.0f} s; it "
             f"agrees with {_agreement(now.quality)} of the {held:.0f} labels held out. In Explain, "
             f"choose “{now.model}: …” as what it should say instead.",
         )
     if not isinstance(now, Learning):
-        return views.waiting(0) if chore.state == "going" else views.hint("Stopped.")
+        return markup.waiting(0) if chore.state == "going" else markup.hint("Stopped.")
     if now.loss is not None and (not losses or losses[-1] != now.loss):
         losses.append(now.loss)
     if chore.state == "stopped":
-        return views.line("cancelled", "Stopped; Retrain goes on from here while the labels stay.")
+        return markup.line("cancelled", "Stopped; Retrain goes on from here while the labels stay.")
     loss = f", loss {now.loss:.4f}" if now.loss is not None else ""
     said = f"{now.phase}: {now.done} of {now.total}{loss}, {now.seconds:.0f} s"
-    return views.progress_bar(now.share, said) + _curve(losses)
+    return markup.progress_bar(now.share, said) + _curve(losses)
 
 
 def _curve(losses: Sequence[float]) -> str:

@@ -10,18 +10,18 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from backends.errors import StudioError
-from studio.labels import responses
-from studio.labels.responses import Answer
-from studio.ui import views
-from studio.ui.desks import Desks
-from studio.ui.edge import sentences
-from studio.ui.label_admin import AdminPanel
-from studio.ui.label_desk import Codes, LabelDesk, Seat
-from studio.ui.label_exchange import ExchangePanel
-from studio.ui.label_models import AnnotatorPanel
-from studio.ui.label_projects import ProjectPanels
-from studio.ui.label_training import TrainingPanel
-from studio.ui.label_widget import label_widget, session
+from studio.labels.store import responses
+from studio.labels.store.responses import Answer
+from studio.ui.label.admin import AdminPanel
+from studio.ui.label.annotator import AnnotatorPanel
+from studio.ui.label.controller import Codes, LabelDesk, Seat
+from studio.ui.label.exchange import ExchangePanel
+from studio.ui.label.projects import ProjectPanels
+from studio.ui.label.retrain import TrainingPanel
+from studio.ui.label.widget import label_widget, session
+from studio.ui.shared import markup
+from studio.ui.shared.controllers import Desks
+from studio.ui.shared.requests import sentences
 
 __all__ = ["Labelling", "build"]
 
@@ -59,7 +59,7 @@ def build(
                     info="From another browser of yours, or from the project's administrator",
                 )  # fmt: skip
                 enter = gr.Button("Enter", elem_id="label-enter")
-            who = gr.HTML(views.hint(NOBODY), elem_id="label-who")
+            who = gr.HTML(markup.hint(NOBODY), elem_id="label-who")
             leave = gr.Button("I am somebody else", size="sm", visible=False, elem_id="label-leave")
             widget = label_widget("label-widget")
             with gr.Accordion("Instructions", open=True, visible=False) as guide:
@@ -76,7 +76,7 @@ def build(
         text = seat.project.setup.instructions if seat else ""
         return {
             widget: gr.update(session=session(seat.project, seat.code) if seat else ""),
-            who: _who(seat) if seat or not chosen else views.hint(f"Join “{chosen}” with a name."),
+            who: _who(seat) if seat or not chosen else markup.hint(f"Join “{chosen}” with a name."),
             name: gr.update(visible=seat is None), join: gr.update(visible=seat is None),
             coded: gr.update(visible=seat is None), leave: gr.update(visible=seat is not None),
             guide: gr.update(visible=bool(text)), instructions: text,
@@ -118,7 +118,7 @@ def build(
         left = {key: value for key, value in (held or {}).items() if key != chosen}
         shown = {codes: left} | seated(None, chosen)
         if seat:
-            shown[who] = views.hint(
+            shown[who] = markup.hint(
                 f"The access code with which {seat.person.name} comes back: {seat.code}"
             )
         return shown
@@ -157,7 +157,7 @@ def build(
         try:
             names = labels.names(desks[which].bundle)
         except StudioError as error:  # the other tabs do without labels
-            return seated(None, None) | {who: views.failure(str(error))}
+            return seated(None, None) | {who: markup.failure(str(error))}
         mine = [name for name in names if labels.seat(name, held)]
         chosen = next(iter([*mine, *names]), None)
         return panels.opened(desks[which], names) | {
@@ -171,6 +171,6 @@ def build(
 
 def _who(seat: Seat | None) -> str:
     if seat is None:
-        return views.hint(NOBODY)
+        return markup.hint(NOBODY)
     rights = ", its administrator" if seat.person.administers else ""
-    return views.hint(f"You are {seat.person.name}{rights}. Answers are stored as you give them.")
+    return markup.hint(f"You are {seat.person.name}{rights}. Answers are stored as you give them.")

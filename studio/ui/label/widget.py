@@ -1,6 +1,6 @@
 """The picture to be labelled and the answers to it: gr.HTML with a script of our own.
 
-Gradio's events take a turn in its queue; this script talks to :mod:`studio.labels.http`, holds the
+Gradio's events take a turn in its queue; this script talks to :mod:`studio.labels.api`, holds the
 next pictures already and keeps what the studio has not yet confirmed.
 """
 
@@ -11,12 +11,12 @@ from pathlib import Path
 
 import gradio as gr
 
-from studio.labels.http import AHEAD
-from studio.labels.records import Project
+from studio.labels.api import AHEAD
+from studio.labels.store.records import Project
 
 __all__ = ["label_widget", "session"]
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "static"
 WIDGET = """
 <div class="labelling closed">
   <p class="question"></p>

@@ -35,7 +35,7 @@ __all__ = [
     "sketch_board",
 ]
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "static"
 LONGEST = 8_000_000
 SMALL = 128  # pixels; up to here a picture's pixels are shown as the blocks they are
 _numbers = itertools.count()

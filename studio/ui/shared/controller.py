@@ -16,20 +16,21 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from backends import imaging, jobs, jobs_regions
+from backends import bundles, imaging, service
 from backends.core import Prediction, Request
 from backends.errors import BadInput, NotFound, StudioError
 from backends.regions.candidates import Candidate, Found
+from backends.service import regions as region_service
 from studio import export
 from studio.engines.core import Done, Event, Failed, Stepped, Stopped
 from studio.runs import Run, Runs, TooMany
-from studio.study import Study
-from studio.ui import canvas, views
+from studio.runs.study import Study
+from studio.ui.shared import canvas, markup
 
 __all__ = ["NO_PICTURE", "SHARED", "Desk", "Factual", "Shown"]
 
 FRAME_GAP = 0.2  # seconds; five frames a second are enough for an eye and easy on a network
-SHARED = jobs_regions.SHARED
+SHARED = region_service.SHARED
 NO_PICTURE = "choose, upload or draw a picture first"
 
 
@@ -84,18 +85,18 @@ class Desk:
 
     def refresh(self) -> None:
         """Look again at which parts are here; ``refreshed`` counts how often that was since."""
-        self.about = jobs.about(self.bundle)
-        self.language = jobs_regions.about(self.bundle)
+        self.about = service.about(self.bundle)
+        self.language = region_service.about(self.bundle)
         self.refreshed += 1
         ready = self._usable()
         if self.warmed and ready != self._ready:
             self._ready = ready  # or each look at the page would take every method's first step
-            ahead = functools.partial(jobs.warm, self.bundle)
+            ahead = functools.partial(service.warm, self.bundle)
             self.runs.engine.submit(ahead, "studio", lambda event: None, "idle")
 
     def _usable(self) -> frozenset[str]:
         """What loading ahead would load: the parts that are here, and the methods that can run."""
-        found = jobs.bundle(self.bundle)
+        found = bundles.get(self.bundle)
         here = (name for name in found.manifest.parts if found.problem(name) is None)
         return frozenset([*here, *self.methods()])
 
@@ -115,7 +116,7 @@ class Desk:
         missing = {}
         for name in dict.fromkeys([self.bundle, SHARED] if self.photographs else [self.bundle]):
             try:
-                items = jobs.to_pull(name) if only in (None, name) else []
+                items = service.to_pull(name) if only in (None, name) else []
             except NotFound:
                 continue
             if items:
@@ -167,26 +168,26 @@ class Desk:
         """Read a picture, turn it into what the model sees, ask the model about it."""
 
         def work() -> Shown:
-            return self._shown(jobs.prepare(self.bundle, imaging.read_picture(source)))
+            return self._shown(service.prepare(self.bundle, imaging.read_picture(source)))
 
         return await self.ask(owner, work)
 
     async def sample(self, owner: str, seed: int) -> Shown:
         """A picture that the bundle's own generator draws."""
-        return await self.ask(owner, lambda: self._shown(jobs.sample(self.bundle, seed)))
+        return await self.ask(owner, lambda: self._shown(service.sample(self.bundle, seed)))
 
     def _shown(self, picture: np.ndarray) -> Shown:
         of = Factual(self.bundle, picture).digest
         scene = canvas.scene(export.as_picture(picture), of=of)
-        opinions = {name: jobs.predict(self.bundle, picture, name) for name in self._others()}
-        return Shown(picture, scene, jobs.predict(self.bundle, picture), opinions)
+        opinions = {name: service.predict(self.bundle, picture, name) for name in self._others()}
+        return Shown(picture, scene, service.predict(self.bundle, picture), opinions)
 
     async def words(
         self, owner: str, picture: np.ndarray, prompt: str, settings: dict[str, Any]
     ) -> Found:
         """What in the picture a prompt may mean."""
         return await self.ask(
-            owner, lambda: jobs_regions.candidates(self.bundle, picture, prompt, settings)
+            owner, lambda: region_service.candidates(self.bundle, picture, prompt, settings)
         )
 
     async def click(
@@ -194,7 +195,7 @@ class Desk:
     ) -> Candidate:
         """The thing in the picture that was clicked."""
         return await self.ask(
-            owner, lambda: jobs_regions.click(self.bundle, picture, points, labels)
+            owner, lambda: region_service.click(self.bundle, picture, points, labels)
         )
 
     async def propose(
@@ -203,7 +204,9 @@ class Desk:
         """The region of the model that ``target`` asks, as a scene for the canvas, and the
         attribution behind it."""
         picture, (model, _) = self.need(picture), self._asked(target or "")
-        found = await self.ask(owner, lambda: jobs.propose(self.bundle, picture, settings, model))
+        found = await self.ask(
+            owner, lambda: service.propose(self.bundle, picture, settings, model)
+        )
         heat = export.coloured(found.attribution, "inferno")
         story = ",".join(f"{key}={value}" for key, value in settings.items())
         laid = canvas.Laid(found.mask, "auto", f"auto:{story}" if story else "auto")
@@ -325,7 +328,7 @@ class Desk:
     def people_say(self, shown: Shown) -> str:
         """What the models that learnt from people's labels say of a picture."""
         said = {n: shown.opinions[n] for n, entry in self._others().items() if entry["labels"]}
-        return views.opinions({n: (o.label, o.probabilities[o.label]) for n, o in said.items()})
+        return markup.opinions({n: (o.label, o.probabilities[o.label]) for n, o in said.items()})
 
     @staticmethod
     def frame(run: Run) -> str:
@@ -346,4 +349,4 @@ class Desk:
             panels["reconstruction"] = export.as_picture(answer.reconstruction)
         shown = {name: canvas.preview(picture, 768) for name, picture in panels.items()}
         before_after = (canvas.preview(picture, 768) for picture in pair)
-        return views.before_after(*before_after), views.differences(**shown)
+        return markup.before_after(*before_after), markup.differences(**shown)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backends.errors import BadInput
-from studio.ui.desk import NO_PICTURE, Desk, Factual
+from studio.ui.shared.controller import NO_PICTURE, Desk, Factual
 
 __all__ = ["Desks"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import gradio as gr
 
-from studio.pulls import Pull, Pulls
-from studio.ui import views
-from studio.ui.desk import SHARED, Desk
-from studio.ui.desks import Desks
-from studio.ui.edge import running
+from studio.runs.pulls import Pull, Pulls
+from studio.ui.shared import markup
+from studio.ui.shared.controller import SHARED, Desk
+from studio.ui.shared.controllers import Desks
+from studio.ui.shared.requests import running
 
 __all__ = ["FetchPanel"]
 
@@ -24,7 +24,7 @@ class FetchPanel:
         self.desks, self.pulls = desks, pulls
         missing = desks.first.to_pull()
         with gr.Accordion(**_offer(desks.first, missing), elem_id="fetch") as self._group:
-            self._list = gr.HTML(views.to_fetch(missing))
+            self._list = gr.HTML(markup.to_fetch(missing))
             with gr.Row():
                 self._go = gr.Button(_said(missing), variant="primary", elem_id="fetch-run")
                 self._stop = gr.Button("Stop", variant="stop", elem_id="fetch-stop", visible=False)
@@ -37,7 +37,7 @@ class FetchPanel:
         missing = desk.to_pull()
         shown = {
             self._group: gr.update(**_offer(desk, missing)),
-            self._list: views.to_fetch(missing),
+            self._list: markup.to_fetch(missing),
             self._go: gr.update(value=_said(missing)),
         }
         return shown | ({self._status: ""} if fresh else {})
@@ -76,7 +76,7 @@ class FetchPanel:
 
         def stop(name: str) -> str:
             self.pulls.stop([name, SHARED])
-            return views.line("going", "stopping; what has arrived is kept …")
+            return markup.line("going", "stopping; what has arrived is kept …")
 
         self._stop.click(
             stop, self._fetched, self._status, queue=False, show_progress="hidden",
@@ -112,7 +112,7 @@ def _offer(desk: Desk, missing: dict[str, list[dict[str, Any]]]) -> dict[str, An
 
 def _size(missing: dict[str, list[dict[str, Any]]]) -> str:
     left = sum(item["size"] - item["have"] for items in missing.values() for item in items)
-    return views.megabytes(left)
+    return markup.megabytes(left)
 
 
 def _said(missing: dict[str, list[dict[str, Any]]]) -> str:
@@ -121,16 +121,16 @@ def _said(missing: dict[str, list[dict[str, Any]]]) -> str:
 
 def _progress(pull: Pull) -> str:
     if pull.progress is None:
-        return views.line("going", "starting …")
+        return markup.line("going", "starting …")
     now = pull.progress
-    return views.fetching(now["parts"], now["phase"], now["done"], now["total"])
+    return markup.fetching(now["parts"], now["phase"], now["done"], now["total"])
 
 
 def _end(pull: Pull, title: str) -> str:
     if pull.state == "done":
-        return views.line("flipped", f"{title}: everything is here. Go on.")
+        return markup.line("flipped", f"{title}: everything is here. Go on.")
     if pull.state == "stopped":
-        return views.line(
+        return markup.line(
             "cancelled", "Stopped; what has arrived is kept, and fetching again goes on from there."
         )
-    return views.failure(f"{pull.reason}; press Fetch to try again, it goes on where it stopped")
+    return markup.failure(f"{pull.reason}; press Fetch to try again, it goes on where it stopped")

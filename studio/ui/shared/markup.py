@@ -135,7 +135,7 @@ def top_classes(record: dict[str, Any], count: int = 5) -> str:
 def metrics_table(record: dict[str, Any], metrics: Mapping[str, Mapping[str, str]]) -> str:
     """The answer's numbers with what they mean.
 
-    :param metrics: title, form and meaning of each (``backends.jobs.about``).
+    :param metrics: title, form and meaning of each (``backends.service.about``).
     """
     rows = []
     for name in SHOWN:
@@ -210,7 +210,7 @@ def differences(absolute: str, signed: str, importance: str = "", reconstruction
 
 
 def to_fetch(missing: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """What is published elsewhere and not here, by bundle (``backends.jobs.to_pull``), and under
+    """What is published elsewhere and not here, by bundle (``backends.service.to_pull``), and under
     which terms."""
     rows = "".join(
         f"<tr><th>{escape(', '.join(item['parts']))}</th><td>{escape(item['title'])}</td>"

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from backends import bundles, jobs, registry
+from backends import bundles, registry, service
 from backends.errors import BadInput, MissingPart, NotFound
 from tests.conftest import write_tiny
 
@@ -34,7 +34,7 @@ def test_a_damaged_part_disables_only_its_methods(copy):
     bundle = bundles.find(str(copy))
     with pytest.raises(MissingPart, match="damaged"):
         bundle.part("bridge")
-    methods = jobs.about(str(copy))["methods"]
+    methods = service.about(str(copy))["methods"]
     assert "damaged" in methods["rcsb"]["problem"]
     assert methods["leapfactual"]["problem"] is None
     bundle.part("velocity")
@@ -42,7 +42,7 @@ def test_a_damaged_part_disables_only_its_methods(copy):
 
 def test_a_missing_part_says_which_command_trains_it(tmp_path):
     folder = write_tiny(tmp_path / "without", without=("velocity",))
-    assert "studio train" in jobs.about(str(folder))["methods"]["leapfactual"]["problem"]
+    assert "studio train" in service.about(str(folder))["methods"]["leapfactual"]["problem"]
     assert "--parts velocity" in bundles.find(str(folder)).problem("velocity")
 
 

@@ -8,7 +8,7 @@ from skimage import data, transform
 
 from backends import bundles
 from backends.errors import StudioError
-from backends.regions.parsing import mask_of, named
+from backends.faces.parsing import mask_of, named
 
 
 @pytest.fixture

@@ -9,21 +9,22 @@ import numpy as np
 import pytest
 import torch
 
-from backends import bundles, devices, evaluation, jobs, memory, registry
+from backends import bundles, evaluation, registry, service
 from backends.bundles import Bundle
+from backends.compute import devices, oom
 from backends.core import Region
 from backends.errors import BadInput, OutOfMemory
+from backends.explain.judge import judge
+from backends.explain.runner import run, target_model
 from backends.imaging import eight_bit
-from backends.judging import judge
 from backends.metrics.importance import importance
 from backends.priors.flow import PixelFlow
 from backends.regions import attribution
 from backends.regions.settings import AutoRegion
-from backends.runner import run, target_model
 from backends.targets.model import Classifier
 from tests.elsewhere import DEVICE, Elsewhere, there
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
 
 
@@ -82,16 +83,16 @@ def test_no_weight_has_or_gets_a_gradient(tiny):
 
 
 def test_jobs_compute_there_too(away, picture, ask, monkeypatch):
-    monkeypatch.setattr(jobs, "bundle", lambda name: away)
+    monkeypatch.setattr(bundles, "get", lambda name: away)
     request = ask("leapfactual", importance=True)
-    assert math.isclose(sum(jobs.predict("", picture).probabilities.values()), 1, abs_tol=1e-5)
-    assert jobs.predict("", picture, "width").value is not None
-    assert jobs.propose("", picture, {"area": 0.3, "cell": 4}).mask.any()
-    assert len(jobs.spectrum("", picture, "autoencoder")) == 4
-    assert jobs.spectrum("", picture, "flow")[0] > 0
-    *frames, answer = jobs.explain(request)
+    assert math.isclose(sum(service.predict("", picture).probabilities.values()), 1, abs_tol=1e-5)
+    assert service.predict("", picture, "width").value is not None
+    assert service.propose("", picture, {"area": 0.3, "cell": 4}).mask.any()
+    assert len(service.spectrum("", picture, "autoencoder")) == 4
+    assert service.spectrum("", picture, "flow")[0] > 0
+    *frames, answer = service.explain(request)
     assert isinstance(answer.importance, np.ndarray)
-    assert jobs.stopped(request, frames[0]).record["status"] == "cancelled"
+    assert service.stopped(request, frames[0]).record["status"] == "cancelled"
 
 
 @pytest.mark.parametrize("name", ["integrated_gradients", "saliency", "occlusion", "grad_cam"])
@@ -282,16 +283,16 @@ def test_a_full_device_says_what_helps(error, tiny):
 def test_a_card_that_is_full_names_the_processor():
     with (
         pytest.raises(OutOfMemory, match=r"memory of cuda; .* --device cpu"),
-        memory.guarded("cuda"),
+        oom.guarded("cuda"),
     ):
         raise FULL
 
 
 def test_other_errors_stay_themselves():
-    with pytest.raises(RuntimeError, match="shapes"), memory.guarded("cpu"):
+    with pytest.raises(RuntimeError, match="shapes"), oom.guarded("cpu"):
         raise RuntimeError("shapes do not fit")
     with pytest.raises(ZeroDivisionError):
-        list(memory.in_batches(4, 4, "cpu", lambda part: iter([1 // 0])))
+        list(oom.in_batches(4, 4, "cpu", lambda part: iter([1 // 0])))
 
 
 def test_batches_are_halved_until_they_fit_and_stay_so():
@@ -303,7 +304,7 @@ def test_batches_are_halved_until_they_fit_and_stay_so():
             raise FULL
         yield from range(part.start, part.stop)
 
-    assert list(memory.in_batches(7, 6, "cpu", work)) == list(range(7))
+    assert list(oom.in_batches(7, 6, "cpu", work)) == list(range(7))
     assert tried == [(0, 6), (0, 3), (0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 7)]
 
     def hopeless(part):
@@ -311,7 +312,7 @@ def test_batches_are_halved_until_they_fit_and_stay_so():
         raise FULL
 
     with pytest.raises(torch.OutOfMemoryError):
-        list(memory.in_batches(3, 3, "cpu", hopeless))
+        list(oom.in_batches(3, 3, "cpu", hopeless))
 
 
 def test_what_did_not_fit_is_let_go_before_the_next_try(monkeypatch):
@@ -328,8 +329,8 @@ def test_what_did_not_fit_is_let_go_before_the_next_try(monkeypatch):
             raise torch.OutOfMemoryError("out of memory")
         yield part
 
-    monkeypatch.setattr(memory, "release", lambda device: free.append(held[-1]() is None))
-    assert len(list(memory.in_batches(2, 2, "cpu", work))) == 2
+    monkeypatch.setattr(oom, "release", lambda device: free.append(held[-1]() is None))
+    assert len(list(oom.in_batches(2, 2, "cpu", work))) == 2
     assert free == [True]
 
 
@@ -338,7 +339,7 @@ def test_an_evaluation_halves_its_batches(tiny, tmp_path, monkeypatch):
     network = narrow(found, "bridge", 2)
     x, target, _ = question(6)
     questions = evaluation.Questions(x, (target + 1) % 3, target)
-    monkeypatch.setattr(jobs, "bundle", lambda name: found)
+    monkeypatch.setattr(bundles, "get", lambda name: found)
     monkeypatch.setattr(evaluation, "draw", lambda *_: questions)
     plan = evaluation.Plan(tiny, ["rcsb"], 6, batch=5)
     *progress, row = evaluation.evaluate(plan)

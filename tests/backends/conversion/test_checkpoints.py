@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from backends import registry
 from backends.conversion import checkpoints
 from backends.errors import MissingPart
+from backends.faces.parsing import CLASSES, DEVIATION, MEAN, BiSeNet
 from backends.metrics.lpips import Perceptual
-from backends.regions.parsing import CLASSES, DEVIATION, MEAN, BiSeNet
 
 WIDTH = 4
 

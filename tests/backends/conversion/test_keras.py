@@ -9,7 +9,7 @@ from backends.conversion import keras
 from backends.errors import MissingPart
 from backends.targets.age_gender import WideResNet
 from backends.targets.expression import EXPRESSIONS, MiniXception
-from tests.backends import keras_models
+from tests.backends.conversion import keras_models
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from backends import bundles, evaluation, sampling
+from backends import bundles, evaluation
 from backends.errors import BadInput, NotFound
-from backends.evaluation import Plan, Progress, Row
+from backends.evaluation import Plan, Progress, Row, questions
+from backends.explain.runner import target_model
 from backends.imaging import eight_bit
-from backends.runner import target_model
 from tests.conftest import write_tiny
 from tests.faces import write_faces
 
@@ -40,11 +40,11 @@ def bundle(tmp_path_factory):
 
 def test_random_targets_differ_from_the_prediction_and_come_from_the_seed(bundle):
     found = bundles.find(bundle)
-    asked = sampling.draw(found, 20, [], None, 0)
+    asked = questions.draw(found, 20, [], None, 0)
     assert asked.x.shape == (20, 1, 16, 16)
     assert (asked.source != asked.target).all()
     assert torch.equal(asked.source, target_model(found).probabilities(asked.x).argmax(1))
-    again, other = (sampling.draw(found, 20, [], None, seed) for seed in (0, 1))
+    again, other = (questions.draw(found, 20, [], None, seed) for seed in (0, 1))
     assert torch.equal(asked.x, again.x)
     assert torch.equal(asked.target, again.target)
     assert not torch.equal(asked.x, other.x)
@@ -52,16 +52,16 @@ def test_random_targets_differ_from_the_prediction_and_come_from_the_seed(bundle
 
 def test_pairs_take_turns_and_start_from_what_the_model_says(bundle):
     found = bundles.find(bundle)
-    said = Counter(sampling.draw(found, 30, [], None, 0).source.tolist())
+    said = Counter(questions.draw(found, 30, [], None, 0).source.tolist())
     (one, _), *_ = said.most_common()
     two, three = ((one + k) % 3 for k in (1, 2))
     names = found.manifest.class_names
     pairs = [(names[one], names[two]), (names[one], names[three])]
-    asked = sampling.draw(found, 4, pairs, None, 0)
+    asked = questions.draw(found, 4, pairs, None, 0)
     assert asked.source.tolist() == [one] * 4
     assert asked.target.tolist() == [two, three, two, three]
     with pytest.raises(BadInput, match="lower --n"):
-        sampling.draw(found, 1000, pairs, None, 0)
+        questions.draw(found, 1000, pairs, None, 0)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_pairs_take_turns_and_start_from_what_the_model_says(bundle):
 )  # fmt: skip
 def test_what_cannot_be_asked_is_said(bundle, count, pairs, error, expected):
     with pytest.raises(error, match=expected):
-        sampling.draw(bundles.find(bundle), count, pairs, None, 0)
+        questions.draw(bundles.find(bundle), count, pairs, None, 0)
 
 
 def test_pictures_of_another_size_are_refused(bundle, tmp_path):
@@ -80,8 +80,8 @@ def test_pictures_of_another_size_are_refused(bundle, tmp_path):
     for name, content in (("t10k-images-idx3", pictures), ("t10k-labels-idx1", labels)):
         (tmp_path / f"{name}-ubyte.gz").write_bytes(gzip.compress(content))
     with pytest.raises(BadInput, match="leave --data out"):
-        sampling.draw(bundles.find(bundle), 2, [], str(tmp_path), 0)
-    asked = sampling.draw(bundles.find("digits"), 2, [], str(tmp_path), 0)
+        questions.draw(bundles.find(bundle), 2, [], str(tmp_path), 0)
+    asked = questions.draw(bundles.find("digits"), 2, [], str(tmp_path), 0)
     assert asked.x.shape == (2, 1, 32, 32)
 
 
@@ -142,7 +142,7 @@ def test_without_examples_the_generator_draws(faces, monkeypatch, tmp_path):
     """Its pictures need no search for their latents, and the generator serves as the kinds of
     prior that the methods need."""
     monkeypatch.setenv("STUDIO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("backends.runner.invert", None)
+    monkeypatch.setattr("backends.explain.runner.invert", None)
     methods = ["leapfactual", "diffeomorphic_gan"]
     plan = Plan(faces, methods, 3, regions=["box:8,8,100,100"], batch=2, shown=3)
     rows = [item for item in evaluation.evaluate(plan) if isinstance(item, Row)]
@@ -156,18 +156,18 @@ def test_without_examples_the_generator_draws(faces, monkeypatch, tmp_path):
 def test_drawn_faces_come_from_the_seed_and_can_be_asked_for_by_class(faces):
     found = bundles.find(faces)
     network = found.part("generator")
-    asked, again, other = (sampling.draw(found, 2, [], None, seed) for seed in (0, 0, 1))
+    asked, again, other = (questions.draw(found, 2, [], None, seed) for seed in (0, 0, 1))
     assert torch.equal(asked.x, again.x)
     assert not torch.equal(asked.x, other.x)
     assert torch.equal(asked.x, eight_bit(network.decode(asked.w)))
     names = found.manifest.class_names
     said = int(asked.source[0])
     pairs = [(names[said], names[1 - said])]
-    chosen = sampling.draw(found, 2, pairs, None, 0)
+    chosen = questions.draw(found, 2, pairs, None, 0)
     assert chosen.source.tolist() == [said] * 2
     assert torch.equal(chosen.x, eight_bit(network.decode(chosen.w)))
 
 
 def test_with_neither_examples_nor_a_generator_a_folder_is_asked_for(tiny):
     with pytest.raises(BadInput, match="no examples; give --data"):
-        sampling.draw(bundles.find(tiny), 1, [], None, 0)
+        questions.draw(bundles.find(tiny), 1, [], None, 0)

@@ -4,11 +4,11 @@ import torch
 
 from backends import bundles
 from backends.core import Region
-from backends.judging import judge
-from backends.metering import Meter
+from backends.explain.judge import judge
+from backends.explain.nfe import Meter
+from backends.explain.runner import target_model
 from backends.metrics import METRICS, distance
 from backends.metrics.cout import cout
-from backends.runner import target_model
 from tests.conftest import write_tiny
 
 

@@ -9,10 +9,11 @@ import torch
 from PIL import Image
 from skimage import data
 
-from backends import bundles, jobs, portrait, registry
+from backends import bundles, registry, service
 from backends.errors import BadInput, MissingPart, StudioError
-from backends.portrait import Square, align, find, square_of
-from backends.regions.parsing import CLASSES
+from backends.faces import alignment
+from backends.faces.alignment import Square, align, find, square_of
+from backends.faces.parsing import CLASSES
 
 COLOURS = {
     "background": (0, 0, 0), "skin": (255, 0, 0), "eye": (0, 255, 0), "lip": (0, 0, 255),
@@ -182,7 +183,7 @@ def test_the_cascade_tells_where_to_look():
     picture = Image.fromarray(data.astronaut())
     for angle in (0, 25, -25):
         leaning = picture.rotate(angle, Image.Resampling.BICUBIC, center=(225, 110))
-        whole, *found = portrait._where_to_look(leaning)
+        whole, *found = alignment._where_to_look(leaning)
         assert whole.side == 512
         near = [s for s in found if np.hypot(*(s.middle - [225, 110])) < 30]
         assert any(120 < s.side < 240 and abs(s.turn + angle) <= 25 for s in near)
@@ -208,12 +209,12 @@ def bundle(tmp_path):
 
 def test_a_bundle_prepares_portraits_with_its_parser(bundle, monkeypatch):
     with pytest.raises(BadInput, match="no face was found"):
-        jobs.prepare(bundle, Image.new("RGB", (80, 100)))
-    monkeypatch.setattr(jobs.bundle(bundle).part("parsing"), "labels", parse)
-    seen = jobs.prepare(bundle, photo(Drawn(turn=20)))
+        service.prepare(bundle, Image.new("RGB", (80, 100)))
+    monkeypatch.setattr(bundles.get(bundle).part("parsing"), "labels", parse)
+    seen = service.prepare(bundle, photo(Drawn(turn=20)))
     assert seen.shape == (64, 64, 3)
     assert seen.dtype == np.uint8
-    assert np.array_equal(jobs.prepare(bundle, Image.fromarray(seen)), seen)
+    assert np.array_equal(service.prepare(bundle, Image.fromarray(seen)), seen)
 
 
 def test_without_a_parser_the_bundle_says_so(tmp_path):
@@ -223,7 +224,7 @@ def test_without_a_parser_the_bundle_says_so(tmp_path):
     )  # fmt: skip
     bundles.write_manifest(tmp_path, manifest)
     with pytest.raises(MissingPart, match="parser"):
-        jobs.prepare(str(tmp_path), photo(Drawn()))
+        service.prepare(str(tmp_path), photo(Drawn()))
 
 
 # ---------------------------------------------------------------- with the published weights
@@ -277,4 +278,4 @@ def test_generated_faces_are_aligned_already(faces):
     w = generator.sample_w(2, torch.Generator().manual_seed(0), truncation=0.7)
     for one in w.split(1):
         pixels = (generator.decode(one)[0] * 255).round().byte().permute(1, 2, 0).numpy()
-        assert np.array_equal(jobs.prepare("faces", Image.fromarray(pixels)), pixels)
+        assert np.array_equal(service.prepare("faces", Image.fromarray(pixels)), pixels)

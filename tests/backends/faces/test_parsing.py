@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from backends.regions.parsing import CLASSES, WORDS, BiSeNet, mask_of, named, region_of
+from backends.faces.parsing import CLASSES, WORDS, BiSeNet, mask_of, named, region_of
 
 
 def of(*names):

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 
-from backends import bundles, jobs, registry
+from backends import bundles, registry, service
 from backends.conversion.openvino import RESPONSES
 from backends.errors import BadInput, MissingPart, NotFound, Unreachable
 from backends.fetching import archives, cache, download, index
@@ -29,7 +29,7 @@ from tests import mirror as mirrors
 from tests.mirror import Mirror, sdist, wheel
 
 pip_files = index._pip_files
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 SIDE = 150  # of a square matrix: 90 kB of noise, which no archive shrinks
 WHEEL, SDIST = "demo_faces-1.0-py3-none-any.whl", "demo-faces-1.0.tar.gz"
 
@@ -219,7 +219,7 @@ def test_parts_of_one_archive_fetch_it_once(tmp_path, mirror):
         tmp_path / "demo", first=source(WHEEL, content),
         second=source(WHEEL, content, members=second, licence="BSD"),
     )  # fmt: skip
-    (item,) = jobs.to_pull(str(bundle.folder))
+    (item,) = service.to_pull(str(bundle.folder))
     assert item["parts"] == ("first", "second")
     assert item["licence"] == "MIT; BSD"
     fetch(bundle, mirror)
@@ -453,7 +453,7 @@ def test_offline_takes_an_archive_from_a_folder_and_leaves_it_there(tmp_path):
     (tmp_path / "stick" / WHEEL).write_bytes(wheel(MEMBERS))
     bundle = write_bundle(tmp_path / "demo", first=source(WHEEL, wheel(MEMBERS)))
     folder = str(tmp_path / "stick")
-    seen = list(jobs.pull(str(bundle.folder), folder, offline=True))
+    seen = list(service.pull(str(bundle.folder), folder, offline=True))
     assert seen[-1]["phase"] == "ready"
     assert is_first(bundle)
     assert (tmp_path / "stick" / WHEEL).is_file()

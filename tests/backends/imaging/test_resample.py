@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from backends.window import Window
+from backends.imaging.resample import Window
 
 
 @pytest.mark.parametrize("shape", [(40, 40), (64, 50), (9, 23)])

@@ -23,7 +23,7 @@ from backends.priors.flow import PixelFlow, from_logits, to_logits
 from backends.targets.model import Classifier
 from backends.targets.threshold import Threshold
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 sys.path.insert(0, str(GOLDEN))
 import nets  # noqa: E402 - the reference networks lie beside the data
 

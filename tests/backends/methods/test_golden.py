@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from backends.core import Region
-from backends.guidance import Smoothing
+from backends.methods.common.guidance import Smoothing
 from backends.methods.leapfactual import LeapFactual, leap
 from backends.methods.rcsb import RCSB
 from backends.priors.bridge import BridgeSchedule
@@ -18,7 +18,7 @@ from backends.regions import attribution
 from backends.targets.model import Classifier
 from backends.training import losses
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 sys.path.insert(0, str(GOLDEN))
 import nets  # noqa: E402 - the reference networks lie beside the data
 

@@ -8,9 +8,9 @@ from torch import nn
 
 from backends import bundles
 from backends.core import Region
+from backends.explain.runner import run
 from backends.methods.inpainting import Inpainting, ancestral, renoised, restored
 from backends.priors.pixel_diffusion import clean_estimate, levels, pixel_alphas
-from backends.runner import run
 from backends.targets.model import Classifier
 from backends.training.digits import PARTS
 

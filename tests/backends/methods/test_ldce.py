@@ -15,7 +15,7 @@ from backends.methods.ldce import LDCE, consensus
 from backends.priors.latent_diffusion import latent_schedule
 from backends.targets.model import Classifier
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 sys.path.insert(0, str(GOLDEN))
 import nets  # noqa: E402 - the reference networks lie beside the data
 

@@ -16,7 +16,7 @@ from backends.metrics.morphometry import Morphometry, measure
 from backends.metrics.similarity import s3
 from backends.targets.model import Classifier
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 sys.path.insert(0, str(GOLDEN))
 import nets  # noqa: E402 - the reference networks lie beside the data
 

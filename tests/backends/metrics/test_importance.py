@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from backends import jobs
+from backends import service
 from backends.metrics.importance import cell_of, importance
 
 
@@ -59,13 +59,13 @@ def test_the_authors_cell():
 
 
 def test_an_answer_carries_it_when_asked_for(ask):
-    *_, plain = jobs.explain(ask("leapfactual", region="box:0,0,8,8"))
+    *_, plain = service.explain(ask("leapfactual", region="box:0,0,8,8"))
     assert plain.importance is None
     assert "importance" not in plain.record
     request = ask("leapfactual", region="box:0,0,8,8", importance=True)
-    *frames, answer = jobs.explain(request)
+    *frames, answer = service.explain(request)
     assert answer.importance.shape == (16, 16)
     assert (answer.importance[answer.mask == 0] == 0).all()
     assert answer.record["importance"]["cell"] == 4
     assert np.isclose(answer.record["importance"]["greatest"], answer.importance.max())
-    assert jobs.stopped(request, frames[0]).importance.shape == (16, 16)
+    assert service.stopped(request, frames[0]).importance.shape == (16, 16)

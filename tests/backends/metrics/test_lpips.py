@@ -5,9 +5,11 @@ import hashlib
 import pytest
 import torch
 
-from backends import bundles, judging, runner
+from backends import bundles
 from backends.core import Region
 from backends.errors import MissingPart
+from backends.explain import judge as judging
+from backends.explain import runner
 from backends.metrics import METRICS, lpips, ssim
 from tests.conftest import write_tiny
 

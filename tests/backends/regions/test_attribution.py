@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from backends import bundles, jobs
+from backends import bundles, service
 from backends.errors import BadInput
+from backends.explain.runner import target_model
 from backends.regions import attribution, sources
 from backends.regions.settings import AutoRegion
-from backends.runner import target_model
 
 
 @pytest.mark.parametrize("cell", [1, 2, 4, 8])
@@ -102,4 +102,4 @@ def test_box():
 def test_a_blank_attribution_is_one_sentence(tiny, monkeypatch):
     monkeypatch.setattr(attribution, "attribute", lambda f, x, name: torch.zeros(1, *x.shape[-2:]))
     with pytest.raises(BadInput, match="zero everywhere"):
-        jobs.propose(tiny, np.zeros((16, 16, 1), np.uint8), {})
+        service.propose(tiny, np.zeros((16, 16, 1), np.uint8), {})

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from backends import jobs, jobs_asking
+from backends import service
 from backends.core import Answer
 from backends.errors import BadInput
-from backends.jobs_asking import Question, ask
+from backends.service import interactive
+from backends.service.interactive import Question, ask
 
 SETTINGS = {"blending_leaps": 3, "blending_size": 1.0, "injection_leaps": 1, "injection_land": 1.0}
 
@@ -14,8 +15,8 @@ SETTINGS = {"blending_leaps": 3, "blending_size": 1.0, "injection_leaps": 1, "in
 @pytest.fixture
 def request_(ask, monkeypatch):
     """Every leap asks, however little a random autoencoder's picture changes."""
-    monkeypatch.setattr(jobs_asking, "SAME", 0.0)
-    jobs_asking._walks.clear()
+    monkeypatch.setattr(interactive, "SAME", 0.0)
+    interactive._walks.clear()
     return ask("leapfactual", settings=SETTINGS)
 
 
@@ -62,7 +63,7 @@ def test_what_a_person_never_calls_the_target_is_not_flipped(request_):
 
 
 def test_a_picture_that_stays_is_not_asked_about_again(request_, monkeypatch):
-    monkeypatch.setattr(jobs_asking, "SAME", 256.0)
+    monkeypatch.setattr(interactive, "SAME", 256.0)
     questions, answer, _ = walk(request_, lambda q: other(request_))
     assert len(questions) == 1
     assert answer.record["status"] == "not_flipped"
@@ -78,7 +79,7 @@ def test_answers_steer_the_walk(request_):
 def test_a_walk_is_taken_up_again_where_it_was_left(request_):
     say = [other(request_)] * 3
     here = ask(request_, say)
-    jobs_asking._walks.clear()  # as after a restart
+    interactive._walks.clear()  # as after a restart
     again = ask(request_, say)
     assert np.array_equal(here.picture, again.picture)
     assert (here.number, here.leap) == (again.number, again.leap)
@@ -88,7 +89,7 @@ def test_a_changed_answer_begins_anew_from_there(request_):
     before = other(request_)
     ask(request_, [before, before])
     straight = ask(request_, [before, request_.target])
-    jobs_asking._walks.clear()
+    interactive._walks.clear()
     assert np.array_equal(straight.picture, ask(request_, [before, request_.target]).picture)
 
 
@@ -98,16 +99,16 @@ def test_mistakes_are_sentences(request_, tiny, picture):
     with pytest.raises(BadInput, match="already"):
         ask(request_, [request_.target])
     with pytest.raises(BadInput, match="gradients"):
-        ask(jobs_asking.replace(request_, method="rcsb", settings={}), [])
+        ask(interactive.replace(request_, method="rcsb", settings={}), [])
 
 
 def test_nobody_else_is_asked(request_, monkeypatch):
     """The model's own labels must not steer: LeapFactual asks the person alone."""
     seen = []
     monkeypatch.setattr(
-        "backends.targets.asked.Asked.probabilities",
+        "backends.targets.person.Asked.probabilities",
         lambda self, x: seen.append(self.label) or x.new_tensor([[0.0, 0.0, 1.0]]),
     )
     walk(request_, lambda q: other(request_))
     assert len(seen) == 4
-    assert jobs.predict(request_.bundle, request_.picture).label
+    assert service.predict(request_.bundle, request_.picture).label

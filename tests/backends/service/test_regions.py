@@ -8,14 +8,16 @@ import pytest
 import torch
 from PIL import Image
 
-from backends import bundles, jobs, jobs_regions, registry
+from backends import bundles, registry, service
 from backends.conversion import mobile_sam
 from backends.errors import BadInput, MissingPart
-from backends.regions import candidates, grounding, parsing, segment, sources
+from backends.faces import parsing
+from backends.regions import candidates, grounding, segment, sources
 from backends.regions.segment import SegmentAnything, Segmenter
+from backends.service import regions as region_service
 
 SIZE = 48
-POLYGONS = Path(__file__).parent.parent / "masks/polygons.json"
+POLYGONS = Path(__file__).parents[2] / "masks/polygons.json"
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "cat", "dog", "the", "red", "a"]
 TINY_VIT = {
     "embed_dims": [8, 8, 16, 16], "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2],
@@ -84,7 +86,7 @@ def write_photographs(folder, **changes):
 def speaking(tmp_path_factory):
     """A bundle of photographs with its own Grounding DINO."""
     folder = tmp_path_factory.mktemp("speaking") / "photographs"
-    write_grounding(folder / jobs_regions.DETECTOR)
+    write_grounding(folder / region_service.DETECTOR)
     return write_photographs(folder)
 
 
@@ -211,7 +213,7 @@ def test_phrases():
 
 
 def test_grounding_dino_agrees_with_its_own_processor(speaking, photograph):
-    detector = grounding.load(Path(speaking) / jobs_regions.DETECTOR)
+    detector = grounding.load(Path(speaking) / region_service.DETECTOR)
     boxes, best = detector.find(
         photograph, ["cat", "the dog"], threshold=0, text_threshold=0, overlap=1
     )
@@ -231,7 +233,7 @@ def test_grounding_dino_agrees_with_its_own_processor(speaking, photograph):
 
 
 def test_boxes_are_capped_and_doubles_dropped(speaking, photograph):
-    detector = grounding.load(Path(speaking) / jobs_regions.DETECTOR)
+    detector = grounding.load(Path(speaking) / region_service.DETECTOR)
     everything, _ = detector.find(photograph, ["cat"], threshold=0, overlap=1)
     assert len(everything) > 2
     assert detector.find(photograph, ["cat"], threshold=0, overlap=1, most=2)[0] == everything[:2]
@@ -245,7 +247,7 @@ def test_boxes_are_capped_and_doubles_dropped(speaking, photograph):
 
 
 def test_words_become_candidates(speaking, photograph):
-    found = jobs_regions.candidates(speaking, photograph, "Cat, the dog", {"threshold": 0.01})
+    found = region_service.candidates(speaking, photograph, "Cat, the dog", {"threshold": 0.01})
     assert found.candidates
     for one in found.candidates:
         assert set(one.label.split(", ")) <= {"cat", "the dog"}
@@ -256,18 +258,18 @@ def test_words_become_candidates(speaking, photograph):
 
 
 def test_what_is_below_the_threshold_is_offered_not_given(speaking, photograph):
-    low = jobs_regions.candidates(speaking, photograph, "cat", {"threshold": 0.01})
+    low = region_service.candidates(speaking, photograph, "cat", {"threshold": 0.01})
     best = max(one.score for one in low.candidates)
     high = f"{best + (1 - best) / 2:.9f}"
-    found = jobs_regions.candidates(speaking, photograph, "cat", {"threshold": high})
+    found = region_service.candidates(speaking, photograph, "cat", {"threshold": high})
     assert found.candidates == []
     (missed,) = found.missed
     assert missed.best == pytest.approx(best, abs=0.2)
     assert missed.lower <= missed.best
-    again = jobs_regions.candidates(speaking, photograph, "cat", {"threshold": missed.lower})
+    again = region_service.candidates(speaking, photograph, "cat", {"threshold": missed.lower})
     assert again.candidates
     with pytest.raises(BadInput, match=rf'--region "text:cat;threshold={missed.lower:.2f}"'):
-        jobs_regions.draw(speaking, photograph, "text", f"cat;threshold={high}")
+        region_service.draw(speaking, photograph, "text", f"cat;threshold={high}")
 
 
 def test_a_word_is_not_found_by_another_words_box(speaking, photograph, monkeypatch):
@@ -278,13 +280,13 @@ def test_a_word_is_not_found_by_another_words_box(speaking, photograph, monkeypa
     mask = np.zeros((SIZE, SIZE), np.uint8)
     mask[5:20, 5:20] = 255
     monkeypatch.setattr(Segmenter, "boxes", lambda *_: [(mask, 0.9)])
-    result = jobs_regions.candidates(speaking, photograph, "cat, dog, bird")
+    result = region_service.candidates(speaking, photograph, "cat, dog, bird")
     (one,) = result.candidates
     assert (one.label, one.score, one.box) == ("cat, dog", 0.8, corners)
     assert [(m.phrase, m.lower) for m in result.missed] == [("dog", 0.27), ("bird", None)]
     # A box without a usable mask is no candidate, and no lower threshold would help.
     monkeypatch.setattr(Segmenter, "boxes", lambda *_: [(np.full_like(mask, 255), 0.9)])
-    result = jobs_regions.candidates(speaking, photograph, "cat")
+    result = region_service.candidates(speaking, photograph, "cat")
     assert result.candidates == []
     assert result.missed[0].lower is None
 
@@ -301,13 +303,13 @@ def test_without_grounding_dino_the_sentence_says_how_to_get_it(silent, photogra
     with pytest.raises(
         MissingPart, match=r"'beard' needs Grounding DINO.*get it with: hf download"
     ):
-        jobs_regions.candidates(silent, photograph, "beard")
-    offer = jobs_regions.about(silent)
+        region_service.candidates(silent, photograph, "beard")
+    offer = region_service.about(silent)
     assert offer["known"] == []
     assert offer["words"].startswith("other words need Grounding DINO")
     assert offer["clicks"] is None
-    assert jobs_regions.click(silent, photograph, [(20, 20)], [1]).mask.any()
-    assert jobs_regions.draw(silent, photograph, "sam", "4,4,30,40").any()
+    assert region_service.click(silent, photograph, [(20, 20)], [1]).mask.any()
+    assert region_service.draw(silent, photograph, "sam", "4,4,30,40").any()
 
 
 def test_the_parser_is_asked_first(tmp_path, photograph, monkeypatch):
@@ -326,18 +328,18 @@ def test_the_parser_is_asked_first(tmp_path, photograph, monkeypatch):
     monkeypatch.setattr(type(network), "logits", logits)
     monkeypatch.setattr(type(network), "forward", None)
     labels[:], labels[5:20, 7:30] = parsing.CLASSES.index("skin"), parsing.CLASSES.index("hair")
-    found = jobs_regions.candidates(folder, photograph, "hair, the hat")
+    found = region_service.candidates(folder, photograph, "hair, the hat")
     (one,) = found.candidates
     assert one.label == "hair"
     assert np.array_equal(one.mask > 0, labels == parsing.CLASSES.index("hair"))
     assert one.score == pytest.approx(np.e / (np.e + len(parsing.CLASSES) - 1))
     assert asked == [(1, 3, SIZE, SIZE)], "the network runs once a picture"
     assert [(m.phrase, m.lower) for m in found.missed] == [("the hat", None)]
-    assert jobs_regions.about(folder)["known"] == list(parsing.WORDS)
+    assert region_service.about(folder)["known"] == list(parsing.WORDS)
     with pytest.raises(MissingPart, match=r"'unicorn' needs.*use one of the words mouth"):
-        jobs_regions.candidates(folder, photograph, "hair, unicorn")
+        region_service.candidates(folder, photograph, "hair, unicorn")
     labels[:] = parsing.CLASSES.index("hair")  # a full mask says nothing
-    assert jobs_regions.candidates(folder, photograph, "hair").candidates == []
+    assert region_service.candidates(folder, photograph, "hair").candidates == []
 
 
 def test_a_damaged_grounding_dino_is_said(tmp_path):
@@ -349,7 +351,7 @@ def test_a_damaged_grounding_dino_is_said(tmp_path):
 def test_a_setting_out_of_bounds_is_said(speaking, photograph):
     for wrong in ({"threshold": 2}, {"thresh": 0.2}):
         with pytest.raises(BadInput):
-            jobs_regions.candidates(speaking, photograph, "cat", wrong)
+            region_service.candidates(speaking, photograph, "cat", wrong)
 
 
 @pytest.mark.parametrize(
@@ -358,8 +360,8 @@ def test_a_setting_out_of_bounds_is_said(speaking, photograph):
 def test_digits_have_no_words(source, options):
     picture = np.zeros((32, 32, 1), np.uint8)
     with pytest.raises(BadInput, match="need photographs"):
-        jobs_regions.draw("digits", picture, source, options)
-    assert "need photographs" in jobs_regions.about("digits")["clicks"]
+        region_service.draw("digits", picture, source, options)
+    assert "need photographs" in region_service.about("digits")["clicks"]
 
 
 # --------------------------------------------------------------------- regions of them
@@ -389,26 +391,26 @@ def test_words_and_their_settings_are_read():
 
 
 def test_a_click_can_choose_its_size(silent, photograph):
-    one = jobs_regions.click(silent, photograph, [(20, 20)], [1])
+    one = region_service.click(silent, photograph, [(20, 20)], [1])
     for place, other in enumerate(one.alternatives, start=1):
-        mask = jobs_regions.draw(silent, photograph, "points", f"+20,20;choice={place}")
+        mask = region_service.draw(silent, photograph, "points", f"+20,20;choice={place}")
         assert np.array_equal(mask, other.mask)
     with pytest.raises(BadInput, match="single click"):
-        jobs_regions.draw(silent, photograph, "points", "+20,20;+30,30;choice=1")
+        region_service.draw(silent, photograph, "points", "+20,20;+30,30;choice=1")
 
 
 def test_clicks_must_lie_in_the_picture_and_one_must_add(silent, photograph):
     with pytest.raises(BadInput, match="at least once"):
-        jobs_regions.click(silent, photograph, [(3, 3)], [0])
+        region_service.click(silent, photograph, [(3, 3)], [0])
     for points, box in ([[(SIZE + 1, 3)], None], [[], (0, 0, 3, SIZE + 1)]):
         with pytest.raises(BadInput, match="outside"):
-            jobs_regions.click(silent, photograph, points, [1] * len(points), box)
+            region_service.click(silent, photograph, points, [1] * len(points), box)
 
 
 @pytest.mark.parametrize("region", ["points:+20,20", "sam:4,4,30,40", "text:cat;threshold=0.01"])
 def test_the_command_line_explains_under_such_a_region(run, speaking, photograph, tmp_path, region):
     Image.fromarray(photograph).save(tmp_path / "in.png")
-    label = jobs.predict(speaking, photograph).label
+    label = service.predict(speaking, photograph).label
     code, out, err = run(
         "explain", tmp_path / "in.png", "--bundle", speaking, "--method", "adversarial",
         "--target", "ab"[label == "a"], "--region", region, "--out", tmp_path / "out",
@@ -442,10 +444,10 @@ def test_the_command_line_says_what_was_not_found(run, speaking, photograph, tmp
 
 @pytest.fixture(scope="module")
 def language():
-    problem = bundles.find(jobs_regions.SHARED).problem("segmenter")
+    problem = bundles.find(region_service.SHARED).problem("segmenter")
     if problem:
         pytest.skip(problem)
-    return jobs_regions.SHARED
+    return region_service.SHARED
 
 
 @pytest.mark.parametrize("name", json.loads(POLYGONS.read_text()))
@@ -456,7 +458,7 @@ def test_one_click_on_a_photograph(language, name):
     picture, drawn = getattr(data, name)(), json.loads(POLYGONS.read_text())[name]
     outline = [(y, x) for x, y in drawn["polygon"]]
     truth = draw.polygon2mask(picture.shape[:2], outline)
-    one = jobs_regions.click(language, picture, [drawn["click"]], [1])
+    one = region_service.click(language, picture, [drawn["click"]], [1])
 
     def iou(candidate):
         mask = candidate.mask > 0

@@ -8,14 +8,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from backends import bundles, jobs, jobs_people, latents, registry, trained
+from backends import bundles, registry, service
+from backends.bundles import latent_cache, user_models
 from backends.core import Answer, Request
 from backends.errors import BadInput, NotFound
-from backends.labelled import Labelled
 from backends.priors.velocity import VelocityField
-from backends.retraining import Learning, Learnt
-from backends.targets.people import Neighbours
+from backends.service import retraining
+from backends.targets.label_models import Neighbours
+from backends.training.labelled import Labelled
 from backends.training.people import field
+from backends.training.retrain_settings import Learning, Learnt
 
 QUICK = {"steps": 20, "drawn": 100}
 
@@ -38,13 +40,13 @@ def labelled(count=60, classes=("bright left", "b"), seed=0) -> Labelled:
 
 
 def retrained(bundle, name="ours", rows=None, **settings) -> Learnt:
-    *_, end = jobs_people.retrain(bundle, name, rows or labelled(), QUICK | settings)
+    *_, end = retraining.retrain(bundle, name, rows or labelled(), QUICK | settings)
     return end
 
 
 def test_a_retraining_tells_where_it_stands_and_ends_with_a_model_that_works_at_once(tiny):
-    before = jobs.about(tiny)
-    told = list(jobs_people.retrain(tiny, "ours", labelled(), QUICK))
+    before = service.about(tiny)
+    told = list(retraining.retrain(tiny, "ours", labelled(), QUICK))
     assert "ours" not in before["models"]
     assert all(isinstance(t, Learning) for t in told[:-1])
     shares = [t.share for t in told[:-1]]
@@ -55,15 +57,15 @@ def test_a_retraining_tells_where_it_stands_and_ends_with_a_model_that_works_at_
     end = told[-1]
     assert (end.model, end.classes, end.rows, end.skipped) == ("ours", ["bright left", "b"], 60, 0)
     assert end.quality["held_out_rows"] == 6
-    about = jobs.about(tiny)["models"]["ours"]
+    about = service.about(tiny)["models"]["ours"]
     assert (about["labels"], about["differentiable"]) == ("test set 1", False)
-    json.dumps(jobs.about(tiny))
+    json.dumps(service.about(tiny))
 
 
 def test_the_model_says_what_people_said_of_such_pictures(tiny):
     retrained(tiny, drawn=0)
     new = labelled(40, seed=1)
-    said = [jobs.predict(tiny, picture, "ours").label for picture in new.pictures]
+    said = [service.predict(tiny, picture, "ours").label for picture in new.pictures]
     wanted = [new.classes[i] for i in new.labels.argmax(1)]
     assert sum(a == b for a, b in zip(said, wanted, strict=True)) >= 36
 
@@ -71,39 +73,39 @@ def test_the_model_says_what_people_said_of_such_pictures(tiny):
 def test_leapfactual_explains_it_and_methods_with_gradients_say_why_not(tiny):
     retrained(tiny)
     picture = labelled(1, seed=2).pictures[0]
-    label = jobs.predict(tiny, picture, "ours").label
+    label = service.predict(tiny, picture, "ours").label
     target = {"b": "bright left"}.get(label, "b")
 
     def request(method):
         return Request(tiny, method, target, picture, model="ours")
 
-    *frames, answer = jobs.explain(request("leapfactual"))
+    *frames, answer = service.explain(request("leapfactual"))
     assert isinstance(answer, Answer)
     assert len(frames) >= 20
     assert answer.record["model"] == "ours"
     assert set(answer.record["counterfactual"]["probabilities"]) == {"bright left", "b"}
-    methods = jobs.about(tiny)["models"]["ours"]["methods"]
+    methods = service.about(tiny)["models"]["ours"]["methods"]
     assert methods["leapfactual"] is None
     followers = [m for m in registry.METHODS if registry.method(m).differentiable]
     for method in followers:
         assert "choose LeapFactual, or retrain with a student" in methods[method]
         with pytest.raises(BadInput, match="labels have none"):
-            next(jobs.explain(request(method)))
+            next(service.explain(request(method)))
     assert "trained for the bundle's classes" in methods["clarity"]
     with pytest.raises(BadInput, match="choose Occlusion"):
-        jobs.propose(tiny, picture, {"attribution": "integrated_gradients"}, "ours")
+        service.propose(tiny, picture, {"attribution": "integrated_gradients"}, "ours")
 
 
 def test_a_student_has_gradients(tiny):
     end = retrained(tiny, student=True, steps=60)
     assert end.differentiable
-    methods = jobs.about(tiny)["models"]["ours"]["methods"]
+    methods = service.about(tiny)["models"]["ours"]["methods"]
     assert methods["leapfactual"] is None
     assert methods["diffeomorphic"] is None
     picture = labelled(1, seed=2).pictures[0]
-    label = jobs.predict(tiny, picture, "ours").label
+    label = service.predict(tiny, picture, "ours").label
     target = {"b": "bright left"}.get(label, "b")
-    steps = jobs.explain(Request(tiny, "diffeomorphic", target, picture, model="ours"))
+    steps = service.explain(Request(tiny, "diffeomorphic", target, picture, model="ours"))
     assert next(steps).index == 1
     steps.close()
 
@@ -127,49 +129,49 @@ def fitting(steps):
 def test_a_stopped_retraining_goes_on_where_it_was_and_ends_the_same(tiny, models):
     whole = retrained(tiny, steps=300)
     weights = {p.name: load_file(p) for p in (models / "ours").glob("velocity*")}
-    jobs_people.forget(tiny, "ours")
+    retraining.forget(tiny, "ours")
     settings = QUICK | {"steps": 300}
-    stopped = jobs_people.retrain(tiny, "ours", labelled(), settings)
+    stopped = retraining.retrain(tiny, "ours", labelled(), settings)
     for told in stopped:
         if told.phase == "fitting" and told.done >= 270:
             break
     stopped.close()
-    assert jobs.bundle(tiny).model("ours") is None
-    rest = list(jobs_people.retrain(tiny, "ours", labelled(), settings))
+    assert service.bundle(tiny).model("ours") is None
+    rest = list(retraining.retrain(tiny, "ours", labelled(), settings))
     assert fitting(rest)[0].done == 250
     assert rest[-1].quality == pytest.approx(whole.quality)
     assert {p.name: load_file(p) for p in (models / "ours").glob("velocity*")}.keys() == (
         weights.keys()
     ), "files are named by their content"
-    other = list(jobs_people.retrain(tiny, "theirs", labelled(seed=3), settings))
+    other = list(retraining.retrain(tiny, "theirs", labelled(seed=3), settings))
     assert fitting(other)[0].done == 5
 
 
 def test_an_interrupted_retraining_leaves_the_earlier_model(tiny):
     retrained(tiny)
-    before = jobs.bundle(tiny).fingerprint("ours.velocity")
-    again = jobs_people.retrain(tiny, "ours", labelled(seed=5), QUICK)
+    before = service.bundle(tiny).fingerprint("ours.velocity")
+    again = retraining.retrain(tiny, "ours", labelled(seed=5), QUICK)
     next(again)
     again.close()
-    assert jobs.bundle(tiny).fingerprint("ours.velocity") == before
-    assert jobs.bundle(tiny).problem("ours") is None
+    assert service.bundle(tiny).fingerprint("ours.velocity") == before
+    assert service.bundle(tiny).problem("ours") is None
     retrained(tiny, rows=labelled(seed=5))
-    assert jobs.bundle(tiny).fingerprint("ours.velocity") != before
+    assert service.bundle(tiny).fingerprint("ours.velocity") != before
 
 
 def test_what_another_process_trained_is_seen_and_what_it_deleted_is_gone(tiny, models):
     retrained(tiny)
-    first = jobs.bundle(tiny).part("ours")
-    elsewhere = bundles.Bundle(jobs.bundle(tiny).folder)
+    first = service.bundle(tiny).part("ours")
+    elsewhere = bundles.Bundle(service.bundle(tiny).folder)
     assert elsewhere.part("ours").labels.equal(first.labels)
     retrained(tiny, rows=labelled(80))
     assert len(elsewhere.part("ours").labels) > len(first.labels)
-    jobs_people.forget(tiny, "ours")
+    retraining.forget(tiny, "ours")
     assert "ours" not in elsewhere.manifest.parts
     assert "ours.velocity" not in elsewhere.manifest.parts
     assert not (models / "ours").exists()
     with pytest.raises(NotFound, match="no trained model 'ours'"):
-        jobs_people.forget(tiny, "ours")
+        retraining.forget(tiny, "ours")
 
 
 def test_writing_a_bundles_part_leaves_peoples_models_out_of_it(tiny, tmp_path):
@@ -197,21 +199,21 @@ def test_models_of_another_autoencoder_say_so(tiny, tmp_path):
     entry = found.own.parts["autoencoder"]
     bundles.write_part(copy, found.own, "autoencoder", network, entry)
     assert "retrain 'ours' from its labels" in bundles.find(str(copy)).problem("ours")
-    assert "ours" not in jobs.about(str(copy))["models"]
+    assert "ours" not in service.about(str(copy))["models"]
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", "", "a" * 41, "a\\b", "c."])
 def test_names_that_are_no_plain_names_are_refused(tiny, name):
     with pytest.raises(BadInput, match="cannot be a model's name"):
-        next(jobs_people.retrain(tiny, name, labelled(), QUICK))
+        next(retraining.retrain(tiny, name, labelled(), QUICK))
     with pytest.raises(NotFound):
-        trained.forget("tiny", name)
+        user_models.forget("tiny", name)
 
 
 @pytest.mark.parametrize("name", ["classifier", "Velocity", "width", "people", "generator"])
 def test_names_of_the_bundles_parts_are_refused(tiny, name):
     with pytest.raises(BadInput, match="another name"):
-        next(jobs_people.retrain(tiny, name, labelled(), QUICK))
+        next(retraining.retrain(tiny, name, labelled(), QUICK))
 
 
 def test_rows_that_cannot_be_learnt_from_are_refused(tiny):
@@ -222,9 +224,9 @@ def test_rows_that_cannot_be_learnt_from_are_refused(tiny):
     large = Labelled(rows.classes, np.zeros((60, 8, 8, 1), np.uint8), rows.labels, rows.weights, "")
     for wrong, words in ((one, "same class"), (few, "too few"), (large, "not 16x16")):
         with pytest.raises(BadInput, match=words):
-            next(jobs_people.retrain(tiny, "ours", wrong, QUICK))
+            next(retraining.retrain(tiny, "ours", wrong, QUICK))
     with pytest.raises(BadInput, match="stepz"):
-        next(jobs_people.retrain(tiny, "ours", rows, {"stepz": 3}))
+        next(retraining.retrain(tiny, "ours", rows, {"stepz": 3}))
 
 
 def test_a_folder_that_cannot_be_written_is_named(tiny, tmp_path, monkeypatch):
@@ -250,13 +252,13 @@ def test_soft_labels_are_learnt_as_they_are_and_hard_ones_as_what_most_say(tiny)
     rows = Labelled(rows.classes, rows.pictures, soft, rows.weights, "v")
     for settings, most in (("soft", 0.7), ("hard", 1.0)):
         retrained(tiny, rows=rows, labels=settings)
-        assert float(jobs.bundle(tiny).part("ours").labels.max()) == pytest.approx(most)
+        assert float(service.bundle(tiny).part("ours").labels.max()) == pytest.approx(most)
 
 
 def test_steps_are_short(tiny):
     retrained(tiny)  # what is loaded at first use shall not count
     start, longest = time.perf_counter(), 0.0
-    for _ in jobs_people.retrain(tiny, "theirs", labelled(200), QUICK | {"steps": 100}):
+    for _ in retraining.retrain(tiny, "theirs", labelled(200), QUICK | {"steps": 100}):
         longest, start = max(longest, time.perf_counter() - start), time.perf_counter()
     assert longest < 1, "a stop would be late"
 
@@ -291,19 +293,19 @@ def write_faces(folder) -> str:
 def test_drawn_faces_are_learnt_from_and_others_are_counted(tmp_path, monkeypatch):
     monkeypatch.setenv("STUDIO_CACHE", str(tmp_path / "cache"))
     faces = write_faces(tmp_path / "faces")
-    pictures = np.stack([jobs.sample(faces, seed) for seed in range(24)])
+    pictures = np.stack([service.sample(faces, seed) for seed in range(24)])
     stranger = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
     labels = np.eye(2, dtype=np.float32)[np.arange(26) % 2]
     rows = Labelled(["ours", "b"], np.concatenate([pictures, stranger]), labels,
                     np.ones(26, np.float32), "faces 1")  # fmt: skip
     end = retrained(faces, rows=rows, drawn=8)
     assert (end.rows, end.skipped) == (24, 2)
-    assert latents.recall(jobs.bundle(faces).fingerprint("generator"), stranger[0]) is None
-    label = jobs.predict(faces, pictures[0], "ours").label
+    assert latent_cache.recall(service.bundle(faces).fingerprint("generator"), stranger[0]) is None
+    label = service.predict(faces, pictures[0], "ours").label
     target = {"b": "ours"}.get(label, "b")
     request = Request(faces, "leapfactual", target, pictures[0], model="ours")
-    *_, answer = jobs.explain(request)
+    *_, answer = service.explain(request)
     assert answer.counterfactual.shape == (32, 32, 3)
     unknown = Labelled(rows.classes, np.repeat(stranger, 10, 0), labels[:20], rows.weights[:20], "")
     with pytest.raises(BadInput, match="known to the generator"):
-        list(jobs_people.retrain(faces, "ours", unknown, QUICK))
+        list(retraining.retrain(faces, "ours", unknown, QUICK))

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from backends import annotators, bundles, imaging, jobs, jobs_annotate, prompts, trained
+from backends import bundles, imaging, service
+from backends.bundles import user_models
 from backends.errors import BadInput, MissingPart, NotFound, OutOfMemory, Unreachable
 from backends.fetching import checkpoints
+from backends.service import annotation
+from backends.targets import annotator, prompts
 from tests.backends.transformers_models import write_clip, write_siglip, write_vit
 from tests.conftest import MANIFEST, write_tiny
 
@@ -47,7 +50,7 @@ def snapshot(hub, revision, repo=checkpoints.CLIP):
 
 
 def suggestions(*words):
-    return [one for batch in jobs_annotate.annotate(*words) for one in batch]
+    return [one for batch in annotation.annotate(*words) for one in batch]
 
 
 # --------------------------------------------------------------------- prompts
@@ -112,7 +115,7 @@ def test_the_classifier_suggests_what_it_predicts(tiny, pictures):
     made = suggestions(tiny, "classifier", CLASSES, {}, pictures)
     assert len(made) == len(pictures)
     for one, picture in zip(made, pictures, strict=True):
-        p = jobs.predict(tiny, picture).probabilities
+        p = service.predict(tiny, picture).probabilities
         assert one["value"] == max(p, key=p.get)
         assert one["probabilities"] == pytest.approx(p, abs=1e-5)
         assert one["score"] == one["probabilities"][one["value"]]
@@ -126,7 +129,7 @@ def test_of_fewer_classes_the_rest_is_shared_out(tiny, pictures):
     """A project of two of the three: its probabilities sum to one, the own score does not."""
     made = suggestions(tiny, "classifier", ["C", "b", "unreadable"], {}, pictures)
     for one, picture in zip(made, pictures, strict=True):
-        p = jobs.predict(tiny, picture).probabilities
+        p = service.predict(tiny, picture).probabilities
         both = p["b"] + p["c"]
         assert one["probabilities"] == pytest.approx({"C": p["c"] / both, "b": p["b"] / both}, 1e-4)
         assert one["own_score"] == pytest.approx(p[one["value"].lower()], 1e-4)
@@ -141,8 +144,8 @@ def test_another_part_with_classes_labels_too(tmp_path, pictures):
         update={"classes": ["No Smile", "smile", "grin"], "file": "x.safetensors"}
     )
     bundles.write_part(folder, MANIFEST, "smiling", found.part("classifier"), second)
-    listed = {one["name"]: one for one in jobs_annotate.annotators(str(folder))}
-    assert list(listed) == ["classifier", "smiling", jobs_annotate.DEFAULT]
+    listed = {one["name"]: one for one in annotation.annotators(str(folder))}
+    assert list(listed) == ["classifier", "smiling", annotation.DEFAULT]
     assert listed["smiling"]["labels"] == second.classes
     made = suggestions(str(folder), "smiling", ["smile", "no_smile"], {}, pictures)
     assert {one["agent"] for one in made} == {"smiling"}
@@ -156,12 +159,12 @@ def test_a_model_that_learnt_from_labels_labels_on(tmp_path, monkeypatch, pictur
     folder = str(write_tiny(tmp_path / "bundle"))
     found = bundles.find(folder)
     part = found.manifest.parts["classifier"].model_copy(update={"classes": ["1", "7", "?"]})
-    model = trained.Model(
+    model = user_models.Model(
         name="ours", classes=["1", "7", "?"], labels="1", rows=3, settings={}, learnt_on={},
         parts={"ours": part},
     )  # fmt: skip
-    trained.write("tiny", model, {"ours": found.part("classifier")})
-    listed = {one["name"]: one for one in jobs_annotate.annotators(folder)}
+    user_models.write("tiny", model, {"ours": found.part("classifier")})
+    listed = {one["name"]: one for one in annotation.annotators(folder)}
     assert listed["ours"]["title"] == "ours (learnt from labels)"
     assert listed["ours"]["problem"] is None
     assert "learnt" not in listed["classifier"]["title"]
@@ -174,7 +177,7 @@ def test_what_cannot_label_says_so(tiny, tmp_path, pictures):
     for name in ("oracle", "width", "nobody", "clip:", "http:x"):
         with pytest.raises(BadInput, match="cannot label; choose classifier"):
             suggestions(tiny, name, CLASSES, {}, pictures)
-        assert jobs_annotate.about(tiny, name)["problem"]
+        assert annotation.about(tiny, name)["problem"]
     with pytest.raises(BadInput, match="two classes or more"):
         suggestions(tiny, "classifier", ["a", "a"], {}, pictures)
     without = str(write_tiny(tmp_path / "without", without=("classifier",)))
@@ -184,14 +187,14 @@ def test_what_cannot_label_says_so(tiny, tmp_path, pictures):
 
 def test_names_are_matched_exactly_first():
     labels = ["Cat", "cat", "tench, Tinca tinca", "sea_lion", "crane", "crane"]
-    found = annotators.matching(
+    found = annotator.matching(
         ["cat", "CAT", "tinca tinca", "Sea Lion", "Crane", "dog"], labels, "it"
     )
     assert found == {
         "cat": [1], "CAT": [0, 1], "tinca tinca": [2], "Sea Lion": [3], "Crane": [4, 5],
     }  # fmt: skip
     with pytest.raises(BadInput, match="knows only 'cat'"):
-        annotators.matching(["cat", "dog"], labels, "it")
+        annotator.matching(["cat", "dog"], labels, "it")
 
 
 # --------------------------------------------------------------------- steps
@@ -205,24 +208,24 @@ def test_pictures_are_taken_as_they_are_needed_and_stay_in_order(tiny, pictures)
             taken.append(i)
             yield picture
 
-    steps = jobs_annotate.annotate(tiny, "classifier", CLASSES, {}, stream())
+    steps = annotation.annotate(tiny, "classifier", CLASSES, {}, stream())
     assert taken == []
     first = next(steps)
-    assert len(first) == len(taken) == jobs_annotate.FIRST
+    assert len(first) == len(taken) == annotation.FIRST
     steps.close()
-    assert len(taken) == jobs_annotate.FIRST
+    assert len(taken) == annotation.FIRST
     alone = [suggestions(tiny, "classifier", CLASSES, {}, pictures[i : i + 1])[0] for i in range(8)]
     for one, other in zip(first, alone, strict=True):
         assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
 
 
 def test_a_batch_takes_half_a_second():
-    size = jobs_annotate._next_size
+    size = annotation._next_size
     assert size(8, 4.0) == 1
     assert size(8, 8.0) == 1
     assert size(8, 0.4) == 10
     assert size(8, 0.01) == 16
-    assert size(256, 0.01) == jobs_annotate.MOST
+    assert size(256, 0.01) == annotation.MOST
 
 
 def test_no_pictures_no_steps(tiny, pictures):
@@ -230,20 +233,20 @@ def test_no_pictures_no_steps(tiny, pictures):
 
 
 def test_no_grad_mode_is_left_open(tiny, pictures):
-    for _ in jobs_annotate.annotate(tiny, "classifier", CLASSES, {}, pictures):
+    for _ in annotation.annotate(tiny, "classifier", CLASSES, {}, pictures):
         assert torch.is_grad_enabled()
 
 
 def test_where_a_batch_has_no_room_it_is_halved(tiny, pictures, monkeypatch):
-    opinion, room = annotators.Annotator.opinion, 3
+    opinion, room = annotator.Annotator.opinion, 3
 
     def small(self, x):
         if len(x) > room:
             raise MemoryError
         return opinion(self, x)
 
-    monkeypatch.setattr(annotators.Annotator, "opinion", small)
-    batches = list(jobs_annotate.annotate(tiny, "classifier", CLASSES, {}, pictures))
+    monkeypatch.setattr(annotator.Annotator, "opinion", small)
+    batches = list(annotation.annotate(tiny, "classifier", CLASSES, {}, pictures))
     assert max(map(len, batches)) <= room
     assert sum(map(len, batches)) == len(pictures)
     room = 0
@@ -268,8 +271,8 @@ def test_pictures_must_be_the_bundles(tiny, pictures):
 
 def test_clip_labels_by_its_prompts(tiny, clip, pictures):
     name = f"clip:{clip}"
-    assert jobs_annotate.about(tiny, name)["problem"] is None
-    assert jobs_annotate.about(tiny, name)["prompts"]
+    assert annotation.about(tiny, name)["problem"] is None
+    assert annotation.about(tiny, name)["prompts"]
     made = suggestions(tiny, name, CLASSES, prompts.defaults(CLASSES), pictures)
     assert {one["agent"] for one in made} == {"clip:clip"}
     digest = hashlib.sha256((clip / "model.safetensors").read_bytes()).hexdigest()
@@ -286,7 +289,7 @@ def test_clip_labels_by_its_prompts(tiny, clip, pictures):
 
 def test_siglips_own_score_is_each_classes_own(tiny, tmp_path, pictures):
     folder = write_siglip(tmp_path / "siglip")
-    model = annotators.of_name(bundles.find(tiny), f"clip:{folder}", ["cat", "dog"], {})
+    model = annotator.of_name(bundles.find(tiny), f"clip:{folder}", ["cat", "dog"], {})
     x = torch.cat([imaging.to_tensor(picture) for picture in pictures])
     own = model.network(x).sigmoid()
     made = suggestions(tiny, f"clip:{folder}", ["cat", "dog"], {}, pictures)
@@ -296,14 +299,14 @@ def test_siglips_own_score_is_each_classes_own(tiny, tmp_path, pictures):
 
 def test_a_plain_classifier_labels_by_the_names_of_its_labels(tiny, tmp_path, pictures):
     folder = write_vit(tmp_path / "vit", ["B", "something else", "a"])
-    shown = jobs_annotate.about(tiny, f"hf:{folder}")
+    shown = annotation.about(tiny, f"hf:{folder}")
     assert shown["labels"] == ["B", "something else", "a"]
     assert not shown["prompts"]
     made = suggestions(tiny, f"hf:{folder}", CLASSES, {}, pictures)
     from transformers import ViTForImageClassification
 
     network = ViTForImageClassification.from_pretrained(folder).eval()
-    ours = annotators._classifier(checkpoints.find(str(folder)), "", "cpu")
+    ours = annotator._classifier(checkpoints.find(str(folder)), "", "cpu")
     x = torch.cat([imaging.to_tensor(picture) for picture in pictures])
     with torch.no_grad():
         p = network(pixel_values=ours.intake(x)).logits.softmax(1)
@@ -319,7 +322,7 @@ def test_a_plain_classifier_labels_by_the_names_of_its_labels(tiny, tmp_path, pi
 def test_a_model_of_many_labels_scores_each_by_itself(tiny, tmp_path, pictures):
     labels = ["a", "b", "c"]
     folder = write_vit(tmp_path / "vit", labels, problem_type="multi_label_classification")
-    model = annotators.of_name(bundles.find(tiny), f"hf:{folder}", CLASSES, {})
+    model = annotator.of_name(bundles.find(tiny), f"hf:{folder}", CLASSES, {})
     x = imaging.to_tensor(pictures[0])
     p, own = model.opinion(x)
     odds = own / (1 - own)
@@ -345,8 +348,8 @@ def test_weights_that_were_replaced_are_read_again(tiny, clip, tmp_path, picture
 
 
 def test_an_absent_clip_says_how_to_get_it_and_what_stands_in(tiny, hub, tmp_path, pictures):
-    listed = jobs_annotate.annotators(tiny)
-    assert [one["name"] for one in listed] == ["classifier", jobs_annotate.DEFAULT]
+    listed = annotation.annotators(tiny)
+    assert [one["name"] for one in listed] == ["classifier", annotation.DEFAULT]
     own, clip = listed
     assert own["problem"] is None
     assert own["labels"] == CLASSES
@@ -355,10 +358,10 @@ def test_an_absent_clip_says_how_to_get_it_and_what_stands_in(tiny, hub, tmp_pat
     for word in ("is not here (605 MB)", "hf download openai/clip", "classifier can stand in"):
         assert word in clip["problem"]
     with pytest.raises(MissingPart, match="hf download"):
-        suggestions(tiny, jobs_annotate.DEFAULT, CLASSES, {}, pictures)
+        suggestions(tiny, annotation.DEFAULT, CLASSES, {}, pictures)
     without = str(write_tiny(tmp_path / "without", without=("classifier",)))
-    assert "stand in" not in jobs_annotate.about(without, jobs_annotate.DEFAULT)["problem"]
-    assert "hf download some/thing" in jobs_annotate.about(tiny, "hf:some/thing")["problem"]
+    assert "stand in" not in annotation.about(without, annotation.DEFAULT)["problem"]
+    assert "hf download some/thing" in annotation.about(tiny, "hf:some/thing")["problem"]
 
 
 def test_clip_is_found_in_the_hubs_cache(tiny, hub, clip, pictures):
@@ -366,8 +369,8 @@ def test_clip_is_found_in_the_hubs_cache(tiny, hub, clip, pictures):
     folder = snapshot(hub, revision)
     for path in clip.iterdir():
         shutil.copy(path, folder)
-    assert jobs_annotate.annotators(tiny)[-1]["problem"] is None
-    made = suggestions(tiny, jobs_annotate.DEFAULT, CLASSES, {}, pictures)
+    assert annotation.annotators(tiny)[-1]["problem"] is None
+    made = suggestions(tiny, annotation.DEFAULT, CLASSES, {}, pictures)
     assert {one["agent"] for one in made} == {"clip:openai/clip-vit-base-patch32"}
     there = suggestions(tiny, f"clip:{clip}", CLASSES, {}, pictures)
     assert [one["probabilities"] for one in made] == [one["probabilities"] for one in there]
@@ -416,20 +419,20 @@ def test_only_what_the_model_needs_is_fetched(hub, monkeypatch):
     monkeypatch.setattr(
         huggingface_hub, "hf_hub_download", lambda source, name, revision: fetched.append(name)
     )
-    steps = list(jobs_annotate.fetch(jobs_annotate.DEFAULT))
+    steps = list(annotation.fetch(annotation.DEFAULT))
     assert fetched == ["config.json", "preprocessor_config.json", "vocab.json", "model.safetensors"]
     assert asked == [checkpoints.REVISIONS[checkpoints.CLIP]]
     assert [one["done"] for one in steps] == [0, 10, 30, 60, 460]
     assert {one["total"] for one in steps} == {460}
     del files[4:6]
     with pytest.raises(MissingPart, match="choose another model"):
-        list(jobs_annotate.fetch("hf:some/thing"))
+        list(annotation.fetch("hf:some/thing"))
     for wrong, error in (("classifier", BadInput), ("clip:folder", NotFound)):
         with pytest.raises(error):
-            list(jobs_annotate.fetch(wrong))
+            list(annotation.fetch(wrong))
 
 
 def test_the_hubs_offline_switch_is_obeyed(hub, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(Unreachable, match="HF_HUB_OFFLINE"):
-        list(jobs_annotate.fetch(jobs_annotate.DEFAULT))
+        list(annotation.fetch(annotation.DEFAULT))

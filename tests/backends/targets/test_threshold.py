@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from backends import bundles, imaging, jobs, registry
+from backends import bundles, imaging, registry, service
 from backends.core import Request
 from backends.errors import BadInput
 from backends.targets.threshold import Threshold, parse
@@ -34,7 +34,7 @@ def test_threshold_is_where_the_odds_are_even():
 
 @pytest.fixture
 def ask(tiny, picture):
-    value = jobs.predict(tiny, picture, "width").value
+    value = service.predict(tiny, picture, "width").value
 
     def make(method, side, by, **settings):
         goal = f"{side} than {value + by:.4f}"
@@ -49,7 +49,7 @@ def measured(tiny, array):
 
 @pytest.mark.parametrize(("side", "by", "sign"), [("more", 0.002, 1), ("less", -0.002, -1)])
 def test_the_value_passes_the_goal(tiny, ask, picture, side, by, sign):
-    *_, answer = jobs.explain(ask("adversarial", side, by, steps=60, rate=0.02))
+    *_, answer = service.explain(ask("adversarial", side, by, steps=60, rate=0.02))
     before, after = measured(tiny, picture), measured(tiny, answer.counterfactual)
     assert sign * (after - before - by) > 0
     assert answer.record["flipped"] is True
@@ -61,12 +61,12 @@ def test_the_value_passes_the_goal(tiny, ask, picture, side, by, sign):
 
 def test_what_is_already_so_is_refused(ask):
     with pytest.raises(BadInput, match="already says"):
-        list(jobs.explain(ask("adversarial", "more", -0.01)))
+        list(service.explain(ask("adversarial", "more", -0.01)))
 
 
 @pytest.mark.parametrize("name", registry.METHODS)
 def test_methods_that_know_classes_refuse(name, ask):
-    steps = jobs.explain(
+    steps = service.explain(
         ask(name, "more", 0.01, steps=3)
         if hasattr(registry.method(name).Config(), "steps")
         else ask(name, "more", 0.01)
@@ -81,4 +81,4 @@ def test_methods_that_know_classes_refuse(name, ask):
 
 def test_unknown_model_is_one_sentence(tiny, picture):
     with pytest.raises(BadInput, match="choose from: classifier, width"):
-        list(jobs.explain(Request(tiny, "rcsb", "more than 1", picture, model="height")))
+        list(service.explain(Request(tiny, "rcsb", "more than 1", picture, model="height")))

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from backends import bundles, imaging
 from backends.core import Region
 from backends.errors import BadInput, MissingPart, NotFound
+from backends.explain.runner import run
 from backends.fetching import checkpoints
-from backends.runner import run
 from backends.targets import zero_shot
-from backends.targets.intake import TOLERANCE, Intake
+from backends.targets.preprocessing import TOLERANCE, Intake
 from backends.targets.pretrained import intake_of, load_classifier
 from tests.backends.transformers_models import SIZE, write_clip, write_siglip, write_vit
 

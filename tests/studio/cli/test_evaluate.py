@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from studio import asking
-from studio.report import _cell
-from tests.backends.test_evaluation import with_examples
+from studio.cli import options as asking
+from studio.export.report import _cell
+from tests.backends.evaluation.test_rows import with_examples
 
 
 @pytest.fixture(scope="module")

@@ -179,7 +179,7 @@ def test_lists_checks_and_doctor(run):
 
 def test_as_a_program():
     """From another folder too, and without a traceback."""
-    root = Path(__file__).parent.parent.parent
+    root = Path(__file__).parents[3]
     result = subprocess.run(
         [sys.executable, "-m", "studio", "explain", "nothing.png", "--method", "rcsb",
          "--target", "9"],

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backends import imaging, jobs
+from backends import imaging, service
 from tests.conftest import TINY, write_tiny
 
 
@@ -19,8 +19,8 @@ def random_picture(folder):
 
 
 def other_class(bundle, path):
-    seen = jobs.prepare(bundle, imaging.read_picture(path))
-    return "b" if jobs.predict(bundle, seen).label != "b" else "c"
+    seen = service.prepare(bundle, imaging.read_picture(path))
+    return "b" if service.predict(bundle, seen).label != "b" else "c"
 
 
 def test_importance_is_a_picture_on_demand(run, tiny, tmp_path):
@@ -76,7 +76,7 @@ def test_one_method_that_cannot_run_does_not_take_the_others_with_it(run, tmp_pa
 
 def test_all_is_every_method_that_the_bundle_can_run(run, tmp_path):
     bundle = write_tiny(tmp_path / "bundle", without=set(TINY) - {"classifier", "bridge"})
-    able = [n for n, m in jobs.about(str(bundle))["methods"].items() if m["problem"] is None]
+    able = [n for n, m in service.about(str(bundle))["methods"].items() if m["problem"] is None]
     code, printed, _ = run(*asked(str(bundle), tmp_path, "all"), "--set", "steps=3")
     assert code == 0
     assert list(json.loads(printed)["methods"]) == able

@@ -4,8 +4,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from studio.labels import pictures, projects, responses
-from studio.labels.http import LONGEST, routes
+from studio.labels.api import LONGEST, routes
+from studio.labels.store import pictures, projects, responses
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from backends.errors import BadInput
-from studio.chores import Chores
 from studio.engines.local import LocalEngine
+from studio.runs.background import Chores
 
 
 @pytest.fixture

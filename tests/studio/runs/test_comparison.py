@@ -12,17 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends import jobs
+from backends import service
 from backends.core import Answer, Frame
 from backends.errors import BadInput, NotFound
 from backends.metrics import METRICS
-from studio import tables
-from studio.comparison import MOST, NONE, Comparison, questions, seeds_of
-from studio.comparisons import Comparisons
 from studio.engines.local import LocalEngine
+from studio.export import tables
 from studio.runs import Runs
-from studio.study import Study
-from studio.ui import columns, form
+from studio.runs.comparison import MOST, NONE, Comparison, questions, seeds_of
+from studio.runs.comparisons import Comparisons
+from studio.runs.study import Study
+from studio.ui.compare import markup as columns
+from studio.ui.shared import form
 
 METHODS = ["leapfactual", "rcsb", "place"]
 QUICK = {"leapfactual": {}, "rcsb": {"steps": 4}, "place": {"steps": 5}}
@@ -36,7 +37,7 @@ def study(tmp_path):
 @pytest.fixture
 def comparisons(tmp_path, study):
     engine = LocalEngine()
-    yield Comparisons(Runs(engine, jobs.explain, jobs.stopped), tmp_path, study)
+    yield Comparisons(Runs(engine, service.explain, service.stopped), tmp_path, study)
     engine.close()
 
 
@@ -142,7 +143,7 @@ def test_leaving_stops_the_rest(comparisons, ask):
 
 def test_it_waits_for_the_persons_other_runs(tmp_path, quick, study):
     engine = LocalEngine()
-    runs = Runs(engine, jobs.explain, jobs.stopped, going=1)
+    runs = Runs(engine, service.explain, service.stopped, going=1)
     comparisons = Comparisons(runs, tmp_path, study)
     other = runs.start(quick[0], "me")
     comparison = carry_out(comparisons, quick)
@@ -226,7 +227,7 @@ def test_a_number_that_is_none_is_absent_everywhere(tmp_path, ask, study):
         yield Answer(picture, picture, picture[..., 0], record)
 
     engine = LocalEngine()
-    comparisons = Comparisons(Runs(engine, explain, jobs.stopped), tmp_path, study)
+    comparisons = Comparisons(Runs(engine, explain, service.stopped), tmp_path, study)
     comparison = carry_out(comparisons, [ask("rcsb"), ask("place")])
     engine.close()
     assert comparison.rows()[0]["l1"] is None
@@ -292,8 +293,8 @@ def test_a_closed_page_takes_its_comparisons_along(comparisons, quick):
 
 
 def test_the_papers_methods_come_first(tiny):
-    choices = form.method_choices(jobs.about(tiny)["methods"])
-    kinds = [jobs.about(tiny)["methods"][name]["kind"] for _, name in choices]
+    choices = form.method_choices(service.about(tiny)["methods"])
+    kinds = [service.about(tiny)["methods"][name]["kind"] for _, name in choices]
     assert kinds == sorted(kinds, key=["method", "variant", "baseline"].index)
     for (label, _), kind in zip(choices, kinds, strict=True):
         assert (kind in label) == (kind != "method")

@@ -6,16 +6,16 @@ import time
 
 import pytest
 
-from backends import jobs
+from backends import service
 from backends.errors import Unreachable
 from studio.engines.local import LocalEngine
-from studio.pulls import Pulls
 from studio.runs import Runs
-from studio.study import Study
-from studio.ui import views
-from studio.ui.desk import SHARED, Desk
+from studio.runs.pulls import Pulls
+from studio.runs.study import Study
 from studio.ui.page import build
-from tests.backends.test_language_regions import write_photographs
+from studio.ui.shared import markup as views
+from studio.ui.shared.controller import SHARED, Desk
+from tests.backends.service.test_regions import write_photographs
 
 ITEM = {
     "parts": ("segmenter",), "title": "some-package 1.0", "size": 38_000_000, "have": 8_000_000,
@@ -99,18 +99,18 @@ def test_what_is_fetched_is_said_with_its_terms():
 @pytest.fixture
 def lacking(tmp_path, monkeypatch):
     """A desk of photographs without a segmenter, which the shared bundle could fetch."""
-    from backends import jobs_regions
+    from backends.service import regions as region_service
 
     folder = write_photographs(tmp_path / "photographs")
     here = []
-    monkeypatch.setattr(jobs, "to_pull", lambda name: [ITEM] if name == SHARED and not here
+    monkeypatch.setattr(service, "to_pull", lambda name: [ITEM] if name == SHARED and not here
                         else [])  # fmt: skip
     monkeypatch.setattr(
-        jobs_regions, "about",
+        region_service, "about",
         lambda name: {"known": [], "words": None, "clicks": None if here else "is not here"},
     )  # fmt: skip
     engine = LocalEngine()
-    runs = Runs(engine, jobs.explain, jobs.stopped)
+    runs = Runs(engine, service.explain, service.stopped)
     yield Desk(folder, runs, tmp_path, Study(tmp_path / "choices.jsonl")), here
     engine.close()
 
@@ -189,7 +189,7 @@ def test_the_bundle_chosen_meanwhile_stays_on_the_page(lacking, tiny):
     shown = carry_out(page, "fetch-run", desk.bundle, meanwhile=tiny)
     assert "Tiny." in shown["page-title"]
     assert {value for _, value in shown["method"]["choices"]} == {
-        name for name, m in jobs.about(tiny)["methods"].items() if m["problem"] is None
+        name for name, m in service.about(tiny)["methods"].items() if m["problem"] is None
     }
     assert desk.about["title"] in shown["fetch-status"], "of what was fetched"
     press, _ = handlers(page, "fetch-run")

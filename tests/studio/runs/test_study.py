@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backends.errors import BadInput
-from studio.study import Study, usual_file
+from studio.runs.study import Study, usual_file
 
 
 def test_the_next_studio_adds_to_the_same_file(tmp_path):

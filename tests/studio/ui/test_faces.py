@@ -9,14 +9,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from backends import bundles, jobs
+from backends import bundles, service
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
-from studio.study import Study
-from studio.ui import canvas, form, views
-from studio.ui.desk import Desk
-from studio.ui.desks import Desks
+from studio.runs.study import Study
 from studio.ui.page import build
+from studio.ui.shared import canvas, form, markup
+from studio.ui.shared.controller import Desk
+from studio.ui.shared.controllers import Desks
 from tests.faces import SIDE, write_faces
 
 ME = SimpleNamespace(session_hash="me")
@@ -35,7 +35,7 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def desk(faces, tmp_path):
     engine = LocalEngine()
-    runs = Runs(engine, jobs.explain, jobs.stopped)
+    runs = Runs(engine, service.explain, service.stopped)
     yield Desk(faces, runs, tmp_path, Study(tmp_path / "choices.jsonl"))
     engine.close()
 
@@ -81,7 +81,7 @@ def test_frames_may_be_smaller_than_the_answer(desk):
     run = asyncio.run(follow())
     assert run.answer is not None, run.reason
     assert run.answer.counterfactual.shape == (SIDE, SIDE, 3)
-    assert views.frame(desk.frame(run)).startswith('<img class="frame"')
+    assert markup.frame(desk.frame(run)).startswith('<img class="frame"')
 
 
 def test_large_pictures_are_sent_lossy_and_never_enlarged():
@@ -112,7 +112,7 @@ def test_changing_the_bundle_changes_the_page(desk, tiny):
     shown = {b.elem_id: update for b, update in change.fn(tiny, {}, ME).items()}
     assert "Tiny." in shown["page-title"]
     assert {value for _, value in shown["method"]["choices"]} == {
-        name for name, m in jobs.about(tiny)["methods"].items() if m["problem"] is None
+        name for name, m in service.about(tiny)["methods"].items() if m["problem"] is None
     }
     assert '"empty": true' in shown["factual"]["scene"], "another bundle cannot use the picture"
     assert shown["target"]["choices"] == []
@@ -131,7 +131,7 @@ def test_changing_the_bundle_brings_its_own_settings(desk, tiny, tmp_path):
     change = event(page, "bundle", "input")
     for name in (str(other), tiny):
         shown = change.fn(name, {}, ME)
-        schema = jobs.about(name)["methods"]["leapfactual"]["schema"]["properties"]
+        schema = service.about(name)["methods"]["leapfactual"]["schema"]["properties"]
         assert (schema["blending_leaps"]["default"] == 10) is (name == str(other))
         for key in own:
             title = schema[key]["title"]
@@ -144,12 +144,12 @@ def test_changing_the_bundle_brings_its_own_settings(desk, tiny, tmp_path):
 
 def test_parts_are_loaded_ahead_once_and_again_when_there_are_more(tiny, tmp_path, monkeypatch):
     warmed = []
-    monkeypatch.setattr(jobs, "warm", warmed.append)
+    monkeypatch.setattr(service, "warm", warmed.append)
     folder = tmp_path / "growing"
     shutil.copytree(tiny, folder)
     (folder / "velocity.safetensors").rename(folder / "elsewhere")
     engine = EagerEngine()
-    runs = Runs(engine, jobs.explain, jobs.stopped)
+    runs = Runs(engine, service.explain, service.stopped)
     first = Desk(tiny, runs, tmp_path, Study(tmp_path / "choices.jsonl"), warmed=True)
     change = event(build(first, [str(folder)]), "bundle", "input")
     assert warmed == [tiny]
@@ -181,5 +181,5 @@ def test_the_rebuilding_error_is_said():
         "counterfactual": {"label": "yes", "probabilities": {"yes": 0.9}},
         "metrics": {"reconstruction_error": 0.0432},
     }  # fmt: skip
-    assert "error of 0.043" in views.answer_line(record)
-    assert "error" not in views.answer_line(record | {"metrics": {}})
+    assert "error of 0.043" in markup.answer_line(record)
+    assert "error" not in markup.answer_line(record | {"metrics": {}})

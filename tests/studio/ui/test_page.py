@@ -13,14 +13,14 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from backends import bundles, jobs
+from backends import bundles, service
 from backends.core import Answer
 from backends.errors import BadInput, NotFound
 from studio import export
-from studio.ui import canvas, form, keys
 from studio.ui import page as served_page
-from studio.ui.edge import uploaded
 from studio.ui.page import build, launch_options
+from studio.ui.shared import canvas, form, shortcuts
+from studio.ui.shared.requests import uploaded
 
 IDS = {
     "factual", "prediction", "region-source", "region-preview", "target", "method", "seed", "run",
@@ -41,7 +41,7 @@ def test_element_ids_and_shortcuts(page):
     templates = [getattr(block, "html_template", None) or "" for block in page.blocks.values()]
     found |= set(re.findall(r'id="([\w-]+)"', " ".join(templates)))
     assert found >= IDS
-    selectors = " ".join(selector for selector, _ in keys.SHORTCUTS.values())
+    selectors = " ".join(selector for selector, _ in shortcuts.SHORTCUTS.values())
     assert set(re.findall(r"#([\w-]+)", selectors)) <= found
 
 
@@ -67,7 +67,7 @@ def test_examples_of_every_bundle_may_be_sent(tiny, tmp_path, monkeypatch):
 def test_the_served_page_may_send_what_can_be_chosen_on_it(tiny, monkeypatch):
     served = {}
     monkeypatch.setattr(gr.Blocks, "launch", lambda page, **options: served.update(options))
-    monkeypatch.setattr(jobs, "warm", lambda name: iter(()))
+    monkeypatch.setattr(service, "warm", lambda name: iter(()))
     served_page.launch(host="127.0.0.1", port=0, bundle=tiny, engine="local")
     folders = {str(bundles.ASSETS / name) for name in ("digits", "faces")}
     assert {tiny} | folders <= set(served["allowed_paths"])
@@ -82,7 +82,7 @@ def test_nothing_is_shared_with_outside_hosts(tiny):
 
 
 def ask(desk, picture, **changes):
-    label = jobs.predict(desk.bundle, picture).label
+    label = service.predict(desk.bundle, picture).label
     values = {
         "picture": picture, "mask": "", "region": "whole", "target": "b" if label != "b" else "c",
         "method": "leapfactual", "settings": {}, "seed": 0,

@@ -8,13 +8,14 @@ import torch
 from PIL import Image
 from torch import nn
 
-from backends import bundles, jobs, latents, registry, runner
-from backends.bundles import Manifest, Part, write_part
+from backends import bundles, registry, service
+from backends.bundles import Manifest, Part, latent_cache, write_part
 from backends.core import Frame, Region, Request
 from backends.errors import BadInput, MissingPart
+from backends.explain import runner
+from backends.explain.runner import run
 from backends.imaging import eight_bit, to_array, to_tensor
-from backends.priors.anchored import DRAWN, Anchored
-from backends.runner import run
+from backends.priors.stylegan.anchored import DRAWN, Anchored
 from backends.targets.model import Classifier
 from studio import export
 
@@ -90,8 +91,8 @@ def cache(tmp_path, monkeypatch):
 
 
 def question(faces, method, **more):
-    picture = jobs.sample(faces, 3)
-    f = jobs.predict(faces, picture)
+    picture = service.sample(faces, 3)
+    f = service.predict(faces, picture)
     return Request(faces, method, "yes" if f.label == "no" else "no", picture, **more)
 
 
@@ -101,7 +102,7 @@ FEW = {"leapfactual": {}, "place": {"steps": 4}, "diffeomorphic_gan": {"steps": 
 @pytest.mark.parametrize("method", FEW)
 def test_every_method_answers_and_the_region_holds(faces, method):
     asked = question(faces, method, region="box:8,8,40,40", settings=FEW[method])
-    *frames, answer = jobs.explain(asked)
+    *frames, answer = service.explain(asked)
     assert frames
     outside = answer.mask == 0
     assert (answer.counterfactual[outside] == answer.factual[outside]).all()
@@ -112,16 +113,16 @@ def test_every_method_answers_and_the_region_holds(faces, method):
 
 
 def test_a_drawn_face_needs_no_inversion_and_another_one_is_inverted_once(faces, monkeypatch):
-    monkeypatch.setattr("backends.runner.INVERSION", 6)
+    monkeypatch.setattr("backends.explain.runner.INVERSION", 6)
     drawn = question(faces, "leapfactual")
-    assert {frame.phase for frame in list(jobs.explain(drawn))[:-1]} == {"blending", "injection"}
+    assert {frame.phase for frame in list(service.explain(drawn))[:-1]} == {"blending", "injection"}
     picture = drawn.picture.copy()
     picture[:8] = 0
     other = Request(faces, "leapfactual", drawn.target, picture)
-    label = jobs.predict(faces, picture).label
+    label = service.predict(faces, picture).label
     if label == other.target:
         other = Request(faces, "leapfactual", "no" if label == "yes" else "yes", picture)
-    runs = [list(jobs.explain(replace(other, seed=seed))) for seed in (0, 1)]
+    runs = [list(service.explain(replace(other, seed=seed))) for seed in (0, 1)]
     phases = [[f.phase for f in frames] for *frames, _ in runs]
     assert "inversion" in phases[0]
     assert "inversion" not in phases[1]
@@ -168,53 +169,53 @@ def test_no_change_of_latent_gives_the_portrait_itself(faces):
 
 def test_a_search_that_is_stopped_at_a_small_frame_changes_what_the_frame_changed(faces):
     noise = np.random.default_rng(0).integers(40, 200, (128, 128, 3), dtype=np.uint8)
-    label = jobs.predict(faces, noise).label
+    label = service.predict(faces, noise).label
     asked = Request(faces, "leapfactual", "yes" if label == "no" else "no", noise)
     small = to_array(torch.nn.functional.avg_pool2d(to_tensor(noise), 4))
-    unchanged = jobs.stopped(asked, Frame(1, 2, "blending", small, 0.5, 0.1))
+    unchanged = service.stopped(asked, Frame(1, 2, "blending", small, 0.5, 0.1))
     assert np.array_equal(unchanged.counterfactual, noise)
     assert unchanged.record["metrics"]["changed_area"] == 0
     brighter = small.copy()
     brighter[:16] += 40
     frame = Frame(1, 2, "blending", brighter, 0.5, 0.1)
-    changed = jobs.stopped(asked, frame).counterfactual
+    changed = service.stopped(asked, frame).counterfactual
     assert np.array_equal(changed[72:], noise[72:])
     assert np.array_equal(changed[:56], noise[:56] + 40), "the portrait's detail stays"
 
 
 def test_another_classifier_of_the_bundle_is_explained_with_its_own_classes(faces):
-    picture = jobs.sample(faces, 3)
-    assert set(jobs.predict(faces, picture, "gender").probabilities) == {"f", "m"}
-    target = "m" if jobs.predict(faces, picture, "gender").label == "f" else "f"
+    picture = service.sample(faces, 3)
+    assert set(service.predict(faces, picture, "gender").probabilities) == {"f", "m"}
+    target = "m" if service.predict(faces, picture, "gender").label == "f" else "f"
     few = FEW["diffeomorphic_gan"]
     request = Request(faces, "diffeomorphic_gan", target, picture, settings=few, model="gender")
-    *_, answer = jobs.explain(request)
+    *_, answer = service.explain(request)
     assert set(answer.record["counterfactual"]["probabilities"]) == {"f", "m"}
     assert "log_density" not in answer.record["metrics"], "it learnt other classes"
     with pytest.raises(Exception, match="cannot explain another model"):
-        next(jobs.explain(Request(faces, "leapfactual", target, picture, model="gender")))
+        next(service.explain(Request(faces, "leapfactual", target, picture, model="gender")))
 
 
 def test_latents_are_known_by_the_pictures_content(faces):
-    picture = jobs.sample(faces, 5)
+    picture = service.sample(faces, 5)
     bundle = bundles.find(faces)
     prior = bundle.fingerprint("generator")
     expected = bundle.part("generator").sample_w(1, torch.Generator().manual_seed(5))
-    assert torch.equal(torch.tensor(latents.recall(prior, picture)), expected[0])
-    assert latents.recall(prior, 255 - picture) is None
+    assert torch.equal(torch.tensor(latent_cache.recall(prior, picture)), expected[0])
+    assert latent_cache.recall(prior, 255 - picture) is None
 
 
 def test_a_drawn_face_that_was_saved_comes_back_as_it_is(faces):
-    picture = jobs.sample(faces, 6)
-    assert np.array_equal(jobs.prepare(faces, Image.fromarray(picture)), picture)
+    picture = service.sample(faces, 6)
+    assert np.array_equal(service.prepare(faces, Image.fromarray(picture)), picture)
     with pytest.raises(MissingPart, match="parser"):  # any other is looked at, and aligned
-        jobs.prepare(faces, Image.fromarray(255 - picture))
+        service.prepare(faces, Image.fromarray(255 - picture))
 
 
 def test_another_model_of_classes_knows_its_own(faces):
-    request = Request(faces, jobs.sample(faces, 5), "yes", "diffeomorphic_gan", model="gender")
+    request = Request(faces, service.sample(faces, 5), "yes", "diffeomorphic_gan", model="gender")
     with pytest.raises(BadInput, match=r"no class 'yes' of model 'gender'.*choose from: f, m"):
-        next(jobs.explain(request))
+        next(service.explain(request))
 
 
 def test_settling_brings_back_what_lies_outside_the_region(faces):
@@ -281,16 +282,16 @@ def test_what_the_generator_gets_wrong_stays_only_where_its_picture_does(faces):
 
 def test_a_photograph_comes_with_what_the_generator_makes_of_it(faces, monkeypatch, tmp_path):
     monkeypatch.setattr(runner, "INVERSION", 2)
-    drawn = jobs.sample(faces, 7)
-    target = list(jobs.predict(faces, drawn).probabilities)[1]
-    *_, answer = jobs.explain(Request(faces, "leapfactual", target, drawn))
+    drawn = service.sample(faces, 7)
+    target = list(service.predict(faces, drawn).probabilities)[1]
+    *_, answer = service.explain(Request(faces, "leapfactual", target, drawn))
     assert answer.reconstruction is None
     photo = 255 - drawn
-    target = list(jobs.predict(faces, photo).probabilities)[1]
-    *_, answer = jobs.explain(Request(faces, "leapfactual", target, photo))
+    target = list(service.predict(faces, photo).probabilities)[1]
+    *_, answer = service.explain(Request(faces, "leapfactual", target, photo))
     assert answer.record["metrics"]["inversion_error"] > DRAWN
     prior = bundles.find(faces).part("generator")
-    w = torch.tensor(latents.recall(bundles.find(faces).fingerprint("generator"), photo))[None]
+    w = torch.tensor(latent_cache.recall(bundles.find(faces).fingerprint("generator"), photo))[None]
     with torch.no_grad():
         rebuilt = (prior.decode(w)[0] * 255).round().byte().permute(1, 2, 0).numpy()
     assert np.array_equal(answer.reconstruction, rebuilt)

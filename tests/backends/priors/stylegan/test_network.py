@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from backends import bundles, registry
 from backends.conversion.openvino import convert
 from backends.errors import BadInput, MissingPart, StudioError
-from backends.priors.inversion import invert, pyramid_distance
-from backends.priors.mobile_stylegan import (
+from backends.priors.stylegan.inversion import invert, pyramid_distance
+from backends.priors.stylegan.network import (
     MobileStyleGAN,
     Response,
     averaged_kernel,
@@ -23,7 +23,7 @@ from backends.priors.mobile_stylegan import (
 )
 from backends.training.previews import agreement, calibrate
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "mobile_stylegan.npz"
+GOLDEN = Path(__file__).parents[3] / "golden" / "mobile_stylegan.npz"
 LATENT, DEPTH, WIDTHS = 16, 2, [16, 16, 8, 8]
 TINY = {"latent": LATENT, "depth": DEPTH, "widths": WIDTHS, "previews": [8, 16]}
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from backends.errors import BadInput, NotFound, Unreachable
-from studio.labels import exchange, pictures, projects, queue, responses, suggestions
+from studio.labels import exchange
 from studio.labels.exchange import dataset_folder, label_studio
-from studio.labels.responses import Answer
+from studio.labels.store import pictures, projects, queue, responses, suggestions
+from studio.labels.store.responses import Answer
 from tests.studio.labels.conftest import drawn
 
 FOLDERS = [("csv", "out"), ("jsonl", "out"), ("datasets", "out"), ("label-studio", "out")]

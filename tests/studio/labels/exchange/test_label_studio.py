@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from backends.errors import BadInput
-from studio.labels import exchange, pictures, projects, responses, suggestions
+from studio.labels import exchange
 from studio.labels.exchange import label_studio
+from studio.labels.store import pictures, projects, responses, suggestions
 
 
 def grey(value, size=(8, 8)):

@@ -6,9 +6,10 @@ from itertools import combinations, permutations
 import numpy as np
 import pytest
 
-from studio.labels import agreement, pictures, projects, responses
-from studio.labels.responses import Answer
-from studio.labels.votes import NO_LABEL, Votes
+from studio.labels.stats import agreement
+from studio.labels.stats.votes import NO_LABEL, Votes
+from studio.labels.store import pictures, projects, responses
+from studio.labels.store.responses import Answer
 
 # Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), section C: 4 observers, 12 units.
 OBSERVERS = [

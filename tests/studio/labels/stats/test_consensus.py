@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from backends.errors import BadInput, NotFound
-from studio.labels import consensus, pictures, projects, responses
-from studio.labels.responses import Answer
-from studio.labels.votes import NO_LABEL
-from tests.studio.labels.test_agreement import votes
+from studio.labels.stats import consensus
+from studio.labels.stats.votes import NO_LABEL
+from studio.labels.store import pictures, projects, responses
+from studio.labels.store.responses import Answer
+from tests.studio.labels.stats.test_agreement import votes
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 
 from backends.core import Request
 from backends.errors import NotFound
-from studio.labels import paths
-from studio.labels.schema import LeapAnswers
+from studio.labels.store import interactive_runs
+from studio.labels.store.schema import LeapAnswers
 
 
 @pytest.fixture
@@ -18,35 +18,37 @@ def request_():
 
 
 def test_a_walk_comes_back_as_it_was(database, request_):
-    begun = paths.begin(database, request_, "Bob")
-    (found,) = paths.unfinished(database, "digits", "Bob")
+    begun = interactive_runs.begin(database, request_, "Bob")
+    (found,) = interactive_runs.unfinished(database, "digits", "Bob")
     assert found.id == begun.id
     for name, value in vars(request_).items():
         assert np.array_equal(getattr(found.request, name), value)
-    assert paths.unfinished(database, "digits", "Eve") == []
+    assert interactive_runs.unfinished(database, "digits", "Eve") == []
     with pytest.raises(NotFound, match="begin another"):
-        paths.find(database, "other")
+        interactive_runs.find(database, "other")
 
 
 def test_answers_stand_until_they_are_taken_back(database, request_):
-    path = paths.begin(database, request_, "Bob")
+    path = interactive_runs.begin(database, request_, "Bob")
     for question, value in enumerate(["4", "4", "9"]):
-        paths.told(database, path, question, question, request_.picture + question, value)
-    assert paths.answers(database, path) == ["4", "4", "9"]
-    assert paths.withdraw(database, path)
-    assert paths.answers(database, path) == ["4", "4"]
-    paths.told(database, path, 2, 2, request_.picture, "7")
-    assert paths.answers(database, path) == ["4", "4", "7"]
-    assert paths.withdraw(database, path)
-    assert paths.withdraw(database, path)
-    assert paths.answers(database, path) == ["4"]
+        interactive_runs.told(
+            database, path, question, question, request_.picture + question, value
+        )
+    assert interactive_runs.answers(database, path) == ["4", "4", "9"]
+    assert interactive_runs.withdraw(database, path)
+    assert interactive_runs.answers(database, path) == ["4", "4"]
+    interactive_runs.told(database, path, 2, 2, request_.picture, "7")
+    assert interactive_runs.answers(database, path) == ["4", "4", "7"]
+    assert interactive_runs.withdraw(database, path)
+    assert interactive_runs.withdraw(database, path)
+    assert interactive_runs.answers(database, path) == ["4"]
     with database.read() as connection:  # nothing that was said is gone
         assert len(connection.execute(LeapAnswers.__table__.select()).all()) == 7
 
 
 def test_an_ended_walk_is_not_offered_again(database, request_):
-    path = paths.begin(database, request_, "Bob")
-    assert not paths.withdraw(database, path)
-    paths.end(database, path)
-    assert paths.unfinished(database, "digits", "Bob") == []
-    assert paths.find(database, path.id).state == "ended"
+    path = interactive_runs.begin(database, request_, "Bob")
+    assert not interactive_runs.withdraw(database, path)
+    interactive_runs.end(database, path)
+    assert interactive_runs.unfinished(database, "digits", "Bob") == []
+    assert interactive_runs.find(database, path.id).state == "ended"

@@ -8,11 +8,11 @@ from alembic.config import Config
 from sqlalchemy import func, select, text
 
 from backends.errors import BadInput, NotFound
-from studio.labels import pictures, projects, queue, reservations, responses, suggestions
-from studio.labels.database import MIGRATIONS, Database
-from studio.labels.records import Setup, Suggestion
-from studio.labels.responses import Answer
-from studio.labels.schema import Responses
+from studio.labels.store import pictures, projects, queue, reservations, responses, suggestions
+from studio.labels.store.database import MIGRATIONS, Database
+from studio.labels.store.records import Setup, Suggestion
+from studio.labels.store.responses import Answer
+from studio.labels.store.schema import Responses
 from tests.studio.labels.conftest import drawn
 
 

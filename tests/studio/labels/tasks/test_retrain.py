@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 
-from backends import jobs, trained
+from backends import bundles, service
+from backends.bundles import user_models
 from backends.core import Request
 from backends.errors import BadInput
-from backends.retraining import Learnt
-from studio.labels import pictures, projects, responses, suggestions, training
-from studio.labels.annotating import annotate
-from studio.labels.database import Database
-from studio.labels.records import Setup
-from studio.labels.responses import Answer
+from backends.training.retrain_settings import Learnt
+from studio.labels.store import pictures, projects, responses, suggestions
+from studio.labels.store.database import Database
+from studio.labels.store.records import Setup
+from studio.labels.store.responses import Answer
+from studio.labels.tasks import retrain
+from studio.labels.tasks.annotate import annotate
 
 QUICK = {"steps": 10, "drawn": 0, "held_out": 0.2}
 
@@ -63,19 +65,19 @@ def test_what_was_suggested_before_a_stop_is_kept(database, project):
 def test_labels_become_a_model_that_leapfactual_explains(database, project, tiny):
     made, ada = project
     made = labelled(database, made, ada)
-    *steps, learnt = training.retrain(database, made, "majority", "ours", QUICK)
+    *steps, learnt = retrain.retrain(database, made, "majority", "ours", QUICK)
     assert isinstance(learnt, Learnt)
     assert all(0 <= step.share <= 1 for step in steps)
-    about = jobs.about(tiny)["models"]["ours"]
+    about = service.about(tiny)["models"]["ours"]
     assert about["labels"] == "ours 20 majority"
     assert about["methods"]["leapfactual"] is None
     assert "labels have none" in about["methods"]["rcsb"]
     picture = next(iter(np.random.default_rng(1).integers(0, 256, (1, 16, 16, 1), dtype=np.uint8)))
-    said = jobs.predict(tiny, picture, "ours").label
+    said = service.predict(tiny, picture, "ours").label
     target = next(name for name in "abc" if name != said)
-    *_, answer = jobs.explain(Request(tiny, "leapfactual", target, picture, model="ours"))
+    *_, answer = service.explain(Request(tiny, "leapfactual", target, picture, model="ours"))
     assert answer.record["model"] == "ours"
-    (noted,) = training.history(database, made)
+    (noted,) = retrain.history(database, made)
     assert (noted["model"], noted["version"], noted["rule"]) == ("ours", 20, "majority")
     assert noted["quality"] == learnt.quality
 
@@ -87,21 +89,21 @@ def test_an_older_version_is_what_was_said_then(database, project):
     responses.answer(database, ada, Answer(first.id, "c", "changed my mind"))
     made = projects.find(database, made.name)
     assert made.version == 21
-    *_, learnt = training.retrain(database, made, "majority", "then", QUICK, version=20)
+    *_, learnt = retrain.retrain(database, made, "majority", "then", QUICK, version=20)
     assert learnt.labels == "ours 20 majority"
 
 
 def test_too_few_labels_are_a_sentence(database, project):
     made, ada = project
     with pytest.raises(BadInput, match="label some pictures first"):
-        list(training.retrain(database, made, "majority", "none", QUICK))
+        list(retrain.retrain(database, made, "majority", "none", QUICK))
     made = labelled(database, made, ada, 3)
     with pytest.raises(BadInput, match="too few"):
-        list(training.retrain(database, made, "majority", "none", QUICK))
-    assert training.history(database, made) == []
+        list(retrain.retrain(database, made, "majority", "none", QUICK))
+    assert retrain.history(database, made) == []
 
 
 @pytest.mark.parametrize("name", ["our digits", "v1.2 of ones", "x" * 60, "a.-"])
 def test_a_projects_model_has_a_name_that_models_can_have(name, tiny):
-    shown = training.model_name(name)
-    assert trained.checked(shown, jobs.bundle(tiny).own) == shown
+    shown = retrain.model_name(name)
+    assert user_models.checked(shown, bundles.get(tiny).own) == shown

@@ -11,21 +11,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backends import jobs, jobs_regions
+from backends import service
 from backends.errors import BadInput
 from backends.regions import grounding
 from backends.regions.candidates import Candidate, Found, Missed
 from backends.regions.settings import AutoRegion
+from backends.service import regions as region_service
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
-from studio.study import Study
-from studio.ui import canvas
-from studio.ui.desk import Desk, Factual
-from studio.ui.desks import Desks
-from studio.ui.language import Language
+from studio.runs.study import Study
+from studio.ui.explain.region import region_of
+from studio.ui.explain.region_prompts import Language
 from studio.ui.page import build
-from studio.ui.regions import region_of
-from tests.backends.test_language_regions import SIZE, write_grounding, write_photographs
+from studio.ui.shared import canvas
+from studio.ui.shared.controller import Desk, Factual
+from studio.ui.shared.controllers import Desks
+from tests.backends.service.test_regions import SIZE, write_grounding, write_photographs
 
 ME = SimpleNamespace(session_hash="me")
 
@@ -33,14 +34,14 @@ ME = SimpleNamespace(session_hash="me")
 @pytest.fixture(scope="module")
 def speaking(tmp_path_factory):
     folder = tmp_path_factory.mktemp("speaking") / "photographs"
-    write_grounding(folder / jobs_regions.DETECTOR)
+    write_grounding(folder / region_service.DETECTOR)
     return write_photographs(folder)
 
 
 @pytest.fixture
 def desk(speaking, tmp_path):
     engine = LocalEngine()
-    runs = Runs(engine, jobs.explain, jobs.stopped)
+    runs = Runs(engine, service.explain, service.stopped)
     yield Desk(speaking, runs, tmp_path, Study(tmp_path / "choices.jsonl"))
     engine.close()
 
@@ -82,7 +83,7 @@ def search(language, seen, phrase, found=(), chosen=(), **more):
 
 def test_the_best_of_each_word_is_ticked_and_laid(language, seen, monkeypatch):
     cat, other, dog = thing("cat", 1, 0.9), thing("cat", 2, 0.5), thing("dog", 3, 0.4)
-    monkeypatch.setattr(jobs_regions, "candidates", lambda *_: Found([cat, other, dog]))
+    monkeypatch.setattr(region_service, "candidates", lambda *_: Found([cat, other, dog]))
     shown = search(language, seen, "cat, dog")
     assert shown[language.chips]["value"] == [0, 2]
     assert shown[language.chips]["choices"][1] == ("cat · 0.50", 1)
@@ -94,7 +95,7 @@ def test_the_best_of_each_word_is_ticked_and_laid(language, seen, monkeypatch):
 
 def test_a_second_search_joins_the_first(language, seen, monkeypatch):
     cat, dog = thing("cat", 1), thing("dog", 3)
-    monkeypatch.setattr(jobs_regions, "candidates", lambda *_: Found([replace(cat), dog]))
+    monkeypatch.setattr(region_service, "candidates", lambda *_: Found([replace(cat), dog]))
     shown = search(language, seen, "cat, dog", [cat])
     assert [one.label for one in shown[language.found]] == ["cat", "dog"], "no double"
     assert shown[language.chips]["value"] == [0, 1]
@@ -117,7 +118,7 @@ def test_what_is_below_the_threshold_is_offered_not_laid(language, seen, monkeyp
             return Found([thing(phrase, 1, settings["threshold"])])
         return Found([], [Missed("beard", 0.3, 0.224), Missed("hat", 0.3)])
 
-    monkeypatch.setattr(jobs_regions, "candidates", candidates)
+    monkeypatch.setattr(region_service, "candidates", candidates)
     shown = search(language, seen, "beard, hat")
     assert language.board not in shown, "no mask, neither empty nor full"
     assert "Nothing found for &#x27;beard&#x27; at 0.30, best 0.22" in shown[language.offer]
@@ -141,7 +142,7 @@ def test_words_through_the_networks(language, seen):
 def test_without_a_picture_or_the_detector_a_sentence(language, seen, monkeypatch):
     assert "picture first" in search(language, None, "cat")[language.offer]
     monkeypatch.setattr(grounding, "is_here", lambda: False)
-    monkeypatch.setattr(jobs_regions, "DETECTOR", "nowhere")
+    monkeypatch.setattr(region_service, "DETECTOR", "nowhere")
     shown = search(language, seen, "cat")
     assert "Grounding DINO, which is not here" in shown[language.offer]
     assert language.board not in shown
@@ -159,7 +160,7 @@ def test_clicks_update_the_mask_and_one_click_has_sizes(language, seen):
     other = laid(language.resize(0, seen, parts, "add"), language)
     assert other["replaces"]
     assert other["story"] == "points:+20,20;choice=1"
-    request = jobs_regions.draw(seen.bundle, seen.pixels, "points", "+20,20;choice=1")
+    request = region_service.draw(seen.bundle, seen.pixels, "points", "+20,20;choice=1")
     assert np.array_equal(np.asarray(mask_of(other)), request), "the command line's words for it"
 
     shown = asyncio.run(language.click("[[20, 20, 1], [40, 8, 0]]", seen, "add", ME))
@@ -184,7 +185,7 @@ def scene_of(shown, language):
 
 def test_what_is_laid_says_for_which_picture(language, seen, desk, monkeypatch):
     cat = thing("cat", 1)
-    monkeypatch.setattr(jobs_regions, "candidates", lambda *_: Found([cat]))
+    monkeypatch.setattr(region_service, "candidates", lambda *_: Found([cat]))
     monkeypatch.setattr(gr, "Warning", lambda *_, **__: None)
     put = asyncio.run(desk.show("me", Image.fromarray(seen.pixels)))
     of = json.loads(put.scene)["of"]
@@ -217,7 +218,7 @@ def test_what_was_found_in_the_picture_before_is_dropped(
             raise BadInput("no such word")
         return Found([thing("cat", 1)])
 
-    monkeypatch.setattr(jobs_regions, "candidates", candidates)
+    monkeypatch.setattr(region_service, "candidates", candidates)
     language.desks.now("me", seen)
     language.desks.now("you", seen)
     known = asyncio.run(language.search_known(["cat"], seen, [], [], "add", ME))
@@ -245,13 +246,13 @@ def test_a_proposal_for_the_picture_before_is_dropped(desk, seen, monkeypatch):
     settings = [f.default for f in AutoRegion.model_fields.values()]
     shown = asyncio.run(press(ME, seen, "a", *settings))
     assert shown[1] == "auto"
-    propose = jobs.propose
+    propose = service.propose
 
     def slow(*asked):
         change.fn(desk.bundle, {}, ME)
         return propose(*asked)
 
-    monkeypatch.setattr(jobs, "propose", slow)
+    monkeypatch.setattr(service, "propose", slow)
     assert list(asyncio.run(press(ME, seen, "a", *settings))) == [gr.skip()] * 3
 
 
@@ -263,7 +264,7 @@ def visible(page, elem_id):
 def test_digits_are_not_offered_words(desk, tiny, speaking):
     photographs = visible(build(desk), "region-source")
     assert {"words", "clicks"} <= {value for _, value in photographs.choices}
-    about = jobs.about(tiny) | {"preparation": "digit"}
+    about = service.about(tiny) | {"preparation": "digit"}
     digits = Desk(tiny, desk.runs, desk.results, desk.study)
     digits.about = about
     source = visible(build(digits), "region-source")

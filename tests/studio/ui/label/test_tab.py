@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from backends.errors import BadInput
-from studio.chores import Chores
-from studio.labels import pictures, responses
-from studio.labels.responses import Answer
-from studio.ui.label_desk import LabelDesk
-from studio.ui.label_widget import keys_of, session
+from studio.labels.store import pictures, responses
+from studio.labels.store.responses import Answer
+from studio.runs.background import Chores
+from studio.ui.label.controller import LabelDesk
+from studio.ui.label.widget import keys_of, session
 from studio.ui.page import build
 
 FIELDS = {"name": "ours", "classes": ["a", "b", "c"]}

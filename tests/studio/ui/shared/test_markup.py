@@ -12,7 +12,7 @@ from backends.errors import BadInput
 from backends.metrics import METRICS
 from backends.regions.settings import AutoRegion
 from studio import export
-from studio.ui import canvas, form, keys, views
+from studio.ui.shared import canvas, form, markup, shortcuts
 
 METRIC_TABLE = {name: asdict(metric) for name, metric in METRICS.items()}
 
@@ -31,21 +31,21 @@ def record(**changes):
 
 
 def test_the_answer_is_told_honestly():
-    assert "Flipped" in views.answer_line(record())
-    assert "agrees" in views.answer_line(record())
+    assert "Flipped" in markup.answer_line(record())
+    assert "agrees" in markup.answer_line(record())
     no = {"label": "4", "agrees": False, "target_probability": 0.1}
-    assert "disagrees" in views.answer_line(record(oracle=no))
-    failed = views.answer_line(record(status="not_flipped"))
+    assert "disagrees" in markup.answer_line(record(oracle=no))
+    failed = markup.answer_line(record(status="not_flipped"))
     assert "Not flipped" in failed
     assert "still says" in failed
-    stopped = views.answer_line(record(status="cancelled"))
+    stopped = markup.answer_line(record(status="cancelled"))
     assert "Stopped at step 7 of 20" in stopped
     assert "Flipped" not in stopped
 
 
 def test_every_number_shown_is_named_written_and_explained_by_the_metric():
-    assert all(METRICS[name].meaning for name in views.SHOWN)
-    table = views.metrics_table(record(), METRIC_TABLE)
+    assert all(METRICS[name].meaning for name in markup.SHOWN)
+    table = markup.metrics_table(record(), METRIC_TABLE)
     assert "<th>Changed area</th><td>10.0%</td><td>share of pixels" in table
     assert "<th>COUT</th><td>+0.50</td>" in table
     assert "SSIM" not in table, "it was not measured"
@@ -53,16 +53,16 @@ def test_every_number_shown_is_named_written_and_explained_by_the_metric():
 
 def test_people_cannot_inject_markup():
     evil = "<img src=x onerror=alert(1)>"
-    assert "<img" not in views.failure(evil)
-    assert "<img" not in views.curve([0.5], 3, evil)
-    assert "<img" not in views.progress_line(1, 2, evil, 1.0, 0.5, evil)
+    assert "<img" not in markup.failure(evil)
+    assert "<img" not in markup.curve([0.5], 3, evil)
+    assert "<img" not in markup.progress_line(1, 2, evil, 1.0, 0.5, evil)
     labelled = {"label": evil, "probabilities": {evil: 1.0, "9": 0.0}}
-    assert "<img" not in views.metrics_table(record(factual=labelled), METRIC_TABLE)
-    assert "<img" not in views.answer_line(record(factual=labelled))
+    assert "<img" not in markup.metrics_table(record(factual=labelled), METRIC_TABLE)
+    assert "<img" not in markup.answer_line(record(factual=labelled))
 
 
 def test_curve_has_a_point_for_every_step():
-    svg = views.curve([0.1, 0.5, 0.9], 20, "9")
+    svg = markup.curve([0.1, 0.5, 0.9], 20, "9")
     assert len(svg.split('points="')[1].split('"')[0].split()) == 3
     assert "90.0%" in svg
 
@@ -141,9 +141,9 @@ def test_a_variant_stands_in_for_its_papers_own_method():
 
 
 def test_importance_is_a_third_heatmap_only_when_asked_for():
-    assert views.differences("data:a", "data:s").count("<figure") == 2
-    assert "Which changes mattered" in views.differences("data:a", "data:s", "data:i")
-    rebuilt = views.differences("data:a", "data:s", reconstruction="data:r")
+    assert markup.differences("data:a", "data:s").count("<figure") == 2
+    assert "Which changes mattered" in markup.differences("data:a", "data:s", "data:i")
+    rebuilt = markup.differences("data:a", "data:s", reconstruction="data:r")
     assert rebuilt.count("<figure") == 3
     assert "data:r" in rebuilt
 
@@ -172,6 +172,6 @@ def test_heatmaps():
 
 
 def test_shortcuts_point_at_elements_and_are_on_the_sheet():
-    for key, (selector, text) in keys.SHORTCUTS.items():
-        assert f'"{key}": "{selector}"' in keys.script()
-        assert text in keys.help_sheet()
+    for key, (selector, text) in shortcuts.SHORTCUTS.items():
+        assert f'"{key}": "{selector}"' in shortcuts.script()
+        assert text in shortcuts.help_sheet()

@@ -14,6 +14,7 @@ from backends.bundles import Bundle
 from backends.compute import devices, oom
 from backends.core import Region
 from backends.errors import BadInput, OutOfMemory
+from backends.evaluation import rows
 from backends.explain.judge import judge
 from backends.explain.runner import run, target_model
 from backends.imaging import eight_bit
@@ -338,9 +339,9 @@ def test_an_evaluation_halves_its_batches(tiny, tmp_path, monkeypatch):
     found = Bundle(Path(tiny), "cpu")
     network = narrow(found, "bridge", 2)
     x, target, _ = question(6)
-    questions = evaluation.Questions(x, (target + 1) % 3, target)
+    questions = rows.Questions(x, (target + 1) % 3, target)
     monkeypatch.setattr(bundles, "get", lambda name: found)
-    monkeypatch.setattr(evaluation, "draw", lambda *_: questions)
+    monkeypatch.setattr(rows, "draw", lambda *_: questions)
     plan = evaluation.Plan(tiny, ["rcsb"], 6, batch=5)
     *progress, row = evaluation.evaluate(plan)
     assert row.problem is None

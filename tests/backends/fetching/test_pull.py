@@ -604,7 +604,7 @@ def test_a_cache_that_cannot_be_written(demo, mirror, tmp_path, monkeypatch):
 
 
 def test_the_command_line_shows_the_terms_and_pulls(run, tmp_path, mirror, monkeypatch):
-    monkeypatch.setattr(bundles, "ASSETS", tmp_path)
+    monkeypatch.setattr("backends.bundles.bundle.ASSETS", tmp_path)
     demo = write_bundle(tmp_path / "demo", first=source(WHEEL, mirror.files[WHEEL]))
     assert demo.pull_command == "python -m studio bundles pull demo"
     code, printed, _ = run("bundles", "list")

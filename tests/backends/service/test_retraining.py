@@ -136,7 +136,7 @@ def test_a_stopped_retraining_goes_on_where_it_was_and_ends_the_same(tiny, model
         if told.phase == "fitting" and told.done >= 270:
             break
     stopped.close()
-    assert service.bundle(tiny).model("ours") is None
+    assert bundles.get(tiny).model("ours") is None
     rest = list(retraining.retrain(tiny, "ours", labelled(), settings))
     assert fitting(rest)[0].done == 250
     assert rest[-1].quality == pytest.approx(whole.quality)
@@ -149,20 +149,20 @@ def test_a_stopped_retraining_goes_on_where_it_was_and_ends_the_same(tiny, model
 
 def test_an_interrupted_retraining_leaves_the_earlier_model(tiny):
     retrained(tiny)
-    before = service.bundle(tiny).fingerprint("ours.velocity")
+    before = bundles.get(tiny).fingerprint("ours.velocity")
     again = retraining.retrain(tiny, "ours", labelled(seed=5), QUICK)
     next(again)
     again.close()
-    assert service.bundle(tiny).fingerprint("ours.velocity") == before
-    assert service.bundle(tiny).problem("ours") is None
+    assert bundles.get(tiny).fingerprint("ours.velocity") == before
+    assert bundles.get(tiny).problem("ours") is None
     retrained(tiny, rows=labelled(seed=5))
-    assert service.bundle(tiny).fingerprint("ours.velocity") != before
+    assert bundles.get(tiny).fingerprint("ours.velocity") != before
 
 
 def test_what_another_process_trained_is_seen_and_what_it_deleted_is_gone(tiny, models):
     retrained(tiny)
-    first = service.bundle(tiny).part("ours")
-    elsewhere = bundles.Bundle(service.bundle(tiny).folder)
+    first = bundles.get(tiny).part("ours")
+    elsewhere = bundles.Bundle(bundles.get(tiny).folder)
     assert elsewhere.part("ours").labels.equal(first.labels)
     retrained(tiny, rows=labelled(80))
     assert len(elsewhere.part("ours").labels) > len(first.labels)
@@ -252,7 +252,7 @@ def test_soft_labels_are_learnt_as_they_are_and_hard_ones_as_what_most_say(tiny)
     rows = Labelled(rows.classes, rows.pictures, soft, rows.weights, "v")
     for settings, most in (("soft", 0.7), ("hard", 1.0)):
         retrained(tiny, rows=rows, labels=settings)
-        assert float(service.bundle(tiny).part("ours").labels.max()) == pytest.approx(most)
+        assert float(bundles.get(tiny).part("ours").labels.max()) == pytest.approx(most)
 
 
 def test_steps_are_short(tiny):
@@ -300,7 +300,7 @@ def test_drawn_faces_are_learnt_from_and_others_are_counted(tmp_path, monkeypatc
                     np.ones(26, np.float32), "faces 1")  # fmt: skip
     end = retrained(faces, rows=rows, drawn=8)
     assert (end.rows, end.skipped) == (24, 2)
-    assert latent_cache.recall(service.bundle(faces).fingerprint("generator"), stranger[0]) is None
+    assert latent_cache.recall(bundles.get(faces).fingerprint("generator"), stranger[0]) is None
     label = service.predict(faces, pictures[0], "ours").label
     target = {"b": "ours"}.get(label, "b")
     request = Request(faces, "leapfactual", target, pictures[0], model="ours")

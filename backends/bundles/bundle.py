@@ -40,7 +40,9 @@ __all__ = [
     "installed",
 ]
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+_ROOT = Path(__file__).resolve().parents[1]
+# Beside the package in a checkout, inside of it when it was installed.
+ASSETS = next((p for p in (_ROOT / "assets", _ROOT.parent / "assets") if p.is_dir()), _ROOT)
 
 
 class Bundle:

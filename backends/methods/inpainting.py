@@ -22,7 +22,8 @@ from torch import Tensor, nn
 
 from backends.core import Region, Step, TargetModel
 from backends.imaging import composite
-from backends.methods.common.guidance import Smoothing, clamp_through
+from backends.imaging.straight_through import clamp_through
+from backends.methods.common.guidance import Smoothing
 from backends.priors.pixel_diffusion import Level, clean_estimate, levels
 
 __all__ = ["Inpainting", "ancestral", "renoised", "restored"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-__all__ = ["Smoothing", "clamp_through"]
+__all__ = ["Smoothing"]
 
 
 class Smoothing:
@@ -36,8 +36,3 @@ class Smoothing:
             norm = g.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
             self.first = norm.where(norm > 0, norm.new_ones(()))
         return g / self.first
-
-
-def clamp_through(x: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
-    """Clamped to [low, high]; the gradient passes straight through."""
-    return x + (x.clamp(low, high) - x).detach()

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends.imaging import composite, eight_bit
-from backends.methods.common.guidance import clamp_through
+from backends.imaging.straight_through import clamp_through
 from backends.priors.stylegan.network import MobileStyleGAN
 
 __all__ = ["Anchored", "by_row", "whiten"]

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from backends.errors import BadInput
-from backends.methods.common.guidance import clamp_through
+from backends.imaging.straight_through import clamp_through
 
 __all__ = ["MobileStyleGAN", "Response", "haar", "map_latents"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-__all__ = ["Smoothing", "clamp_through"]
+__all__ = ["Smoothing", "capped", "clamp_through"]
 
 
 class Smoothing:
@@ -41,3 +41,9 @@ class Smoothing:
 def clamp_through(x: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
     """Clamped to [low, high]; the gradient passes straight through."""
     return x + (x.clamp(low, high) - x).detach()
+
+
+def capped(phase: str, steps: int, asked: int) -> str:
+    """The phase of a walk over noise levels; says so where there are fewer levels than the steps
+    that were asked for."""
+    return phase if steps >= asked else f"{phase}, capped at its {steps} noise levels"

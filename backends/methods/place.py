@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from backends.core import Region, Step, TargetModel
-from backends.imaging import composite
 from backends.priors.anchored import by_row
+from backends.search import Search
 
 __all__ = ["Clarity", "Place", "Revise", "descend"]
 
@@ -111,51 +111,56 @@ def descend(
     :param confirm: as in :func:`backends.methods.diffeomorphic.ascend`; a search whose best
         iterate does not convince at full size begins again from what that looks like.
     """
-    z = z.detach().clone()
-    adam = torch.optim.Adam([z], lr=config.rate)
-    image, surest = factual.clone(), factual.new_full((len(z),), -1.0)
-    best = z.clone()
-    least = factual.new_full((len(z),), torch.inf)
-    since = torch.zeros(len(z), dtype=torch.long, device=z.device)
-    active = torch.arange(len(z), device=z.device)
+    search = Search(z, factual, m, config.rate, config.steps)
+    found = _Found(len(z), factual, config)
     for i in range(1, config.steps + 1):
+        active = search.active
         with torch.enable_grad():
-            z.requires_grad_()
-            row = z[active]
-            x = composite(factual[active], g(row, active), m[active])
+            x = search.decoded(g)
             # From logits: the logarithm of a probability that rounds to 0 has no gradient.
             log_p = f.logits(x).log_softmax(1).gather(1, target[active][:, None]).squeeze(1)
-            value = loss(active, row, x, log_p)
-        x, own = x.detach(), log_p.detach().exp()
-        valid, found = own > 0.5 + config.margin, least[active] < torch.inf
-        better = valid & (value.detach() < least[active])
-        # Gains below a thousandth do not keep the search alive.
-        gain = ~found | (value.detach() < least[active] - 1e-3 * least[active].abs())
-        closer = ~found & ~valid & (own > surest[active])
-        taken = better | closer
-        image[active] = x.where(taken.view(-1, 1, 1, 1), image[active])
-        best[active] = row.detach().where(taken[:, None], best[active])
-        least[active] = value.detach().where(better, least[active])
-        surest[active] = own.maximum(surest[active])
-        since[active] = torch.where(better & gain, 0, since[active] + found)
-        done = since[active] >= config.patience
+            value = loss(active, search.row, x, log_p)
+        taken, done = found.compare(active, log_p.detach().exp(), value.detach())
+        search.keep(taken)
         if confirm and bool(done.any()):
             rows = active[done]
-            full = f.probabilities(confirm(best[rows], rows))
+            full = f.probabilities(confirm(search.best[rows], rows))
             failed = full.gather(1, target[rows][:, None]).squeeze(1) <= 0.5 + config.margin
-            least[rows[failed]], surest[rows[failed]], since[rows[failed]] = torch.inf, -1.0, 0
+            found.forget(rows[failed])
             done[done.clone()] = ~failed
         last = i == config.steps or bool(done.all())
-        shown = image.clone()
-        if not last:
-            shown[active] = x
-        yield Step(i, config.steps, "descent", shown, latent=best)
+        yield search.step(i, "descent", last=last)
         if last:
             return
-        (z.grad,) = torch.autograd.grad(value[~done].sum(), z)
-        z.requires_grad_(False)
-        adam.step()
-        active = active[~done]
+        search.descend(value, done)
+
+
+class _Found:
+    """What each of B pictures' best state is worth: the least loss of a valid one, or, as long
+    as there was none, the target's greatest probability."""
+
+    def __init__(self, count: int, like: Tensor, config: SearchConfig) -> None:
+        self.least, self.surest = like.new_full((count,), torch.inf), like.new_full((count,), -1.0)
+        self.since = torch.zeros(count, dtype=torch.long, device=like.device)
+        self.valid, self.patience = 0.5 + config.margin, config.patience
+
+    def compare(self, active: Tensor, p: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
+        """Take in the states of the active pictures: which are better than their best, [b], and
+        which have not become better for too long, [b]."""
+        valid, least = p > self.valid, self.least[active]
+        found = least < torch.inf
+        better = valid & (loss < least)
+        # Gains below a thousandth do not keep the search alive.
+        gain = ~found | (loss < least - 1e-3 * least.abs())
+        closer = ~found & ~valid & (p > self.surest[active])
+        self.least[active] = loss.where(better, least)
+        self.surest[active] = p.maximum(self.surest[active])
+        self.since[active] = torch.where(better & gain, 0, self.since[active] + found)
+        return better | closer, self.since[active] >= self.patience
+
+    def forget(self, rows: Tensor) -> None:
+        """Begin again with these pictures."""
+        self.least[rows], self.surest[rows], self.since[rows] = torch.inf, -1.0, 0
 
 
 class Place:

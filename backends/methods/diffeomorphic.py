@@ -64,8 +64,15 @@ class FlowConfig(AscentConfig):
 
 
 class LatentConfig(AscentConfig):
-    """Approximate ascent."""
+    """Approximate ascent. The paper's step is 5e-3. In the digits bundle's latent spaces that is
+    too short for its 1000 steps: by the autoencoder, of 50 pictures all flip, but only 39 reach Λ
+    (with .05: 50, in an eighth of the time, at an L1 distance of 75 instead of 65). The step
+    therefore stays the one that the paper takes in its flow's base space for MNIST."""
 
+    rate: float = Field(
+        0.05, ge=0, le=1, title="Learning rate",
+        description="λ: Adam's step in the coordinates z (paper: 0.005)",
+    )  # fmt: skip
     steps: int = Field(
         1000, ge=1, le=5000, title="Most steps", description="N: the search gives up after these"
     )
@@ -76,7 +83,7 @@ class GANConfig(LatentConfig):
 
     inversion: int = Field(
         300, ge=1, le=5000, title="Most inversion steps",
-        description="Adam's steps towards the latent of the factual (appendix C.6)",
+        description="Adam's steps towards the latent of the factual (section 4.2.1)",
     )  # fmt: skip
 
 
@@ -251,7 +258,7 @@ class DiffeomorphicVAE:
 
 class DiffeomorphicGAN(DiffeomorphicVAE):
     """The same from a GAN: its ``encode`` searches the z whose picture is nearest to the factual
-    (appendix C.6)."""
+    (section 4.2.1)."""
 
     name: ClassVar[str] = "diffeomorphic_gan"
     title: ClassVar[str] = "Diffeomorphic, GAN"

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from backends.core import Region, Step, TargetModel
+from backends.errors import MissingPart
 from backends.priors.anchored import by_row
 from backends.search import Search
 
@@ -65,19 +66,25 @@ class PlaceConfig(SearchConfig):
     )  # fmt: skip
     perceptual_weight: float = Field(
         0.0, ge=0, le=1e3, title="Perceptual weight",
-        description="λ_perc: of LPIPS; needs its network's weights",
+        description="λ_perc: of LPIPS, by the bundle's network or torchvision's SqueezeNet",
     )  # fmt: skip
 
 
 class ReviseConfig(SearchConfig):
-    """REVISE's own settings."""
+    """REVISE's own settings. The reference sums the differences of some ten columns of a table;
+    the sum over 1024 pixels outweighs the cross-entropy: of 50 digits it flips 28, and the oracle
+    agrees with 11, where the mean flips all and the oracle agrees with 45."""
 
     steps: int = Field(
         1000, ge=1, le=5000, title="Most steps", description="The search ends after these"
     )
     distance_weight: float = Field(
         0.5, ge=0, le=1e3, title="Distance weight",
-        description="λ: of the mean absolute difference of the pixels",
+        description="λ: of the absolute difference of the pixels",
+    )  # fmt: skip
+    distance: Literal["mean", "sum"] = Field(
+        "mean", title="Pixel distance",
+        description="Mean over the pixels, or their sum as in CARLA, REVISE's reference for tables",
     )  # fmt: skip
 
 
@@ -166,8 +173,10 @@ class _Found:
 class Place:
     """Equation 1. The paper's own weights on MNIST are 10, 1, 10 with a learning rate of 0.01, for
     a latent of about 128 dimensions; with nothing to hold the density back they end at a class's
-    most typical digit. Ours let the answer keep the factual's hand; so that a weaker density still
-    gets there, the decision loss is the margin's logarithm (``decision="margin"``: the paper's)."""
+    most typical digit. Ours weigh the density less and take longer steps (0.1); so that such a
+    search still gets to the target, the decision loss is the margin's logarithm
+    (``decision="margin"``: the paper's). The perceptual term is the bundle's part ``lpips``, where
+    it has one, else LPIPS of SqueezeNet."""
 
     name: ClassVar[str] = "place"
     title: ClassVar[str] = "PLACE"
@@ -179,14 +188,21 @@ class Place:
         "Normalizing Flows, 2026"
     )
     needs: ClassVar[tuple[str, ...]] = ("autoencoder", "density")
+    optional: ClassVar[tuple[str, ...]] = ("lpips",)
     differentiable: ClassVar[bool] = True
     kind: ClassVar[str] = "method"
     knows_classes: ClassVar[bool] = True
     seeded: ClassVar[bool] = False
     Config: ClassVar[type[BaseModel]] = PlaceConfig
 
-    def __init__(self, target_model: TargetModel, autoencoder: Any, density: nn.Module) -> None:
-        self.f, self.g, self.p_F = target_model, autoencoder, density
+    def __init__(
+        self,
+        target_model: TargetModel,
+        autoencoder: Any,
+        density: nn.Module,
+        lpips: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> None:
+        self.f, self.g, self.p_F, self.lpips = target_model, autoencoder, density, lpips
 
     def explain(
         self,
@@ -202,7 +218,7 @@ class Place:
         """
         with torch.no_grad():
             z = self.g.encode(factual)
-        perceptual = _lpips() if config.perceptual_weight else None
+        perceptual = (self.lpips or squeeze_lpips()) if config.perceptual_weight else None
 
         def loss(rows: Tensor, z_: Tensor, x_: Tensor, log_p: Tensor) -> Tensor:
             needed = 0.5 + config.margin
@@ -228,14 +244,21 @@ class Place:
         )  # fmt: skip
 
 
-def _lpips() -> Callable[[Tensor, Tensor], Tensor]:
-    from backends.metrics.lpips import lpips
+def squeeze_lpips() -> Callable[[Tensor, Tensor], Tensor]:
+    """LPIPS of SqueezeNet, whose weights come from torchvision.
 
+    :raises MissingPart: they are not on this machine.
+    """
+    from backends.metrics.lpips import lpips, problem
+
+    missing = problem()
+    if missing:
+        raise MissingPart(f"this bundle has no part 'lpips', and {missing}")
     return lpips
 
 
 class Revise:
-    """Cross-entropy and the pixels' mean absolute difference, in the latent space."""
+    """Cross-entropy and the pixels' absolute difference, in the latent space."""
 
     name: ClassVar[str] = "revise"
     title: ClassVar[str] = "REVISE (baseline)"
@@ -267,7 +290,8 @@ class Revise:
             z = self.g.encode(factual)
 
         def loss(rows: Tensor, z_: Tensor, x_: Tensor, log_p: Tensor) -> Tensor:
-            distance = (x_ - factual[rows]).abs().flatten(1).mean(1)
+            change = (x_ - factual[rows]).abs().flatten(1)
+            distance = change.mean(1) if config.distance == "mean" else change.sum(1)
             return -log_p + config.distance_weight * distance
 
         yield from descend(self.f, by_row(self.g), z, factual, target, region.mask, config, loss)

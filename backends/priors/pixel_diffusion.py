@@ -25,9 +25,9 @@ def pixel_alphas(
 ) -> Tensor:
     """a_t for t = 0 ... interval - 1, float32, from nearly 1 down to nearly 0.
 
-    By default the cosine schedule (Nichol, Dhariwal: Improved Denoising Diffusion Probabilistic Models,
-    ICML 2021, https://arxiv.org/abs/2102.09672): on small pictures the linear one spends its
-    later third on noise that holds nothing.
+    By default the cosine schedule (Nichol, Dhariwal: Improved Denoising Diffusion Probabilistic
+    Models, ICML 2021, https://arxiv.org/abs/2102.09672): on small pictures the linear one spends
+    its later third on noise that holds nothing.
 
     :param beta_schedule: any that diffusers' DDPMScheduler knows.
     :param beta_start: first beta of those that have one, ``beta_end`` the last.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from backends.errors import MissingPart
@@ -19,9 +19,10 @@ def schedule_of(prior: object, make: Callable[..., S], **defaults: Any) -> S:
     :param make: makes the schedule.
     :raises MissingPart: its ``schedule`` is none that ``make`` knows.
     """
-    stated = getattr(prior, "schedule", None) or {}
+    stated = getattr(prior, "schedule", None)
+    stated = dict(stated) if isinstance(stated, Mapping) else {}
     try:
-        return make(**{**defaults, **stated})
+        return make(**(defaults | stated))
     except (NotImplementedError, TypeError, ValueError) as error:
         raise MissingPart(
             f"the noise schedule {stated} of a part cannot be used ({error}); "

@@ -9,7 +9,7 @@ import typer.main
 
 from backends import bundles, registry
 from benchmarks.readme import MARK, spliced
-from studio import cli
+from studio.cli import main as cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

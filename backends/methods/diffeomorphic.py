@@ -20,8 +20,8 @@ from torch import Tensor
 from backends.core import Region, Step, TargetModel
 from backends.errors import BadInput
 from backends.imaging import composite, eight_bit
-from backends.priors.anchored import by_row
-from backends.search import Search
+from backends.methods.common.search import Search
+from backends.priors.stylegan.anchored import by_row
 
 __all__ = ["Adversarial", "Diffeomorphic", "DiffeomorphicGAN", "DiffeomorphicVAE", "ascend"]
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from backends.core import Region, Step, TargetModel
-from backends.guidance import capped
 from backends.imaging import composite
+from backends.methods.common.guidance import capped
 from backends.priors.latent_diffusion import latent_schedule
 from backends.priors.schedules import schedule_of
 

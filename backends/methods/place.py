@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from backends.core import Region, Step, TargetModel
 from backends.errors import MissingPart
-from backends.priors.anchored import by_row
-from backends.search import Search
+from backends.methods.common.search import Search
+from backends.priors.stylegan.anchored import by_row
 
 __all__ = ["Clarity", "Place", "Revise", "descend"]
 

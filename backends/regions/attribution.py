@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from backends.compute.oom import is_full
 from backends.core import Region, TargetModel
 from backends.errors import BadInput
-from backends.memory import is_full
 from backends.regions.separated import separated
 from backends.regions.settings import AutoRegion
 

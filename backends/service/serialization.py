@@ -1,0 +1,121 @@
+"""Steps and counterfactuals as the plain records that leave ``backends``: no tensors, only
+arrays and what stands in result.json."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from backends import imaging
+from backends.bundles import Bundle
+from backends.compute.oom import guarded
+from backends.core import Answer, Counterfactual, Frame, Prediction, Request, Step
+
+__all__ = ["answer_of", "frame_of", "prediction_of"]
+
+
+def prediction_of(names: list[str], p: Tensor) -> Prediction:
+    """Probabilities [K] by class, the likeliest first."""
+    order = p.argsort(descending=True).tolist()
+    return Prediction({names[i]: float(p[i]) for i in order})
+
+
+def frame_of(step: Step) -> Frame:
+    """The first picture of a step."""
+    assert step.target_probability is not None
+    return Frame(
+        step.index, step.total, step.phase, imaging.to_array(step.image[:1]),
+        float(step.target_probability[0]), step.seconds,
+    )  # fmt: skip
+
+
+def answer_of(
+    request: Request, found: Bundle, model: Any, target: int, result: Counterfactual, step: int,
+    total: int,
+) -> Answer:  # fmt: skip
+    """The first picture of a counterfactual as plain arrays and the content of result.json."""
+    names, mask = model.class_names, (result.region.mask[0, 0] * 255).byte().numpy()
+    opinion = prediction_of(names, result.factual[0])
+    before = {"label": opinion.label, "probabilities": opinion.probabilities}
+    rebuilt = None
+    if result.reconstruction is not None:
+        rebuilt = imaging.to_array(result.reconstruction[:1])
+
+    def plain(one: Counterfactual, record: dict[str, Any], **others: Answer) -> Answer:
+        latent = None if one.latent is None else one.latent[0].float().numpy()
+        picture = imaging.to_array(one.image[:1])
+        return Answer(
+            request.picture, picture, mask, record, reconstruction=rebuilt, latent=latent,
+            alternatives=others,
+        )  # fmt: skip
+
+    others = {
+        name: plain(other, {"step": other.step} | _worth(request, found, names, other))
+        for name, other in result.alternatives.items()
+    }
+    record = {
+        "bundle": request.bundle,
+        "model": request.model,
+        "method": request.method,
+        "target": names[target],
+        "seed": request.seed,
+        "settings": result.settings["config"],
+        "step": step,
+        "steps": total,
+        "factual": before,
+        **_worth(request, found, names, result),
+        "answer": result.name,
+        "alternatives": {name: other.record for name, other in others.items()},
+        "region": {"source": result.region.source, "area": float(result.region.mask[0].mean())},
+        "nfe": result.nfe,
+        "seconds": round(result.seconds, 3),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": version("torch"),
+            "parts": {name: found.fingerprint(name)[:12] for name in found.manifest.parts},
+        },
+    }
+    answer = plain(result, record, **others)
+    return _with_importance(answer, found, model, target) if request.importance else answer
+
+
+def _worth(
+    request: Request, found: Bundle, names: list[str], result: Counterfactual
+) -> dict[str, Any]:
+    """How the first picture of a counterfactual ended, what the model and the oracle say of it,
+    and its metrics, as in result.json."""
+    measured = {name: float(values[0]) for name, values in result.metrics.items()}
+    oracle = None
+    if "oracle_label" in measured:
+        label = found.manifest.class_names[int(measured.pop("oracle_label"))]
+        oracle = {
+            "label": label,
+            "agrees": label == request.target,
+            "target_probability": measured.pop("oracle_target_probability"),
+        }
+    after = prediction_of(names, result.counterfactual[0])
+    return {
+        "status": result.status.value,
+        "flipped": bool(result.flipped[0]),
+        "counterfactual": {"label": after.label, "probabilities": after.probabilities},
+        "oracle": oracle,
+        "metrics": measured,
+    }
+
+
+def _with_importance(answer: Answer, found: Bundle, model: Any, target: int) -> Answer:
+    """The answer, and which of its changes matter to the target model."""
+    from backends.metrics.importance import cell_of, importance
+
+    pictures = (imaging.to_tensor(p) for p in (answer.factual, answer.counterfactual))
+    before, after, wanted = (t.to(found.device) for t in (*pictures, torch.tensor([target])))
+    cell = cell_of(min(answer.factual.shape[:2]))
+    with guarded(found.device):
+        values = importance(model, before, after, wanted, cell)[0].cpu().numpy()
+    record = {"cell": cell, "greatest": float(values.max())}
+    return replace(answer, record=answer.record | {"importance": record}, importance=values)

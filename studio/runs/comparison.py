@@ -95,13 +95,13 @@ class Comparison:
             for request, run in zip(self.requests, self.runs, strict=True)
         ]
 
-    def alternatives(self) -> list[dict[str, Any]]:
-        """The further answers that runs gave, as rows; ``answer`` is what the method calls it.
-        What was counted for the run as a whole is not theirs: None."""
+    def alternatives(self, of: Run | None = None) -> list[dict[str, Any]]:
+        """The further answers of all runs, or ``of`` one, as rows; ``answer`` is what the method
+        calls each. What was counted for the run as a whole is not theirs: None."""
         return [
             _row(run.request, replace(run, answer=other), None)
             | {"answer": name, "nfe": None, "seconds": None, "convincing": None}
-            for run in self.answered if run.answer
+            for run in self.answered if run.answer and of in (None, run)
             for name, other in run.answer.alternatives.items()
         ]  # fmt: skip
 

@@ -101,7 +101,8 @@ class LDCE:
     from the unconditional estimate; both pulls are brought to the length of eps_c - eps_u, so
     that the weights have a unit; the distance is to the factual, not to its reconstruction; and
     the walk begins one level below the noise that was added. Ours is the region: latent pixels
-    that see nothing of it keep the factual, at the noise of each step.
+    that see nothing of it keep the factual, at the noise of each step. Ours is also the start from
+    the mean of the autoencoder's posterior; theirs draws from it where the model has text.
     """
 
     name: ClassVar[str] = "ldce"

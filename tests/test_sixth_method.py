@@ -11,7 +11,7 @@ from studio.engines.inline import InlineEngine
 from studio.runs import Runs
 from studio.runs.study import Study
 from studio.ui.page import build
-from studio.ui.shared.controller import Desk
+from studio.ui.shared.controller import BundleController
 
 SOURCE = '''
 """Fade towards the negative: as small as a method can be."""
@@ -50,8 +50,8 @@ def fade(tmp_path, monkeypatch):
 
 def test_the_page_offers_it(fade, tiny, tmp_path):
     runs = Runs(InlineEngine(), service.explain, service.stopped)
-    desk = Desk(tiny, runs, tmp_path, Study(tmp_path / "choices.jsonl"))
-    config = json.dumps(build(desk).get_config_file(), default=str)
+    controller = BundleController(tiny, runs, tmp_path, Study(tmp_path / "choices.jsonl"))
+    config = json.dumps(build(controller).get_config_file(), default=str)
     assert '"fade"' in config
     assert "Fading steps" in config
 

@@ -18,7 +18,7 @@ from backends.service.pictures import known_latent
 
 __all__ = ["Question", "ask"]
 
-KEPT = 16  # walks that wait for a person's answer
+KEPT = 16  # interactive runs that wait for a person's answer
 SAME = 0.5  # grey levels, in the mean: a picture that changed less need not be asked about again
 
 
@@ -40,28 +40,28 @@ class Question:
 
 
 def ask(request: Request, answers: Sequence[str]) -> Question | Answer:
-    """The next question of a walk towards the target, or its end.
+    """The next question of an interactive run towards the target, or its end.
 
-    The same request and answers always lead to the same question, so a walk can be taken up again
-    anywhere; one that goes on here need not begin anew.
+    The same request and answers always lead to the same question, so a run can be resumed anywhere;
+    one that is still in memory does not begin anew.
 
     :param answers: what the person said so far, a class each.
     :raises BadInput: an answer is no class, the person calls the factual the target already, or
         the method follows gradients, which a person has none of.
     """
     key = _key(request)
-    walk = _walks.pop(key, None)
-    if walk is None or walk.answers != list(answers[: len(walk.answers)]):
-        walk = _Walk(request)
-    for answer in answers[len(walk.answers) :]:
-        walk.tell(answer)
-    _walks[key] = walk
-    while len(_walks) > KEPT:
-        _walks.popitem(last=False)[1].close()
-    return walk.now
+    open_run = _open_runs.pop(key, None)
+    if open_run is None or open_run.answers != list(answers[: len(open_run.answers)]):
+        open_run = _OpenRun(request)
+    for answer in answers[len(open_run.answers) :]:
+        open_run.go_on(answer)
+    _open_runs[key] = open_run
+    while len(_open_runs) > KEPT:
+        _open_runs.popitem(last=False)[1].close()
+    return open_run.now
 
 
-class _Walk:
+class _OpenRun:
     """A run that stands still until the person has answered."""
 
     def __init__(self, request: Request) -> None:
@@ -81,11 +81,11 @@ class _Walk:
         self.end: Step | None = None
         self.now: Question | Answer = Question(0, 0, 0, request.picture)
 
-    def tell(self, answer: str) -> None:
+    def go_on(self, answer: str) -> None:
         """Go on with an answer to the question that stands."""
         question, names = self.now, self.asked.class_names
         if isinstance(question, Answer):
-            raise BadInput("this walk has ended; begin another")
+            raise BadInput("this run has ended; begin another")
         if answer not in names:
             raise BadInput(f"{answer!r} is no class; choose from: {', '.join(names)}")
         label = names.index(answer)
@@ -145,20 +145,20 @@ class _Walk:
         )  # fmt: skip
         wanted = self.asked.class_names[self.target]
         leaps = self.answers[1:]
-        agree = sum(said == wanted for said in leaps) / len(leaps) if leaps else float(flipped)
+        agree = sum(value == wanted for value in leaps) / len(leaps) if leaps else float(flipped)
         asked = {"answers": list(self.answers), "agreement": agree, "label": self.answers[-1]}
         return replace(answer, record=answer.record | {"flipped": flipped, "asked": asked})
 
 
-_walks: OrderedDict[str, _Walk] = OrderedDict()
+_open_runs: OrderedDict[str, _OpenRun] = OrderedDict()
 
 
 def _key(request: Request) -> str:
-    told = [
+    identity = [
         request.bundle, request.method, request.target, request.region, request.settings,
         request.seed, request.model,
     ]  # fmt: skip
-    state = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    state = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
     state.update(request.picture.tobytes())
     state.update(b"" if request.mask is None else request.mask.tobytes())
     return state.hexdigest()

@@ -10,13 +10,13 @@ import typer
 from backends.errors import BadInput, StudioError
 from studio.cli import options
 
-__all__ = ["shelf"]
+__all__ = ["bundles_app"]
 
-shelf = typer.Typer(no_args_is_help=True, help="List, check and pull bundles.")
+bundles_app = typer.Typer(no_args_is_help=True, help="List, check and pull bundles.")
 NameArgument = Annotated[str, typer.Argument(help="Bundle name or folder")]
 
 
-@shelf.command("list")
+@bundles_app.command("list")
 def list_bundles() -> None:
     """Every installed bundle, what it holds, and what of it is still to be pulled."""
     from backends import bundles, service
@@ -36,7 +36,7 @@ def list_bundles() -> None:
         print(line)
 
 
-@shelf.command("check")
+@bundles_app.command("check")
 def check_bundle(name: NameArgument) -> None:
     """Load every part and compare its checksum; exit 2 when one is damaged or not here."""
     from backends import bundles
@@ -47,8 +47,8 @@ def check_bundle(name: NameArgument) -> None:
         try:
             bundle.part(part)
             quality = entry.trained.quality if entry.trained else {}
-            whence = f", from {entry.source.title}" if part in bundle.fetchable else ""
-            print(f"{part}: whole, {entry.licence}{whence}, {quality}")
+            origin = f", from {entry.source.title}" if part in bundle.fetchable else ""
+            print(f"{part}: whole, {entry.licence}{origin}, {quality}")
         except StudioError as error:
             problems.append(str(error))
             print(f"{part}: {error}")
@@ -56,7 +56,7 @@ def check_bundle(name: NameArgument) -> None:
         raise StudioError(problems[0])
 
 
-@shelf.command("pull")
+@bundles_app.command("pull")
 def pull_bundle(
     name: NameArgument,
     origin: Annotated[

@@ -53,7 +53,7 @@ def _store(place: str | None) -> Iterator[Database]:
         database.close()
 
 
-def _told(access: Access) -> None:
+def _print_code(access: Access) -> None:
     print(f"access code of {access.annotator.name}, told once: {access.code}")
 
 
@@ -102,7 +102,7 @@ def create_project(
     with _store(database) as store:
         project, access = projects.create(store, setup, administrator)
         print(f"{project.name}: {len(project.classes)} classes, no pictures yet")
-        _told(access)
+        _print_code(access)
 
 
 @labels.command("add")
@@ -194,10 +194,10 @@ def import_labels(
             store, project, source, format_, bundle=bundle,
             classes=classes.split(",") if classes else None, administrator=administrator,
         )  # fmt: skip
-    told = {key: value for key, value in asdict(brought).items() if key != "access"}
-    print(json.dumps(told, ensure_ascii=False))
+    progress = {key: value for key, value in asdict(brought).items() if key != "access"}
+    print(json.dumps(progress, ensure_ascii=False))
     if brought.access:
-        _told(brought.access)
+        _print_code(brought.access)
 
 
 @labels.command("agreement")
@@ -226,7 +226,7 @@ def invite_person(
     """Let a person in; prints the access code, which is told only now."""
     role = projects.ADMINISTRATOR if administrator else projects.ANNOTATOR
     with _store(database) as store:
-        _told(projects.invite(store, projects.find(store, project), name, role))
+        _print_code(projects.invite(store, projects.find(store, project), name, role))
 
 
 @labels.command("retrain")
@@ -257,17 +257,17 @@ def retrain_model(
     if student:
         settings["student"] = True
 
-    def hear(told: Any) -> None:
-        if isinstance(told, Learning):
-            loss = "" if told.loss is None else f"  loss {told.loss:.4f}"
-            line = f"\r{told.phase:10} {told.share:4.0%}{loss}  {told.seconds:.0f} s "
+    def on_item(progress: Any) -> None:
+        if isinstance(progress, Learning):
+            loss = "" if progress.loss is None else f"  loss {progress.loss:.4f}"
+            line = f"\r{progress.phase:10} {progress.share:4.0%}{loss}  {progress.seconds:.0f} s "
             print(line, end="", file=sys.stderr, flush=True)
 
     with _store(database) as store:
         found = projects.find(store, project)
         model = name or retrain.model_name(found.name)
         *_, learnt = options.finish(
-            lambda: retrain.retrain(store, found, rule, model, settings, version), hear
+            lambda: retrain.retrain(store, found, rule, model, settings, version), on_item
         )
     print(file=sys.stderr)
     print(json.dumps(asdict(learnt), ensure_ascii=False))

@@ -14,11 +14,11 @@ from backends.compute import devices
 from backends.core import Request
 from backends.errors import BadInput, StudioError
 from studio.cli import options
-from studio.cli.bundles import shelf
+from studio.cli.bundles import bundles_app
 from studio.cli.labels import labels
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.add_typer(shelf, name="bundles")
+app.add_typer(bundles_app, name="bundles")
 app.add_typer(labels, name="labels")
 
 BundleOption = Annotated[str, typer.Option(help="Bundle name, or the folder of one")]
@@ -156,7 +156,7 @@ def evaluate(
     )  # fmt: skip
     rows = []
 
-    def hear(item: evaluation.Progress | evaluation.Row) -> None:
+    def on_item(item: evaluation.Progress | evaluation.Row) -> None:
         if isinstance(item, evaluation.Row):
             rows.append(item)
             outcome = item.problem or f"{item.values['flip_rate']['mean']:.0%} flipped"
@@ -165,7 +165,7 @@ def evaluate(
         place = f"\r{item.method}, {item.region}: {item.share:.0%} "
         print(place, end="", file=sys.stderr, flush=True)
 
-    options.finish(lambda: evaluation.evaluate(plan), hear)
+    options.finish(lambda: evaluation.evaluate(plan), on_item)
     if all(row.problem for row in rows):
         raise StudioError(rows[0].problem)
     table = tables.evaluation(plan, rows, service.about(bundle))

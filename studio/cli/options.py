@@ -107,11 +107,11 @@ def pairs_in(text: str) -> list[tuple[str, str]]:
 
 
 def finish(
-    work: Callable[[], Iterator[Any]], hear: Callable[[Any], None] = lambda item: None
+    work: Callable[[], Iterator[Any]], on_item: Callable[[Any], None] = lambda item: None
 ) -> list[Any]:
     """Everything a job yields, through the same engine contract as the page's runs.
 
-    :param hear: told each item as it comes.
+    :param on_item: called with each item as it comes.
     :raises StudioError: the job failed, in a sentence.
     """
     items: list[Any] = []
@@ -121,7 +121,7 @@ def finish(
         match event:
             case Stepped(item=item):
                 items.append(item)
-                hear(item)
+                on_item(item)
             case Failed(reason=reason):
                 failures.append(reason)
 

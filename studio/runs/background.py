@@ -11,13 +11,13 @@ from typing import Any
 
 from studio.engines.core import Done, Engine, Event, Failed, Job, Queued, Stepped, Stopped
 
-__all__ = ["Chore", "Chores"]
+__all__ = ["BackgroundTask", "BackgroundTasks"]
 
 LOOK = 0.2  # seconds between two looks of a watcher; nobody reads faster
 
 
 @dataclass
-class Chore:
+class BackgroundTask:
     """One piece of work. ``state`` is going, done, stopped or failed, ``reason`` says why it
     failed, ``news`` is the newest of what the work yields."""
 
@@ -32,7 +32,7 @@ class Chore:
         if self.job:
             self.job.stop()
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Take in an engine's event."""
         match event:
             case Stepped(item=item):
@@ -53,29 +53,29 @@ class Chore:
             await asyncio.sleep(LOOK)
 
 
-class Chores:
-    """The chores of this process, one going at a time by each name; the last one is kept."""
+class BackgroundTasks:
+    """The background tasks of this process: one at a time of each name; the last one stays."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._chores: dict[str, Chore] = {}
+        self._tasks: dict[str, BackgroundTask] = {}
         self._lock = threading.Lock()
 
-    def start(self, name: str, work: Callable[[], Iterator[Any]]) -> Chore:
-        """The chore of that name that goes on already, or a new one."""
+    def start(self, name: str, work: Callable[[], Iterator[Any]]) -> BackgroundTask:
+        """The background task of that name that goes on already, or a new one."""
         with self._lock:
-            chore = self._chores.get(name)
-            if chore is None or chore.state != "going":
-                chore = self._chores[name] = Chore(name)
-                chore.job = self._engine.submit(work, name, chore.hear)
-        return chore
+            task = self._tasks.get(name)
+            if task is None or task.state != "going":
+                task = self._tasks[name] = BackgroundTask(name)
+                task.job = self._engine.submit(work, name, task.on_event)
+        return task
 
     def going(self, name: str) -> bool:
-        """Whether a chore of that name goes on."""
-        chore = self._chores.get(name)
-        return chore is not None and chore.state == "going"
+        """Whether a background task of that name goes on."""
+        task = self._tasks.get(name)
+        return task is not None and task.state == "going"
 
     def stop(self, name: str) -> None:
-        """Ask for the end of the chore of that name, if there is one."""
-        if chore := self._chores.get(name):
-            chore.stop()
+        """Ask for the end of the background task of that name, if there is one."""
+        if task := self._tasks.get(name):
+            task.stop()

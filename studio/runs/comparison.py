@@ -120,10 +120,10 @@ class Comparison:
             "alternatives": self.alternatives(),
         }
 
-    def testimony(self, pseudonym: str) -> dict[str, Any]:
+    def study_record(self, pseudonym: str) -> dict[str, Any]:
         """One line of the user study: who, on what question, between which answers, chose what."""
-        told = self.as_json()
-        said = [
+        record = self.as_json()
+        answers = [
             {"method": run.request.method, "seed": run.request.seed, "run": run.id,
              "status": run.answer.record["status"], "metrics": _clean(run.answer.record["metrics"])}
             for run in self.answered if run.answer
@@ -132,8 +132,8 @@ class Comparison:
         return {
             "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "owner": pseudonym,
-            **{key: told[key] for key in keys},
-            "runs": said,
+            **{key: record[key] for key in keys},
+            "runs": answers,
             "chosen": self.choice,
         }
 

@@ -105,9 +105,9 @@ class Comparisons:
             comparison.choice = choice
             for run in comparison.answered:
                 assert run.answer
-                said = run.answer.record | {"convincing": run.id == choice}
-                run.answer = replace(run.answer, record=said)
-        self.study.note(comparison.testimony(self.study.pseudonym(comparison.owner)))
+                record = run.answer.record | {"convincing": run.id == choice}
+                run.answer = replace(run.answer, record=record)
+        self.study.note(comparison.study_record(self.study.pseudonym(comparison.owner)))
 
     def archive(self, comparison: Comparison) -> str:
         """Each run's folder, table.csv and comparison.json, in a zip to download.
@@ -121,8 +121,8 @@ class Comparisons:
             (folder / "table.csv").write_text(
                 tables.as_csv([*comparison.rows(), *comparison.alternatives()])
             )
-            told = json.dumps(comparison.as_json(), indent=2, allow_nan=False)
-            (folder / "comparison.json").write_text(told + "\n")
+            content = json.dumps(comparison.as_json(), indent=2, allow_nan=False)
+            (folder / "comparison.json").write_text(content + "\n")
             for run in comparison.answered:
                 assert run.answer
                 own = folder / f"{run.request.method}-seed{run.request.seed}"

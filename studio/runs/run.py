@@ -52,7 +52,7 @@ class Run:
         if self.job:
             self.job.stop()
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Take in an engine's event and wake whoever watches."""
         match event:
             case Stepped(item=Frame() as frame):
@@ -144,16 +144,16 @@ class Runs:
         run = Run(request, owner)
         self.keep(run)
 
-        def hear(event: Event) -> None:
+        def on_event(event: Event) -> None:
             if isinstance(event, Stopped) and run.answer:
-                run.hear(Done())  # the stop came after the answer
+                run.on_event(Done())  # the stop came after the answer
             elif isinstance(event, Stopped) and run.frames and not run.left:
                 self._keep_last_frame(run)
             else:
-                run.hear(event)
+                run.on_event(event)
             self._drop_left(run)
 
-        run.job = self.engine.submit(lambda: self._explain(request), owner, hear)
+        run.job = self.engine.submit(lambda: self._explain(request), owner, on_event)
         if run.left:  # just while it was queued
             run.stop()
         return run
@@ -170,11 +170,11 @@ class Runs:
         def judge() -> Iterator[Answer]:
             yield self._judge(run.request, run.frames[-1])
 
-        def hear(event: Event) -> None:
-            run.hear(Stopped() if isinstance(event, Done) else event)
+        def on_event(event: Event) -> None:
+            run.on_event(Stopped() if isinstance(event, Done) else event)
             self._drop_left(run)
 
-        self.engine.submit(judge, run.owner, hear, "quick")
+        self.engine.submit(judge, run.owner, on_event, "quick")
 
     def get(self, run_id: str) -> Run | None:
         """The run of that id, if it is still kept."""

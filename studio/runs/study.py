@@ -38,12 +38,12 @@ class Study:
         """The same for one open page, and no way back to it."""
         return hashlib.sha256((self._salt + owner).encode()).hexdigest()[:12]
 
-    def note(self, testimony: dict[str, Any]) -> None:
+    def note(self, study_record: dict[str, Any]) -> None:
         """Add a line.
 
         :raises BadInput: the file cannot be written.
         """
-        line = json.dumps(testimony, allow_nan=False) + "\n"
+        line = json.dumps(study_record, allow_nan=False) + "\n"
         try:
             with self._writing:
                 self.file.parent.mkdir(parents=True, exist_ok=True)

@@ -24,17 +24,17 @@ from studio.engines.local import LocalEngine
 from studio.labels import api
 from studio.labels.store.database import usual_place
 from studio.runs import Runs
-from studio.runs.background import Chores
+from studio.runs.background import BackgroundTasks
 from studio.runs.pulls import Pulls
 from studio.runs.study import Study, usual_file
 from studio.ui.compare import tab as compare_tab
 from studio.ui.explain import tab as explain_tab
 from studio.ui.label import tab as label_tab
 from studio.ui.shared import canvas, shortcuts
-from studio.ui.shared.controller import Desk
-from studio.ui.shared.controllers import Desks
+from studio.ui.shared.controller import BundleController
+from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.fetch_parts import FetchPanel
-from studio.ui.shared.label_controller import Codes, LabelDesk
+from studio.ui.shared.label_controller import Codes, LabelController
 from studio.ui.shared.requests import owner_of
 
 __all__ = ["ENGINES", "build", "free_port", "launch", "launch_options"]
@@ -44,65 +44,73 @@ ENGINES: dict[str, type] = {"local": LocalEngine}
 
 
 def build(
-    desk: Desk,
+    controller: BundleController,
     names: Sequence[str] = (),
     pulls: Pulls | None = None,
-    labels: LabelDesk | None = None,
+    labels: LabelController | None = None,
 ) -> gr.Blocks:
-    """The Blocks of a desk.
+    """The Blocks of a controller.
 
     :param names: of further bundles that can be chosen on the page.
     :param pulls: fetches what bundles lack.
     :param labels: where people's labels are kept.
     """
-    labels = labels or LabelDesk(usual_place(), Chores(desk.runs.engine))
-    desks = Desks(desk, names)
+    labels = labels or LabelController(usual_place(), BackgroundTasks(controller.runs.engine))
+    controllers = Controllers(controller, names)
     # Old previews are deleted after a day, looked for each hour.
     with gr.Blocks(
         title="Counterfactual Studio", delete_cache=(3600, 86400), fill_width=True
     ) as page:
         with gr.Row(equal_height=True):
-            title = gr.Markdown(_title(desk), elem_id="page-title")
+            title = gr.Markdown(_title(controller), elem_id="page-title")
             bundle = gr.Dropdown(
-                [(_named(name), name) for name in desks.names], value=desk.bundle, label="Bundle",
-                info="The domain: its pictures, its models", elem_id="bundle", scale=0,
-                min_width=260, visible=len(desks.names) > 1,
-            )  # fmt: skip
+                [(_named(name), name) for name in controllers.names],
+                value=controller.bundle,
+                label="Bundle",
+                info="The domain: its pictures, its models",
+                elem_id="bundle",
+                scale=0,
+                min_width=260,
+                visible=len(controllers.names) > 1,
+            )
         # Outside the tabs, of which the hidden ones would not read what the browser keeps; with
         # fixed words, or each start of the studio would forget who its people are.
         codes = gr.BrowserState({}, storage_key="studio-labels", secret="studio-labels")
         person = gr.BrowserState("", storage_key="studio-person", secret="studio-person")
-        style = gr.HTML(_style(desk), elem_classes="only-style")
-        fetch = FetchPanel(desks, pulls or Pulls(service.pull))
+        style = gr.HTML(_style(controller), elem_classes="only-style")
+        fetch = FetchPanel(controllers, pulls or Pulls(service.pull))
         with gr.Tabs() as tabs:
             with gr.Tab("Explain", id="explain"):
-                ours = explain_tab.build(desks, bundle, labels, person, page.load)
+                ours = explain_tab.build(controllers, bundle, labels, person, page.load)
             with gr.Tab("Compare", id="compare") as tab:
-                theirs = compare_tab.build(desks, ours.question, tabs, tab)
-            with gr.Tab("Label", id="label") as room:
-                people = label_tab.build(desks, bundle, labels, codes, room)
+                theirs = compare_tab.build(controllers, ours.question, tabs, tab)
+            with gr.Tab("Label", id="label") as label_panel:
+                people = label_tab.build(controllers, bundle, labels, codes, label_panel)
         with gr.Accordion("Keyboard", open=False):
             gr.Markdown(shortcuts.help_sheet())
 
-        def opened(desk: Desk, fresh: bool = True) -> dict[Any, Any]:
+        def opened(controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
             """Updates of the whole page for a bundle."""
             return {
-                title: _title(desk), style: _style(desk), **fetch.opened(desk, fresh),
-                **ours.opened(desk, fresh), **theirs.opened(desk),
-            }  # fmt: skip
+                title: _title(controller),
+                style: _style(controller),
+                **fetch.opened(controller, fresh),
+                **ours.opened(controller, fresh),
+                **theirs.opened(controller),
+            }
 
-        places = list(opened(desk))
-        built = desk.refreshed
+        places = list(opened(controller))
+        built = controller.refreshed
 
         def open_bundle(name: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
-            desk = desks[name]
-            desks.now(owner_of(request), None)
-            desk.refresh()
-            return opened(desk) | people.load(name, held)
+            controller = controllers[name]
+            controllers.now(owner_of(request), None)
+            controller.refresh()
+            return opened(controller) | people.load(name, held)
 
         def catch_up() -> dict[Any, Any]:
             """What was fetched after the page was built is told to those who come later."""
-            return opened(desk) if desk.refreshed > built else {title: gr.skip()}
+            return opened(controller) if controller.refreshed > built else {title: gr.skip()}
 
         bundle.input(
             open_bundle, [bundle, codes], [*places, *people.places], api_visibility="private"
@@ -112,26 +120,30 @@ def build(
             people.load, [bundle, codes], people.places, show_progress="hidden",
             api_visibility="private",
         )  # fmt: skip
-        fetched = fetch.wire(bundle, ours.language.fetch, lambda desk: opened(desk, False), places)
+        fetched = fetch.wire(
+            bundle, ours.language.fetch, lambda controller: opened(controller, False), places
+        )
         for event in fetched:
             ours.language.look_again(event.then)
 
-        people.training.wire(desks.refresh, lambda desk: opened(desk, False), desks, places)
+        people.training.wire(
+            controllers.refresh, lambda controller: opened(controller, False), controllers, places
+        )
 
         def left(request: gr.Request) -> None:
             theirs.comparisons.leave(owner_of(request))
-            desk.runs.leave(owner_of(request))
-            desks.leave(owner_of(request))
+            controller.runs.leave(owner_of(request))
+            controllers.leave(owner_of(request))
             ours.leave(owner_of(request))
 
         page.unload(left)
     return page
 
 
-def _title(desk: Desk) -> str:
+def _title(controller: BundleController) -> str:
     return (
         "# Counterfactual Studio\nWhat would have had to be different in this picture "
-        f"for the model to say something else? *Bundle: {desk.about['title']}.*"
+        f"for the model to say something else? *Bundle: {controller.about['title']}.*"
     )
 
 
@@ -139,9 +151,9 @@ def _named(name: str) -> str:
     return str(bundles.get(name).manifest.title)
 
 
-def _style(desk: Desk) -> str:
+def _style(controller: BundleController) -> str:
     """Small pictures are shown as the blocks they are, photographs smoothly."""
-    if desk.about["image_size"] > canvas.SMALL:
+    if controller.about["image_size"] > canvas.SMALL:
         return ""
     blocks = (
         ".compare img, .frame, #examples img, .question img, .answer img, .labelling .stage img"
@@ -185,10 +197,10 @@ def launch(*, host: str, port: int, bundle: str, engine: str, database: str | No
     atexit.register(shutil.rmtree, results, ignore_errors=True)
     device: Engine = ENGINES[engine]()
     runs = Runs(device, service.explain, service.stopped)
-    desk = Desk(bundle, runs, results, Study(usual_file()), warmed=True)
+    controller = BundleController(bundle, runs, results, Study(usual_file()), warmed=True)
     names = [name for name in bundles.installed() if bundles.get(name).manifest.class_names]
-    labels = LabelDesk(database or usual_place(), Chores(device))
-    page = build(desk, names, labels=labels).queue(max_size=64, default_concurrency_limit=8)
+    labels = LabelController(database or usual_place(), BackgroundTasks(device))
+    page = build(controller, names, labels=labels).queue(max_size=64, default_concurrency_limit=8)
     options = launch_options([bundle, *names])
     options["app_kwargs"] = {"routes": api.routes(labels.database)}
     page.launch(server_name=host, server_port=port, **options)

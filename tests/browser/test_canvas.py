@@ -38,10 +38,10 @@ def shown(of):
     return canvas.scene(Image.new("L", (SIDE, SIDE)), of=of)
 
 
-def laid(of, source, count=0):
+def overlay(of, source, count=0):
     mask = np.zeros((SIDE, SIDE), np.uint8)
     mask[: SIDE // 2] = 255
-    return canvas.scene(laid=canvas.Laid(mask, source, "found", count=count), of=of)
+    return canvas.scene(overlay=canvas.Overlay(mask, source, "found", count=count), of=of)
 
 
 def click(board):
@@ -52,12 +52,15 @@ def click(board):
 @pytest.mark.parametrize("source", ["words", "auto"])
 def test_what_was_found_in_the_picture_before_is_not_laid(board, source):
     send(board, shown("one"))
-    assert send(board, laid("one", source)) == "50.0 % of the picture marked"
+    assert send(board, overlay("one", source)) == "50.0 % of the picture marked"
     assert send(board, shown("two")) == "nothing marked"
-    assert send(board, laid("one", source)) == "nothing marked"
-    assert send(board, laid("one", source), shown("three"), laid("two", source)) == "nothing marked"
-    assert send(board, laid("three", source)) == "50.0 % of the picture marked"
-    assert send(board, canvas.scene(empty=True), laid("three", source)) == "nothing marked"
+    assert send(board, overlay("one", source)) == "nothing marked"
+    assert (
+        send(board, overlay("one", source), shown("three"), overlay("two", source))
+        == "nothing marked"
+    )
+    assert send(board, overlay("three", source)) == "50.0 % of the picture marked"
+    assert send(board, canvas.scene(empty=True), overlay("three", source)) == "nothing marked"
 
 
 def test_a_click_is_answered_for_its_own_picture_only(board):
@@ -67,5 +70,5 @@ def test_a_click_is_answered_for_its_own_picture_only(board):
     assert points != "[]"
     send(board, canvas.scene(refused=1, of="one"))
     assert board.evaluate("window.regionCanvas.clicks()") == points, "it was not this click"
-    assert send(board, laid("one", "clicks", 1)) == "nothing marked"
-    assert send(board, laid("two", "clicks", 1)) == "50.0 % of the picture marked"
+    assert send(board, overlay("one", "clicks", 1)) == "nothing marked"
+    assert send(board, overlay("two", "clicks", 1)) == "50.0 % of the picture marked"

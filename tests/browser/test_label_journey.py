@@ -36,7 +36,7 @@ def make(page, name, person):
     page.locator("#label-name").get_by_role("textbox").fill(person)
     page.locator("#project-make").click()
     page.wait_for_selector(".labelling:not(.closed) #label-image[src]")
-    page.wait_for_selector("#project-status .flipped")
+    page.wait_for_selector("#project-status .success")
 
 
 def join(page, name, person):
@@ -86,7 +86,7 @@ def test_twenty_by_keyboard_then_a_model_of_them(page):
 
     page.locator("#training > .label-wrap, #training > button").first.click()
     page.locator("#retrain").click()
-    page.wait_for_selector("#retrain-status .flipped", timeout=300_000)
+    page.wait_for_selector("#retrain-status .success", timeout=300_000)
 
     page.get_by_role("tab", name="Explain").click()
     page.locator("#examples button.thumbnail-item").nth(8).click()

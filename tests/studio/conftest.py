@@ -1,4 +1,4 @@
-"""A desk over the tiny bundle, with an engine of its own."""
+"""A controller over the tiny bundle, with an engine of its own."""
 
 import pytest
 
@@ -6,13 +6,13 @@ from backends import service
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.runs.study import Study
-from studio.ui.shared.controller import Desk
+from studio.ui.shared.controller import BundleController
 
 
 @pytest.fixture
-def desk(tiny, tmp_path):
+def controller(tiny, tmp_path):
     engine = LocalEngine()
     runs, results = Runs(engine, service.explain, service.stopped), tmp_path / "results"
     results.mkdir()
-    yield Desk(tiny, runs, results, Study(tmp_path / "choices.jsonl"))
+    yield BundleController(tiny, runs, results, Study(tmp_path / "choices.jsonl"))
     engine.close()

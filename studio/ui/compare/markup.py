@@ -66,9 +66,9 @@ def question(picture: str, target: str, region: str) -> str:
 
 def factual(picture: str, label: str | None = None) -> str:
     """The first column, once for all; ``label`` is the model's opinion where it is known."""
-    said = f"<p>says “{escape(label)}”</p>" if label else ""
+    text = f"<p>says “{escape(label)}”</p>" if label else ""
     return (
-        f'<figure class="answer"><h4>Factual</h4><img src="{picture}" alt="Factual">{said}</figure>'
+        f'<figure class="answer"><h4>Factual</h4><img src="{picture}" alt="Factual">{text}</figure>'
     )
 
 
@@ -105,16 +105,16 @@ def answered(
         f'<img src="{picture}" alt="Counterfactual of {escape(title)}">'
         f'<img src="{heat}" alt="How much {escape(title)} changed">'
     )
-    said = _opinion(row)
+    text = _opinion(row)
     if others:
-        said = f"{escape(row['answer'])}: {said}"
+        text = f"{escape(row['answer'])}: {text}"
     for image, its in others:
         name = escape(its["answer"])
-        said += (
+        text += (
             f'<br><img src="{image}" alt="The {name} counterfactual of {escape(title)}">'
             f"<br>{name}: {STATUS[its['status']]}, {_opinion(its)}"
         )
-    return _column(title, seed, row["status"], images, said, chosen)
+    return _column(title, seed, row["status"], images, text, chosen)
 
 
 def _opinion(row: Mapping[str, Any]) -> str:
@@ -125,8 +125,8 @@ def _opinion(row: Mapping[str, Any]) -> str:
 def unanswered(title: str, seed: int, status: str, reason: str | None) -> str:
     """A run without an answer, and why."""
     text = reason or "stopped before the first step"
-    told = escape(text[:1].upper() + text[1:])
-    return _column(title, seed, status, '<div class="blank"></div>', told)
+    message = escape(text[:1].upper() + text[1:])
+    return _column(title, seed, status, '<div class="blank"></div>', message)
 
 
 def _column(
@@ -197,16 +197,16 @@ def _fact(row: Mapping[str, Any], name: str, titles: Mapping[str, str]) -> str:
         label += f", {row['answer']}" if row.get("answer") else ""
         return f'<th scope="row" data-value="{escape(label)}">{escape(label)}</th>'
     if name == "flipped":
-        said = {True: "✓ yes", False: "✗ no", None: "–"}[row["flipped"]]
+        text = {True: "✓ yes", False: "✗ no", None: "–"}[row["flipped"]]
         if row["status"] not in ("flipped", "not_flipped"):
-            said = escape(STATUS[row["status"]])
-        return _data(said, None if row["flipped"] is None else int(row["flipped"]))
+            text = escape(STATUS[row["status"]])
+        return _data(text, None if row["flipped"] is None else int(row["flipped"]))
     if name == "oracle":
         if row["oracle_label"] is None:
             return _data("–", None)
         agrees = row["oracle_agrees"]
-        said = f"{escape(row['oracle_label'])} {'✓ agrees' if agrees else '✗ disagrees'}"
-        return _data(said, int(bool(agrees)))
+        text = f"{escape(row['oracle_label'])} {'✓ agrees' if agrees else '✗ disagrees'}"
+        return _data(text, int(bool(agrees)))
     return _data(str(row[name]), row[name], number=True)
 
 
@@ -227,7 +227,7 @@ def _data(text: str, value: float | None, *, number: bool = False) -> str:
 
 def progress(done: int, count: int, title: str, seconds: float) -> str:
     """How far the comparison is."""
-    return markup.line("going", f"{title}: run {done + 1} of {count} · {seconds:.0f} s so far")
+    return markup.notice("going", f"{title}: run {done + 1} of {count} · {seconds:.0f} s so far")
 
 
 def summary(rows: Sequence[Mapping[str, Any]], target: str) -> str:
@@ -237,4 +237,4 @@ def summary(rows: Sequence[Mapping[str, Any]], target: str) -> str:
     text = f"{flipped} of {len(rows)} runs made the model say “{target}”."
     if answered < len(rows):
         text += f" {len(rows) - answered} ended without an answer."
-    return markup.line("flipped" if flipped else "not_flipped", text)
+    return markup.notice("success" if flipped else "warning", text)

@@ -20,11 +20,11 @@ from studio.runs.comparisons import Comparisons
 from studio.ui.compare import markup as columns
 from studio.ui.explain.region import region_of
 from studio.ui.shared import canvas, form, markup
-from studio.ui.shared.controller import Desk, Factual
-from studio.ui.shared.controllers import Desks
-from studio.ui.shared.requests import owner_of, running, sentence, sentences, told
+from studio.ui.shared.controller import BundleController, Factual
+from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.requests import error_text, owner_of, running, sentence, show_errors
 
-__all__ = ["Compare", "build"]
+__all__ = ["CompareTab", "build"]
 
 HERE = Path(__file__).parents[1] / "static"
 TINT = (255, 150, 0)  # of the region, as on the canvas
@@ -38,22 +38,22 @@ WHERE = {
 FIRST = "Choose a picture and what the model should say in the Explain tab; then come back."
 
 
-class Compare(NamedTuple):
+class CompareTab(NamedTuple):
     """What the page needs of the tab: its comparisons, and updates for another bundle."""
 
     comparisons: Comparisons
-    opened: Callable[[Desk], dict[Any, Any]]
+    opened: Callable[[BundleController], dict[Any, Any]]
 
 
-def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Compare:
-    """Lay out the tab inside the current Blocks and wire it to the desks.
+def build(controllers: Controllers, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> CompareTab:
+    """Lay out the tab inside the current Blocks and wire it to the controllers.
 
     :param asked: the Explain tab's controls that make up the question: picture, mask, how the
         mask was made, region, target.
     """
-    desk = desks.first
-    comparisons = Comparisons(desk.runs, desk.results, desk.study)
-    methods = desks.methods()
+    controller = controllers.first
+    comparisons = Comparisons(controller.runs, controller.results, controller.study)
+    methods = controllers.methods()
     titles = {name: entry["title"] for name, entry in methods.items()}
     which = gr.State("")
     with gr.Row():
@@ -66,7 +66,7 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
         with gr.Column(scale=6, min_width=320):
             gr.Markdown("### 2 · Methods and seeds")
             names = gr.CheckboxGroup(
-                **_offered(desk), label="Methods", elem_id="compare-methods",
+                **_offered(controller), label="Methods", elem_id="compare-methods",
                 info="Each runs with its default settings; the Explain tab has them all",
             )  # fmt: skip
             seeds = gr.Textbox(
@@ -90,12 +90,12 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
     )
 
     def ask(seen: Factual | None, painted: str, story: str, source: str, wanted: str) -> Request:
-        desk, region = desks.of(seen), region_of(source, story)
-        name = next(iter(desk.methods()), "")
-        return desk.request(seen.pixels, painted, region, wanted, name, {}, 0)
+        controller, region = controllers.of(seen), region_of(source, story)
+        name = next(iter(controller.methods()), "")
+        return controller.request(seen.pixels, painted, region, wanted, name, {}, 0)
 
-    def opened(desk: Desk) -> dict[Any, Any]:
-        return {names: gr.update(**_offered(desk)), question: markup.hint(FIRST)}
+    def opened(controller: BundleController) -> dict[Any, Any]:
+        return {names: gr.update(**_offered(controller)), question: markup.hint(FIRST)}
 
     def put_question(*values: Any) -> str:
         try:
@@ -144,7 +144,7 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
         return shown | {
             status: columns.summary(rows, comparison.requests[0].target),
             table: columns.table(
-                [*rows, *comparison.alternatives()], titles, desk.about["metrics"]
+                [*rows, *comparison.alternatives()], titles, controller.about["metrics"]
             ),
             choice: gr.update(
                 choices=[*options, ("None of them", NONE)], value=None, visible=bool(options)
@@ -175,10 +175,10 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
                     }
             yield await asyncio.to_thread(end, comparison)
         except Exception as error:  # whatever happened, the page must go on working
-            failed = markup.failure(told(error, "the comparison"))
+            failed = markup.failure(error_text(error, "the comparison"))
             yield running(go, stop, False) | {status: failed}
 
-    noted = f"Noted, also in the study’s {desk.study.file.name}. You may change your mind."
+    noted = f"Noted, also in the study’s {controller.study.file.name}. You may change your mind."
 
     go.click(
         compare, [*asked, names, seeds],
@@ -187,7 +187,7 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
     )  # fmt: skip
 
     def ask_to_stop(shown: str, request: gr.Request) -> Any:
-        with sentences():
+        with show_errors():
             comparisons.get(shown, owner_of(request)).stop()
         return markup.stopping()
 
@@ -195,16 +195,16 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
         ask_to_stop, which, status, queue=False, show_progress="hidden", api_visibility="private"
     )
 
-    def choose(said: str, shown: str, request: gr.Request) -> dict[Any, Any]:
-        with sentences():
+    def choose(picked: str, shown: str, request: gr.Request) -> dict[Any, Any]:
+        with show_errors():
             comparison = comparisons.get(shown, owner_of(request))
         try:
-            comparisons.choose(comparison, said)
-            heard = markup.line("flipped", noted)
+            comparisons.choose(comparison, picked)
+            notice = markup.notice("success", noted)
         except StudioError as error:
-            heard = markup.failure(str(error))
+            notice = markup.failure(str(error))
         return filled(comparison) | {
-            chosen: heard,
+            chosen: notice,
             download: comparisons.archive(comparison),
         }
 
@@ -213,13 +213,13 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
         trigger_mode="always_last",  # a choice while the last one is noted counts too
         api_visibility="private",
     )  # fmt: skip
-    return Compare(comparisons, opened)
+    return CompareTab(comparisons, opened)
 
 
-def _offered(desk: Desk) -> dict[str, Any]:
+def _offered(controller: BundleController) -> dict[str, Any]:
     """The methods that can run, and which of them are ticked at first."""
-    methods = desk.methods()
-    folded = form.folded(desk.about["methods"])
+    methods = controller.methods()
+    folded = form.folded(controller.about["methods"])
     return {
         "choices": form.method_choices(methods), "value": [n for n in methods if n not in folded]
     }  # fmt: skip

@@ -8,7 +8,7 @@ import gradio as gr
 
 from studio.runs import Run
 from studio.ui.shared import markup
-from studio.ui.shared.controller import Desk
+from studio.ui.shared.controller import BundleController
 
 __all__ = ["AnswerColumn"]
 
@@ -19,8 +19,8 @@ class AnswerColumn:
     :ivar places: the components that :meth:`show` fills.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, controller: BundleController) -> None:
+        self.controller = controller
         self.status = gr.HTML(
             markup.hint("Choose a picture, choose what the model should say, then press Run."),
             elem_id="status",
@@ -60,21 +60,21 @@ class AnswerColumn:
             }  # fmt: skip
             if run.frames:
                 last = run.frames[-1]
-                shown[self.frame] = markup.frame(self.desk.frame(run))
+                shown[self.frame] = markup.frame(self.controller.frame(run))
                 shown[self.status] = markup.progress_line(
                     last.index, last.total, last.phase, last.seconds, last.target_probability,
                     target,
                 )  # fmt: skip
         elif run.answer:
-            pair, heat = self.desk.pictures(run)
+            pair, heat = self.controller.pictures(run)
             record = run.answer.record
             shown |= {
                 self.frame: "",
                 self.counterfactual: pair,
                 self.difference: heat,
-                self.metrics: markup.metrics_table(record, self.desk.about["metrics"]),
+                self.metrics: markup.metrics_table(record, self.controller.about["metrics"]),
                 self.status: markup.answer_line(record),
-                self.download: gr.update(value=self.desk.archive(run), visible=True),
+                self.download: gr.update(value=self.controller.archive(run), visible=True),
             }
         else:
             reason = run.reason or "stopped before the first step"
@@ -88,13 +88,13 @@ class AnswerColumn:
                 f"{n}. {run.request.method} to {run.request.target}: {run.answer.record['status']}",
                 run.id,
             )
-            for n, run in enumerate(self.desk.runs.of(owner), start=1)
+            for n, run in enumerate(self.controller.runs.of(owner), start=1)
             if run.answer
         ]
         return {self.history: gr.update(choices=rows[::-1], visible=len(rows) > 1, value=None)}
 
     def _reopen(self, which: str) -> dict[Any, Any]:
-        run = self.desk.runs.get(which)
+        run = self.controller.runs.get(which)
         if run is None:
             return {self.status: markup.failure("that answer is no longer kept")}
         return self.show(run)

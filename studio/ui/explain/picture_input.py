@@ -9,23 +9,23 @@ from typing import Any
 import gradio as gr
 
 from studio.ui.shared import canvas
-from studio.ui.shared.controller import Desk, Shown
-from studio.ui.shared.controllers import Desks
-from studio.ui.shared.requests import owner_of, sentences, uploaded
+from studio.ui.shared.controller import BundleController, Shown
+from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.requests import owner_of, show_errors, uploaded
 
-__all__ = ["Pictures"]
+__all__ = ["PictureInput"]
 
 READ_SKETCH = "(...a) => [window.sketch.picture(), ...a.slice(1)]"
 SEEDS = 1_000_000
 
 
-class Pictures:
+class PictureInput:
     """Tabs to choose a picture in, laid out inside the current Blocks; those that the bundle has
     no use for are hidden."""
 
-    def __init__(self, desks: Desks, bundle: gr.Dropdown) -> None:
-        self.desks, self._bundle = desks, bundle
-        first = desks.first
+    def __init__(self, controllers: Controllers, bundle: gr.Dropdown) -> None:
+        self.controllers, self._bundle = controllers, bundle
+        first = controllers.first
         shown = _tabs(first)
         with gr.Tabs(selected=_selected(shown)) as self._tabs:
             with gr.Tab("Examples", id="examples", visible=shown["examples"]) as examples:
@@ -47,55 +47,59 @@ class Pictures:
                 canvas.sketch_board("sketch")
                 self._use_drawing = gr.Button("Use this drawing", elem_id="use-drawing")
                 self._drawing = gr.Textbox(visible=False, label="Drawing (PNG data URL)")
-        self._rooms = {"examples": examples, "sample": sample, "draw": draw}
+        self._optional = {"examples": examples, "sample": sample, "draw": draw}
 
-    def opened(self, desk: Desk, fresh: bool = True) -> dict[Any, Any]:
+    def opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
         """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
-        shown = _tabs(desk)
-        updates = {room: gr.update(visible=shown[name]) for name, room in self._rooms.items()}
+        shown = _tabs(controller)
+        updates = {tab: gr.update(visible=shown[name]) for name, tab in self._optional.items()}
         if not fresh:
             return updates
-        shelf = _shelf(desk)
+        by_class = _examples_by_class(controller)
         return updates | {
             self._tabs: gr.update(selected=_selected(shown)),
-            self._kind: gr.update(choices=list(shelf), value="all"),
-            self._gallery: gr.update(value=shelf["all"], selected_index=None),
+            self._kind: gr.update(choices=list(by_class), value="all"),
+            self._gallery: gr.update(value=by_class["all"], selected_index=None),
         }
 
-    def wire(self, put: Callable[[str, Desk, Shown], dict[Any, Any]], places: list[Any]) -> None:
+    def wire(
+        self, put: Callable[[str, BundleController, Shown], dict[Any, Any]], places: list[Any]
+    ) -> None:
         """Let a chosen picture fill ``places`` with what ``put`` makes of it for its owner."""
-        desks, bundle = self.desks, self._bundle
+        controllers, bundle = self.controllers, self._bundle
 
         async def predict(
             file: dict[str, Any] | None, name: str, request: gr.Request
         ) -> dict[Any, Any]:
             if file is None:
                 return {places[0]: gr.skip()}
-            with sentences():
-                desk = desks[name]
+            with show_errors():
+                controller = controllers[name]
                 owner = owner_of(request)
-                return put(owner, desk, await desk.show(owner, uploaded(file)))
+                return put(owner, controller, await controller.show(owner, uploaded(file)))
 
         async def pick_example(
             kind: str, name: str, event: gr.SelectData, request: gr.Request
         ) -> dict[Any, Any]:
-            with sentences():
-                desk = desks[name]
-                path = _shelf(desk)[kind][event.index]
+            with show_errors():
+                controller = controllers[name]
+                path = _examples_by_class(controller)[kind][event.index]
                 owner = owner_of(request)
-                return put(owner, desk, await desk.show(owner, path))
+                return put(owner, controller, await controller.show(owner, path))
 
         async def take_drawing(url: str, name: str, request: gr.Request) -> dict[Any, Any]:
-            with sentences():
-                desk = desks[name]
+            with show_errors():
+                controller = controllers[name]
                 owner = owner_of(request)
-                return put(owner, desk, await desk.show(owner, canvas.from_data_url(url)))
+                return put(
+                    owner, controller, await controller.show(owner, canvas.from_data_url(url))
+                )
 
         async def sample(name: str, seed: float | None, request: gr.Request) -> dict[Any, Any]:
-            with sentences():
-                desk = desks[name]
+            with show_errors():
+                controller = controllers[name]
                 owner = owner_of(request)
-                return put(owner, desk, await desk.sample(owner, int(seed or 0)))
+                return put(owner, controller, await controller.sample(owner, int(seed or 0)))
 
         async def sample_new(name: str, request: gr.Request) -> dict[Any, Any]:
             seed = random.randrange(SEEDS)
@@ -107,9 +111,13 @@ class Pictures:
         )
         self._gallery.select(pick_example, [self._kind, bundle], places, api_visibility="private")
         self._kind.input(
-            lambda kind, name: gr.Gallery(_shelf(desks[name])[kind], selected_index=None),
-            [self._kind, bundle], self._gallery, api_visibility="private",
-        )  # fmt: skip
+            lambda kind, name: gr.Gallery(
+                _examples_by_class(controllers[name])[kind], selected_index=None
+            ),
+            [self._kind, bundle],
+            self._gallery,
+            api_visibility="private",
+        )
         self._use_drawing.click(
             take_drawing, [self._drawing, bundle], places, js=READ_SKETCH, api_visibility="private"
         )
@@ -118,12 +126,12 @@ class Pictures:
         self._seed.submit(sample, [bundle, self._seed], places, **quietly)
 
 
-def _tabs(desk: Desk) -> dict[str, bool]:
+def _tabs(controller: BundleController) -> dict[str, bool]:
     """Which of the tabs that not every bundle has are shown."""
     return {
-        "examples": bool(desk.about["examples"]),
-        "sample": bool(desk.about["samples"]),
-        "draw": not desk.photographs,
+        "examples": bool(controller.about["examples"]),
+        "sample": bool(controller.about["samples"]),
+        "draw": not controller.photographs,
     }
 
 
@@ -131,24 +139,24 @@ def _selected(shown: dict[str, bool]) -> str:
     return next((name for name, is_shown in shown.items() if is_shown), "upload")
 
 
-def _shelf(desk: Desk) -> dict[str, list[str]]:
+def _examples_by_class(controller: BundleController) -> dict[str, list[str]]:
     """Paths of the example pictures: two of each class under ``all``, and all of each class."""
-    by_class: dict[str, list[str]] = {name: [] for name in desk.about["class_names"]}
-    for example in desk.about["examples"]:
-        by_class[example["label"]].append(str(desk.folder / example["file"]))
-    shelf = {"all": [path for paths in by_class.values() for path in paths[:2]]}
-    return shelf | {name: paths for name, paths in by_class.items() if paths}
+    by_class: dict[str, list[str]] = {name: [] for name in controller.about["class_names"]}
+    for example in controller.about["examples"]:
+        by_class[example["label"]].append(str(controller.folder / example["file"]))
+    first = {"all": [path for paths in by_class.values() for path in paths[:2]]}
+    return first | {name: paths for name, paths in by_class.items() if paths}
 
 
-def _examples(desk: Desk) -> tuple[gr.Dropdown, gr.Gallery]:
-    shelf = _shelf(desk)
+def _examples(controller: BundleController) -> tuple[gr.Dropdown, gr.Gallery]:
+    by_class = _examples_by_class(controller)
     with gr.Row():
         gallery = gr.Gallery(
-            shelf["all"], label="Click one to begin", columns=10, height=136, scale=4,
+            by_class["all"], label="Click one to begin", columns=10, height=136, scale=4,
             allow_preview=False, elem_id="examples", object_fit="contain", buttons=[],
         )  # fmt: skip
         kind = gr.Dropdown(
-            list(shelf), value="all", label="Show", elem_id="example-class", scale=1,
+            list(by_class), value="all", label="Show", elem_id="example-class", scale=1,
             min_width=110,
         )  # fmt: skip
     return kind, gallery

@@ -9,13 +9,13 @@ import gradio as gr
 
 from backends.errors import StudioError
 from backends.regions.settings import AutoRegion
-from studio.ui.explain.region_prompts import Language
+from studio.ui.explain.region_prompts import RegionPrompts
 from studio.ui.shared import canvas, form
-from studio.ui.shared.controller import Desk, Factual
-from studio.ui.shared.controllers import Desks
+from studio.ui.shared.controller import BundleController, Factual
+from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.requests import owner_of, sentence
 
-__all__ = ["Regions"]
+__all__ = ["RegionInput"]
 
 SOURCES = [
     ("Whole picture", "whole"),
@@ -27,7 +27,7 @@ SPOKEN = [("What words say", "words"), ("What I click on", "clicks")]
 TAKE_UP = "(...a) => { window.regionCanvas.choose({painted: 'brush', clicks: 'include'}[a[0]]); return a; }"  # noqa: E501 - script
 
 
-class Regions:
+class RegionInput:
     """The canvas over the picture and what draws on it, laid out inside the current Blocks.
 
     :ivar source: ``whole``, ``painted``, ``auto``, ``words`` or ``clicks``.
@@ -37,16 +37,16 @@ class Regions:
     :ivar preview: the attribution behind the last proposal.
     """
 
-    def __init__(self, desks: Desks) -> None:
-        self.desks = desks
-        first = desks.first
+    def __init__(self, controllers: Controllers) -> None:
+        self.controllers = controllers
+        first = controllers.first
         self.mask = gr.Textbox(visible=False, label="Mask (PNG data URL)")
         self.story = gr.Textbox(visible=False, label="How the mask was made")
         self.source = gr.Radio(
             _sources(first), value="whole", label="Where change is allowed",
             info=_note(first), elem_id="region-source",
         )  # fmt: skip
-        self.language = Language(desks)
+        self.language = RegionPrompts(controllers)
         self.canvas = canvas.region_canvas("factual", canvas.scene(clickable=_clickable(first)))
         self.language.below()
         with gr.Accordion("Let the model propose a region", open=False):
@@ -57,16 +57,20 @@ class Regions:
                 height=200, visible=False, elem_id="region-preview", buttons=[],
             )  # fmt: skip
 
-    def opened(self, desk: Desk, fresh: bool = True) -> dict[Any, Any]:
+    def opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
         """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
         shown: dict[Any, Any] = {
-            self.source: gr.update(choices=_sources(desk), info=_note(desk)),
-            self.canvas: gr.update(scene=canvas.scene(clickable=_clickable(desk), empty=fresh)),
+            self.source: gr.update(choices=_sources(controller), info=_note(controller)),
+            self.canvas: gr.update(
+                scene=canvas.scene(clickable=_clickable(controller), empty=fresh)
+            ),
         }
         if fresh:
             shown |= self.reset()
-            shown[self.source] = gr.update(choices=_sources(desk), info=_note(desk), value="whole")
-        return shown | self.language.opened(desk)
+            shown[self.source] = gr.update(
+                choices=_sources(controller), info=_note(controller), value="whole"
+            )
+        return shown | self.language.opened(controller)
 
     def reset(self) -> dict[Any, Any]:
         """Updates for another picture."""
@@ -76,7 +80,7 @@ class Regions:
 
     def wire(self, picture: gr.State, bundle: gr.Dropdown, target: gr.Dropdown) -> None:
         """Let the model that ``target`` asks propose a region of ``picture``."""
-        places, desks = [self.canvas, self.source, self.preview], self.desks
+        places, controllers = [self.canvas, self.source, self.preview], self.controllers
         settings = [*self._form.values()]
 
         # Gradio fills in a request only ahead of starred parameters.
@@ -85,12 +89,14 @@ class Regions:
         ) -> tuple[Any, ...]:
             asked = dict(zip(self._form, values, strict=True))
             try:
-                desk = desks.of(seen)
-                scene, heat = await desk.propose(owner_of(request), seen.pixels, wanted, asked)
+                controller = controllers.of(seen)
+                scene, heat = await controller.propose(
+                    owner_of(request), seen.pixels, wanted, asked
+                )
             except StudioError as error:
                 gr.Warning(sentence(error), duration=12)
                 return gr.skip(), "whole", gr.skip()
-            if not desks.still(owner_of(request), seen):
+            if not controllers.still(owner_of(request), seen):
                 return tuple(gr.skip() for _ in places)
             return gr.update(scene=scene), "auto", gr.update(value=heat, visible=True)
 
@@ -119,13 +125,13 @@ def region_of(source: str, story: str) -> str:
     return story[:300] or "painted"
 
 
-def _sources(desk: Desk) -> list[tuple[str, str]]:
-    return SOURCES + SPOKEN if desk.photographs else SOURCES
+def _sources(controller: BundleController) -> list[tuple[str, str]]:
+    return SOURCES + SPOKEN if controller.photographs else SOURCES
 
 
-def _note(desk: Desk) -> str | None:
-    return None if desk.photographs else "With photographs, words and clicks can say it too"
+def _note(controller: BundleController) -> str | None:
+    return None if controller.photographs else "With photographs, words and clicks can say it too"
 
 
-def _clickable(desk: Desk) -> bool:
-    return desk.photographs and desk.language["clicks"] is None
+def _clickable(controller: BundleController) -> bool:
+    return controller.photographs and controller.language["clicks"] is None

@@ -11,11 +11,11 @@ import numpy as np
 
 from backends.regions.candidates import Candidate, Missed, union
 from studio.ui.shared import canvas, markup
-from studio.ui.shared.controller import SHARED, Desk, Factual
-from studio.ui.shared.controllers import Desks
-from studio.ui.shared.requests import owner_of, sentence, told
+from studio.ui.shared.controller import SHARED, BundleController, Factual
+from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.requests import error_text, owner_of, sentence
 
-__all__ = ["Language"]
+__all__ = ["RegionPrompts"]
 
 SIZES = {2: ("smaller", "larger"), 3: ("part", "object", "whole")}
 HOW = [("is added to the region", "add"), ("is taken away from it", "subtract")]
@@ -28,16 +28,16 @@ PAINTED = "() => ['painted', [], null]"
 BAKE = "(...a) => { window.regionCanvas.bake(); return [[], null]; }"
 
 
-class Language:
+class RegionPrompts:
     """The panels for words and clicks; of both only that of the chosen source is visible.
 
     Made inside the current Blocks above the canvas, for words; :meth:`below` lays out the rest
     under it, where a click does not move the canvas away from the pointer.
     """
 
-    def __init__(self, desks: Desks) -> None:
-        self.desks = desks
-        first = desks.first
+    def __init__(self, controllers: Controllers) -> None:
+        self.controllers = controllers
+        first = controllers.first
         with gr.Group(visible=False) as self._words:
             self._known = gr.Dataset(
                 components=["textbox"], samples=_samples(first), type="values", layout="gallery",
@@ -73,11 +73,13 @@ class Language:
 
     # ------------------------------------------------------------------ what is shown when
 
-    def opened(self, desk: Desk) -> dict[Any, Any]:
+    def opened(self, controller: BundleController) -> dict[Any, Any]:
         """Updates for another bundle, or for more parts of the same."""
         return {
-            self._known: gr.update(samples=_samples(desk), visible=bool(desk.language["known"])),
-            **self._panels("", desk),
+            self._known: gr.update(
+                samples=_samples(controller), visible=bool(controller.language["known"])
+            ),
+            **self._panels("", controller),
         }
 
     def reset(self) -> dict[Any, Any]:
@@ -89,10 +91,10 @@ class Language:
             self.offer: "", self.use: gr.update(visible=False), **self._panels(""),
         }  # fmt: skip
 
-    def _panels(self, source: str, desk: Desk | None = None) -> dict[Any, Any]:
+    def _panels(self, source: str, controller: BundleController | None = None) -> dict[Any, Any]:
         spoken = source in ("words", "clicks")
-        problem = desk.language[source] if desk and spoken else None
-        shared = desk.to_pull(SHARED).get(SHARED, []) if problem and desk else []
+        problem = controller.language[source] if controller and spoken else None
+        shared = controller.to_pull(SHARED).get(SHARED, []) if problem and controller else []
         size = markup.megabytes(sum(item["size"] - item["have"] for item in shared))
         return {
             self._words: gr.update(visible=source == "words"),
@@ -106,7 +108,7 @@ class Language:
         """Let an event show the panel of the chosen source, and what it lacks."""
 
         def look(source: str, name: str) -> dict[Any, Any]:
-            return self._panels(source, self.desks[name])
+            return self._panels(source, self.controllers[name])
 
         event(
             look, self._chosen, [*self._panels("")], show_progress="hidden", queue=False,
@@ -162,15 +164,15 @@ class Language:
         Nothing changes when another picture was chosen meanwhile."""
         owner = owner_of(request)
         try:
-            desk = self.desks.of(seen)
-            new = await desk.words(owner, seen.pixels, phrase, settings or {})
+            controller = self.controllers.of(seen)
+            new = await controller.words(owner, seen.pixels, phrase, settings or {})
         except Exception as error:
-            failed = markup.failure(told(error, "what was found"))
-            gone = seen is not None and not self.desks.still(owner, seen)
+            failed = markup.failure(error_text(error, "what was found"))
+            gone = seen is not None and not self.controllers.still(owner, seen)
             return self._unchanged() if gone else {
                 self.offer: failed, self.use: gr.update(visible=False)
             }  # fmt: skip
-        if not self.desks.still(owner, seen):
+        if not self.controllers.still(owner, seen):
             return self._unchanged()
         found, chosen, named = list(found), set(chosen), set()
         for one in new.candidates:
@@ -181,11 +183,11 @@ class Language:
             named.add(one.label)
         missed = [*new.missed, *(rest or [])]
         lower = next((one for one in missed if one.lower is not None), None)
-        sentences = "".join(markup.hint(one.sentence) for one in missed)
-        said = f"Use {lower.phrase!r} at {lower.lower:.2f}" if lower else ""
+        show_errors = "".join(markup.hint(one.sentence) for one in missed)
+        text = f"Use {lower.phrase!r} at {lower.lower:.2f}" if lower else ""
         shown = {
-            self.found: found, self.missed: missed, self.offer: sentences,
-            self.use: gr.update(value=said, visible=lower is not None),
+            self.found: found, self.missed: missed, self.offer: show_errors,
+            self.use: gr.update(value=text, visible=lower is not None),
             self.chips: gr.update(
                 choices=[(_chip(one), i) for i, one in enumerate(found)], value=sorted(chosen),
                 visible=bool(found),
@@ -226,8 +228,8 @@ class Language:
         ticked = [found[i] for i in chosen if i < len(found)]
         mask = union(one.mask for one in ticked) if ticked else None
         story = "text:" + ", ".join(dict.fromkeys(one.label for one in ticked))
-        laid = canvas.Laid(mask, "words", story, how)
-        return gr.update(scene=canvas.scene(laid=laid, of=seen.digest if seen else ""))
+        overlay = canvas.Overlay(mask, "words", story, how)
+        return gr.update(scene=canvas.scene(overlay=overlay, of=seen.digest if seen else ""))
 
     async def click(
         self, points: str, seen: Factual | None, how: str, request: gr.Request
@@ -238,13 +240,13 @@ class Language:
             return {self.board: gr.skip()}
         places, labels = [(x, y) for x, y, _ in rows], [int(label) for *_, label in rows]
         try:
-            desk = self.desks.of(seen)
-            one = await desk.click(owner_of(request), seen.pixels, places, labels)
+            controller = self.controllers.of(seen)
+            one = await controller.click(owner_of(request), seen.pixels, places, labels)
         except Exception as error:  # whatever happened, the canvas must hear that it is over
-            gr.Warning(sentence(told(error, "the thing")), duration=12)
+            gr.Warning(sentence(error_text(error, "the thing")), duration=12)
             of = seen.digest if seen else ""
             return {self.board: gr.update(scene=canvas.scene(refused=len(rows), of=of))}
-        if not self.desks.still(owner_of(request), seen):
+        if not self.controllers.still(owner_of(request), seen):
             return {self.board: gr.skip()}
         signed = (("+" if label else "-") + f"{x:g},{y:g}" for x, y, label in rows)
         story = "points:" + ";".join(signed)
@@ -254,9 +256,9 @@ class Language:
         sizes = [
             (f"{name} · {part.score:.2f}", i) for i, (name, (part, _)) in _counted(names, parts)
         ]
-        laid = canvas.Laid(one.mask, "clicks", story, how, len(rows))
+        overlay = canvas.Overlay(one.mask, "clicks", story, how, len(rows))
         return {
-            self.board: gr.update(scene=canvas.scene(laid=laid, of=seen.digest)),
+            self.board: gr.update(scene=canvas.scene(overlay=overlay, of=seen.digest)),
             self.source: "clicks",
             self.parts: parts, self.chips: gr.update(value=[]),
             self.sizes: gr.update(choices=sizes, value=taken, visible=bool(sizes)),
@@ -269,16 +271,16 @@ class Language:
         if seen is None or which >= len(parts):  # of the picture before
             return gr.skip()
         part, story = parts[which]
-        laid = canvas.Laid(part.mask, "clicks", story, how, 1, replaces=True)
-        return gr.update(scene=canvas.scene(laid=laid, of=seen.digest))
+        overlay = canvas.Overlay(part.mask, "clicks", story, how, 1, replaces=True)
+        return gr.update(scene=canvas.scene(overlay=overlay, of=seen.digest))
 
 
 def _counted(names: Any, parts: Any) -> Any:
     return enumerate(zip(names, parts, strict=False))
 
 
-def _samples(desk: Desk) -> list[list[str]]:
-    return [[word] for word in desk.language["known"]]
+def _samples(controller: BundleController) -> list[list[str]]:
+    return [[word] for word in controller.language["known"]]
 
 
 def _chip(one: Candidate) -> str:

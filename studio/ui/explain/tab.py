@@ -10,20 +10,20 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from studio.ui.explain.answer import AnswerColumn
-from studio.ui.explain.interactive import PathPanel
-from studio.ui.explain.picture_input import Pictures
-from studio.ui.explain.region import Regions, region_of
-from studio.ui.explain.region_prompts import Language
+from studio.ui.explain.interactive import InteractivePanel
+from studio.ui.explain.picture_input import PictureInput
+from studio.ui.explain.region import RegionInput, region_of
+from studio.ui.explain.region_prompts import RegionPrompts
 from studio.ui.shared import canvas, form, markup
-from studio.ui.shared.controller import Desk, Factual, Shown
-from studio.ui.shared.controllers import Desks
-from studio.ui.shared.label_controller import LabelDesk
-from studio.ui.shared.requests import owner_of, running, told
+from studio.ui.shared.controller import BundleController, Factual, Shown
+from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.label_controller import LabelController
+from studio.ui.shared.requests import error_text, owner_of, running
 
-__all__ = ["Explain", "build"]
+__all__ = ["ExplainTab", "build"]
 
 
-class Explain(NamedTuple):
+class ExplainTab(NamedTuple):
     """What the page needs of the tab.
 
     :ivar question: the controls that make it up: picture, mask, how the mask was made, region,
@@ -36,23 +36,23 @@ class Explain(NamedTuple):
 
     question: list[Any]
     opened: Callable[..., dict[Any, Any]]
-    language: Language
+    language: RegionPrompts
     leave: Callable[[str], None]
 
 
 def build(
-    desks: Desks, bundle: gr.Dropdown, labels: LabelDesk, person: gr.BrowserState,
+    controllers: Controllers, bundle: gr.Dropdown, labels: LabelController, person: gr.BrowserState,
     load: Callable[..., Any],
-) -> Explain:  # fmt: skip
-    """Lay out the tab inside the current Blocks and wire it to the desks; ``person`` is the
+) -> ExplainTab:  # fmt: skip
+    """Lay out the tab inside the current Blocks and wire it to the controllers; ``person`` is the
     browser's pseudonym, ``load`` the page's event of opening."""
-    methods, able = desks.methods(), desks.first.methods()
+    methods, able = controllers.methods(), controllers.first.methods()
     picture = gr.State(None)
     run_id = gr.State("")
     with gr.Row():
         with gr.Column(scale=5, min_width=320):
             gr.Markdown("### 1 · Picture, and where it may change")
-            pictures, regions = Pictures(desks, bundle), Regions(desks)
+            pictures, regions = PictureInput(controllers, bundle), RegionInput(controllers)
         with gr.Column(scale=4, min_width=280):
             gr.Markdown("### 2 · Question")
             prediction = gr.Label(
@@ -67,11 +67,11 @@ def build(
             names = form.method_choices(able)
             first = names[0][1] if names else None
             method = gr.Radio(names, value=first, label="Method", elem_id="method")
-            fold = form.Fold("method", desks.first.about["methods"])
+            fold = form.Fold("method", controllers.first.about["methods"])
             summary = gr.Markdown(methods[first]["summary"] if first else "")
-            problems = gr.Accordion(**_problems(desks.first), open=False)
+            problems = gr.Accordion(**_problems(controllers.first), open=False)
             with problems:
-                reasons = gr.Markdown(_reasons(desks.first))
+                reasons = gr.Markdown(_reasons(controllers.first))
             importance = gr.Checkbox(
                 False, label="Show which changes mattered (slower)", elem_id="importance"
             )
@@ -85,18 +85,18 @@ def build(
             groups, settings, seed = _settings(methods, first)
         with gr.Column(scale=5, min_width=320):
             gr.Markdown("### 3 · Answer")
-            path = PathPanel(desks, labels, person)
-            answer = AnswerColumn(desks.first)
+            path = InteractivePanel(controllers, labels, person)
+            answer = AnswerColumn(controllers.first)
     path.wire(answer, bundle, load)
 
-    def put(owner: str, desk: Desk, shown: Shown) -> dict[Any, Any]:
-        seen = Factual(desk.bundle, shown.picture)
-        desks.now(owner, seen)
+    def put(owner: str, controller: BundleController, shown: Shown) -> dict[Any, Any]:
+        seen = Factual(controller.bundle, shown.picture)
+        controllers.now(owner, seen)
         return regions.reset() | {
             picture: seen,
             regions.canvas: gr.update(scene=shown.scene),
-            prediction: shown.prediction.probabilities, target: desk.ranked(shown),
-            opinions: desk.people_say(shown),
+            prediction: shown.prediction.probabilities, target: controller.ranked(shown),
+            opinions: controller.people_say(shown),
         }  # fmt: skip
 
     pictures.wire(put, [picture, regions.canvas, prediction, opinions, target, *regions.reset()])
@@ -109,11 +109,11 @@ def build(
     prediction.select(ask_for, prediction, target, api_visibility="private")
 
     def describe(name: str | None) -> dict[Any, Any]:
-        told = {groups[n]: gr.update(visible=n == name) for n in groups}
+        updates = {groups[n]: gr.update(visible=n == name) for n in groups}
         if name is None:
-            return told | {summary: "", me: gr.update(visible=False)}
+            return updates | {summary: "", me: gr.update(visible=False)}
         entry = methods[name]
-        return told | {
+        return updates | {
             summary: entry["summary"], seed: gr.update(info=form.seed_info(entry)),
             me: gr.update(visible=_by_labels(methods, name)),
         }  # fmt: skip
@@ -122,15 +122,16 @@ def build(
 
     def offer(which: str, wanted: str | None, name: str | None) -> dict[Any, Any]:
         """The methods that can explain the model which the target asks."""
-        desk = desks[which]
-        names = form.method_choices(desk.methods(wanted))
+        controller = controllers[which]
+        names = form.method_choices(controller.methods(wanted))
         able = [value for _, value in names]
         now = name if name in able else (able[0] if able else None)
         return describe(now) | {
             method: gr.update(choices=names, value=now),
-            problems: gr.update(**_problems(desk, wanted)), reasons: _reasons(desk, wanted),
-            **fold.opened(desk.entries(wanted)),
-        }  # fmt: skip
+            problems: gr.update(**_problems(controller, wanted)),
+            reasons: _reasons(controller, wanted),
+            **fold.opened(controller.entries(wanted)),
+        }
 
     target.change(
         offer, [bundle, target, method],
@@ -138,20 +139,24 @@ def build(
         show_progress="hidden", api_visibility="private",
     )  # fmt: skip
 
-    def opened(desk: Desk, fresh: bool = True) -> dict[Any, Any]:
-        names = form.method_choices(desk.methods())
+    def opened(controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
+        names = form.method_choices(controller.methods())
         first = names[0][1] if names else None
-        shown = pictures.opened(desk, fresh) | regions.opened(desk, fresh) | describe(first)
-        shown |= fold.opened(desk.about["methods"]) | {
+        shown = (
+            pictures.opened(controller, fresh) | regions.opened(controller, fresh) | describe(first)
+        )
+        shown |= fold.opened(controller.about["methods"]) | {
             method: gr.update(choices=names, value=first),
-            problems: gr.update(**_problems(desk)), reasons: _reasons(desk),
+            problems: gr.update(**_problems(controller)), reasons: _reasons(controller),
         }  # fmt: skip
         if fresh:
             shown |= {picture: None, prediction: None, opinions: ""}
             shown |= {
-                setting: form.returned(desk.about["methods"][name]["schema"]["properties"][key])
+                setting: form.returned(
+                    controller.about["methods"][name]["schema"]["properties"][key]
+                )
                 for (name, key), setting in settings.items()
-                if "schema" in desk.about["methods"][name]
+                if "schema" in controller.about["methods"][name]
             }
             shown[target] = gr.update(choices=[], value=None)
         return shown
@@ -168,22 +173,22 @@ def build(
         }
         owner = owner_of(request)
         try:
-            desk, region = desks.of(seen), region_of(source, story)
+            controller, region = controllers.of(seen), region_of(source, story)
             asked = await asyncio.to_thread(
-                desk.request, seen.pixels, painted, region, wanted, name, own, number
+                controller.request, seen.pixels, painted, region, wanted, name, own, number
             )
             asked = replace(asked, importance=weighed)
             if asks and _by_labels(methods, name):
-                yield await path.begin(desk, asked, owner, person)
+                yield await path.begin(controller, asked, owner, person)
                 return
             put_away = path.closed()
-            async for run in desk.follow(asked, owner):
+            async for run in controller.follow(asked, owner):
                 shown = await asyncio.to_thread(answer.show, run)
                 buttons = running(go, stop, not run.ended)
                 yield shown | buttons | answer.earlier(owner) | {run_id: run.id} | put_away
                 put_away = {}
         except Exception as error:  # whatever happened, the page must go on working
-            failed = markup.failure(told(error, "the answer"))
+            failed = markup.failure(error_text(error, "the answer"))
             yield running(go, stop, False) | {answer.status: failed, answer.frame: ""}
 
     go.click(
@@ -197,7 +202,7 @@ def build(
     )  # fmt: skip
 
     def ask_to_stop(which: str) -> Any:
-        run = desks.first.runs.get(which)
+        run = controllers.first.runs.get(which)
         if run is None or run.ended:
             return gr.skip()
         run.stop()
@@ -208,7 +213,7 @@ def build(
         api_visibility="private",
     )  # fmt: skip
     question = [picture, regions.mask, regions.story, regions.source, target]
-    return Explain(question, opened, regions.language, path.leave)
+    return ExplainTab(question, opened, regions.language, path.leave)
 
 
 def _by_labels(methods: dict[str, dict[str, Any]], name: str | None) -> bool:
@@ -216,13 +221,13 @@ def _by_labels(methods: dict[str, dict[str, Any]], name: str | None) -> bool:
     return name is not None and not methods[name]["gradients"]
 
 
-def _problems(desk: Desk, target: str | None = None) -> dict[str, Any]:
-    count = len(desk.problems(target))
+def _problems(controller: BundleController, target: str | None = None) -> dict[str, Any]:
+    count = len(controller.problems(target))
     return {"label": f"Not available here: {count}", "visible": count > 0}
 
 
-def _reasons(desk: Desk, target: str | None = None) -> str:
-    return "\n".join(f"- {problem}" for problem in desk.problems(target))
+def _reasons(controller: BundleController, target: str | None = None) -> str:
+    return "\n".join(f"- {problem}" for problem in controller.problems(target))
 
 
 def _settings(

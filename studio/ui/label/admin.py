@@ -16,8 +16,8 @@ from studio.labels.store import pictures, responses
 from studio.labels.store.responses import Answer
 from studio.ui.shared import canvas
 from studio.ui.shared import markup as views
-from studio.ui.shared.label_controller import Codes, LabelDesk, Seat
-from studio.ui.shared.requests import sentences
+from studio.ui.shared.label_controller import Assignment, Codes, LabelController
+from studio.ui.shared.requests import show_errors
 
 __all__ = ["AdminPanel"]
 
@@ -27,11 +27,13 @@ NOTHING = "No picture is waiting for a decision."
 class AdminPanel:
     """Agreement and adjudication, laid out inside the current Blocks."""
 
-    def __init__(self, labels: LabelDesk, project: gr.Dropdown, codes: gr.BrowserState) -> None:
+    def __init__(
+        self, labels: LabelController, project: gr.Dropdown, codes: gr.BrowserState
+    ) -> None:
         self.labels = labels
         with gr.Accordion(
             "Progress, agreement, adjudication", open=False, visible=False, elem_id="admin"
-        ) as self._room:
+        ) as self._panel:
             look = gr.Button("Count now", elem_id="admin-look")
             self._table = gr.HTML(elem_id="agreement")
             with gr.Row():
@@ -57,7 +59,7 @@ class AdminPanel:
         ]  # fmt: skip
         quiet = {"api_visibility": "private"}
         # A table that opens by itself when the accordion does needs no second click.
-        self._room.expand(self._look, [project, codes], places, **quiet)
+        self._panel.expand(self._look, [project, codes], places, **quiet)
         look.click(self._look, [project, codes], places, **quiet)
         self._decide.click(
             self._decided, [project, codes, self._item, self._verdict, self._note], places, **quiet
@@ -67,20 +69,24 @@ class AdminPanel:
                 self._confused, [project, codes, self._who, self._whom], self._confusion, **quiet
             )
 
-    def seated(self, seat: Seat | None) -> dict[Any, Any]:
+    def assigned(self, assignment: Assignment | None) -> dict[Any, Any]:
         """Updates for who works in which project."""
         return {
-            self._room: gr.update(visible=bool(seat and seat.person.administers), open=False),
-            self._table: "", self._confusion: "", self._item: None,
-        }  # fmt: skip
+            self._panel: gr.update(
+                visible=bool(assignment and assignment.person.administers), open=False
+            ),
+            self._table: "",
+            self._confusion: "",
+            self._item: None,
+        }
 
     async def _look(self, name: str | None, held: Codes | None) -> dict[Any, Any]:
-        with sentences():
+        with show_errors():
             return await asyncio.to_thread(self._counted, name, held)
 
     def _counted(self, name: str | None, held: Codes | None) -> dict[Any, Any]:
-        seat = self.labels.require(name, held, administrator=True)
-        found = agreement.report(self.labels.database(), seat.project)
+        assignment = self.labels.require(name, held, administrator=True)
+        found = agreement.report(self.labels.database(), assignment.project)
         people = [person.name for person in found.people]
         first, second = [*people, None, None][:2]
         return {
@@ -88,10 +94,10 @@ class AdminPanel:
             self._who: gr.update(choices=people, value=first),
             self._whom: gr.update(choices=["the others’ consensus", *people], value=second),
             self._confusion: _confusion(found, first, second),
-            **self._next(seat, found.to_adjudicate),
+            **self._next(assignment, found.to_adjudicate),
         }  # fmt: skip
 
-    def _next(self, seat: Seat, disputed: Sequence[Disputed]) -> dict[Any, Any]:
+    def _next(self, assignment: Assignment, disputed: Sequence[Disputed]) -> dict[Any, Any]:
         item = disputed[0] if disputed else None
         shown = gr.update(visible=item is not None)
         markup = views.hint(NOTHING)
@@ -101,7 +107,7 @@ class AdminPanel:
         return {
             self._disputed: markup, self._item: item.item_id if item else None,
             self._verdict: gr.update(
-                choices=seat.project.classes, value=None, visible=item is not None
+                choices=assignment.project.classes, value=None, visible=item is not None
             ),
             self._note: gr.update(value="", visible=item is not None), self._decide: shown,
         }  # fmt: skip
@@ -110,23 +116,27 @@ class AdminPanel:
         self, name: str, held: Codes | None, item: int | None, verdict: str | None, note: str
     ) -> dict[Any, Any]:
         def work() -> dict[Any, Any]:
-            seat = self.labels.require(name, held, administrator=True)
+            assignment = self.labels.require(name, held, administrator=True)
             if item is not None and verdict:
-                said = Answer(item, verdict, secrets.token_hex(12), note=note or "", via="page")
-                responses.adjudicate(self.labels.database(), seat.person, said)
+                submission = Answer(
+                    item, verdict, secrets.token_hex(12), note=note or "", via="page"
+                )
+                responses.adjudicate(self.labels.database(), assignment.person, submission)
             return self._counted(name, held)
 
-        with sentences():
+        with show_errors():
             return await asyncio.to_thread(work)
 
     async def _confused(
         self, name: str, held: Codes | None, who: str | None, whom: str | None
     ) -> str:
         def work() -> str:
-            seat = self.labels.require(name, held, administrator=True)
-            return _confusion(agreement.report(self.labels.database(), seat.project), who, whom)
+            assignment = self.labels.require(name, held, administrator=True)
+            return _confusion(
+                agreement.report(self.labels.database(), assignment.project), who, whom
+            )
 
-        with sentences():
+        with show_errors():
             return await asyncio.to_thread(work)
 
 
@@ -149,10 +159,10 @@ def _table(found: Agreement) -> str:
         ("observed agreement", found.observed), ("Fleiss’ κ", found.fleiss_kappa),
         ("Krippendorff’s α", found.krippendorff_alpha),
     ]  # fmt: skip
-    said = " · ".join(f"{name} {_number(figure)}" for name, figure in figures)
+    texts = " · ".join(f"{name} {_number(figure)}" for name, figure in figures)
     why = next((figure.reason for _, figure in figures if figure.value is None), "")
     return (
-        f"<p>Label set {found.version}: {found.votes} labels of {found.items} pictures. {said}</p>"
+        f"<p>Label set {found.version}: {found.votes} labels of {found.items} pictures. {texts}</p>"
         + (f"<p>{escape(why[:1].upper() + why[1:])}.</p>" if why else "")
         + views.table(heads, rows)
     )
@@ -190,10 +200,10 @@ def _confusion(found: Agreement, who: str | None, whom: str | None) -> str:
 
 
 def _question(item: Disputed, picture: str, waiting: int) -> str:
-    said = [f"{count} said {escape(name)}" for name, count in item.votes.items()]
-    said += [f"{item.unsure} unsure"] * bool(item.unsure)
-    said += [f"{item.skipped} skipped"] * bool(item.skipped)
+    texts = [f"{count} said {escape(name)}" for name, count in item.votes.items()]
+    texts += [f"{item.unsure} unsure"] * bool(item.unsure)
+    texts += [f"{item.skipped} skipped"] * bool(item.skipped)
     return (
         f'<div class="question"><img src="{picture}" alt="{escape(item.name)}">'
-        f"<p>{', '.join(said)}.<br>{waiting} to decide, the most disputed first.</p></div>"
+        f"<p>{', '.join(texts)}.<br>{waiting} to decide, the most disputed first.</p></div>"
     )

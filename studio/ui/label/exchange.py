@@ -22,9 +22,9 @@ from studio.labels import exchange
 from studio.labels.exchange import Brought, Exported
 from studio.labels.store import projects
 from studio.ui.shared import markup
-from studio.ui.shared.controllers import Desks
-from studio.ui.shared.label_controller import Codes, LabelDesk, Seat
-from studio.ui.shared.requests import owner_of, sentences
+from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.label_controller import Assignment, Codes, LabelController
+from studio.ui.shared.requests import owner_of, show_errors
 
 __all__ = ["ExchangePanel"]
 
@@ -41,12 +41,16 @@ class ExchangePanel:
     """Export, import, and push, laid out inside the current Blocks."""
 
     def __init__(
-        self, desks: Desks, labels: LabelDesk, project: gr.Dropdown, codes: gr.BrowserState,
+        self,
+        controllers: Controllers,
+        labels: LabelController,
+        project: gr.Dropdown,
+        codes: gr.BrowserState,
         person: gr.Textbox,
-    ) -> None:  # fmt: skip
-        self.desks, self.labels = desks, labels
+    ) -> None:
+        self.controllers, self.labels = controllers, labels
         self._project, self._codes, self._person = project, codes, person
-        with gr.Accordion("Export", open=False, visible=False, elem_id="exchange") as self._room:
+        with gr.Accordion("Export", open=False, visible=False, elem_id="exchange") as self._panel:
             gr.Markdown(LOST, visible="SPACE_ID" in os.environ)
             self._format = gr.Dropdown(
                 list(exchange.FORMATS), value="csv", label="Format", interactive=True,
@@ -67,7 +71,7 @@ class ExchangePanel:
                 interactive=True,
             )  # fmt: skip
             self._push = gr.Button("Push")
-            self._told = gr.HTML(elem_id="export-status")
+            self._status = gr.HTML(elem_id="export-status")
         with gr.Accordion("Import labels", open=False, elem_id="import"):
             self._source = gr.File(
                 label="What was exported: .csv, .jsonl, .json, or a zip of a folder",
@@ -80,11 +84,11 @@ class ExchangePanel:
             self._import = gr.Button("Import", elem_id="import-run")
             self._brought = gr.HTML(elem_id="import-status")
 
-    def seated(self, seat: Seat | None) -> dict[Any, Any]:
+    def assigned(self, assignment: Assignment | None) -> dict[Any, Any]:
         """Updates for who works in which project."""
         return {
-            self._room: gr.update(visible=bool(seat and seat.person.administers)),
-            self._file: gr.update(visible=False), self._told: "",
+            self._panel: gr.update(visible=bool(assignment and assignment.person.administers)),
+            self._file: gr.update(visible=False), self._status: "",
         }  # fmt: skip
 
     def wire(
@@ -95,22 +99,28 @@ class ExchangePanel:
         chosen = [self._project, self._codes]
         self._export.click(
             self._exported, [*chosen, self._format, self._whole, self._history],
-            [self._file, self._told], **quiet,
+            [self._file, self._status], **quiet,
         )  # fmt: skip
-        self._push.click(self._pushed, [*chosen, self._repository], self._told, **quiet)
+        self._push.click(self._pushed, [*chosen, self._repository], self._status, **quiet)
 
         async def take_in(
             request: gr.Request, which: str, file: str | None, name: str, person: str,
             held: Codes | None,
         ) -> dict[Any, Any]:  # fmt: skip
-            with sentences():
+            with show_errors():
                 if not file:
                     raise BadInput("choose a file first")
-                desk, owner, loop = self.desks[which], owner_of(request), asyncio.get_running_loop()
+                controller, owner, loop = (
+                    self.controllers[which],
+                    owner_of(request),
+                    asyncio.get_running_loop(),
+                )
 
                 def prepare(picture: Image.Image) -> np.ndarray:
                     # The engine owns the device; this thread only waits for it.
-                    asked = desk.ask(owner, lambda: service.prepare(desk.bundle, picture))
+                    asked = controller.ask(
+                        owner, lambda: service.prepare(controller.bundle, picture)
+                    )
                     return asyncio.run_coroutine_threadsafe(asked, loop).result()
 
                 brought = await asyncio.to_thread(
@@ -120,7 +130,7 @@ class ExchangePanel:
                 if brought.access:
                     held[brought.project] = brought.access.code
                 shown = await asyncio.to_thread(made, brought.project, held)
-                return shown | {self._brought: _said(brought)}
+                return shown | {self._brought: _result_text(brought)}
 
         self._import.click(
             take_in, [bundle, self._source, self._into, self._person, self._codes],
@@ -131,13 +141,13 @@ class ExchangePanel:
         self, name: str | None, held: Codes | None, form: str, whole: bool, history: bool
     ) -> dict[Any, Any]:
         def work() -> tuple[str, Exported]:
-            seat = self.labels.require(name, held, administrator=True)
-            folder = _scratch(self.desks.first.results)
-            stem = f"{seat.project.name.replace(' ', '-')}-{seat.project.version}"
+            assignment = self.labels.require(name, held, administrator=True)
+            folder = _scratch(self.controllers.first.results)
+            stem = f"{assignment.project.name.replace(' ', '-')}-{assignment.project.version}"
             packed = whole or form == "datasets"
             to = folder / stem if packed else folder / f"{stem}.{ENDINGS[form]}"
             written = exchange.export(
-                self.labels.database(), seat.project, to, form, history=history
+                self.labels.database(), assignment.project, to, form, history=history
             )
             if not packed:
                 return str(to), written
@@ -145,12 +155,12 @@ class ExchangePanel:
             shutil.rmtree(to)
             return archive, written
 
-        with sentences():
+        with show_errors():
             path, written = await asyncio.to_thread(work)
             return {
                 self._file: gr.update(value=path, visible=True),
-                self._told: markup.line(
-                    "flipped",
+                self._status: markup.notice(
+                    "success",
                     f"Label set {written.version}: {written.items} pictures, {written.responses} "
                     f"answers, {written.suggestions} suggestions.",
                 ),
@@ -160,18 +170,18 @@ class ExchangePanel:
         from studio.labels.exchange.dataset_folder import push
 
         def work() -> str:
-            seat = self.labels.require(name, held, administrator=True)
+            assignment = self.labels.require(name, held, administrator=True)
             if not (repository or "").strip():
                 raise BadInput("say which repository: owner/name")
-            with tempfile.TemporaryDirectory(dir=self.desks.first.results) as scratch:
+            with tempfile.TemporaryDirectory(dir=self.controllers.first.results) as scratch:
                 folder = Path(scratch) / "labels"
                 exchange.export(
-                    self.labels.database(), seat.project, folder, "datasets", history=True
+                    self.labels.database(), assignment.project, folder, "datasets", history=True
                 )
                 return push(folder, repository.strip(), os.environ.get("HF_TOKEN"))
 
-        with sentences():
-            return markup.line("flipped", f"Pushed to {await asyncio.to_thread(work)}")
+        with show_errors():
+            return markup.notice("success", f"Pushed to {await asyncio.to_thread(work)}")
 
     def _taken(
         self, file: Path, name: str, bundle: str, person: str,
@@ -184,7 +194,7 @@ class ExchangePanel:
             if into in known:  # into a project that is there only its administrator brings labels
                 self.labels.require(into, held, administrator=True)
 
-        with tempfile.TemporaryDirectory(dir=self.desks.first.results) as scratch:
+        with tempfile.TemporaryDirectory(dir=self.controllers.first.results) as scratch:
             source = _unpacked(file, Path(scratch)) if zipfile.is_zipfile(file) else file
             return exchange.take_in(
                 database, (name or "").strip() or None, source, bundle=bundle,
@@ -212,9 +222,9 @@ def _unpacked(file: Path, folder: Path) -> Path:
     return folder
 
 
-def _said(brought: Brought) -> str:
-    return markup.line(
-        "flipped",
+def _result_text(brought: Brought) -> str:
+    return markup.notice(
+        "success",
         f"“{brought.project}”: {brought.items} new pictures, {brought.responses} answers, "
         f"{brought.suggestions} suggestions; {brought.repeated} were here already.",
     )

@@ -11,10 +11,10 @@ import gradio as gr
 from studio.labels.store import projects
 from studio.labels.store.records import Project, Setup
 from studio.ui.shared import form, markup
-from studio.ui.shared.controller import Desk
-from studio.ui.shared.controllers import Desks
-from studio.ui.shared.label_controller import Codes, Filled, LabelDesk, Seat, examples
-from studio.ui.shared.requests import owner_of, sentences
+from studio.ui.shared.controller import BundleController
+from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.label_controller import Assignment, Codes, Filled, LabelController, examples
+from studio.ui.shared.requests import owner_of, show_errors
 
 __all__ = ["ProjectPanels"]
 
@@ -26,9 +26,9 @@ FIELDS = Setup.model_json_schema()["properties"]
 class Source:
     """Controls that say where pictures come from."""
 
-    def __init__(self, desk: Desk, prefix: str) -> None:
+    def __init__(self, controller: BundleController, prefix: str) -> None:
         self.kind = gr.Radio(
-            **_kinds(desk), label="Pictures", elem_id=f"{prefix}-source", interactive=True
+            **_kinds(controller), label="Pictures", elem_id=f"{prefix}-source", interactive=True
         )
         self.count = gr.Number(
             50, label="How many to draw", precision=0, minimum=1, maximum=5000, visible=False,
@@ -44,14 +44,14 @@ class Source:
         )  # fmt: skip
         self.all = [self.kind, self.count, self.files]
 
-    def opened(self, desk: Desk) -> dict[Any, Any]:
+    def opened(self, controller: BundleController) -> dict[Any, Any]:
         """Updates for another bundle."""
-        return {self.kind: gr.update(**_kinds(desk))}
+        return {self.kind: gr.update(**_kinds(controller))}
 
 
-def _kinds(desk: Desk) -> dict[str, Any]:
-    kinds = [EXAMPLES] if desk.about["examples"] else []
-    kinds += [DRAWN] if desk.about["draws"] else []
+def _kinds(controller: BundleController) -> dict[str, Any]:
+    kinds = [EXAMPLES] if controller.about["examples"] else []
+    kinds += [DRAWN] if controller.about["draws"] else []
     return {"choices": [*kinds, FILES], "value": [*kinds, FILES][0]}
 
 
@@ -59,10 +59,15 @@ class ProjectPanels:
     """A new project, and the settings and pictures of the chosen one, for its administrator."""
 
     def __init__(
-        self, desks: Desks, bundle: gr.Dropdown, labels: LabelDesk, project: gr.Dropdown,
-        person: gr.Textbox, codes: gr.BrowserState,
-    ) -> None:  # fmt: skip
-        self.desks, self.labels = desks, labels
+        self,
+        controllers: Controllers,
+        bundle: gr.Dropdown,
+        labels: LabelController,
+        project: gr.Dropdown,
+        person: gr.Textbox,
+        codes: gr.BrowserState,
+    ) -> None:
+        self.controllers, self.labels = controllers, labels
         self._bundle, self._project, self._person, self._codes = bundle, project, person, codes
         with gr.Accordion("New project", open=True) as self._new:
             self._name = gr.Textbox(
@@ -74,14 +79,16 @@ class ProjectPanels:
                 info=FIELDS["question"]["description"], elem_id="project-question",
             )  # fmt: skip
             self._classes = gr.Textbox(
-                _classes(desks.first), label=FIELDS["classes"]["title"], elem_id="project-classes",
+                _classes(controllers.first),
+                label=FIELDS["classes"]["title"],
+                elem_id="project-classes",
                 info="What people can answer: commas between, in the order of their keys",
-            )  # fmt: skip
+            )
             self._guide = gr.Textbox(
                 label=FIELDS["instructions"]["title"], lines=2, elem_id="project-instructions",
                 info=FIELDS["instructions"]["description"],
             )  # fmt: skip
-            self._source = Source(desks.first, "project")
+            self._source = Source(controllers.first, "project")
             with gr.Accordion("More settings", open=False):
                 self._first = {key: form.control(key, FIELDS[key]) for key in LATER}
             self._create = gr.Button("Make the project", variant="primary", elem_id="project-make")
@@ -91,7 +98,7 @@ class ProjectPanels:
         ) as own:
             self._later = {key: form.control(key, FIELDS[key]) for key in LATER}
             self._change = gr.Button("Change the settings", elem_id="project-change")
-            self._more = Source(desks.first, "more")
+            self._more = Source(controllers.first, "more")
             self._add = gr.Button("Add these pictures", elem_id="project-add")
             self._guest = gr.Textbox(
                 label="Invite somebody", max_lines=1, elem_id="project-guest",
@@ -100,24 +107,27 @@ class ProjectPanels:
             self._invite = gr.Button("Invite", elem_id="project-invite")
         self._own = own
 
-    def opened(self, desk: Desk, names: Sequence[str]) -> dict[Any, Any]:
+    def opened(self, controller: BundleController, names: Sequence[str]) -> dict[Any, Any]:
         """Updates for another bundle, with those projects."""
         return {
-            self._new: gr.update(open=not names), self._classes: _classes(desk), self._made: "",
-            **self._source.opened(desk), **self._more.opened(desk),
-        }  # fmt: skip
+            self._new: gr.update(open=not names),
+            self._classes: _classes(controller),
+            self._made: "",
+            **self._source.opened(controller),
+            **self._more.opened(controller),
+        }
 
-    def seated(self, seat: Seat | None) -> dict[Any, Any]:
+    def assigned(self, assignment: Assignment | None) -> dict[Any, Any]:
         """Updates for who works in which project."""
         shown: dict[Any, Any] = {
-            self._own: gr.update(visible=bool(seat and seat.person.administers))
+            self._own: gr.update(visible=bool(assignment and assignment.person.administers))
         }
-        setup = seat.project.setup if seat else None
+        setup = assignment.project.setup if assignment else None
         shown |= {
             control: gr.update(value=getattr(setup, key)) if setup else gr.skip()
             for key, control in self._later.items()
         }
-        return shown | {self._new: gr.update(open=False) if seat else gr.skip()}
+        return shown | {self._new: gr.update(open=False) if assignment else gr.skip()}
 
     def wire(self, made: Callable[[str, Codes], dict[Any, Any]], places: list[Any]) -> None:
         """Let a project that was made or changed fill ``places`` with what ``made`` gives."""
@@ -127,7 +137,7 @@ class ProjectPanels:
             question: str, classes: str, guide: str, kind: str, count: float | None,
             files: list[str] | None, *later: Any,
         ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
-            with sentences():
+            with show_errors():
                 names = [part.strip() for part in classes.replace("\n", ",").split(",")]
                 fields = dict(zip(self._first, later, strict=True)) | {
                     "name": name, "bundle": which, "question": question, "instructions": guide,
@@ -135,9 +145,12 @@ class ProjectPanels:
                 }  # fmt: skip
                 project, access = await asyncio.to_thread(self.labels.create, person, **fields)
                 held = (held or {}) | {project.name: access.code}
-                yield {self._codes: held, self._made: markup.line("going", "putting pictures in …")}
-                async for said in self._filled(which, project, kind, count, files, request):
-                    yield {self._made: said}
+                yield {
+                    self._codes: held,
+                    self._made: markup.notice("going", "putting pictures in …"),
+                }
+                async for text in self._filled(which, project, kind, count, files, request):
+                    yield {self._made: text}
                 yield await asyncio.to_thread(made, project.name, held)
 
         self._create.click(
@@ -154,10 +167,12 @@ class ProjectPanels:
             which: str, name: str, held: Codes | None, kind: str, count: float | None,
             files: list[str] | None, request: gr.Request,
         ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
-            with sentences():
-                seat = await asyncio.to_thread(self._ours, name, held)
-                async for said in self._filled(which, seat.project, kind, count, files, request):
-                    yield {self._made: said}
+            with show_errors():
+                assignment = await asyncio.to_thread(self._ours, name, held)
+                async for text in self._filled(
+                    which, assignment.project, kind, count, files, request
+                ):
+                    yield {self._made: text}
                 yield await asyncio.to_thread(made, name, held)
 
         chosen = [self._bundle, self._project, self._codes]
@@ -167,13 +182,13 @@ class ProjectPanels:
         )  # fmt: skip
 
         def change(name: str, held: Codes | None, *later: Any) -> dict[Any, Any]:
-            with sentences():
-                seat = self._ours(name, held)
-                fields = seat.project.setup.model_dump() | dict(
+            with show_errors():
+                assignment = self._ours(name, held)
+                fields = assignment.project.setup.model_dump() | dict(
                     zip(self._later, later, strict=True)
                 )
-                projects.change(self.labels.database(), seat.project, Setup(**fields))
-                return made(name, held) | {self._made: markup.line("flipped", "Changed.")}
+                projects.change(self.labels.database(), assignment.project, Setup(**fields))
+                return made(name, held) | {self._made: markup.notice("success", "Changed.")}
 
         self._change.click(
             change, [self._project, self._codes, *self._later.values()], [self._made, *places],
@@ -181,18 +196,18 @@ class ProjectPanels:
         )  # fmt: skip
 
         def invite(name: str, held: Codes | None, guest: str) -> str:
-            with sentences():
-                seat = self._ours(name, held)
-                access = projects.invite(self.labels.database(), seat.project, guest or "")
-                return markup.line(
-                    "flipped", f"Access code of {access.annotator.name}: {access.code}"
+            with show_errors():
+                assignment = self._ours(name, held)
+                access = projects.invite(self.labels.database(), assignment.project, guest or "")
+                return markup.notice(
+                    "success", f"Access code of {access.annotator.name}: {access.code}"
                 )
 
         self._invite.click(
             invite, [self._project, self._codes, self._guest], self._made, api_visibility="private"
         )
 
-    def _ours(self, name: str, held: Codes | None) -> Seat:
+    def _ours(self, name: str, held: Codes | None) -> Assignment:
         return self.labels.require(name, held, administrator=True)
 
     async def _filled(
@@ -200,24 +215,24 @@ class ProjectPanels:
         files: list[str] | None, request: gr.Request,
     ) -> AsyncIterator[str]:  # fmt: skip
         """What the page says while pictures are put into a project."""
-        desk, owner, filled = self.desks[which], owner_of(request), Filled(0, 0)
+        controller, owner, filled = self.controllers[which], owner_of(request), Filled(0, 0)
         if kind == DRAWN:
-            arriving = self.labels.draw(desk, owner, project, int(count or 1))
+            arriving = self.labels.draw(controller, owner, project, int(count or 1))
         elif kind == EXAMPLES:
-            arriving = self.labels.fill(desk, owner, project, examples(desk))
+            arriving = self.labels.fill(controller, owner, project, examples(controller))
         else:
-            arriving = self.labels.fill(desk, owner, project, files or [])
+            arriving = self.labels.fill(controller, owner, project, files or [])
         async for filled in arriving:
-            yield markup.line("going", f"{filled.seen} pictures looked at, {filled.new} put in …")
-        said = f"{filled.new} pictures put in."
+            yield markup.notice("going", f"{filled.seen} pictures looked at, {filled.new} put in …")
+        text = f"{filled.new} pictures put in."
         if filled.new < filled.seen:
-            said += f" {filled.seen - filled.new} look to the models like others that are there."
+            text += f" {filled.seen - filled.new} look to the models like others that are there."
         if filled.refused:
-            said += f" {len(filled.refused)} could not be used, the first: {filled.refused[0]}"
+            text += f" {len(filled.refused)} could not be used, the first: {filled.refused[0]}"
         elif not filled.seen:
-            said += " Choose files, or another source."
-        yield markup.line("flipped" if filled.new else "not_flipped", said)
+            text += " Choose files, or another source."
+        yield markup.notice("success" if filled.new else "warning", text)
 
 
-def _classes(desk: Desk) -> str:
-    return ", ".join(desk.about["class_names"])
+def _classes(controller: BundleController) -> str:
+    return ", ".join(controller.about["class_names"])

@@ -15,25 +15,27 @@ from backends.training.retrain_settings import Learning, Learnt
 from studio.labels.stats.consensus import RULES
 from studio.labels.store import projects
 from studio.labels.tasks import retrain as training
-from studio.runs.background import Chore
+from studio.runs.background import BackgroundTask
 from studio.ui.shared import form, markup
-from studio.ui.shared.controller import Desk
-from studio.ui.shared.label_controller import Codes, LabelDesk, Seat
-from studio.ui.shared.requests import running, sentences
+from studio.ui.shared.controller import BundleController
+from studio.ui.shared.label_controller import Assignment, Codes, LabelController
+from studio.ui.shared.requests import running, show_errors
 
 __all__ = ["TrainingPanel"]
 
-Opened = Callable[[Desk], dict[Any, Any]]
+Opened = Callable[[BundleController], dict[Any, Any]]
 
 
 class TrainingPanel:
     """What *we* call a 4: retraining, laid out inside the current Blocks."""
 
-    def __init__(self, labels: LabelDesk, project: gr.Dropdown, codes: gr.BrowserState) -> None:
+    def __init__(
+        self, labels: LabelController, project: gr.Dropdown, codes: gr.BrowserState
+    ) -> None:
         self.labels, self._project, self._codes = labels, project, codes
         with gr.Accordion(
             "Retrain: a model of what we say", open=False, visible=False, elem_id="training"
-        ) as self._room:
+        ) as self._panel:
             gr.Markdown(
                 "Fits LeapFactual’s velocity field to the labels. The result is a target model "
                 "beside the bundle’s own: Explain and Compare offer it at once. Labels have no "
@@ -58,23 +60,24 @@ class TrainingPanel:
             self._state = gr.HTML(elem_id="retrain-status")
             self._history = gr.HTML(elem_id="retrain-history")
 
-    def seated(self, seat: Seat | None) -> dict[Any, Any]:
+    def assigned(self, assignment: Assignment | None) -> dict[Any, Any]:
         """Updates for who works in which project."""
         shown: dict[Any, Any] = {
-            self._room: gr.update(visible=bool(seat and seat.person.administers)),
-            self._state: self._going(seat), self._history: self._past(seat) if seat else "",
+            self._panel: gr.update(visible=bool(assignment and assignment.person.administers)),
+            self._state: self._going(assignment),
+            self._history: self._past(assignment) if assignment else "",
             **running(self._go, self._stop, False),
-        }  # fmt: skip
-        if seat is None:
+        }
+        if assignment is None:
             return shown | {self._name: gr.skip(), self._rule: gr.skip()}
-        rules = [*list(RULES)[:-1], *(f"annotator:{name}" for name in self._people(seat))]
+        rules = [*list(RULES)[:-1], *(f"annotator:{name}" for name in self._people(assignment))]
         return shown | {
-            self._name: training.model_name(seat.project.name),
+            self._name: training.model_name(assignment.project.name),
             self._rule: gr.update(choices=rules, value="majority"),
         }
 
     def wire(
-        self, refreshed: Callable[[], None], opened: Opened, desks: Any, places: list[Any]
+        self, refreshed: Callable[[], None], opened: Opened, controllers: Any, places: list[Any]
     ) -> None:
         """Let the buttons act; a new model then fills ``places`` with what ``opened`` gives."""
         quiet = {"api_visibility": "private", "show_progress": "hidden"}
@@ -83,32 +86,32 @@ class TrainingPanel:
         async def retrain(
             project: str | None, held: Codes | None, name: str, rule: str, *values: Any
         ) -> AsyncIterator[dict[Any, Any]]:
-            with sentences():
-                seat = await asyncio.to_thread(
+            with show_errors():
+                assignment = await asyncio.to_thread(
                     functools.partial(self.labels.require, project, held, administrator=True)
                 )
                 settings = dict(zip(self._settings, values, strict=True))
-                chore = self.labels.chores.start(
-                    _chore(seat.project.name),
+                task = self.labels.tasks.start(
+                    _task_name(assignment.project.name),
                     lambda: training.retrain(
-                        self.labels.database(), seat.project, rule, name, settings
+                        self.labels.database(), assignment.project, rule, name, settings
                     ),
                 )
                 losses: list[float] = []
                 yield running(self._go, self._stop, True) | {self._state: markup.waiting(0)}
-                async for _ in chore.watch():
-                    yield {self._state: _said(chore, losses)}
-                if chore.state == "done":
+                async for _ in task.watch():
+                    yield {self._state: _state_text(task, losses)}
+                if task.state == "done":
                     await asyncio.to_thread(refreshed)
                 yield running(self._go, self._stop, False) | {
-                    self._state: _said(chore, losses),
-                    self._history: await asyncio.to_thread(self._past, seat),
+                    self._state: _state_text(task, losses),
+                    self._history: await asyncio.to_thread(self._past, assignment),
                 }
 
         def show(project: str | None, held: Codes | None) -> dict[Any, Any]:
-            seat = self.labels.seat(project, held)
-            desk = desks[seat.project.setup.bundle] if seat else None
-            return opened(desk) if desk else {places[0]: gr.skip()}
+            assignment = self.labels.assignment(project, held)
+            controller = controllers[assignment.project.setup.bundle] if assignment else None
+            return opened(controller) if controller else {places[0]: gr.skip()}
 
         self._go.click(
             retrain, chosen, [self._go, self._stop, self._state, self._history],
@@ -117,24 +120,26 @@ class TrainingPanel:
         self._stop.click(self._stopped, [self._project, self._codes], None, queue=False, **quiet)
 
     def _stopped(self, name: str | None, held: Codes | None) -> None:
-        with sentences():
-            seat = self.labels.require(name, held, administrator=True)
-            self.labels.chores.stop(_chore(seat.project.name))
+        with show_errors():
+            assignment = self.labels.require(name, held, administrator=True)
+            self.labels.tasks.stop(_task_name(assignment.project.name))
 
-    def _going(self, seat: Seat | None) -> str:
+    def _going(self, assignment: Assignment | None) -> str:
         """What a page that comes later is told."""
-        if seat is None or not self.labels.chores.going(_chore(seat.project.name)):
+        if assignment is None or not self.labels.tasks.going(_task_name(assignment.project.name)):
             return ""
-        return markup.line("going", "These labels are being learnt; Retrain shows how far it is.")
+        return markup.notice("going", "These labels are being learnt; Retrain shows how far it is.")
 
-    def _people(self, seat: Seat) -> list[str]:
-        return [person.name for person in projects.people(self.labels.database(), seat.project)]
+    def _people(self, assignment: Assignment) -> list[str]:
+        return [
+            person.name for person in projects.people(self.labels.database(), assignment.project)
+        ]
 
-    def _past(self, seat: Seat) -> str:
+    def _past(self, assignment: Assignment) -> str:
         rows = "".join(
             f"<tr><th scope=row>{escape(row['model'])}</th><td class=number>{row['version']}</td>"
             f"<td>{escape(row['rule'])}</td><td class=number>{_agreement(row['quality'])}</td></tr>"
-            for row in training.history(self.labels.database(), seat.project)[:10]
+            for row in training.history(self.labels.database(), assignment.project)[:10]
         )
         if not rows:
             return ""
@@ -142,7 +147,7 @@ class TrainingPanel:
         return markup.table(heads, rows)
 
 
-def _chore(project: str) -> str:
+def _task_name(project: str) -> str:
     return f"retrain {project}"
 
 
@@ -151,28 +156,28 @@ def _agreement(quality: dict[str, float]) -> str:
     return "–" if value is None else f"{value:.1%}"
 
 
-def _said(chore: Chore, losses: list[float]) -> str:
-    if chore.state == "failed":
-        return markup.failure(chore.reason)
-    now = chore.news
+def _state_text(task: BackgroundTask, losses: list[float]) -> str:
+    if task.state == "failed":
+        return markup.failure(task.reason)
+    now = task.news
     if isinstance(now, Learnt):
         skipped = f", {now.skipped} could not be used" if now.skipped else ""
         held = now.quality.get("held_out_rows", 0)
-        return markup.line(
-            "flipped",
+        return markup.notice(
+            "success",
             f"“{now.model}” learnt from {now.rows} pictures{skipped} in {now.seconds:.0f} s; it "
             f"agrees with {_agreement(now.quality)} of the {held:.0f} labels held out. In Explain, "
             f"choose “{now.model}: …” as what it should say instead.",
         )
     if not isinstance(now, Learning):
-        return markup.waiting(0) if chore.state == "going" else markup.hint("Stopped.")
+        return markup.waiting(0) if task.state == "going" else markup.hint("Stopped.")
     if now.loss is not None and (not losses or losses[-1] != now.loss):
         losses.append(now.loss)
-    if chore.state == "stopped":
-        return markup.line("cancelled", "Stopped; Retrain goes on from here while the labels stay.")
+    if task.state == "stopped":
+        return markup.notice("warning", "Stopped; Retrain goes on from here while the labels stay.")
     loss = f", loss {now.loss:.4f}" if now.loss is not None else ""
-    said = f"{now.phase}: {now.done} of {now.total}{loss}, {now.seconds:.0f} s"
-    return markup.progress_bar(now.share, said) + _curve(losses)
+    text = f"{now.phase}: {now.done} of {now.total}{loss}, {now.seconds:.0f} s"
+    return markup.progress_bar(now.share, text) + _curve(losses)
 
 
 def _curve(losses: Sequence[float]) -> str:

@@ -19,16 +19,16 @@ from studio.ui.label.projects import ProjectPanels
 from studio.ui.label.retrain import TrainingPanel
 from studio.ui.label.widget import label_widget, session
 from studio.ui.shared import markup
-from studio.ui.shared.controllers import Desks
-from studio.ui.shared.label_controller import Codes, LabelDesk, Seat
-from studio.ui.shared.requests import sentences
+from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.label_controller import Assignment, Codes, LabelController
+from studio.ui.shared.requests import show_errors
 
-__all__ = ["Labelling", "build"]
+__all__ = ["LabelTab", "build"]
 
 NOBODY = "Choose a project and join it with a name, or make a project of your own on the right."
 
 
-class Labelling(NamedTuple):
+class LabelTab(NamedTuple):
     """What the page needs of the tab: ``load`` fills ``places`` for a bundle and the codes that
     the browser keeps; ``training`` makes models that the other tabs shall offer."""
 
@@ -38,8 +38,12 @@ class Labelling(NamedTuple):
 
 
 def build(
-    desks: Desks, bundle: gr.Dropdown, labels: LabelDesk, codes: gr.BrowserState, tab: gr.Tab
-) -> Labelling:
+    controllers: Controllers,
+    bundle: gr.Dropdown,
+    labels: LabelController,
+    codes: gr.BrowserState,
+    tab: gr.Tab,
+) -> LabelTab:
     """Lay out the ``tab`` inside the current Blocks and wire it; ``codes`` are this browser's, by
     project."""
     with gr.Row():
@@ -65,80 +69,94 @@ def build(
             with gr.Accordion("Instructions", open=True, visible=False) as guide:
                 instructions = gr.Markdown()
         with gr.Column(scale=5, min_width=320):
-            panels = ProjectPanels(desks, bundle, labels, project, name, codes)
+            panels = ProjectPanels(controllers, bundle, labels, project, name, codes)
             training = TrainingPanel(labels, project, codes)
-            annotator = AnnotatorPanel(desks.first, labels, project, codes)
+            annotator = AnnotatorPanel(controllers.first, labels, project, codes)
             admin = AdminPanel(labels, project, codes)
-            files = ExchangePanel(desks, labels, project, codes, name)
+            files = ExchangePanel(controllers, labels, project, codes, name)
 
-    def seated(seat: Seat | None, chosen: str | None) -> dict[Any, Any]:
+    def assigned(assignment: Assignment | None, chosen: str | None) -> dict[Any, Any]:
         """Everything that depends on who works in which project."""
-        text = seat.project.setup.instructions if seat else ""
+        text = assignment.project.setup.instructions if assignment else ""
         return {
-            widget: gr.update(session=session(seat.project, seat.code) if seat else ""),
-            who: _who(seat) if seat or not chosen else markup.hint(f"Join “{chosen}” with a name."),
-            name: gr.update(visible=seat is None), join: gr.update(visible=seat is None),
-            coded: gr.update(visible=seat is None), leave: gr.update(visible=seat is not None),
-            guide: gr.update(visible=bool(text)), instructions: text,
-            **panels.seated(seat), **training.seated(seat), **annotator.seated(seat),
-            **admin.seated(seat), **files.seated(seat),
-        }  # fmt: skip
+            widget: gr.update(
+                session=session(assignment.project, assignment.code) if assignment else ""
+            ),
+            who: _who(assignment)
+            if assignment or not chosen
+            else markup.hint(f"Join “{chosen}” with a name."),
+            name: gr.update(visible=assignment is None),
+            join: gr.update(visible=assignment is None),
+            coded: gr.update(visible=assignment is None),
+            leave: gr.update(visible=assignment is not None),
+            guide: gr.update(visible=bool(text)),
+            instructions: text,
+            **panels.assigned(assignment),
+            **training.assigned(assignment),
+            **annotator.assigned(assignment),
+            **admin.assigned(assignment),
+            **files.assigned(assignment),
+        }
 
-    seat_places = list(seated(None, None))
+    assignment_places = list(assigned(None, None))
 
     def choose(chosen: str | None, held: Codes | None) -> dict[Any, Any]:
-        with sentences():
-            return seated(labels.seat(chosen, held), chosen)
+        with show_errors():
+            return assigned(labels.assignment(chosen, held), chosen)
 
     async def join_in(chosen: str | None, person: str, held: Codes | None) -> dict[Any, Any]:
-        with sentences():
+        with show_errors():
             access = await asyncio.to_thread(labels.join, chosen, person or "")
             held = (held or {}) | {chosen: access.code}
             return {codes: held} | await asyncio.to_thread(choose, chosen, held)
 
     async def enter_by(text: str, held: Codes | None) -> dict[Any, Any]:
-        with sentences():
-            seat = await asyncio.to_thread(labels.known, text or "")
-            held = (held or {}) | {seat.project.name: seat.code}
-            named = await asyncio.to_thread(labels.names, seat.project.setup.bundle)
-            chosen = {project: gr.update(choices=named, value=seat.project.name), codes: held}
-            return chosen | {code: ""} | seated(seat, seat.project.name)
+        with show_errors():
+            assignment = await asyncio.to_thread(labels.known, text or "")
+            held = (held or {}) | {assignment.project.name: assignment.code}
+            named = await asyncio.to_thread(labels.names, assignment.project.setup.bundle)
+            chosen = {project: gr.update(choices=named, value=assignment.project.name), codes: held}
+            return chosen | {code: ""} | assigned(assignment, assignment.project.name)
 
-    project.input(choose, [project, codes], seat_places, api_visibility="private")
+    project.input(choose, [project, codes], assignment_places, api_visibility="private")
     for event in (join.click, name.submit):
-        event(join_in, [project, name, codes], [codes, *seat_places], api_visibility="private")
+        event(
+            join_in, [project, name, codes], [codes, *assignment_places], api_visibility="private"
+        )
     for event in (enter.click, code.submit):
         event(
-            enter_by, [code, codes], [codes, code, project, *seat_places],
+            enter_by, [code, codes], [codes, code, project, *assignment_places],
             api_visibility="private",
         )  # fmt: skip
 
     def go(chosen: str | None, held: Codes | None) -> dict[Any, Any]:
-        seat = labels.seat(chosen, held)
+        assignment = labels.assignment(chosen, held)
         left = {key: value for key, value in (held or {}).items() if key != chosen}
-        shown = {codes: left} | seated(None, chosen)
-        if seat:
+        shown = {codes: left} | assigned(None, chosen)
+        if assignment:
             shown[who] = markup.hint(
-                f"The access code with which {seat.person.name} comes back: {seat.code}"
+                f"The access code with which {assignment.person.name} comes back: {assignment.code}"
             )
         return shown
 
-    leave.click(go, [project, codes], [codes, *seat_places], api_visibility="private")
+    leave.click(go, [project, codes], [codes, *assignment_places], api_visibility="private")
 
     def made(chosen: str, held: Codes) -> dict[Any, Any]:
         """Updates after a project was made or changed."""
-        seat = labels.seat(chosen, held)
-        names = labels.names(seat.project.setup.bundle) if seat else []
+        assignment = labels.assignment(chosen, held)
+        names = labels.names(assignment.project.setup.bundle) if assignment else []
         return {
-            project: gr.update(choices=names, value=chosen), codes: held, **seated(seat, chosen),
-        }  # fmt: skip
+            project: gr.update(choices=names, value=chosen),
+            codes: held,
+            **assigned(assignment, chosen),
+        }
 
-    panels.wire(made, [project, codes, *seat_places])
-    files.wire(bundle, made, [project, codes, *seat_places])
+    panels.wire(made, [project, codes, *assignment_places])
+    files.wire(bundle, made, [project, codes, *assignment_places])
 
     def known(which: str) -> Any:
         """Projects that others made meanwhile."""
-        return gr.update(choices=labels.names(desks[which].bundle))
+        return gr.update(choices=labels.names(controllers[which].bundle))
 
     tab.select(known, bundle, project, show_progress="hidden", api_visibility="private")
 
@@ -146,31 +164,35 @@ def build(
         code: str, item: int, value: str | None, request: str, state: str = "submitted",
         note: str = "",
     ) -> dict[str, Any]:  # fmt: skip
-        with sentences():
-            said = Answer(item, value, request, state, note)
-            return asdict(responses.answer(labels.database(), labels.known(code).person, said))
+        with show_errors():
+            submission = Answer(item, value, request, state, note)
+            return asdict(
+                responses.answer(labels.database(), labels.known(code).person, submission)
+            )
 
     gr.api(label, api_name="label")
 
     def load(which: str, held: Codes | None) -> dict[Any, Any]:
         """The bundle's projects; the newest that this browser's person has joined is open."""
         try:
-            names = labels.names(desks[which].bundle)
+            names = labels.names(controllers[which].bundle)
         except StudioError as error:  # the other tabs do without labels
-            return seated(None, None) | {who: markup.failure(str(error))}
-        mine = [name for name in names if labels.seat(name, held)]
+            return assigned(None, None) | {who: markup.failure(str(error))}
+        mine = [name for name in names if labels.assignment(name, held)]
         chosen = next(iter([*mine, *names]), None)
-        return panels.opened(desks[which], names) | {
+        return panels.opened(controllers[which], names) | {
             project: gr.update(choices=names, value=chosen),
-            **seated(labels.seat(chosen, held), chosen),
+            **assigned(labels.assignment(chosen, held), chosen),
         }
 
-    places = [project, *seat_places, *panels.opened(desks.first, [])]
-    return Labelling(load, list(dict.fromkeys(places)), training)
+    places = [project, *assignment_places, *panels.opened(controllers.first, [])]
+    return LabelTab(load, list(dict.fromkeys(places)), training)
 
 
-def _who(seat: Seat | None) -> str:
-    if seat is None:
+def _who(assignment: Assignment | None) -> str:
+    if assignment is None:
         return markup.hint(NOBODY)
-    rights = ", its administrator" if seat.person.administers else ""
-    return markup.hint(f"You are {seat.person.name}{rights}. Answers are stored as you give them.")
+    rights = ", its administrator" if assignment.person.administers else ""
+    return markup.hint(
+        f"You are {assignment.person.name}{rights}. Answers are stored as you give them."
+    )

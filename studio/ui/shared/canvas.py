@@ -26,7 +26,7 @@ __all__ = [
     "READ_CLICKS",
     "READ_MASK",
     "SMALL",
-    "Laid",
+    "Overlay",
     "data_url",
     "from_data_url",
     "preview",
@@ -87,7 +87,7 @@ READ_CLICKS = "(...a) => { a[0] = window.regionCanvas.clicks(); return a; }"
 
 
 @dataclass(frozen=True)
-class Laid:
+class Overlay:
     """A mask to lay over what is painted on the canvas; None lays nothing, and takes back what
     the same source laid before.
 
@@ -154,7 +154,7 @@ def from_data_url(text: str) -> bytes:
 
 def scene(
     picture: Image.Image | None = None,
-    laid: Laid | None = None,
+    overlay: Overlay | None = None,
     *,
     of: str = "",
     clickable: bool | None = None,
@@ -174,9 +174,9 @@ def scene(
     content: dict[str, object] = {"number": next(_numbers), "empty": empty, "of": of}
     if picture is not None:
         content["picture"] = preview(picture, max(picture.size))
-    if laid is not None:
-        url = None if laid.mask is None else data_url(Image.fromarray(laid.mask))
-        content["laid"] = asdict(replace(laid, mask=None)) | {"mask": url}
+    if overlay is not None:
+        url = None if overlay.mask is None else data_url(Image.fromarray(overlay.mask))
+        content["laid"] = asdict(replace(overlay, mask=None)) | {"mask": url}
     if clickable is not None:
         content["clickable"] = clickable
     if refused is not None:

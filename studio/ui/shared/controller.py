@@ -27,7 +27,7 @@ from studio.runs import Run, Runs, TooMany
 from studio.runs.study import Study
 from studio.ui.shared import canvas, markup
 
-__all__ = ["NO_PICTURE", "SHARED", "Desk", "Factual", "Shown"]
+__all__ = ["NO_PICTURE", "SHARED", "BundleController", "Factual", "Shown"]
 
 FRAME_GAP = 0.2  # seconds; five frames a second are enough for an eye and easy on a network
 SHARED = region_service.SHARED
@@ -61,7 +61,7 @@ class Shown:
 
 
 @dataclass
-class Desk:
+class BundleController:
     """One bundle at the counter: pictures come in, questions go to the engine, answers go out.
 
     :ivar results: folder for the answers' files.
@@ -127,7 +127,7 @@ class Desk:
         """All methods, with the ``problem`` that keeps each from running here, or from explaining
         the model that ``target`` asks."""
         methods = self.about["methods"]
-        model = self.about["models"].get(self._asked(target or "")[0])
+        model = self.about["models"].get(self._model_and_goal(target or "")[0])
         if not model:
             return dict(methods)
         return {name: m | {"problem": model["methods"][name]} for name, m in methods.items()}
@@ -203,15 +203,15 @@ class Desk:
     ) -> tuple[str, Image.Image]:
         """The region of the model that ``target`` asks, as a scene for the canvas, and the
         attribution behind it."""
-        picture, (model, _) = self.need(picture), self._asked(target or "")
+        picture, (model, _) = self.need(picture), self._model_and_goal(target or "")
         found = await self.ask(
             owner, lambda: service.propose(self.bundle, picture, settings, model)
         )
         heat = export.coloured(found.attribution, "inferno")
         story = ",".join(f"{key}={value}" for key, value in settings.items())
-        laid = canvas.Laid(found.mask, "auto", f"auto:{story}" if story else "auto")
+        overlay = canvas.Overlay(found.mask, "auto", f"auto:{story}" if story else "auto")
         of = Factual(self.bundle, picture).digest
-        return canvas.scene(laid=laid, of=of), export.enlarge(heat, 192)
+        return canvas.scene(overlay=overlay, of=of), export.enlarge(heat, 192)
 
     def need(self, picture: np.ndarray | None) -> np.ndarray:
         """The picture, or a sentence for who forgot it."""
@@ -245,7 +245,7 @@ class Desk:
             if mask:
                 array = imaging.read_mask(canvas.from_data_url(mask), picture.shape[1::-1])
             imaging.require_area(array)
-        model, goal = self._asked(target)
+        model, goal = self._model_and_goal(target)
         return Request(
             self.bundle,
             method,
@@ -299,7 +299,7 @@ class Desk:
         """Remove the files of a run that is no longer kept."""
         (self.results / f"counterfactual-{run.id}.zip").unlink(missing_ok=True)
 
-    def _asked(self, target: str) -> tuple[str, str]:
+    def _model_and_goal(self, target: str) -> tuple[str, str]:
         """Which model a target of the list asks, and for what."""
         model, _, goal = target.partition(":")
         return (model, goal.strip()) if model in self._others() else ("classifier", target)
@@ -327,8 +327,10 @@ class Desk:
 
     def people_say(self, shown: Shown) -> str:
         """What the models that learnt from people's labels say of a picture."""
-        said = {n: shown.opinions[n] for n, entry in self._others().items() if entry["labels"]}
-        return markup.opinions({n: (o.label, o.probabilities[o.label]) for n, o in said.items()})
+        opinions = {n: shown.opinions[n] for n, entry in self._others().items() if entry["labels"]}
+        return markup.opinions(
+            {n: (o.label, o.probabilities[o.label]) for n, o in opinions.items()}
+        )
 
     @staticmethod
     def frame(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""The desks of one page: a bundle each, and which picture every visitor has before them."""
+"""The controllers of one page: a bundle each, and which picture every visitor has before them."""
 
 from __future__ import annotations
 
@@ -6,37 +6,39 @@ from collections.abc import Sequence
 from typing import Any
 
 from backends.errors import BadInput
-from studio.ui.shared.controller import NO_PICTURE, Desk, Factual
+from studio.ui.shared.controller import NO_PICTURE, BundleController, Factual
 
-__all__ = ["Desks"]
+__all__ = ["Controllers"]
 
 
-class Desks:
-    """A desk for each bundle that the page can show, made when first asked for.
+class Controllers:
+    """A controller for each bundle that the page can show, made when first asked for.
 
     :param first: what a new page opens with.
     :param names: of the bundles that can be chosen.
     """
 
-    def __init__(self, first: Desk, names: Sequence[str] = ()) -> None:
+    def __init__(self, first: BundleController, names: Sequence[str] = ()) -> None:
         self.first = first
         self.names = list(dict.fromkeys([first.bundle, *names]))
         self._made = {first.bundle: first}
         self._showing: dict[str, str] = {}
 
-    def __getitem__(self, name: str | None) -> Desk:
+    def __getitem__(self, name: str | None) -> BundleController:
         name = name or self.first.bundle
         if name not in self.names:
             raise BadInput(f"this page has no bundle {name!r}; choose from: {self.names}")
         if name not in self._made:
             first = self.first
-            self._made[name] = Desk(name, first.runs, first.results, first.study, first.warmed)
+            self._made[name] = BundleController(
+                name, first.runs, first.results, first.study, first.warmed
+            )
         return self._made[name]
 
     def refresh(self) -> None:
         """Look again, for every bundle that was shown, at which parts are here."""
-        for desk in list(self._made.values()):
-            desk.refresh()
+        for controller in list(self._made.values()):
+            controller.refresh()
 
     def now(self, owner: str, seen: Factual | None) -> None:
         """Note which picture an owner's page shows from now on."""
@@ -50,8 +52,8 @@ class Desks:
         """Forget what a closed page showed."""
         self._showing.pop(owner, None)
 
-    def of(self, seen: Factual | None) -> Desk:
-        """The desk of a picture's bundle.
+    def of(self, seen: Factual | None) -> BundleController:
+        """The controller of a picture's bundle.
 
         :raises BadInput: there is no picture.
         """

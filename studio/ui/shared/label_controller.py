@@ -15,17 +15,17 @@ from studio.labels.store import pictures, projects
 from studio.labels.store.database import Database
 from studio.labels.store.records import Access, Annotator, Project, Setup
 from studio.labels.tasks import add_pictures
-from studio.runs.background import Chores
-from studio.ui.shared.controller import Desk
+from studio.runs.background import BackgroundTasks
+from studio.ui.shared.controller import BundleController
 
-__all__ = ["Codes", "Filled", "LabelDesk", "Seat", "examples"]
+__all__ = ["Assignment", "Codes", "Filled", "LabelController", "examples"]
 
 Codes = dict[str, str]  # by project, as the browser keeps them
 AT_ONCE = 20  # pictures prepared between two turns of other work
 
 
 @dataclass(frozen=True)
-class Seat:
+class Assignment:
     """A person at work in a project."""
 
     project: Project
@@ -44,15 +44,15 @@ class Filled:
 
 
 @dataclass
-class LabelDesk:
+class LabelController:
     """The label store behind the page, opened when first needed.
 
     :ivar place: a file or an address, as :class:`studio.labels.store.database.Database` takes.
-    :ivar chores: what models do for projects.
+    :ivar background tasks: what models do for projects.
     """
 
     place: str
-    chores: Chores
+    tasks: BackgroundTasks
     _database: Database | None = None
     _opening: threading.Lock = field(default_factory=threading.Lock)
 
@@ -67,38 +67,38 @@ class LabelDesk:
         """A bundle's projects, the newest first."""
         return [project.name for project in projects.listed(self.database(), bundle)]
 
-    def seat(self, name: str | None, codes: Codes | None) -> Seat | None:
+    def assignment(self, name: str | None, codes: Codes | None) -> Assignment | None:
         """Where this browser's person works in a project; None before joining it."""
         code = (codes or {}).get(name or "")
         if not name or not code:
             return None
         try:
-            seat = self.known(code)
+            assignment = self.known(code)
         except NotFound:  # another store, or an older one
             return None
-        return seat if seat.project.name == name else None
+        return assignment if assignment.project.name == name else None
 
-    def known(self, code: str) -> Seat:
+    def known(self, code: str) -> Assignment:
         """Where the owner of an access code works.
 
         :raises NotFound: it is nobody's.
         """
         person = projects.enter(self.database(), code)
-        return Seat(projects.of(self.database(), person), person, code.strip())
+        return Assignment(projects.of(self.database(), person), person, code.strip())
 
     def require(
         self, name: str | None, codes: Codes | None, *, administrator: bool = False
-    ) -> Seat:
+    ) -> Assignment:
         """As :meth:`seat`, with a sentence for who may not.
 
         :raises BadInput: nobody has joined, or the person does not administer the project.
         """
-        seat = self.seat(name, codes)
-        if seat is None:
+        assignment = self.assignment(name, codes)
+        if assignment is None:
             raise BadInput("join a project first: choose it, type your name, press Join")
-        if administrator and not seat.person.administers:
-            raise BadInput(f"only an administrator of {seat.project.name!r} can do that")
-        return seat
+        if administrator and not assignment.person.administers:
+            raise BadInput(f"only an administrator of {assignment.project.name!r} can do that")
+        return assignment
 
     def join(self, name: str | None, person: str) -> Access:
         """A new person in a project.
@@ -117,7 +117,7 @@ class LabelDesk:
         return projects.create(self.database(), Setup.checked(fields), person or "me")
 
     async def fill(
-        self, desk: Desk, owner: str, project: Project, paths: Iterable[str]
+        self, controller: BundleController, owner: str, project: Project, paths: Iterable[str]
     ) -> AsyncIterator[Filled]:
         """Prepare pictures as the bundle's models see them and put them into a project.
 
@@ -128,16 +128,16 @@ class LabelDesk:
         def skip(name: str, reason: str) -> None:
             refused.append(f"{name}: {reason}")
 
-        waiting = _named(desk.bundle, paths, skip)
+        waiting = _named(controller.bundle, paths, skip)
         seen = new = 0
-        while some := await desk.ask(owner, lambda: list(islice(waiting, AT_ONCE))):
+        while some := await controller.ask(owner, lambda: list(islice(waiting, AT_ONCE))):
             new += await asyncio.to_thread(pictures.add, self.database(), project, some)
             seen += len(some)
             yield Filled(seen, new, tuple(refused))
         yield Filled(seen, new, tuple(refused))
 
     async def draw(
-        self, desk: Desk, owner: str, project: Project, count: int
+        self, controller: BundleController, owner: str, project: Project, count: int
     ) -> AsyncIterator[Filled]:
         """As :meth:`fill`, with pictures that the bundle's generator draws; those of earlier seeds
         are there already."""
@@ -146,15 +146,15 @@ class LabelDesk:
         new, first = 0, len(pictures.items(self.database(), project))
         for number in range(count):
             seed = first + number
-            picture = await desk.ask(owner, lambda seed=seed: draw(desk.bundle, seed))
+            picture = await controller.ask(owner, lambda seed=seed: draw(controller.bundle, seed))
             new += pictures.add(self.database(), project, [(f"seed {seed}", picture)])
             yield Filled(number + 1, new)
 
 
-def examples(desk: Desk) -> Iterator[str]:
+def examples(controller: BundleController) -> Iterator[str]:
     """The bundle's own pictures."""
-    for example in desk.about["examples"]:
-        yield str(desk.folder / example["file"])
+    for example in controller.about["examples"]:
+        yield str(controller.folder / example["file"])
 
 
 def _named(bundle: str, paths: Iterable[str], skip: add_pictures.Skip) -> add_pictures.Named:

@@ -17,6 +17,7 @@ __all__ = [
     "hint",
     "megabytes",
     "metrics_table",
+    "notice",
     "opinions",
     "progress_bar",
     "progress_line",
@@ -31,6 +32,10 @@ SHOWN = (  # of an answer's metrics, in this order
     "l1_from_reconstruction", "reconstruction_error", "inversion_error",
     "factual_value", "value",
 )  # fmt: skip
+
+
+# How an answer's status looks as a notice.
+KINDS = {"flipped": "success", "not_flipped": "warning", "cancelled": "warning"}
 
 
 def curve(probabilities: Sequence[float], total: int, target: str) -> str:
@@ -100,16 +105,16 @@ def answer_line(record: dict[str, Any]) -> str:
     if oracle:
         agrees = "agrees" if oracle["agrees"] else "disagrees"
         text += f" The oracle, an independent judge, {agrees}: it says “{oracle['label']}”."
-    return _line(status, escape(text))
+    return _line(KINDS[status], escape(text))
 
 
 def failure(reason: str) -> str:
     """Why there is no answer."""
-    return _line("failed", escape(reason[:1].upper() + reason[1:]))
+    return _line("error", escape(reason[:1].upper() + reason[1:]))
 
 
-def line(kind: str, text: str) -> str:
-    """A status line of plain text; ``kind`` colours it."""
+def notice(kind: str, text: str) -> str:
+    """A status line of plain text; ``kind`` (success, warning, error, going) colours it."""
     return _line(kind, escape(text))
 
 
@@ -189,8 +194,8 @@ def alternatives(name: str, others: Sequence[str]) -> str:
     calls ``name``."""
     if not others:
         return ""
-    said = f"Above is the {escape(name)} counterfactual. This run also gives:"
-    return f'<p class="hint">{said}</p><div class="differences">{"".join(others)}</div>'
+    texts = f"Above is the {escape(name)} counterfactual. This run also gives:"
+    return f'<p class="hint">{texts}</p><div class="differences">{"".join(others)}</div>'
 
 
 def alternative(name: str, target: str, record: Mapping[str, Any], picture: str, heat: str) -> str:
@@ -200,15 +205,15 @@ def alternative(name: str, target: str, record: Mapping[str, Any], picture: str,
     :param record: what ``alternatives`` of result.json says of it.
     """
     opinion, oracle = record["counterfactual"], record["oracle"]
-    said = f"says “{opinion['label']}”, P({target}) = {opinion['probabilities'][target]:.0%}"
+    texts = f"says “{opinion['label']}”, P({target}) = {opinion['probabilities'][target]:.0%}"
     if oracle:
-        said += f"; the oracle says “{oracle['label']}”"
-    said += f"; L1 {record['metrics']['l1']:.1f}, step {record['step']}"
+        texts += f"; the oracle says “{oracle['label']}”"
+    texts += f"; L1 {record['metrics']['l1']:.1f}, step {record['step']}"
     title = escape(f"{name} counterfactual")
     return (
         f'<figure><img src="{picture}" alt="The {title}">'
         f'<img src="{heat}" alt="How much the {title} changed">'
-        f"<figcaption>The {title}: {escape(said)}</figcaption></figure>"
+        f"<figcaption>The {title}: {escape(texts)}</figcaption></figure>"
     )
 
 
@@ -302,11 +307,11 @@ def heads(names: Sequence[str]) -> str:
 
 def opinions(labels: Mapping[str, tuple[str, float]]) -> str:
     """What models of people's labels say: by model the class and its probability."""
-    said = [
+    texts = [
         f"“{name}”, of people’s labels, says {label} ({share:.0%})"
         for name, (label, share) in labels.items()
     ]
-    return hint("; ".join(said)) if said else ""
+    return hint("; ".join(texts)) if texts else ""
 
 
 def hint(text: str) -> str:
@@ -320,5 +325,5 @@ def waiting(ahead: int) -> str:
 
 
 def stopping() -> str:
-    """The stop has been heard."""
+    """The stop was asked for and takes effect after the step under way."""
     return _line("going", "stopping after this step …")

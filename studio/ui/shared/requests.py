@@ -10,7 +10,7 @@ from gradio.processing_utils import check_all_files_in_cache
 
 from backends.errors import BadInput, StudioError
 
-__all__ = ["owner_of", "running", "sentence", "sentences", "told", "uploaded"]
+__all__ = ["error_text", "owner_of", "running", "sentence", "show_errors", "uploaded"]
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def sentence(error: StudioError | str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def told(error: Exception, what: str) -> str:
+def error_text(error: Exception, what: str) -> str:
     """What the page says of an error; one that no person can mend is logged too.
 
     :param what: was not shown because of it, such as ``the answer``.
@@ -57,7 +57,7 @@ def running(go: gr.Button, stop: gr.Button, going: bool) -> dict[Any, Any]:
     return {go: gr.update(visible=not going), stop: gr.update(visible=going)}
 
 
-class sentences:  # noqa: N801 - reads as a statement
+class show_errors:  # noqa: N801 - reads as a statement
     """Turn an error that a person can mend into the page's own message."""
 
     def __enter__(self) -> None: ...

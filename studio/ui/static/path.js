@@ -1,13 +1,13 @@
 // The answers to "what is this now?": buttons with keys; the chosen one and the time it took are read
 // with window.pathChoice when the "answered" event is on its way.
 const group = element.querySelector("#path-choices");
-let since = performance.now(), walk = "";
+let since = performance.now(), run = "";
 function ask() {
   const asked = props.asked ? JSON.parse(props.asked) : null;
   element.querySelector(".asking").hidden = !asked;
   if (!asked) { group.replaceChildren(); return; }  // a hidden button would still hear its key
   element.querySelector(".what").textContent = asked.text;
-  walk = asked.walk;
+  run = asked.run;
   group.replaceChildren(...asked.classes.map((name, n) => {
     const button = Object.assign(document.createElement("button"), { type: "button", value: name, textContent: name });
     button.dataset.key = asked.keys[n];
@@ -21,7 +21,7 @@ group.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button || group.dataset.busy) return;
   group.dataset.busy = "1";  // until the next question, so that one key press is one answer
-  window.pathChoice = [button.value, (performance.now() - since) / 1000, walk];
+  window.pathChoice = [button.value, (performance.now() - since) / 1000, run];
   trigger("answered");
 });
 watch("asked", () => { delete group.dataset.busy; ask(); });

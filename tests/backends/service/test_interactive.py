@@ -16,7 +16,7 @@ SETTINGS = {"blending_leaps": 3, "blending_size": 1.0, "injection_leaps": 1, "in
 def request_(ask, monkeypatch):
     """Every leap asks, however little a random autoencoder's picture changes."""
     monkeypatch.setattr(interactive, "SAME", 0.0)
-    interactive._walks.clear()
+    interactive._open_runs.clear()
     return ask("leapfactual", settings=SETTINGS)
 
 
@@ -79,7 +79,7 @@ def test_answers_steer_the_walk(request_):
 def test_a_walk_is_taken_up_again_where_it_was_left(request_):
     say = [other(request_)] * 3
     here = ask(request_, say)
-    interactive._walks.clear()  # as after a restart
+    interactive._open_runs.clear()  # as after a restart
     again = ask(request_, say)
     assert np.array_equal(here.picture, again.picture)
     assert (here.number, here.leap) == (again.number, again.leap)
@@ -89,7 +89,7 @@ def test_a_changed_answer_begins_anew_from_there(request_):
     before = other(request_)
     ask(request_, [before, before])
     straight = ask(request_, [before, request_.target])
-    interactive._walks.clear()
+    interactive._open_runs.clear()
     assert np.array_equal(straight.picture, ask(request_, [before, request_.target]).picture)
 
 

@@ -7,32 +7,32 @@ import pytest
 
 from backends.errors import BadInput
 from studio.engines.local import LocalEngine
-from studio.runs.background import Chores
+from studio.runs.background import BackgroundTasks
 
 
 @pytest.fixture
-def chores():
+def tasks():
     engine = LocalEngine()
-    yield Chores(engine)
+    yield BackgroundTasks(engine)
     engine.close()
 
 
-def watched(chore):
+def watched(task):
     async def watch():
-        async for _ in chore.watch():
+        async for _ in task.watch():
             pass
 
     asyncio.run(asyncio.wait_for(watch(), 10))
-    return chore
+    return task
 
 
-def test_the_newest_of_what_it_yields_is_known(chores):
-    chore = watched(chores.start("count", lambda: iter([1, 2, 3])))
-    assert (chore.state, chore.news) == ("done", 3)
-    assert not chores.going("count")
+def test_the_newest_of_what_it_yields_is_known(tasks):
+    task = watched(tasks.start("count", lambda: iter([1, 2, 3])))
+    assert (task.state, task.news) == ("done", 3)
+    assert not tasks.going("count")
 
 
-def test_one_of_a_name_at_a_time(chores):
+def test_one_of_a_name_at_a_time(tasks):
     go = threading.Event()
 
     def work():
@@ -40,14 +40,14 @@ def test_one_of_a_name_at_a_time(chores):
         go.wait(10)
         yield "over"
 
-    first = chores.start("same", work)
-    assert chores.start("same", work) is first
+    first = tasks.start("same", work)
+    assert tasks.start("same", work) is first
     go.set()
     watched(first)
-    assert chores.start("same", lambda: iter(())) is not first
+    assert tasks.start("same", lambda: iter(())) is not first
 
 
-def test_a_stop_ends_it_at_its_next_step(chores):
+def test_a_stop_ends_it_at_its_next_step(tasks):
     closed = threading.Event()
 
     def work():
@@ -57,18 +57,18 @@ def test_a_stop_ends_it_at_its_next_step(chores):
         finally:
             closed.set()
 
-    chore = chores.start("endless", work)
-    assert chores.going("endless")
-    chores.stop("other")
-    chores.stop("endless")
-    assert watched(chore).state == "stopped"
-    assert closed.is_set() or chore.news is None
+    task = tasks.start("endless", work)
+    assert tasks.going("endless")
+    tasks.stop("other")
+    tasks.stop("endless")
+    assert watched(task).state == "stopped"
+    assert closed.is_set() or task.news is None
 
 
-def test_a_failure_is_a_sentence(chores):
+def test_a_failure_is_a_sentence(tasks):
     def work():
         raise BadInput("label some pictures first")
         yield
 
-    chore = watched(chores.start("fails", work))
-    assert (chore.state, chore.reason) == ("failed", "label some pictures first")
+    task = watched(tasks.start("fails", work))
+    assert (task.state, task.reason) == ("failed", "label some pictures first")

@@ -232,7 +232,7 @@ def test_a_number_that_is_none_is_absent_everywhere(tmp_path, ask, study):
     engine.close()
     assert comparison.rows()[0]["l1"] is None
     assert "nan" not in tables.as_csv(comparison.rows()).lower()
-    json.dumps(comparison.testimony("x"), allow_nan=False)
+    json.dumps(comparison.study_record("x"), allow_nan=False)
     markup = columns.table(comparison.rows(), {}, METRIC_TABLE)
     assert "nan" not in markup.lower().replace("convincing", "")
     assert ">–<" in markup

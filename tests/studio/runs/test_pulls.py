@@ -14,7 +14,7 @@ from studio.runs.pulls import Pulls
 from studio.runs.study import Study
 from studio.ui.page import build
 from studio.ui.shared import markup as views
-from studio.ui.shared.controller import SHARED, Desk
+from studio.ui.shared.controller import SHARED, BundleController
 from tests.backends.service.test_regions import write_photographs
 
 ITEM = {
@@ -98,7 +98,7 @@ def test_what_is_fetched_is_said_with_its_terms():
 
 @pytest.fixture
 def lacking(tmp_path, monkeypatch):
-    """A desk of photographs without a segmenter, which the shared bundle could fetch."""
+    """A controller of photographs without a segmenter, which the shared bundle could fetch."""
     from backends.service import regions as region_service
 
     folder = write_photographs(tmp_path / "photographs")
@@ -111,7 +111,7 @@ def lacking(tmp_path, monkeypatch):
     )  # fmt: skip
     engine = LocalEngine()
     runs = Runs(engine, service.explain, service.stopped)
-    yield Desk(folder, runs, tmp_path, Study(tmp_path / "choices.jsonl")), here
+    yield BundleController(folder, runs, tmp_path, Study(tmp_path / "choices.jsonl")), here
     engine.close()
 
 
@@ -146,15 +146,15 @@ def carry_out(page, elem_id, name, meanwhile=None):
 
 @pytest.mark.parametrize("button", ["fetch-run", "fetch-region"])
 def test_the_page_goes_on_with_what_was_fetched(lacking, button):
-    desk, here = lacking
+    controller, here = lacking
 
     def fetch(name):
         assert name == SHARED
         yield progress(1)
         here.append(name)
 
-    page = build(desk, [], Pulls(fetch))
-    shown = carry_out(page, button, desk.bundle)
+    page = build(controller, [], Pulls(fetch))
+    shown = carry_out(page, button, controller.bundle)
     assert "everything is here" in shown["fetch-status"]
     assert shown["fetch"]["visible"] is False
     assert '"clickable": true' in shown["factual"]["scene"]
@@ -162,7 +162,7 @@ def test_the_page_goes_on_with_what_was_fetched(lacking, button):
 
 
 def test_a_failed_fetch_can_be_tried_again(lacking):
-    desk, here = lacking
+    controller, here = lacking
     tries = []
 
     def fetch(name):
@@ -172,26 +172,26 @@ def test_a_failed_fetch_can_be_tried_again(lacking):
             raise Unreachable("the server does not answer")
         here.append(name)
 
-    page = build(desk, [], Pulls(fetch))
-    shown = carry_out(page, "fetch-run", desk.bundle)
+    page = build(controller, [], Pulls(fetch))
+    shown = carry_out(page, "fetch-run", controller.bundle)
     assert "does not answer; press Fetch" in shown["fetch-status"]
     assert shown["fetch"]["visible"] is True
-    assert "everything is here" in carry_out(page, "fetch-run", desk.bundle)["fetch-status"]
+    assert "everything is here" in carry_out(page, "fetch-run", controller.bundle)["fetch-status"]
 
 
 def test_the_bundle_chosen_meanwhile_stays_on_the_page(lacking, tiny):
-    desk, _ = lacking
+    controller, _ = lacking
 
     def fetch(name):
         yield progress(1)
 
-    page = build(desk, [tiny], Pulls(fetch))
-    shown = carry_out(page, "fetch-run", desk.bundle, meanwhile=tiny)
+    page = build(controller, [tiny], Pulls(fetch))
+    shown = carry_out(page, "fetch-run", controller.bundle, meanwhile=tiny)
     assert "Tiny." in shown["page-title"]
     assert {value for _, value in shown["method"]["choices"]} == {
         name for name, m in service.about(tiny)["methods"].items() if m["problem"] is None
     }
-    assert desk.about["title"] in shown["fetch-status"], "of what was fetched"
+    assert controller.about["title"] in shown["fetch-status"], "of what was fetched"
     press, _ = handlers(page, "fetch-run")
     told = {b.elem_id for b in press.outputs}
     assert "page-title" not in told, "only what follows may say which bundle is shown"

@@ -15,8 +15,8 @@ from studio.runs import Runs
 from studio.runs.study import Study
 from studio.ui.page import build
 from studio.ui.shared import canvas, form, markup
-from studio.ui.shared.controller import Desk
-from studio.ui.shared.controllers import Desks
+from studio.ui.shared.controller import BundleController
+from studio.ui.shared.controllers import Controllers
 from tests.faces import SIDE, write_faces
 
 ME = SimpleNamespace(session_hash="me")
@@ -33,55 +33,55 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def desk(faces, tmp_path):
+def controller(faces, tmp_path):
     engine = LocalEngine()
     runs = Runs(engine, service.explain, service.stopped)
-    yield Desk(faces, runs, tmp_path, Study(tmp_path / "choices.jsonl"))
+    yield BundleController(faces, runs, tmp_path, Study(tmp_path / "choices.jsonl"))
     engine.close()
 
 
-def sample(desk, seed):
-    return asyncio.run(desk.sample("me", seed))
+def sample(controller, seed):
+    return asyncio.run(controller.sample("me", seed))
 
 
-def test_a_seed_is_a_face(desk):
-    one, same, other = (sample(desk, seed).picture for seed in (1, 1, 2))
+def test_a_seed_is_a_face(controller):
+    one, same, other = (sample(controller, seed).picture for seed in (1, 1, 2))
     assert one.shape == (SIDE, SIDE, 3)
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
 
 
-def test_another_classifier_is_in_the_target_list(desk):
-    shown = sample(desk, 1)
-    (goal,) = [v for _, v in desk.ranked(shown)["choices"] if v.startswith("gender: ")]
+def test_another_classifier_is_in_the_target_list(controller):
+    shown = sample(controller, 1)
+    (goal,) = [v for _, v in controller.ranked(shown)["choices"] if v.startswith("gender: ")]
     said = shown.opinions["gender"].label
     assert goal == f"gender: {'m' if said == 'f' else 'f'}"
-    request = desk.request(shown.picture, "", "whole", goal, "diffeomorphic_gan", {}, 0)
+    request = controller.request(shown.picture, "", "whole", goal, "diffeomorphic_gan", {}, 0)
     assert (request.model, request.target) == ("gender", goal[-1])
 
 
-def test_variants_stand_in_where_there_is_no_flow(desk):
-    assert "flow" in desk.about["methods"]["diffeomorphic"]["problem"]
-    folded = form.folded(desk.about["methods"])
+def test_variants_stand_in_where_there_is_no_flow(controller):
+    assert "flow" in controller.about["methods"]["diffeomorphic"]["problem"]
+    folded = form.folded(controller.about["methods"])
     assert "diffeomorphic_gan" not in folded
     assert "adversarial" in folded
 
 
-def test_frames_may_be_smaller_than_the_answer(desk):
-    shown = sample(desk, 1)
+def test_frames_may_be_smaller_than_the_answer(controller):
+    shown = sample(controller, 1)
     goal = shown.prediction.probabilities
     target = list(goal)[1]
-    request = desk.request(
+    request = controller.request(
         shown.picture, "", "whole", target, "diffeomorphic_gan", {"steps": 4}, 0
     )  # fmt: skip
 
     async def follow():
-        return [run async for run in desk.follow(request, "me")][-1]
+        return [run async for run in controller.follow(request, "me")][-1]
 
     run = asyncio.run(follow())
     assert run.answer is not None, run.reason
     assert run.answer.counterfactual.shape == (SIDE, SIDE, 3)
-    assert markup.frame(desk.frame(run)).startswith('<img class="frame"')
+    assert markup.frame(controller.frame(run)).startswith('<img class="frame"')
 
 
 def test_large_pictures_are_sent_lossy_and_never_enlarged():
@@ -104,10 +104,10 @@ def event(page, elem_id, name):
     return next(f for f in page.fns.values() if of in f.targets)
 
 
-def test_changing_the_bundle_changes_the_page(desk, tiny):
-    page = build(desk, [tiny])
+def test_changing_the_bundle_changes_the_page(controller, tiny):
+    page = build(controller, [tiny])
     chooser = block(page, "bundle")
-    assert [value for _, value in chooser.choices] == [desk.bundle, tiny]
+    assert [value for _, value in chooser.choices] == [controller.bundle, tiny]
     change = event(page, "bundle", "input")
     shown = {b.elem_id: update for b, update in change.fn(tiny, {}, ME).items()}
     assert "Tiny." in shown["page-title"]
@@ -120,14 +120,14 @@ def test_changing_the_bundle_changes_the_page(desk, tiny):
     assert set(shown) <= outputs
 
 
-def test_changing_the_bundle_brings_its_own_settings(desk, tiny, tmp_path):
+def test_changing_the_bundle_brings_its_own_settings(controller, tiny, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(tiny, other)
     own = {"blending_leaps": 10, "blending_size": 0.0125}
     manifest = bundles.find(tiny).manifest
     settings = {"leapfactual": own}
     bundles.write_manifest(other, manifest.model_copy(update={"settings": settings}))
-    page = build(desk, [tiny, str(other)])
+    page = build(controller, [tiny, str(other)])
     change = event(page, "bundle", "input")
     for name in (str(other), tiny):
         shown = change.fn(name, {}, ME)
@@ -150,7 +150,7 @@ def test_parts_are_loaded_ahead_once_and_again_when_there_are_more(tiny, tmp_pat
     (folder / "velocity.safetensors").rename(folder / "elsewhere")
     engine = EagerEngine()
     runs = Runs(engine, service.explain, service.stopped)
-    first = Desk(tiny, runs, tmp_path, Study(tmp_path / "choices.jsonl"), warmed=True)
+    first = BundleController(tiny, runs, tmp_path, Study(tmp_path / "choices.jsonl"), warmed=True)
     change = event(build(first, [str(folder)]), "bundle", "input")
     assert warmed == [tiny]
     for name in (str(folder), tiny, str(folder)):
@@ -170,9 +170,9 @@ class EagerEngine:
         work()
 
 
-def test_a_bundle_that_the_page_does_not_offer_is_refused(desk):
+def test_a_bundle_that_the_page_does_not_offer_is_refused(controller):
     with pytest.raises(Exception, match="no bundle '/etc'"):
-        Desks(desk)["/etc"]
+        Controllers(controller)["/etc"]
 
 
 def test_the_rebuilding_error_is_said():

@@ -32,8 +32,8 @@ IDS = {
 
 
 @pytest.fixture
-def page(desk):
-    return build(desk)
+def page(controller):
+    return build(controller)
 
 
 def test_element_ids_and_shortcuts(page):
@@ -81,32 +81,32 @@ def test_nothing_is_shared_with_outside_hosts(tiny):
     assert options["ssr_mode"] is False
 
 
-def ask(desk, picture, **changes):
-    label = service.predict(desk.bundle, picture).label
+def ask(controller, picture, **changes):
+    label = service.predict(controller.bundle, picture).label
     values = {
         "picture": picture, "mask": "", "region": "whole", "target": "b" if label != "b" else "c",
         "method": "leapfactual", "settings": {}, "seed": 0,
     } | changes  # fmt: skip
-    return desk.request(**values)
+    return controller.request(**values)
 
 
-def test_a_run_is_followed_to_its_files(desk, picture):
+def test_a_run_is_followed_to_its_files(controller, picture):
     async def follow():
-        return [run async for run in desk.follow(ask(desk, picture), "me")][-1]
+        return [run async for run in controller.follow(ask(controller, picture), "me")][-1]
 
     run = asyncio.run(follow())
     assert isinstance(run.answer, Answer)
-    with zipfile.ZipFile(desk.archive(run)) as archive:
+    with zipfile.ZipFile(controller.archive(run)) as archive:
         assert "result.json" in archive.namelist()
-    pair, heat = desk.pictures(run)
+    pair, heat = controller.pictures(run)
     assert pair.count("data:image/png") == 2
     assert heat.count("data:image/png") == 2
 
 
-def test_leaving_the_page_stops_the_run(desk, picture):
+def test_leaving_the_page_stops_the_run(controller, picture):
     async def leave():
-        request = ask(desk, picture, settings={"blending_leaps": 300})
-        following = desk.follow(request, "me")
+        request = ask(controller, picture, settings={"blending_leaps": 300})
+        following = controller.follow(request, "me")
         run = await anext(following)
         await following.aclose()
         async for _ in run.watch(0.05):
@@ -132,33 +132,33 @@ def test_showing_the_same_scene_again_is_news(picture):
     assert canvas.scene(image) != canvas.scene(image)
 
 
-def test_files_of_forgotten_runs_are_removed(desk, picture):
+def test_files_of_forgotten_runs_are_removed(controller, picture):
     async def follow():
-        return [run async for run in desk.follow(ask(desk, picture), "me")][-1]
+        return [run async for run in controller.follow(ask(controller, picture), "me")][-1]
 
     run = asyncio.run(follow())
-    path = Path(desk.archive(run))
+    path = Path(controller.archive(run))
     assert path.is_file()
-    desk.runs.forget(run)
-    assert list(desk.results.iterdir()) == []
+    controller.runs.forget(run)
+    assert list(controller.results.iterdir()) == []
 
 
-def test_a_closed_page_leaves_nothing(desk, page, picture):
+def test_a_closed_page_leaves_nothing(controller, page, picture):
     async def follow():
-        return [run async for run in desk.follow(ask(desk, picture), "me")][-1]
+        return [run async for run in controller.follow(ask(controller, picture), "me")][-1]
 
     run = asyncio.run(follow())
-    desk.archive(run)
+    controller.archive(run)
     (leave,) = [
         f for f in page.fns.values() if any(name == "unload" for _, name in f.targets)
     ]  # fmt: skip
     for _ in range(2):  # a page may come back and be closed again
         leave.fn(SimpleNamespace(session_hash="me"))
-        assert desk.runs.of("me") == []
-        assert list(desk.results.iterdir()) == []
+        assert controller.runs.of("me") == []
+        assert list(controller.results.iterdir()) == []
     with pytest.raises(NotFound, match="run it again"):
-        desk.archive(run)  # by who still followed it
-    assert list(desk.results.iterdir()) == []
+        controller.archive(run)  # by who still followed it
+    assert list(controller.results.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -170,43 +170,43 @@ def test_a_closed_page_leaves_nothing(desk, page, picture):
         ({"region": "painted", "mask": "hello"}, "no PNG"),
     ],
 )
-def test_what_is_missing_is_said(desk, picture, changes, words):
+def test_what_is_missing_is_said(controller, picture, changes, words):
     values = {"mask": "", "region": "whole", "target": "b", "method": "leapfactual",
               "settings": {}, "seed": 0, "picture": picture} | changes  # fmt: skip
     with pytest.raises(BadInput, match=words):
-        desk.request(**values)
+        controller.request(**values)
 
 
-def test_a_quick_job_returns_or_raises(desk):
-    assert asyncio.run(desk.ask("me", lambda: 42)) == 42
+def test_a_quick_job_returns_or_raises(controller):
+    assert asyncio.run(controller.ask("me", lambda: 42)) == 42
 
     def fail():
         raise BadInput("no ink was found")
 
     with pytest.raises(Exception, match="no ink"):
-        asyncio.run(desk.ask("me", fail))
+        asyncio.run(controller.ask("me", fail))
 
 
 def test_scene_round_trip(picture):
-    laid = canvas.Laid(picture[..., 0], "words", "text:cat")
-    scene = json.loads(canvas.scene(export.as_picture(picture), laid))
+    overlay = canvas.Overlay(picture[..., 0], "words", "text:cat")
+    scene = json.loads(canvas.scene(export.as_picture(picture), overlay))
     for url in (scene["picture"], scene["laid"]["mask"]):
         seen = Image.open(io.BytesIO(canvas.from_data_url(url)))
         assert seen.size == (16, 16)
 
 
-def test_a_regressor_is_in_the_target_list(desk, picture):
-    shown = asyncio.run(desk.show("me", Image.fromarray(picture[..., 0])))
-    choices = dict(desk.ranked(shown)["choices"])
+def test_a_regressor_is_in_the_target_list(controller, picture):
+    shown = asyncio.run(controller.show("me", Image.fromarray(picture[..., 0])))
+    choices = dict(controller.ranked(shown)["choices"])
     goals = [value for value in choices.values() if value.startswith("width: ")]
     assert len(goals) == 3
-    request = desk.request(picture, "", "whole", goals[0], "adversarial", {}, 0)
+    request = controller.request(picture, "", "whole", goals[0], "adversarial", {}, 0)
     assert (request.model, request.target) == ("width", goals[0].removeprefix("width: "))
-    assert desk.request(picture, "", "whole", "a", "adversarial", {}, 0).model == "classifier"
+    assert controller.request(picture, "", "whole", "a", "adversarial", {}, 0).model == "classifier"
 
 
-def test_the_seed_tells_when_it_changes_nothing(page, desk):
+def test_the_seed_tells_when_it_changes_nothing(page, controller):
     (seed,) = [block for block in page.blocks.values() if block.elem_id == "seed"]
-    assert not desk.methods()["leapfactual"]["seeded"], "the first method draws nothing"
+    assert not controller.methods()["leapfactual"]["seeded"], "the first method draws nothing"
     assert "changes nothing" in seed.info
-    assert "same answer" in form.seed_info(desk.methods()["rcsb"])
+    assert "same answer" in form.seed_info(controller.methods()["rcsb"])

@@ -31,13 +31,13 @@ def test_a_walk_comes_back_as_it_was(database, request_):
 def test_answers_stand_until_they_are_taken_back(database, request_):
     path = interactive_runs.begin(database, request_, "Bob")
     for question, value in enumerate(["4", "4", "9"]):
-        interactive_runs.told(
+        interactive_runs.record_answer(
             database, path, question, question, request_.picture + question, value
         )
     assert interactive_runs.answers(database, path) == ["4", "4", "9"]
     assert interactive_runs.withdraw(database, path)
     assert interactive_runs.answers(database, path) == ["4", "4"]
-    interactive_runs.told(database, path, 2, 2, request_.picture, "7")
+    interactive_runs.record_answer(database, path, 2, 2, request_.picture, "7")
     assert interactive_runs.answers(database, path) == ["4", "4", "7"]
     assert interactive_runs.withdraw(database, path)
     assert interactive_runs.withdraw(database, path)

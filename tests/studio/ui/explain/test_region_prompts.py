@@ -21,11 +21,11 @@ from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.runs.study import Study
 from studio.ui.explain.region import region_of
-from studio.ui.explain.region_prompts import Language
+from studio.ui.explain.region_prompts import RegionPrompts
 from studio.ui.page import build
 from studio.ui.shared import canvas
-from studio.ui.shared.controller import Desk, Factual
-from studio.ui.shared.controllers import Desks
+from studio.ui.shared.controller import BundleController, Factual
+from studio.ui.shared.controllers import Controllers
 from tests.backends.service.test_regions import SIZE, write_grounding, write_photographs
 
 ME = SimpleNamespace(session_hash="me")
@@ -39,19 +39,19 @@ def speaking(tmp_path_factory):
 
 
 @pytest.fixture
-def desk(speaking, tmp_path):
+def controller(speaking, tmp_path):
     engine = LocalEngine()
     runs = Runs(engine, service.explain, service.stopped)
-    yield Desk(speaking, runs, tmp_path, Study(tmp_path / "choices.jsonl"))
+    yield BundleController(speaking, runs, tmp_path, Study(tmp_path / "choices.jsonl"))
     engine.close()
 
 
 @pytest.fixture
-def language(desk):
+def language(controller):
     with gr.Blocks():
-        made = Language(Desks(desk))
+        made = RegionPrompts(Controllers(controller))
         made.below()
-        bundle = gr.Dropdown([desk.bundle], value=desk.bundle)
+        bundle = gr.Dropdown([controller.bundle], value=controller.bundle)
         made.wire(gr.State(), bundle, gr.Radio(), canvas.region_canvas("factual", ""))
     return made
 
@@ -68,7 +68,7 @@ def thing(label, rows, score=0.5):
     return Candidate(label, score, mask)
 
 
-def laid(shown, language):
+def overlay(shown, language):
     """What a handler's answer lays over the canvas."""
     return json.loads(shown.get(language.board, shown)["scene"]).get("laid")
 
@@ -87,7 +87,7 @@ def test_the_best_of_each_word_is_ticked_and_laid(language, seen, monkeypatch):
     shown = search(language, seen, "cat, dog")
     assert shown[language.chips]["value"] == [0, 2]
     assert shown[language.chips]["choices"][1] == ("cat · 0.50", 1)
-    over = laid(shown, language)
+    over = overlay(shown, language)
     assert np.flatnonzero(np.asarray(mask_of(over)).any(1)).tolist() == [1, 3]
     assert (over["source"], over["story"], over["how"]) == ("words", "text:cat, dog", "add")
     assert shown[language.source] == "words"
@@ -103,10 +103,10 @@ def test_a_second_search_joins_the_first(language, seen, monkeypatch):
 
 def test_chips_toggle(language, seen):
     cat, dog = thing("cat", 1), thing("dog", 3)
-    over = laid(language.toggle(seen, [cat, dog], [1], "subtract"), language)
+    over = overlay(language.toggle(seen, [cat, dog], [1], "subtract"), language)
     assert np.flatnonzero(np.asarray(mask_of(over)).any(1)).tolist() == [3]
     assert (over["story"], over["how"]) == ("text:dog", "subtract")
-    assert laid(language.toggle(seen, [cat, dog], [], "add"), language)["mask"] is None
+    assert overlay(language.toggle(seen, [cat, dog], [], "add"), language)["mask"] is None
 
 
 def test_what_is_below_the_threshold_is_offered_not_laid(language, seen, monkeypatch):
@@ -136,7 +136,7 @@ def test_what_is_below_the_threshold_is_offered_not_laid(language, seen, monkeyp
 def test_words_through_the_networks(language, seen):
     shown = search(language, seen, "cat", settings={"threshold": 0.01})
     assert shown[language.found]
-    assert set(np.unique(mask_of(laid(shown, language)))) == {0, 255}
+    assert set(np.unique(mask_of(overlay(shown, language)))) == {0, 255}
 
 
 def test_without_a_picture_or_the_detector_a_sentence(language, seen, monkeypatch):
@@ -150,21 +150,21 @@ def test_without_a_picture_or_the_detector_a_sentence(language, seen, monkeypatc
 
 def test_clicks_update_the_mask_and_one_click_has_sizes(language, seen):
     shown = asyncio.run(language.click("[[20, 20, 1]]", seen, "add", ME))
-    over = laid(shown, language)
+    over = overlay(shown, language)
     assert (over["count"], over["source"], over["story"]) == (1, "clicks", "points:+20,20")
     sizes = shown[language.sizes]
     assert sizes["visible"]
     assert len(sizes["choices"]) in (2, 3)
     taken, parts = sizes["value"], shown[language.parts]
     assert np.array_equal(np.asarray(mask_of(over)), parts[taken][0].mask)
-    other = laid(language.resize(0, seen, parts, "add"), language)
+    other = overlay(language.resize(0, seen, parts, "add"), language)
     assert other["replaces"]
     assert other["story"] == "points:+20,20;choice=1"
     request = region_service.draw(seen.bundle, seen.pixels, "points", "+20,20;choice=1")
     assert np.array_equal(np.asarray(mask_of(other)), request), "the command line's words for it"
 
     shown = asyncio.run(language.click("[[20, 20, 1], [40, 8, 0]]", seen, "add", ME))
-    assert laid(shown, language)["story"] == "points:+20,20;-40,8"
+    assert overlay(shown, language)["story"] == "points:+20,20;-40,8"
     assert not shown[language.sizes]["visible"]
 
 
@@ -183,19 +183,19 @@ def scene_of(shown, language):
     return json.loads(shown.get(language.board, shown)["scene"])
 
 
-def test_what_is_laid_says_for_which_picture(language, seen, desk, monkeypatch):
+def test_what_is_laid_says_for_which_picture(language, seen, controller, monkeypatch):
     cat = thing("cat", 1)
     monkeypatch.setattr(region_service, "candidates", lambda *_: Found([cat]))
     monkeypatch.setattr(gr, "Warning", lambda *_, **__: None)
-    put = asyncio.run(desk.show("me", Image.fromarray(seen.pixels)))
+    put = asyncio.run(controller.show("me", Image.fromarray(seen.pixels)))
     of = json.loads(put.scene)["of"]
-    assert of == Factual(desk.bundle, put.picture).digest
+    assert of == Factual(controller.bundle, put.picture).digest
     other = Factual(seen.bundle, 255 - seen.pixels)
     assert len({of, other.digest, Factual("another bundle", put.picture).digest}) == 3
-    now = Factual(desk.bundle, put.picture)
+    now = Factual(controller.bundle, put.picture)
     clicked = asyncio.run(language.click("[[20, 20, 1]]", now, "add", ME))
     refused = asyncio.run(language.click("[[20, 20, 0]]", now, "add", ME))
-    proposed, _ = asyncio.run(desk.propose("me", now.pixels, "a", {}))
+    proposed, _ = asyncio.run(controller.propose("me", now.pixels, "a", {}))
     scenes = [
         scene_of(search(language, now, "cat"), language),
         scene_of(language.toggle(now, [cat], [0], "add"), language),
@@ -213,31 +213,31 @@ def test_what_was_found_in_the_picture_before_is_dropped(
 ):
     def candidates(*_):
         other = Factual(seen.bundle, 255 - seen.pixels)
-        language.desks.now("me", other if next_one == "another picture" else None)
+        language.controllers.now("me", other if next_one == "another picture" else None)
         if fails:
             raise BadInput("no such word")
         return Found([thing("cat", 1)])
 
     monkeypatch.setattr(region_service, "candidates", candidates)
-    language.desks.now("me", seen)
-    language.desks.now("you", seen)
+    language.controllers.now("me", seen)
+    language.controllers.now("you", seen)
     known = asyncio.run(language.search_known(["cat"], seen, [], [], "add", ME))
     for shown in (known, search(language, seen, "cat")):
         assert shown, "no update at all would be an error"
         assert all(update == gr.skip() for update in list(shown.values())[1:]), "no chips"
         assert "scene" not in shown[language.board]
-    assert language.desks.still("you", seen), "another person's page"
+    assert language.controllers.still("you", seen), "another person's page"
 
 
 def test_a_click_on_the_picture_before_is_dropped(language, seen):
-    language.desks.now("me", Factual(seen.bundle, 255 - seen.pixels))
+    language.controllers.now("me", Factual(seen.bundle, 255 - seen.pixels))
     shown = asyncio.run(language.click("[[20, 20, 1]]", seen, "add", ME))
     assert shown == {language.board: gr.skip()}
     assert language.resize(2, seen, [], "add") == gr.skip()
 
 
-def test_a_proposal_for_the_picture_before_is_dropped(desk, seen, monkeypatch):
-    page = build(desk)
+def test_a_proposal_for_the_picture_before_is_dropped(controller, seen, monkeypatch):
+    page = build(controller)
     button = visible(page, "propose")
     press = next(f.fn for f in page.fns.values() if (button._id, "click") in f.targets)
     (change,) = [
@@ -249,7 +249,7 @@ def test_a_proposal_for_the_picture_before_is_dropped(desk, seen, monkeypatch):
     propose = service.propose
 
     def slow(*asked):
-        change.fn(desk.bundle, {}, ME)
+        change.fn(controller.bundle, {}, ME)
         return propose(*asked)
 
     monkeypatch.setattr(service, "propose", slow)
@@ -261,11 +261,11 @@ def visible(page, elem_id):
     return block
 
 
-def test_digits_are_not_offered_words(desk, tiny, speaking):
-    photographs = visible(build(desk), "region-source")
+def test_digits_are_not_offered_words(controller, tiny, speaking):
+    photographs = visible(build(controller), "region-source")
     assert {"words", "clicks"} <= {value for _, value in photographs.choices}
     about = service.about(tiny) | {"preparation": "digit"}
-    digits = Desk(tiny, desk.runs, desk.results, desk.study)
+    digits = BundleController(tiny, controller.runs, controller.results, controller.study)
     digits.about = about
     source = visible(build(digits), "region-source")
     assert {value for _, value in source.choices} == {"whole", "painted", "auto"}
@@ -284,6 +284,6 @@ def test_how_a_region_is_named(source, story, region):
     assert region_of(source, story) == region
 
 
-def test_words_without_a_mask_are_refused_not_looked_up(desk, seen):
+def test_words_without_a_mask_are_refused_not_looked_up(controller, seen):
     with pytest.raises(Exception, match="region is empty"):
-        desk.request(seen.pixels, "", "text:cat", "a", "adversarial", {}, 0)
+        controller.request(seen.pixels, "", "text:cat", "a", "adversarial", {}, 0)

@@ -14,7 +14,7 @@ from backends.compute.oom import guarded
 from backends.training.labelled import Labelled
 from backends.training.retrain_settings import Learning, Learnt, Retraining
 
-__all__ = ["forget", "retrain", "schema"]
+__all__ = ["forget", "retrain", "schema", "trained"]
 
 
 def schema() -> dict[str, Any]:
@@ -57,8 +57,14 @@ def retrain(
     )  # fmt: skip
 
 
+def trained(bundle: str) -> dict[str, str]:
+    """The bundle's models that were trained on labels: by name the label set of each."""
+    models = user_models.read(bundles.get(bundle).own.name)
+    return {name: model.labels for name, model in models.items()}
+
+
 def forget(bundle: str, name: str) -> None:
-    """Delete a model that people's labels became.
+    """Delete a model that was trained on labels.
 
     :raises NotFound: there is none of that name.
     """

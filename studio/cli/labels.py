@@ -229,6 +229,29 @@ def invite_person(
         _print_code(projects.invite(store, projects.find(store, project), name, role))
 
 
+@labels.command("models")
+def list_models(
+    bundle: Annotated[str, typer.Argument(help="Bundle name or folder")],
+) -> None:
+    """Every model that was trained on labels for a bundle, and the label set of each."""
+    from backends.service import retraining
+
+    for name, label_set in retraining.trained(bundle).items():
+        print(f"{name}: trained on {label_set}")
+
+
+@labels.command("delete-model")
+def delete_model(
+    bundle: Annotated[str, typer.Argument(help="Bundle name or folder")],
+    name: Annotated[str, typer.Argument(help="The model's name, as labels models prints it")],
+) -> None:
+    """Delete a model that was trained on labels; the labels stay."""
+    from backends.service import retraining
+
+    retraining.forget(bundle, name)
+    print(f"{name}: deleted")
+
+
 @labels.command("retrain")
 def retrain_model(
     project: ProjectArgument,

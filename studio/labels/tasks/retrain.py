@@ -9,13 +9,14 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
+from backends.errors import NotFound
 from backends.training.retrain_settings import Learning, Learnt
 from studio.labels.stats.consensus import rows_for_training
 from studio.labels.store.database import Database
 from studio.labels.store.records import Project
 from studio.labels.store.schema import Trainings
 
-__all__ = ["history", "model_name", "retrain"]
+__all__ = ["delete", "history", "model_name", "models", "retrain"]
 
 
 def model_name(project: str) -> str:
@@ -48,6 +49,38 @@ def retrain(
             with database.write() as connection:
                 connection.execute(insert(Trainings).values(row))
         yield told
+
+
+def models(database: Database, project: Project) -> list[str]:
+    """Names of the models here that were trained on the project's labels, the newest first.
+
+    A model that another project has replaced since is that project's.
+    """
+    from backends.service import retraining
+
+    here = retraining.trained(project.setup.bundle)
+    rows = history(database, project)
+    own = (r["model"] for r in rows if here.get(r["model"]) == _label_set(project, r))
+    return list(dict.fromkeys(own))
+
+
+def delete(database: Database, project: Project, name: str | None) -> None:
+    """Delete a model that was trained on the project's labels; its row in the history stays.
+
+    :raises NotFound: there is none of that name.
+    """
+    from backends.service import retraining
+
+    own = models(database, project)
+    if not name or name not in own:
+        known = ", ".join(own) or "none"
+        raise NotFound(f"{project.name!r} has no trained model {name!r}; there are: {known}")
+    retraining.forget(project.setup.bundle, name)
+
+
+def _label_set(project: Project, row: Mapping[str, Any]) -> str:
+    """What a model's record says of the label set that it was trained on."""
+    return f"{project.name} {row['version']} {row['rule']}"
 
 
 def history(database: Database, project: Project) -> list[dict[str, Any]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from functools import partial
 from typing import Any
 
+from studio.templates import Markup, render
 from studio.ui.shared import markup
 
 __all__ = [
@@ -55,36 +56,33 @@ FACTS = {  # columns that are no number: heading, better, sorted first, what it 
 BETTER = {"higher": ("↑", "descending"), "lower": ("↓", "ascending"), "neither": ("", "ascending")}
 
 
-def question(picture: str, target: str, region: str) -> str:
+_render = partial(render, "compare.html")
+
+
+def question(picture: str, target: str, region: str) -> Markup:
     """What all of them are asked; ``picture`` (a data URL) has the region painted on it."""
-    return (
-        f'<div class="question"><img src="{picture}" alt="The factual and its region"><div>'
-        f"<p>What would make the model say <strong>“{escape(target)}”</strong>?</p>"
-        f"<p>Change is allowed {escape(region)}.</p></div></div>"
-    )
+    return _render("question", picture, target, region)
 
 
-def factual(picture: str, label: str | None = None) -> str:
+def factual(picture: str, label: str | None = None) -> Markup:
     """The first column, once for all; ``label`` is the model's opinion where it is known."""
-    text = f"<p>says “{escape(label)}”</p>" if label else ""
-    return (
-        f'<figure class="answer"><h4>Factual</h4><img src="{picture}" alt="Factual">{text}</figure>'
-    )
+    return _render("factual", picture, label)
 
 
-def waiting(title: str, seed: int) -> str:
+def waiting(title: str, seed: int) -> Markup:
     """A run whose turn has not come."""
-    return _column(title, seed, "waiting", '<div class="blank"></div>', "")
+    return _column(title, seed, "waiting")
 
 
 def going(
     title: str, seed: int, picture: str | None, step: int = 0, total: int = 0, p: float = 0.0
-) -> str:
+) -> Markup:
     """The run under way; ``picture`` its newest frame."""
     if picture is None:
-        return _column(title, seed, "running", '<div class="blank"></div>', "starting …")
-    image = f'<img src="{picture}" alt="{escape(title)} at step {step}">'
-    return _column(title, seed, "running", image, f"step {step} of {total}<br>target {p:.0%}")
+        return _column(title, seed, "running", lines=["starting …"])
+    pictures = [(picture, f"{title} at step {step}")]
+    lines = [f"step {step} of {total}", f"target {p:.0%}"]
+    return _column(title, seed, "running", pictures, lines)
 
 
 def answered(
@@ -96,55 +94,50 @@ def answered(
     others: Sequence[tuple[str, Mapping[str, Any]]] = (),
     *,
     chosen: bool = False,
-) -> str:
+) -> Markup:
     """Counterfactual, absolute difference, how it ended, and the run's further answers.
 
     :param others: picture (a data URL) and row of each further answer.
     """
-    images = (
-        f'<img src="{picture}" alt="Counterfactual of {escape(title)}">'
-        f'<img src="{heat}" alt="How much {escape(title)} changed">'
-    )
-    text = _opinion(row)
-    if others:
-        text = f"{escape(row['answer'])}: {text}"
-    for image, its in others:
-        name = escape(its["answer"])
-        text += (
-            f'<br><img src="{image}" alt="The {name} counterfactual of {escape(title)}">'
-            f"<br>{name}: {STATUS[its['status']]}, {_opinion(its)}"
-        )
-    return _column(title, seed, row["status"], images, text, chosen)
+    pictures = [(picture, f"Counterfactual of {title}"), (heat, f"How much {title} changed")]
+    further = [
+        (image, f"The {its['answer']} counterfactual of {title}",
+         _opinion(its, f"{its['answer']}: {STATUS[its['status']]}, "))
+        for image, its in others
+    ]  # fmt: skip
+    lines = _opinion(row, f"{row['answer']}: " if others else "")
+    return _render(
+        "column", title, seed, row["status"], STATUS[row["status"]], pictures, lines, further,
+        chosen,
+    )  # fmt: skip
 
 
-def _opinion(row: Mapping[str, Any]) -> str:
+def _opinion(row: Mapping[str, Any], before: str) -> list[str]:
     p = row["target_probability"]
-    return f"says “{escape(row['label'])}”" + ("" if p is None else f"<br>target {p:.0%}")
+    return [f"{before}says “{row['label']}”", *([] if p is None else [f"target {p:.0%}"])]
 
 
-def unanswered(title: str, seed: int, status: str, reason: str | None) -> str:
+def unanswered(title: str, seed: int, status: str, reason: str | None) -> Markup:
     """A run without an answer, and why."""
     text = reason or "stopped before the first step"
-    message = escape(text[:1].upper() + text[1:])
-    return _column(title, seed, status, '<div class="blank"></div>', message)
+    return _column(title, seed, status, lines=[text[:1].upper() + text[1:]])
 
 
 def _column(
-    title: str, seed: int, status: str, images: str, text: str, chosen: bool = False
-) -> str:
-    kind = "chosen" if chosen else ""
-    mark = '<p class="convinced">★ convinces me</p>' if chosen else ""
-    return (
-        f'<figure class="answer {kind}"><h4>{escape(title)}<small>seed {seed}</small></h4>{images}'
-        f'<p class="badge {status}">{STATUS[status]}</p><p>{text}</p>{mark}</figure>'
-    )
+    title: str,
+    seed: int,
+    status: str,
+    pictures: Sequence[tuple[str, str]] = (),
+    lines: Sequence[str] = (),
+) -> Markup:
+    return _render("column", title, seed, status, STATUS[status], pictures, lines)
 
 
 def table(
     rows: Sequence[Mapping[str, Any]],
     titles: Mapping[str, str],
     metrics: Mapping[str, Mapping[str, str]],
-) -> str:
+) -> Markup:
     """A row a run; headings are buttons that sort.
 
     :param titles: of the methods.
@@ -152,34 +145,27 @@ def table(
     """
     best = {name: _best(rows, name, metrics[name]["direction"]) for name in NUMBERS}
 
-    def cell(row: Mapping[str, Any], name: str) -> str:
+    def cell(row: Mapping[str, Any], name: str) -> dict[str, Any]:
         if name in NUMBERS:
             return _number(row, name, metrics[name]["form"], best[name])
         return _fact(row, name, titles)
 
     known = [n for n in TABLE if n not in OPTIONAL or any(row.get(n) is not None for row in rows)]
-    head = "".join(_heading(name, metrics) for name in known)
-    body = "".join("<tr>" + "".join(cell(row, name) for name in known) + "</tr>" for row in rows)
-    return (
-        '<div class="scroller" tabindex="0" role="region" aria-label="Table of the answers">'
-        f'<table class="compared"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-        '<p class="legend">Click a heading to sort. ↑ higher is better, ↓ lower is better; ★ best '
-        "of those that flipped; – not known.</p>"
-    )
+    heads = [_heading(name, metrics) for name in known]
+    return _render("table", heads, [[cell(row, name) for name in known] for row in rows])
 
 
-def _heading(name: str, metrics: Mapping[str, Mapping[str, str]]) -> str:
+def _heading(name: str, metrics: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     if name in FACTS:
         label, arrow, first, hint = FACTS[name]
     else:
         metric = metrics[name]
         arrow, first = BETTER[metric["direction"]]
         label, hint = SHORT.get(name, metric["title"]), f"{metric['title']}: {metric['unit']}"
-    number = "" if name in ("method", "flipped", "oracle") else ' class="number"'
-    return (
-        f'<th scope="col" aria-sort="none"{number}><button type="button" data-first="{first}" '
-        f'title="{escape(hint)}">{escape(label)}{" " + arrow if arrow else ""}</button></th>'
-    )
+    return {
+        "label": f"{label} {arrow}".rstrip(), "first": first, "hint": hint,
+        "number": name not in ("method", "flipped", "oracle"),
+    }  # fmt: skip
 
 
 def _best(rows: Sequence[Mapping[str, Any]], name: str, direction: str) -> float | None:
@@ -191,46 +177,44 @@ def _best(rows: Sequence[Mapping[str, Any]], name: str, direction: str) -> float
     return float(max(values) if direction == "higher" else min(values))
 
 
-def _fact(row: Mapping[str, Any], name: str, titles: Mapping[str, str]) -> str:
+def _fact(row: Mapping[str, Any], name: str, titles: Mapping[str, str]) -> dict[str, Any]:
     if name == "method":
         label = titles.get(row["method"], row["method"])
         label += f", {row['answer']}" if row.get("answer") else ""
-        return f'<th scope="row" data-value="{escape(label)}">{escape(label)}</th>'
+        return _cell(label, label, "head")
     if name == "flipped":
         text = {True: "✓ yes", False: "✗ no", None: "–"}[row["flipped"]]
         if row["status"] not in ("flipped", "not_flipped"):
-            text = escape(STATUS[row["status"]])
-        return _data(text, None if row["flipped"] is None else int(row["flipped"]))
+            text = STATUS[row["status"]]
+        return _cell(text, None if row["flipped"] is None else int(row["flipped"]))
     if name == "oracle":
         if row["oracle_label"] is None:
-            return _data("–", None)
+            return _cell("–", None)
         agrees = row["oracle_agrees"]
-        text = f"{escape(row['oracle_label'])} {'✓ agrees' if agrees else '✗ disagrees'}"
-        return _data(text, int(bool(agrees)))
-    return _data(str(row[name]), row[name], number=True)
+        text = f"{row['oracle_label']} {'✓ agrees' if agrees else '✗ disagrees'}"
+        return _cell(text, int(bool(agrees)))
+    return _cell(str(row[name]), row[name], "number")
 
 
-def _number(row: Mapping[str, Any], name: str, form: str, best: float | None) -> str:
+def _number(row: Mapping[str, Any], name: str, form: str, best: float | None) -> dict[str, Any]:
     value = row[name]
     if value is None:
-        return _data("–", None, number=True)
-    text = escape(form.format(value))
-    if value == best and row["status"] == "flipped":
-        text = f'<strong title="best of those that flipped">★ {text}</strong>'
-    return _data(text, value, number=True)
+        return _cell("–", None, "number")
+    marked = value == best and row["status"] == "flipped"
+    return _cell(form.format(value), value, "number", best=marked)
 
 
-def _data(text: str, value: float | None, *, number: bool = False) -> str:
-    kind = ' class="number"' if number else ""
-    return f'<td{kind} data-value="{"" if value is None else value}">{text}</td>'
+def _cell(text: str, value: Any, kind: str = "text", *, best: bool = False) -> dict[str, Any]:
+    """A cell for the template: ``value`` is what it is sorted by."""
+    return {"text": text, "value": "" if value is None else value, "kind": kind, "best": best}
 
 
-def progress(done: int, count: int, title: str, seconds: float) -> str:
+def progress(done: int, count: int, title: str, seconds: float) -> Markup:
     """How far the comparison is."""
     return markup.notice("going", f"{title}: run {done + 1} of {count} · {seconds:.0f} s so far")
 
 
-def summary(rows: Sequence[Mapping[str, Any]], target: str) -> str:
+def summary(rows: Sequence[Mapping[str, Any]], target: str) -> Markup:
     """How it ended."""
     flipped = sum(row["status"] == "flipped" for row in rows)
     answered = sum(row["flipped"] is not None for row in rows)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import gradio as gr
 
 from studio.labels.stats import agreement
-from studio.labels.stats.agreement import Agreement, Disputed, Figure
+from studio.labels.stats.agreement import Agreement, Disputed
 from studio.labels.store import pictures, responses
 from studio.labels.store.responses import Answer
-from studio.ui.shared import canvas
-from studio.ui.shared import markup as views
+from studio.templates import Markup, render
+from studio.ui.shared import canvas, markup
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
 from studio.ui.shared.requests import show_errors
 
@@ -45,7 +44,7 @@ class AdminPanel:
                 )
             self._confusion = gr.HTML(elem_id="confusion")
             gr.Markdown("#### To decide")
-            self._disputed = gr.HTML(views.hint(NOTHING), elem_id="adjudicate-picture")
+            self._disputed = gr.HTML(markup.hint(NOTHING), elem_id="adjudicate-picture")
             self._verdict = gr.Radio(
                 [], label="What it is", visible=False, elem_id="adjudicate-choice",
                 interactive=True,
@@ -100,12 +99,12 @@ class AdminPanel:
     def _next(self, assignment: Assignment, disputed: Sequence[Disputed]) -> dict[Any, Any]:
         item = disputed[0] if disputed else None
         shown = gr.update(visible=item is not None)
-        markup = views.hint(NOTHING)
+        shown_item = markup.hint(NOTHING)
         if item is not None:
             png = pictures.content(self.labels.database(), [item.picture])[item.picture]
-            markup = _question(item, canvas.data_url(pictures.image_of(png)), len(disputed))
+            shown_item = _question(item, canvas.data_url(pictures.image_of(png)), len(disputed))
         return {
-            self._disputed: markup, self._item: item.item_id if item else None,
+            self._disputed: shown_item, self._item: item.item_id if item else None,
             self._verdict: gr.update(
                 choices=assignment.project.classes, value=None, visible=item is not None
             ),
@@ -140,70 +139,37 @@ class AdminPanel:
             return await asyncio.to_thread(work)
 
 
-def _number(figure: Figure) -> str:
-    if figure.value is None:
-        return f'<span title="{escape(figure.reason)}">–</span>'
-    return f"{figure.value:.3f}"
-
-
-def _table(found: Agreement) -> str:
-    rows = "".join(
-        f"<tr><th scope=row>{escape(p.name)}</th><td class=number>{p.votes}</td>"
-        f"<td class=number>{p.unsure}</td><td class=number>{p.skipped}</td>"
-        f"<td class=number>{_number(p.mean_kappa)}</td>"
-        f"<td class=number>{_number(p.with_consensus)}</td></tr>"
-        for p in found.people
-    )
-    heads = views.heads(("person", "labels", "unsure", "skipped", "mean κ", "says what others say"))
+def _table(found: Agreement) -> Markup:
     figures = [
         ("observed agreement", found.observed), ("Fleiss’ κ", found.fleiss_kappa),
         ("Krippendorff’s α", found.krippendorff_alpha),
     ]  # fmt: skip
-    texts = " · ".join(f"{name} {_number(figure)}" for name, figure in figures)
-    why = next((figure.reason for _, figure in figures if figure.value is None), "")
-    return (
-        f"<p>Label set {found.version}: {found.votes} labels of {found.items} pictures. {texts}</p>"
-        + (f"<p>{escape(why[:1].upper() + why[1:])}.</p>" if why else "")
-        + views.table(heads, rows)
-    )
+    reason = next((figure.reason for _, figure in figures if figure.value is None), "")
+    return render("label.html", "agreement", found, figures, reason[:1].upper() + reason[1:])
 
 
-def _confusion(found: Agreement, who: str | None, whom: str | None) -> str:
+def _confusion(found: Agreement, who: str | None, whom: str | None) -> Markup:
     """Rows: what the first said; columns: what the second said of the same pictures."""
     if not who or not whom or who == whom:
-        return ""
+        return Markup()
     named = {person.name: person for person in found.people}
     pair = next((pair for pair in found.pairs if set(pair.people) == {who, whom}), None)
     if pair is not None:
-        counts = pair.confusion
+        counts, kappa = pair.confusion, pair.kappa
         if pair.people[0] != who:
             counts = [list(column) for column in zip(*counts, strict=True)]
-        kappa = f"Cohen’s κ {_number(pair.kappa)}"
     elif who in named:
         counts = [list(column) for column in zip(*named[who].confusion, strict=True)]
-        kappa = f"Cohen’s κ {_number(named[who].consensus_kappa)}"
+        kappa = named[who].consensus_kappa
     else:
-        return ""
+        return Markup()
     most = max(1, *(value for row in counts for value in row))
-    rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>'
-        + "".join(
-            f'<td class="number" style="--share: {value / most:.2f}">{value or ""}</td>'
-            for value in row
-        )
-        + "</tr>"
-        for name, row in zip(found.classes, counts, strict=True)
-    )
-    return f"<p>Rows: what {escape(who)} said; columns: {escape(whom)}. {kappa}</p>" + views.table(
-        f"<td></td>{views.heads(found.classes)}", rows, "confusion"
-    )
+    rows = list(zip(found.classes, counts, strict=True))
+    return render("label.html", "confusion", who, whom, kappa, found.classes, rows, most)
 
 
-def _question(item: Disputed, picture: str, waiting: int) -> str:
-    texts = [f"{count} said {escape(name)}" for name, count in item.votes.items()]
-    texts += [f"{item.unsure} unsure"] * bool(item.unsure)
-    texts += [f"{item.skipped} skipped"] * bool(item.skipped)
-    return (
-        f'<div class="question"><img src="{picture}" alt="{escape(item.name)}">'
-        f"<p>{', '.join(texts)}.<br>{waiting} to decide, the most disputed first.</p></div>"
-    )
+def _question(item: Disputed, picture: str, waiting: int) -> Markup:
+    opinions = [f"{count} said {name}" for name, count in item.votes.items()]
+    opinions += [f"{item.unsure} unsure"] * bool(item.unsure)
+    opinions += [f"{item.skipped} skipped"] * bool(item.skipped)
+    return render("label.html", "disputed", picture, item.name, ", ".join(opinions), waiting)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable, Sequence
-from html import escape
 from typing import Any
 
 import gradio as gr
 
+from backends.errors import BadInput
 from backends.service import retraining
 from backends.training.retrain_settings import Learning, Learnt
 from studio.labels.stats.consensus import RULES
 from studio.labels.store import projects
 from studio.labels.tasks import retrain as training
 from studio.runs.background import BackgroundTask
+from studio.templates import Markup, render
 from studio.ui.shared import form, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
@@ -59,13 +60,23 @@ class TrainingPanel:
             self._stop = gr.Button("Stop", variant="stop", visible=False, elem_id="retrain-stop")
             self._state = gr.HTML(elem_id="retrain-status")
             self._history = gr.HTML(elem_id="retrain-history")
+            with gr.Row(visible=False) as self._deletion:
+                self._models = gr.Dropdown(
+                    [], label="Delete a model of this project", interactive=True,
+                    info="For everybody; the labels stay", elem_id="trained-models",
+                )  # fmt: skip
+                self._delete = gr.Button("Delete", elem_id="delete-model", scale=0)
+                self._confirm = gr.Button(
+                    "Yes, delete it", variant="stop", visible=False, elem_id="delete-model-confirm",
+                    scale=0,
+                )  # fmt: skip
 
     def assigned(self, assignment: Assignment | None) -> dict[Any, Any]:
         """Updates for who works in which project."""
         shown: dict[Any, Any] = {
             self._panel: gr.update(visible=bool(assignment and assignment.person.administers)),
             self._state: self._going(assignment),
-            self._history: self._past(assignment) if assignment else "",
+            **self._trained(assignment),
             **running(self._go, self._stop, False),
         }
         if assignment is None:
@@ -105,8 +116,18 @@ class TrainingPanel:
                     await asyncio.to_thread(refreshed)
                 yield running(self._go, self._stop, False) | {
                     self._state: _state_text(task, losses),
-                    self._history: await asyncio.to_thread(self._past, assignment),
+                    **await asyncio.to_thread(self._trained, assignment),
                 }
+
+        async def delete(
+            project: str | None, held: Codes | None, model: str | None
+        ) -> dict[Any, Any]:
+            with show_errors():
+                assignment = await asyncio.to_thread(self._deleted, project, held, model)
+                await asyncio.to_thread(refreshed)
+                text = f"“{model}” is deleted; its labels are still here."
+                trained = await asyncio.to_thread(self._trained, assignment)
+                return {self._state: markup.notice("success", text)} | trained
 
         def show(project: str | None, held: Codes | None) -> dict[Any, Any]:
             assignment = self.labels.assignment(project, held)
@@ -114,15 +135,40 @@ class TrainingPanel:
             return opened(controller) if controller else {places[0]: gr.skip()}
 
         self._go.click(
-            retrain, chosen, [self._go, self._stop, self._state, self._history],
+            retrain, chosen, [self._go, self._stop, self._state, *self._trained(None)],
             concurrency_limit=8, **quiet | {"api_visibility": "public", "api_name": "retrain"},
         ).then(show, [self._project, self._codes], places, **quiet)  # fmt: skip
+        self._confirm.click(
+            delete, [self._project, self._codes, self._models],
+            [self._state, *self._trained(None)], **quiet,
+        ).success(show, [self._project, self._codes], places, **quiet)  # fmt: skip
+        self._delete.click(_asks_again, self._models, self._confirm, queue=False, **quiet)
+        self._models.input(
+            lambda: gr.update(visible=False), None, self._confirm, queue=False, **quiet
+        )
         self._stop.click(self._stopped, [self._project, self._codes], None, queue=False, **quiet)
 
     def _stopped(self, name: str | None, held: Codes | None) -> None:
         with show_errors():
             assignment = self.labels.require(name, held, administrator=True)
             self.labels.tasks.stop(_task_name(assignment.project.name))
+
+    def _deleted(self, name: str | None, held: Codes | None, model: str | None) -> Assignment:
+        assignment = self.labels.require(name, held, administrator=True)
+        if self.labels.tasks.going(_task_name(assignment.project.name)):
+            raise BadInput("a model is being trained on these labels; stop it first, or wait")
+        training.delete(self.labels.database(), assignment.project, model)
+        return assignment
+
+    def _trained(self, assignment: Assignment | None) -> dict[Any, Any]:
+        """Updates of the history and of the models that can be deleted."""
+        names = training.models(self.labels.database(), assignment.project) if assignment else []
+        return {
+            self._history: self._past(assignment, names) if assignment else "",
+            self._models: gr.update(choices=names, value=names[0] if names else None),
+            self._deletion: gr.update(visible=bool(names)),
+            self._confirm: gr.update(visible=False),
+        }
 
     def _going(self, assignment: Assignment | None) -> str:
         """What a page that comes later is told."""
@@ -135,16 +181,18 @@ class TrainingPanel:
             person.name for person in projects.people(self.labels.database(), assignment.project)
         ]
 
-    def _past(self, assignment: Assignment) -> str:
-        rows = "".join(
-            f"<tr><th scope=row>{escape(row['model'])}</th><td class=number>{row['version']}</td>"
-            f"<td>{escape(row['rule'])}</td><td class=number>{_agreement(row['quality'])}</td></tr>"
+    def _past(self, assignment: Assignment, here: Sequence[str]) -> Markup:
+        """The newest trainings; of a model that is not ``here`` any more it says so."""
+        rows = [
+            row | {"agreement": _agreement(row["quality"]), "deleted": row["model"] not in here}
             for row in training.history(self.labels.database(), assignment.project)[:10]
-        )
-        if not rows:
-            return ""
-        heads = markup.heads(("model", "label set", "rule", "agrees with held-out labels"))
-        return markup.table(heads, rows)
+        ]
+        return render("label.html", "history", rows) if rows else Markup()
+
+
+def _asks_again(name: str | None) -> Any:
+    """The button that confirms a deletion."""
+    return gr.update(visible=bool(name), value=f"Yes, delete “{name}”")
 
 
 def _task_name(project: str) -> str:
@@ -177,19 +225,4 @@ def _state_text(task: BackgroundTask, losses: list[float]) -> str:
         return markup.notice("warning", "Stopped; Retrain goes on from here while the labels stay.")
     loss = f", loss {now.loss:.4f}" if now.loss is not None else ""
     text = f"{now.phase}: {now.done} of {now.total}{loss}, {now.seconds:.0f} s"
-    return markup.progress_bar(now.share, text) + _curve(losses)
-
-
-def _curve(losses: Sequence[float]) -> str:
-    """The loss so far, as SVG, from its greatest to its least value."""
-    if len(losses) < 2:
-        return ""
-    low, high = min(losses), max(losses)
-    points = " ".join(
-        f"{400 * n / (len(losses) - 1):.1f},{6 + 60 * (high - loss) / ((high - low) or 1):.1f}"
-        for n, loss in enumerate(losses)
-    )
-    return (
-        f'<svg class="curve" viewBox="0 0 400 72" role="img" aria-label="Training loss, now '
-        f'{losses[-1]:.4f}"><polyline points="{points}"/></svg>'
-    )
+    return markup.progress_bar(now.share, text) + markup.loss_curve(losses)

@@ -1,10 +1,12 @@
-"""Small pieces of markup: bars, a curve, the table of an answer. Text from people is escaped."""
+"""Small pieces of markup: bars, a curve, the table of an answer (templates/shared.html)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from functools import partial
 from typing import Any
+
+from studio.templates import Markup, render
 
 __all__ = [
     "alternative",
@@ -13,15 +15,14 @@ __all__ = [
     "curve",
     "failure",
     "fetching",
-    "heads",
     "hint",
+    "loss_curve",
     "megabytes",
     "metrics_table",
     "notice",
     "opinions",
     "progress_bar",
     "progress_line",
-    "table",
     "to_fetch",
     "top_classes",
 ]
@@ -36,51 +37,44 @@ SHOWN = (  # of an answer's metrics, in this order
 
 # How an answer's status looks as a notice.
 KINDS = {"flipped": "success", "not_flipped": "warning", "cancelled": "warning"}
+_render = partial(render, "shared.html")
 
 
-def curve(probabilities: Sequence[float], total: int, target: str) -> str:
+def curve(probabilities: Sequence[float], total: int, target: str) -> Markup:
     """The target's probability over the steps so far, as SVG; x runs to ``total``."""
-    width, height, left, top, bottom = 420, 150, 34, 10, 24
     span = max(total, 2) - 1
-
-    def point(i: int, p: float) -> str:
-        x = left + (width - left - 8) * i / span
-        y = top + (height - top - bottom) * (1 - p)
-        return f"{x:.1f},{y:.1f}"
-
-    lines = "".join(
-        f'<line x1="{left}" x2="{width - 8}" y1="{y}" y2="{y}" class="grid"/>'
-        f'<text x="{left - 6}" y="{y + 4}" text-anchor="end">{value}</text>'
-        for value, y in zip(
-            ("100 %", "50 %", "0"), (top, (top + height - bottom) / 2, height - bottom), strict=True
-        )
-    )
-    path = " ".join(point(i, p) for i, p in enumerate(probabilities))
-    last = ""
-    if probabilities:
-        x, y = point(len(probabilities) - 1, probabilities[-1]).split(",")
-        last = f'<circle cx="{x}" cy="{y}" r="4"/>'
+    points = [
+        (f"{34 + 378 * i / span:.1f}", f"{10 + 116 * (1 - p):.1f}")
+        for i, p in enumerate(probabilities)
+    ]
     now = f"{probabilities[-1]:.1%}" if probabilities else "not yet known"
-    return (
-        f'<svg class="curve" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="Probability of {escape(target)} over the steps, now {now}">{lines}'
-        f'<polyline points="{path}"/>{last}'
-        f'<text x="{width - 8}" y="{height - 6}" text-anchor="end">step {total}</text>'
-        f'<text x="{left}" y="{height - 6}">model’s probability of “{escape(target)}”</text></svg>'
+    line = " ".join(",".join(point) for point in points)
+    return _render("curve", target, total, line, points[-1] if points else None, now)
+
+
+def loss_curve(losses: Sequence[float]) -> Markup:
+    """The training loss so far, as SVG, from its greatest to its least value."""
+    if len(losses) < 2:
+        return Markup()
+    low, high = min(losses), max(losses)
+    points = " ".join(
+        f"{400 * n / (len(losses) - 1):.1f},{6 + 60 * (high - loss) / ((high - low) or 1):.1f}"
+        for n, loss in enumerate(losses)
     )
+    return _render("loss_curve", points, losses[-1])
 
 
 def progress_line(
     index: int, total: int, phase: str, seconds: float, probability: float, target: str
-) -> str:
+) -> Markup:
     """Step i of n, what is done, what is left."""
     left = seconds / max(index, 1) * (total - index)
     rest = f"about {left:.0f} s left" if left >= 0.5 else "almost done"
     state = f"step {index} of {total} · {phase} · P({target}) = {probability:.0%} · {rest}"
-    return _line("going", escape(state))
+    return notice("going", state)
 
 
-def answer_line(record: dict[str, Any]) -> str:
+def answer_line(record: dict[str, Any]) -> Markup:
     """One honest sentence about how the run ended."""
     before, after = record["factual"]["label"], record["counterfactual"]["label"]
     target, status = record["target"], record["status"]
@@ -105,41 +99,29 @@ def answer_line(record: dict[str, Any]) -> str:
     if oracle:
         agrees = "agrees" if oracle["agrees"] else "disagrees"
         text += f" The oracle, an independent judge, {agrees}: it says “{oracle['label']}”."
-    return _line(KINDS[status], escape(text))
+    return notice(KINDS[status], text)
 
 
-def failure(reason: str) -> str:
+def failure(reason: str) -> Markup:
     """Why there is no answer."""
-    return _line("error", escape(reason[:1].upper() + reason[1:]))
+    return notice("error", reason[:1].upper() + reason[1:])
 
 
-def notice(kind: str, text: str) -> str:
+def notice(kind: str, text: str) -> Markup:
     """A status line of plain text; ``kind`` (success, warning, error, going) colours it."""
-    return _line(kind, escape(text))
+    return _render("notice", kind, text)
 
 
-def _line(kind: str, content: str) -> str:
-    return f'<p class="status {kind}" role="status">{content}</p>'
-
-
-def top_classes(record: dict[str, Any], count: int = 5) -> str:
+def top_classes(record: dict[str, Any], count: int = 5) -> Markup:
     """The model's first classes before and after, as two lists of bars."""
-
-    def bars(title: str, probabilities: dict[str, float]) -> str:
-        rows = "".join(
-            f'<li class="{"target" if name == record["target"] else ""}">'
-            f'<span>{escape(name)}</span><meter min="0" max="1" value="{p:.4f}"></meter>'
-            f"<span>{p:.1%}</span></li>"
-            for name, p in list(probabilities.items())[:count]
-        )
-        return f"<div><h4>{title}</h4><ol>{rows}</ol></div>"
-
-    before = bars("Before", record["factual"]["probabilities"])
-    after = bars("After", record["counterfactual"]["probabilities"])
-    return f'<div class="bars">{before}{after}</div>'
+    before, after = (
+        list(record[which]["probabilities"].items())[:count]
+        for which in ("factual", "counterfactual")
+    )
+    return _render("top_classes", before, after, record["target"])
 
 
-def metrics_table(record: dict[str, Any], metrics: Mapping[str, Mapping[str, str]]) -> str:
+def metrics_table(record: dict[str, Any], metrics: Mapping[str, Mapping[str, str]]) -> Markup:
     """The answer's numbers with what they mean.
 
     :param metrics: title, form and meaning of each (``backends.service.about``).
@@ -163,111 +145,69 @@ def metrics_table(record: dict[str, Any], metrics: Mapping[str, Mapping[str, str
     if calls:
         rows.append(("Network evaluations", calls, "forward, and backward where gradients flow"))
     rows.append(("Time", f"{record['seconds']:.2f} s", f"seed {record['seed']}"))
-    body = "".join(
-        f"<tr><th>{escape(label)}</th><td>{escape(value)}</td><td>{escape(meaning)}</td></tr>"
-        for label, value, meaning in rows
-    )
-    return f'{top_classes(record)}<table class="metrics"><tbody>{body}</tbody></table>'
+    return top_classes(record) + _render("metrics", rows)
 
 
-def frame(picture: str) -> str:
+def frame(picture: str) -> Markup:
     """The search's present state (a data URL)."""
-    return f'<img class="frame" src="{picture}" alt="The picture at this step">'
+    return _render("frame", picture)
 
 
-def before_after(factual: str, counterfactual: str) -> str:
+def before_after(factual: str, counterfactual: str) -> Markup:
     """Both pictures (data URLs) under one slider; a range input, so that arrow keys move it."""
-    return (
-        '<div class="compare" style="--cut: 50%">'
-        f'<img class="before" src="{factual}" alt="Factual">'
-        f'<img class="after" src="{counterfactual}" alt="Counterfactual">'
-        '<span class="tag left">factual</span><span class="tag right">counterfactual</span>'
-        '<input type="range" min="0" max="100" value="50" '
-        'aria-label="Before and after: left shows the factual, right the counterfactual" '
-        "oninput=\"this.parentNode.style.setProperty('--cut', this.value + '%')\"></div>"
-        '<p class="hint">Drag, use the arrow keys, or hold F to see the factual.</p>'
-    )
+    return _render("before_after", factual, counterfactual)
 
 
-def alternatives(name: str, others: Sequence[str]) -> str:
+def alternatives(name: str, others: Sequence[Markup]) -> Markup:
     """The method's further answers, each from :func:`alternative`, below its answer, which it
     calls ``name``."""
-    if not others:
-        return ""
-    texts = f"Above is the {escape(name)} counterfactual. This run also gives:"
-    return f'<p class="hint">{texts}</p><div class="differences">{"".join(others)}</div>'
+    return _render("alternatives", name, others) if others else Markup()
 
 
-def alternative(name: str, target: str, record: Mapping[str, Any], picture: str, heat: str) -> str:
+def alternative(
+    name: str, target: str, record: Mapping[str, Any], picture: str, heat: str
+) -> Markup:
     """A further answer: picture and how much changed (data URLs), what the model and the oracle
     say of it, and its distance.
 
     :param record: what ``alternatives`` of result.json says of it.
     """
     opinion, oracle = record["counterfactual"], record["oracle"]
-    texts = f"says “{opinion['label']}”, P({target}) = {opinion['probabilities'][target]:.0%}"
+    text = f"says “{opinion['label']}”, P({target}) = {opinion['probabilities'][target]:.0%}"
     if oracle:
-        texts += f"; the oracle says “{oracle['label']}”"
-    texts += f"; L1 {record['metrics']['l1']:.1f}, step {record['step']}"
-    title = escape(f"{name} counterfactual")
-    return (
-        f'<figure><img src="{picture}" alt="The {title}">'
-        f'<img src="{heat}" alt="How much the {title} changed">'
-        f"<figcaption>The {title}: {escape(texts)}</figcaption></figure>"
-    )
+        text += f"; the oracle says “{oracle['label']}”"
+    text += f"; L1 {record['metrics']['l1']:.1f}, step {record['step']}"
+    return _render("alternative", f"{name} counterfactual", picture, heat, text)
 
 
 def differences(
     absolute: str, signed: str, importance: str = "", reconstruction: str = "", beyond: str = ""
-) -> str:
+) -> Markup:
     """The heatmaps (data URLs) with their scales: ``importance`` where it was asked for; what the
     method's prior makes of the factual, and how much changed ``beyond`` that."""
-
-    def figure(source: str, title: str, scale: str = "") -> str:
-        return (
-            f'<figure><img src="{source}" alt="{title}"><figcaption>{title}{scale}</figcaption>'
-            "</figure>"
-        )
-
-    def heat(source: str, title: str, kind: str, low: str, high: str) -> str:
-        ends = f'<span class="ends"><span>{low}</span><span>{high}</span></span>'
-        return figure(source, title, f'<span class="scale {kind}"></span>{ends}')
-
+    amount = ("absolute", "nothing", "black to white")
     figures = [
-        heat(absolute, "How much changed", "absolute", "nothing", "black to white"),
-        heat(signed, "In which direction", "signed", "darker", "brighter"),
+        (absolute, "How much changed", amount),
+        (signed, "In which direction", ("signed", "darker", "brighter")),
+        (importance, "Which changes mattered", ("signed", "against", "for the target")),
+        (reconstruction, "Your picture, as the method’s prior rebuilds it", None),
+        (beyond, "How much changed against the rebuilt picture", amount),
     ]
-    if importance:
-        figures.append(
-            heat(importance, "Which changes mattered", "signed", "against", "for the target")
-        )
-    if reconstruction:
-        figures.append(figure(reconstruction, "Your picture, as the method’s prior rebuilds it"))
-    if beyond:
-        title = "How much changed against the rebuilt picture"
-        figures.append(heat(beyond, title, "absolute", "nothing", "black to white"))
-    return f'<div class="differences">{"".join(figures)}</div>'
+    return _render("differences", [figure for figure in figures if figure[0]])
 
 
-def to_fetch(missing: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+def to_fetch(missing: Mapping[str, Sequence[Mapping[str, Any]]]) -> Markup:
     """What is published elsewhere and not here, by bundle (``backends.service.to_pull``), and under
     which terms."""
-    rows = "".join(
-        f"<tr><th>{escape(', '.join(item['parts']))}</th><td>{escape(item['title'])}</td>"
-        f"<td>{megabytes(item['size'])}{_arrived(item)}</td><td>{escape(item['licence'])}</td>"
-        f"<td>{escape(item['weights_terms'])}</td></tr>"
-        for items in missing.values()
-        for item in items
-    )
-    names = " and ".join(f"“{escape(name)}”" for name in missing)
-    heads = ("Part", "From", "Size", "Licence of the package", "Terms of the weights")
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
-    return (
-        f"<p>Parts of {names} are published elsewhere and not on this machine yet. Fetching them "
-        "means to accept these terms:</p>"
-        f'<div class="scroller"><table class="fetch"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
+    items = [
+        {
+            "parts": ", ".join(item["parts"]), "title": item["title"],
+            "size": megabytes(item["size"]) + _arrived(item), "licence": item["licence"],
+            "terms": item["weights_terms"],
+        }
+        for group in missing.values() for item in group
+    ]  # fmt: skip
+    return _render("to_fetch", " and ".join(f"“{name}”" for name in missing), items)
 
 
 def _arrived(item: Mapping[str, Any]) -> str:
@@ -279,51 +219,37 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:.0f} MB" if size >= 1e7 else f"{size / 1e6:.1f} MB"
 
 
-def fetching(parts: Sequence[str], phase: str, done: int, total: int) -> str:
+def fetching(parts: Sequence[str], phase: str, done: int, total: int) -> Markup:
     """How far a pull is with what it fetches now."""
     share = f": {megabytes(done)} of {megabytes(total)}" if phase == "downloading" else " …"
-    bar = f'<progress max="{max(total, 1)}" value="{done}" aria-label="Fetched"></progress>'
-    return _line("going", f"{escape(', '.join(parts))}: {escape(phase)}{share} {bar}")
+    text = f"{', '.join(parts)}: {phase}{share}"
+    return _render("progress", text, "Fetched", done, max(total, 1))
 
 
-def progress_bar(share: float, text: str) -> str:
+def progress_bar(share: float, text: str) -> Markup:
     """How far something is, 0 to 1, beside words."""
-    bar = f'<progress max="1" value="{share:.3f}" aria-label="Progress"></progress>'
-    return _line("going", f"{escape(text)} {bar}")
+    return _render("progress", text, "Progress", f"{share:.3f}")
 
 
-def table(heads: str, rows: str, kind: str = "") -> str:
-    """Cells in markup as a table that scrolls inside its own place."""
-    return (
-        f'<div class="scroller"><table class="compared {kind}"><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
-
-
-def heads(names: Sequence[str]) -> str:
-    """The cells of a table's first row."""
-    return "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
-
-
-def opinions(labels: Mapping[str, tuple[str, float]]) -> str:
+def opinions(labels: Mapping[str, tuple[str, float]]) -> Markup:
     """What models of people's labels say: by model the class and its probability."""
     texts = [
         f"“{name}”, of people’s labels, says {label} ({share:.0%})"
         for name, (label, share) in labels.items()
     ]
-    return hint("; ".join(texts)) if texts else ""
+    return hint("; ".join(texts)) if texts else Markup()
 
 
-def hint(text: str) -> str:
+def hint(text: str) -> Markup:
     """What to do next."""
-    return _line("hint-line", escape(text))
+    return notice("hint-line", text)
 
 
-def waiting(ahead: int) -> str:
+def waiting(ahead: int) -> Markup:
     """Accepted, nothing to show yet; ``ahead`` of the person's own runs come first."""
-    return _line("going", f"waiting for {ahead} of your runs …" if ahead else "starting …")
+    return notice("going", f"waiting for {ahead} of your runs …" if ahead else "starting …")
 
 
-def stopping() -> str:
+def stopping() -> Markup:
     """The stop was asked for and takes effect after the step under way."""
-    return _line("going", "stopping after this step …")
+    return notice("going", "stopping after this step …")

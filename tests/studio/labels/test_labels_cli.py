@@ -258,3 +258,24 @@ def test_no_such_project(labels, project, words, tmp_path, monkeypatch):
     assert (code, out) == (2, "")
     assert "projects are: ones" in err
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_trained_model_is_listed_and_deleted(run, labels, project, place, tiny):
+    store = Database(place)
+    ones = projects.find(store, "ones")
+    noise = np.random.default_rng(0).integers(0, 256, (10, 16, 16, 1), dtype=np.uint8)
+    pictures.add(store, ones, [(f"{n}", pixels) for n, pixels in enumerate(noise)])
+    (ada,) = projects.people(store, ones)
+    for n, item in enumerate(pictures.items(store, ones)):
+        responses.answer(store, ada, Answer(item.id, ["one", "seven"][n % 2], f"{n}"))
+    store.close()
+    settings = ("steps=10", "drawn=0", "held_out=0")
+    words = [word for setting in settings for word in ("--set", setting)]
+    code, out, err = labels("retrain", "ones", "--name", "my model", *words)
+    assert code == 0, err
+    assert run("labels", "models", tiny)[1] == "my model: trained on ones 10 majority\n"
+    assert run("labels", "delete-model", tiny, "my model")[:2] == (0, "my model: deleted\n")
+    assert run("labels", "models", tiny)[1] == ""
+    code, out, err = run("labels", "delete-model", tiny, "my model")
+    assert (code, out) == (2, "")
+    assert "there is no trained model 'my model'" in err

@@ -6,7 +6,7 @@ import pytest
 from backends import bundles, service
 from backends.bundles import user_models
 from backends.core import Request
-from backends.errors import BadInput
+from backends.errors import BadInput, NotFound
 from backends.training.retrain_settings import Learnt
 from studio.labels.store import pictures, projects, responses, suggestions
 from studio.labels.store.database import Database
@@ -80,6 +80,32 @@ def test_labels_become_a_model_that_leapfactual_explains(database, project, tiny
     (noted,) = retrain.history(database, made)
     assert (noted["model"], noted["version"], noted["rule"]) == ("ours", 20, "majority")
     assert noted["quality"] == learnt.quality
+    assert retrain.models(database, made) == ["ours"]
+    with pytest.raises(NotFound, match="no trained model 'theirs'; there are: ours"):
+        retrain.delete(database, made, "theirs")
+    retrain.delete(database, made, "ours")
+    assert retrain.models(database, made) == []
+    assert "ours" not in service.about(tiny)["models"]
+    assert len(retrain.history(database, made)) == 1
+    with pytest.raises(NotFound, match="there are: none"):
+        retrain.delete(database, made, "ours")
+
+
+def test_a_model_that_another_project_replaced_is_not_this_ones(database, project):
+    made, ada = project
+    made = labelled(database, made, ada)
+    list(retrain.retrain(database, made, "majority", "shared", QUICK))
+    list(retrain.retrain(database, made, "soft", "shared", QUICK))
+    assert retrain.models(database, made) == ["shared"]
+    setup = made.setup.model_copy(update={"name": "other"})
+    other, access = projects.create(database, setup, "bob")
+    assert retrain.models(database, other) == []
+    noise = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 1), dtype=np.uint8)
+    pictures.add(database, other, [(f"{n}", pixels) for n, pixels in enumerate(noise)])
+    other = labelled(database, other, access.annotator)
+    list(retrain.retrain(database, other, "majority", "shared", QUICK))
+    assert retrain.models(database, other) == ["shared"]
+    assert retrain.models(database, made) == []
 
 
 def test_an_older_version_is_what_was_said_then(database, project):

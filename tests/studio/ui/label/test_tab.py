@@ -161,3 +161,13 @@ def test_only_administrators_export(labels, controller, tiny):
     export = handler(build(controller, labels=labels), "._exported")
     with pytest.raises(gr.Error, match="nly an administrator"):
         asyncio.run(export("ours", {"ours": guest.code}, "csv", False, False))
+
+
+def test_only_administrators_delete_models_and_of_their_own_project(labels, controller, tiny):
+    _, codes = assigned(labels, tiny)
+    guest = labels.join("ours", "Bob")
+    delete = handler(build(controller, labels=labels), ".delete")
+    with pytest.raises(gr.Error, match="nly an administrator"):
+        asyncio.run(delete("ours", {"ours": guest.code}, "ours"))
+    with pytest.raises(gr.Error, match="no trained model 'classifier'"):
+        asyncio.run(delete("ours", codes, "classifier"))

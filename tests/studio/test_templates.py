@@ -1,0 +1,97 @@
+"""Every macro of every template, given hostile names: they stay text."""
+
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import pytest
+from jinja2.exceptions import UndefinedError
+
+from studio.templates import environment, render
+
+EVIL = "<img src=x onerror=alert(1)>\"'"
+NONE = SimpleNamespace(value=None, reason=EVIL)
+PERSON = SimpleNamespace(
+    name=EVIL, votes=1, unsure=0, skipped=0, mean_kappa=NONE, with_consensus=NONE
+)
+FOUND = SimpleNamespace(version=1, votes=1, items=1, people=[PERSON])
+CELL = {"text": EVIL, "value": EVIL, "kind": "head", "best": False}
+METRIC = {"title": EVIL, "unit": EVIL, "arrow": "", "better": EVIL}
+ROW = {"title": EVIL, "region": EVIL, "problem": EVIL, "cells": []}
+ANSWER = {"question": EVIL, "verdict": EVIL, "pictures": [(EVIL, EVIL)]}
+EXAMPLE = {"title": EVIL, "region": EVIL, "rebuilt": True, "answers": [ANSWER]}
+FETCHED = dict.fromkeys(("parts", "title", "size", "licence", "terms"), EVIL)
+HEAD = {"label": EVIL, "first": EVIL, "hint": EVIL, "number": True}
+TRAINED = {"model": EVIL, "version": 1, "rule": EVIL, "agreement": EVIL, "deleted": True}
+
+ARGUMENTS = {
+    ("shared.html", "notice"): ("going", EVIL),
+    ("shared.html", "progress"): (EVIL, EVIL, 1),
+    ("shared.html", "curve"): (EVIL, 3, EVIL, (EVIL, EVIL), EVIL),
+    ("shared.html", "loss_curve"): (EVIL, 0.5),
+    ("shared.html", "bars"): (EVIL, [(EVIL, 0.5)], EVIL),
+    ("shared.html", "top_classes"): ([(EVIL, 0.5)], [(EVIL, 0.5)], EVIL),
+    ("shared.html", "metrics"): ([(EVIL, EVIL, EVIL)],),
+    ("shared.html", "frame"): (EVIL,),
+    ("shared.html", "before_after"): (EVIL, EVIL),
+    ("shared.html", "alternatives"): (EVIL, [EVIL]),
+    ("shared.html", "alternative"): (EVIL, EVIL, EVIL, EVIL),
+    ("shared.html", "differences"): ([(EVIL, EVIL, (EVIL, EVIL, EVIL))],),
+    ("shared.html", "to_fetch"): (EVIL, [FETCHED]),
+    ("compare.html", "question"): (EVIL, EVIL, EVIL),
+    ("compare.html", "factual"): (EVIL, EVIL),
+    ("compare.html", "column"): (
+        EVIL, 0, EVIL, EVIL, [(EVIL, EVIL)], [EVIL], [(EVIL, EVIL, [EVIL])], True,
+    ),
+    ("compare.html", "table"): ([HEAD], [[CELL, CELL | {"kind": "number", "best": True}]]),
+    ("label.html", "figure"): (NONE,),
+    ("label.html", "agreement"): (FOUND, [(EVIL, NONE)], EVIL),
+    ("label.html", "confusion"): (EVIL, EVIL, NONE, [EVIL], [(EVIL, [1])], 1),
+    ("label.html", "disputed"): (EVIL, EVIL, EVIL, 1),
+    ("label.html", "history"): ([TRAINED],),
+    ("report.html", "page"): (
+        EVIL, {"count": 1, "seed": 0}, EVIL, EVIL, [METRIC], [ROW], [EXAMPLE],
+    ),
+}  # fmt: skip
+# Called by the macros above.
+WITHIN = {("shared.html", "table"), ("compare.html", "_cell"), ("label.html", "table")}
+
+
+class Parsed(HTMLParser):
+    """The pictures' sources, and every handler but the slider's own."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.sources, self.handlers, self.text = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.sources += [value for name, value in attrs if tag == "img" and name == "src"]
+        own = "this.parentNode.style.setProperty('--cut', this.value + '%')"
+        self.handlers += [value for name, value in attrs if name[:2] == "on" and value != own]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.mark.parametrize(("file", "macro"), ARGUMENTS)
+def test_hostile_names_stay_text(file, macro):
+    text = render(file, macro, *ARGUMENTS[file, macro])
+    assert "<img src=x" not in text
+    parsed = Parsed(text)
+    assert parsed.handlers == []
+    assert set(parsed.sources) <= {EVIL}, "no attribute ends early"
+
+
+def test_every_macro_is_tried():
+    macros = {
+        (file, name)
+        for file in environment.list_templates(["html"])
+        for name in vars(environment.get_template(file).module)
+        if callable(getattr(environment.get_template(file).module, name))
+    }
+    assert macros - WITHIN - {(f, n) for f, n in macros if n == "_body_stream"} == set(ARGUMENTS)
+
+
+def test_a_value_that_is_missing_is_an_error_not_a_gap():
+    with pytest.raises(UndefinedError):
+        render("shared.html", "to_fetch", "x", [{}])

@@ -27,7 +27,7 @@ from tests.studio.labels.conftest import drawn
 )  # fmt: skip
 def test_an_address_that_keeps_nothing_is_refused(place, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(BadInput, match="database|file|port") as caught:
+    with pytest.raises(BadInput, match=r"database|file|port") as caught:
         Database(place)
     assert "secret" not in str(caught.value).replace("user:secret", "")
     assert not list(tmp_path.iterdir())
@@ -85,7 +85,7 @@ def test_a_held_store_is_not_waited_for_for_ever(tmp_path, monkeypatch):
     database = Database(str(path))
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreProblem, match="does not end.*nothing was stored"):
+    with pytest.raises(StoreProblem, match=r"does not end.*nothing was stored"):
         projects.create(database, Setup(name="a", bundle="b", classes=["x", "y"]), "Ada")
     other.close()
     projects.create(database, Setup(name="a", bundle="b", classes=["x", "y"]), "Ada")

@@ -7,15 +7,15 @@ carries its source's identity, so that another version of a bundle never takes a
 from __future__ import annotations
 
 import hashlib
-import os
 from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
 
-from platformdirs import user_cache_path
 from pydantic import BaseModel, ValidationError
 
 from backends.fetching.source import Source
+from backends.files import atomic_write
+from backends.settings import settings
 
 __all__ = [
     "Record",
@@ -41,7 +41,7 @@ class Record(BaseModel):
 
 def root() -> Path:
     """The cache's folder; it need not exist."""
-    return Path(os.environ.get("STUDIO_CACHE") or user_cache_path("counterfactual-studio"))
+    return settings().cache
 
 
 def parts() -> Path:
@@ -71,9 +71,8 @@ def remember(path: Path, sha256: str, source: Source, origin: str) -> None:
     """Write a converted file's record, in one move."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     content = Record(sha256=sha256, source=source, fetched_from=origin, fetched_at=now)
-    scratch = path.with_suffix(".json.part")
-    scratch.write_text(content.model_dump_json(indent=2) + "\n")
-    scratch.replace(path.with_suffix(".json"))
+    with atomic_write(path.with_suffix(".json")) as scratch:
+        scratch.write_text(content.model_dump_json(indent=2) + "\n")
 
 
 def damage(path: Path) -> str | None:

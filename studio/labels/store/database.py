@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from platformdirs import user_data_path
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import (
     DataError,
@@ -22,6 +21,7 @@ from sqlalchemy.exc import (
 )  # fmt: skip
 
 from backends.errors import BadInput, StudioError
+from backends.settings import settings
 from studio.labels.store.schema import Base
 
 __all__ = ["Database", "StoreProblem", "usual_place"]
@@ -34,8 +34,7 @@ UPGRADE = 0x57D10  # PostgreSQL's advisory lock while tables change; any number,
 
 def usual_place() -> str:
     """``STUDIO_DATABASE``, or ``labels.db`` where the system keeps a person's data."""
-    named = os.environ.get("STUDIO_DATABASE")
-    return named or str(user_data_path("counterfactual-studio") / "labels.db")
+    return settings().database
 
 
 class StoreProblem(StudioError):

@@ -14,7 +14,6 @@ from backends.bundles.manifest import read_manifest
 from backends.metrics import morphometry
 from backends.priors.bridge import BridgeSchedule
 from backends.priors.gan import Adversaries, Discriminator
-from backends.priors.latent_diffusion import latent_schedule
 from backends.priors.pixel_diffusion import pixel_alphas
 from backends.training import losses
 from backends.training.data import Split, load_mnist
@@ -155,6 +154,8 @@ def _agreement(network: nn.Module, test: Split, bundle: bundles.Bundle | None) -
 
 
 def _denoiser(data: Split, bundle: bundles.Bundle | None) -> tuple[Loss, int]:
+    from backends.priors.latent_diffusion import latent_schedule  # diffusers takes seconds
+
     assert bundle is not None
     encoder = bundle.part("latent_autoencoder").to(data.labels.device)
     with torch.no_grad():

@@ -32,8 +32,8 @@ class Plan:
     :ivar regions: as in a :class:`backends.core.Request`; drawn for each picture.
     :ivar count: pictures a row.
     :ivar pairs: (the model says, it should say) by class name; empty for random targets.
-    :ivar data: folder with MNIST's test pictures; None takes the bundle's examples, or pictures
-        that its generator draws.
+    :ivar data: folder with MNIST's test pictures; None takes those that came with the bundle,
+        or its examples, or pictures that its generator draws.
     :ivar batch: pictures that run together; fewer where the device has no room for them.
     :ivar shown: pictures a row that are kept as examples.
     """

@@ -37,6 +37,7 @@ def test_threads_wait_passively_before_torch_is_loaded(start):
     assert python(code).stdout.split() == ["False", "PASSIVE"]
 
 
+@pytest.mark.slow
 def test_openmp_heard_of_it():
     told = python("import backends, torch", OMP_DISPLAY_ENV="true").stderr
     assert re.search(r"OMP_WAIT_POLICY\s*=\s*'PASSIVE'", told)
@@ -52,6 +53,8 @@ def test_a_persons_own_choice_stands(name, value):
     assert ("PASSIVE" in told, "BLOCKTIME" in told) == (False, False)
 
 
+@pytest.mark.slow
+@pytest.mark.weights
 def test_an_explanation_loads_only_what_it_uses():
     picture = next((ROOT / "assets/digits/examples").glob("0_*.png"))
     loaded = {name.partition(".")[0] for name in python(EXPLAIN, picture).stderr.split()}
@@ -59,6 +62,7 @@ def test_an_explanation_loads_only_what_it_uses():
     assert not HEAVY & loaded
 
 
+@pytest.mark.slow
 def test_describing_a_bundle_loads_no_diffusion_library():
     code = "from backends import service; service.about('digits'); import sys; print(*sys.modules)"
     loaded = {name.partition(".")[0] for name in python(code).stdout.split()}

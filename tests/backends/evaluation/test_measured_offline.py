@@ -14,6 +14,7 @@ from benchmarks import digits
 from tests.conftest import MANIFEST, write_tiny
 
 
+@pytest.mark.weights
 def test_the_digits_come_with_test_pictures_that_its_model_knows():
     found = bundles.find("digits")
     entry = found.manifest.test
@@ -29,6 +30,7 @@ def test_the_digits_come_with_test_pictures_that_its_model_knows():
     assert len(questions.draw(found, 500, [], None, 0).x) == 500
 
 
+@pytest.mark.weights
 def test_a_benchmark_that_wants_more_says_what_to_do():
     found = bundles.find("digits")
     with pytest.raises(SystemExit, match="lower --count, or give --data"):

@@ -186,6 +186,10 @@ def _uploadable_any_case(text: str) -> str:
     return _uploadable(_any_case(text))
 
 
+def _last(name: str) -> str:
+    return _nfc(name.replace("\\", "/").rpartition("/")[2])
+
+
 class PictureNames(Generic[Target]):
     """Pictures by their names, which may be paths.
 
@@ -198,9 +202,8 @@ class PictureNames(Generic[Target]):
         self._meant: dict[tuple[str, Target], str] = {}
         self._uploads: dict[Target, set[str]] = defaultdict(set)
         for name, target in self._named:
-            last = _nfc(name.replace("\\", "/").rpartition("/")[2])
-            if UPLOADED.match(last):
-                self._uploads[target].add(last)
+            if UPLOADED.match(_last(name)):
+                self._uploads[target].add(_last(name))
         self._folded: dict[Fold, dict[str, list[tuple[tuple[str, ...], str, Target]]]] = {}
 
     def find(self, reference: str) -> Target | None:
@@ -214,7 +217,7 @@ class PictureNames(Generic[Target]):
         for fold, uploaded in ((_nfc, _uploadable), (_any_case, _uploadable_any_case)):
             for spelling in read:
                 match = self._match(spelling, uploaded if spelling.upload else fold)
-                if match is not None and not self._another_upload(spelling, match[1]):
+                if match is not None and not self._another_upload(spelling, *match):
                     name, target = match
                     other = self._meant.setdefault((name, target), spelling.full)
                     if other != spelling.full:
@@ -225,8 +228,9 @@ class PictureNames(Generic[Target]):
                     return target
         return None
 
-    def _another_upload(self, spelling: Spelling, target: Target) -> bool:
-        uploads = self._uploads.get(target, set())
+    def _another_upload(self, spelling: Spelling, name: str, target: Target) -> bool:
+        """Whether what was found is known as an upload, and not as this one."""
+        uploads = self._uploads.get(target, set()) - {_last(name)}
         return bool(spelling.given and uploads and _nfc(spelling.given[-1]) not in uploads)
 
     def _match(self, spelling: Spelling, fold: Fold) -> tuple[str, Target] | None:

@@ -204,7 +204,7 @@ def import_labels(
             administrator=administrator,
         )  # fmt: skip
     for reason, count in done.left_out.items():
-        print(f"left out: {count} {reason}", file=sys.stderr)
+        print(f"left out: {reason}: {count}", file=sys.stderr)
     fields = {key: value for key, value in asdict(done).items() if key != "access"}
     print(json.dumps(fields, ensure_ascii=False))
     if done.access:

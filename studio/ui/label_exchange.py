@@ -200,7 +200,7 @@ def _scratch(results: Path) -> Path:
 
 
 def _summary(done: Imported) -> str:
-    left_out = "".join(f" Left out: {count} {reason}." for reason, count in done.left_out.items())
+    left_out = "".join(f" Left out: {reason}: {count}." for reason, count in done.left_out.items())
     replaced = f" {done.replaced} were answered again later." if done.replaced else ""
     return views.line(
         "flipped",

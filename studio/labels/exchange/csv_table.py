@@ -43,7 +43,7 @@ def write(path: Path, labels: LabelSet) -> None:
         "settings": settings,
     }  # fmt: skip
     with path.open("w", encoding="utf-8-sig", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
+        rows = csv.writer(file)  # its \r\n makes it quote cells that hold either
         rows.writerow(COLUMNS)
         rows.writerow(_cells(first))
         for item in labels.items:

@@ -15,7 +15,7 @@ __all__ = ["decoded", "table"]
 
 CODE_PAGES = (
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258",
-    "cp874", "cp932", "cp936", "cp949", "cp950", "mac_roman",
+    "cp874", "cp932", "cp936", "cp949", "cp950", "mac_roman", "cp850", "cp852", "cp866", "cp437",
 )  # fmt: skip
 # In these the letters of most Western names are the same bytes.
 LATIN = ("cp1252", "cp1254", "cp1250", "cp1257")

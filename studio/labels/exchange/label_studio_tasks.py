@@ -65,7 +65,7 @@ def read(path: Path, options: ReadOptions) -> LabelSet:
     labels = reader.labels
     submitted = any(task.submitted for _, task in tasks)
     if submitted and not labels.responses and not labels.suggestions:
-        left_out = ", ".join(f"{count} {what}" for what, count in labels.left_out.items())
+        left_out = ", ".join(f"{what}: {count}" for what, count in labels.left_out.items())
         raise BadInput(
             f"{path.name} holds nothing that a project can take ({left_out}); a project's answers "
             "are single choices; nothing was taken"

@@ -75,7 +75,7 @@ def test_a_code_page_is_known_by_the_projects_names(database, made, tmp_path, na
 def test_a_code_page_is_not_guessed(database, made, tmp_path, name, encoding):
     made(2)
     (tmp_path / "a.csv").write_bytes(ROWS.replace("Änne", name).encode(encoding))
-    with pytest.raises(BadInput, match="line 3 of a.csv is not in UTF-8; .* --encoding"):
+    with pytest.raises(BadInput, match=r"line 3 of a\.csv is not in UTF-8; .* --encoding"):
         exchange.import_labels(database, "ones", tmp_path / "a.csv")
     exchange.import_labels(database, "ones", tmp_path / "a.csv", encoding=encoding)
     assert said(database)[1] == ("1.png", name, "seven")
@@ -105,7 +105,8 @@ def test_ours_comes_back_from_a_spreadsheet(database, made, tmp_path, elsewhere)
     exchange.import_labels(elsewhere, None, tmp_path / "out")
     copy = projects.find(elsewhere, "ones")
     assert copy.setup == project.setup
-    assert [(r.annotator, r.value, r.seconds, r.note) for r in responses.standing(elsewhere, copy)] == [
+    standing = responses.standing(elsewhere, copy)
+    assert [(r.annotator, r.value, r.seconds, r.note) for r in standing] == [
         ("Änne", "one", 1.5, "=1; später"), ("Ada", None, 0.0, ""),
     ]  # fmt: skip
 

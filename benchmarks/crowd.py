@@ -26,9 +26,9 @@ import requests
 
 from backends.training.data import load_mnist
 from benchmarks.digits import table
-from studio.labels import pictures, projects, responses
-from studio.labels.database import Database
-from studio.labels.records import DISCARDED, DRAFT, SUBMITTED, Setup
+from studio.labels.store import pictures, projects, responses
+from studio.labels.store.database import Database
+from studio.labels.store.records import DISCARDED, DRAFT, SUBMITTED, Setup
 from studio.ui.page import free_port
 from tests.postgres import server
 

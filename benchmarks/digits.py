@@ -12,7 +12,7 @@ from torch import Tensor
 
 from backends.bundles import Bundle
 from backends.core import Region, Step
-from backends.runner import run
+from backends.explain.runner import run
 from backends.training.data import load_mnist
 
 __all__ = ["answers", "arguments", "earlier", "eight_bit_steps", "of_class", "questions", "table"]

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from backends import bundles, jobs, registry
+from backends import bundles, registry, service
 from backends.core import Request
-from studio import cli
+from studio.cli import main as cli
 
 TINY = {
     "classifier": ("conv_classifier", {"channels": 1, "size": 16, "classes": 3, "width": 4}),
@@ -110,7 +110,7 @@ def ask(tiny, picture):
     """Make a request to the tiny bundle for a class it does not predict already."""
 
     def make(method: str, **changes) -> Request:
-        label = jobs.predict(tiny, picture).label
+        label = service.predict(tiny, picture).label
         target = "b" if label != "b" else "c"
         return Request(**{"bundle": tiny, "method": method, "target": target,
                           "picture": picture, **changes})  # fmt: skip

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from backends import bundles
-from backends.manifest import read_manifest
+from backends.bundles.manifest import read_manifest
 from backends.metrics import morphometry
 from backends.priors.bridge import BridgeSchedule
 from backends.priors.gan import Adversaries, Discriminator

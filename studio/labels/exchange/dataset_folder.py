@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.errors import BadInput, Unreachable
-from studio.labels.consensus import distributions
 from studio.labels.exchange.dataset_rows import PROJECT, read
 from studio.labels.exchange.rows import (
     BATCH,
@@ -25,8 +24,9 @@ from studio.labels.exchange.rows import (
     SuggestionRow,
     plain,
 )
-from studio.labels.records import Response
-from studio.labels.votes import votes_of
+from studio.labels.stats.consensus import distributions
+from studio.labels.stats.votes import votes_of
+from studio.labels.store.records import Response
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features

@@ -27,8 +27,6 @@ import numpy as np
 from PIL import Image
 
 from backends.errors import BadInput, NotFound
-from studio.labels import pictures, projects
-from studio.labels.database import Database
 from studio.labels.exchange import csv_table, label_studio, lines
 from studio.labels.exchange.gathering import gathered, pngs
 from studio.labels.exchange.importing import Imported, store_labels
@@ -37,7 +35,9 @@ from studio.labels.exchange.options import ReadOptions
 from studio.labels.exchange.rows import LabelSet
 from studio.labels.exchange.unzip import unzip
 from studio.labels.exchange.whole import whole_file, whole_folder
-from studio.labels.records import Project, Setup
+from studio.labels.store import pictures, projects
+from studio.labels.store.database import Database
+from studio.labels.store.records import Project, Setup
 
 __all__ = ["FORMATS", "IMAGES", "Exported", "Imported", "export", "format_of", "import_labels"]
 
@@ -119,8 +119,8 @@ def import_labels(
         several.
     :param encoding: of a CSV file that is not in UTF-8.
     :param administrator: name of who administers a new project.
-    :param prepare: a picture as the bundle's models see it; :func:`backends.jobs.prepare` unless
-        given.
+    :param prepare: a picture as the bundle's models see it; the bundle's own
+        preparation unless given.
     :param permit: called with the project, or None where it is new, before anything is stored;
         may raise.
     :raises BadInput: the file cannot be used, with the line and the reason.
@@ -264,6 +264,6 @@ def _setup(
 
 
 def _prepared(bundle: str, picture: Image.Image) -> np.ndarray:
-    from backends import jobs
+    from backends import service
 
-    return jobs.prepare(bundle, picture)
+    return service.prepare(bundle, picture)

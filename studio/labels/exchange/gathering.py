@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from studio.labels import pictures, projects, responses, suggestions
-from studio.labels.database import Database
 from studio.labels.exchange.rows import BATCH, ItemRow, LabelSet, ResponseRow, SuggestionRow, moment
-from studio.labels.records import Project
+from studio.labels.store import pictures, projects, responses, suggestions
+from studio.labels.store.database import Database
+from studio.labels.store.records import Project
 
 __all__ = ["gathered", "pngs"]
 

@@ -16,12 +16,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from backends.errors import BadInput
-from studio.labels import history, pictures, projects, suggestions
-from studio.labels.database import Database
 from studio.labels.exchange.matching import Matched, Prepare, matched
 from studio.labels.exchange.rows import LabelSet, SuggestionRow, iso, moment
-from studio.labels.projects import person_name
-from studio.labels.records import Access, Project, Setup, Suggestion
+from studio.labels.store import history, pictures, projects, suggestions
+from studio.labels.store.database import Database
+from studio.labels.store.projects import person_name
+from studio.labels.store.records import Access, Project, Setup, Suggestion
 
 __all__ = ["Imported", "store_labels"]
 

@@ -32,8 +32,8 @@ from studio.labels.exchange.rows import (
     iso,
     plain,
 )
-from studio.labels.records import DISCARDED, DRAFT
-from studio.labels.responses import ADJUDICATION
+from studio.labels.store.records import DISCARDED, DRAFT
+from studio.labels.store.responses import ADJUDICATION
 
 __all__ = ["CHOICE", "NAME", "NOTE", "config", "read", "write"]
 

@@ -37,8 +37,8 @@ from studio.labels.exchange.rows import (
     reason,
     row,
 )
-from studio.labels.records import DISCARDED, DRAFT, SUBMITTED
-from studio.labels.responses import ADJUDICATION, LABEL
+from studio.labels.store.records import DISCARDED, DRAFT, SUBMITTED
+from studio.labels.store.responses import ADJUDICATION, LABEL
 
 __all__ = ["CHOICE", "NAME", "NOTE", "read"]
 

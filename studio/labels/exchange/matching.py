@@ -12,12 +12,12 @@ from sqlalchemy import select
 
 from backends import imaging
 from backends.errors import BadInput, StudioError
-from studio.labels import pictures
-from studio.labels.database import Database
 from studio.labels.exchange.picture_names import PictureNames
 from studio.labels.exchange.rows import BATCH, FileRow, ItemRow, LabelSet
-from studio.labels.records import Project
-from studio.labels.schema import StoredPictures
+from studio.labels.store import pictures
+from studio.labels.store.database import Database
+from studio.labels.store.records import Project
+from studio.labels.store.schema import StoredPictures
 
 __all__ = ["Matched", "Prepare", "matched"]
 

@@ -21,8 +21,8 @@ from pydantic import (
 from pydantic_core import from_json
 
 from backends.errors import BadInput
-from studio.labels import projects, responses
-from studio.labels.records import Kind, Setup, State
+from studio.labels.store import projects, responses
+from studio.labels.store.records import Kind, Setup, State
 
 __all__ = [
     "BATCH",

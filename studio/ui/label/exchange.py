@@ -1,0 +1,209 @@
+"""Panel beside the labelling widget: label sets out of the studio, and into it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from backends import service
+from backends.errors import BadInput
+from studio.labels import exchange
+from studio.labels.exchange import Exported, Imported
+from studio.labels.store.records import Project
+from studio.ui.label.controller import Codes, LabelDesk, Seat
+from studio.ui.shared import markup
+from studio.ui.shared.controllers import Desks
+from studio.ui.shared.requests import owner_of, sentences
+
+__all__ = ["ExchangePanel"]
+
+ENDINGS = {"csv": "csv", "jsonl": "jsonl", "label-studio": "json", "datasets": "zip"}
+EXPORT, KEPT = "export-", 600.0  # seconds; the page has its own copy by then
+LOST = (
+    "This studio runs as a Space, whose disk is not kept: push the labels to a dataset repository "
+    "before it restarts, or give it a database of its own (STUDIO_DATABASE)."
+)
+
+
+class ExchangePanel:
+    """Export, import, and push, laid out inside the current Blocks."""
+
+    def __init__(
+        self, desks: Desks, labels: LabelDesk, project: gr.Dropdown, codes: gr.BrowserState,
+        person: gr.Textbox,
+    ) -> None:  # fmt: skip
+        self.desks, self.labels = desks, labels
+        self._project, self._codes, self._person = project, codes, person
+        with gr.Accordion("Export", open=False, visible=False, elem_id="exchange") as self._room:
+            gr.Markdown(LOST, visible="SPACE_ID" in os.environ)
+            self._format = gr.Dropdown(
+                list(exchange.FORMATS), value="csv", label="Format", interactive=True,
+                info="A table, JSON Lines, a datasets folder, or Label Studio’s tasks",
+                elem_id="export-format",
+            )  # fmt: skip
+            self._whole = gr.Checkbox(
+                False, label="With the pictures", info="As a zip", interactive=True
+            )
+            self._history = gr.Checkbox(
+                False, label="With what was corrected or taken back", interactive=True
+            )
+            self._export = gr.Button("Export", elem_id="export")
+            self._file = gr.DownloadButton("Download", visible=False, elem_id="export-file")
+            self._repository = gr.Textbox(
+                label="Push to a dataset repository", placeholder="owner/name", max_lines=1,
+                info="On the Hugging Face hub, private; needs HF_TOKEN where the studio runs",
+                interactive=True,
+            )  # fmt: skip
+            self._push = gr.Button("Push")
+            self._told = gr.HTML(elem_id="export-status")
+        with gr.Accordion("Import labels", open=False, elem_id="import"):
+            self._source = gr.File(
+                label="What was exported: .csv, .jsonl, .json, or a zip of a folder",
+                type="filepath", elem_id="import-file", height=110,
+            )  # fmt: skip
+            self._into = gr.Textbox(
+                label="Into the project", max_lines=1, elem_id="import-project",
+                info="Made if there is none of that name; empty: as the file says",
+            )  # fmt: skip
+            self._control = gr.Textbox(
+                label="Label Studio’s question", max_lines=1, elem_id="import-control",
+                info="The control whose choices are the labels, where the file has several",
+            )  # fmt: skip
+            self._import = gr.Button("Import", elem_id="import-run")
+            self._imported = gr.HTML(elem_id="import-status")
+
+    def seated(self, seat: Seat | None) -> dict[Any, Any]:
+        """Updates for who works in which project."""
+        return {
+            self._room: gr.update(visible=bool(seat and seat.person.administers)),
+            self._file: gr.update(visible=False), self._told: "",
+        }  # fmt: skip
+
+    def wire(
+        self, bundle: gr.Dropdown, made: Callable[[str, Codes], dict[Any, Any]], places: list[Any]
+    ) -> None:
+        """Let the buttons act; a project that was imported fills ``places`` by ``made``."""
+        quiet = {"api_visibility": "private"}
+        chosen = [self._project, self._codes]
+        self._export.click(
+            self._exported, [*chosen, self._format, self._whole, self._history],
+            [self._file, self._told], **quiet,
+        )  # fmt: skip
+        self._push.click(self._pushed, [*chosen, self._repository], self._told, **quiet)
+
+        async def import_labels(
+            request: gr.Request, which: str, file: str | None, name: str, control: str,
+            person: str, held: Codes | None,
+        ) -> dict[Any, Any]:  # fmt: skip
+            with sentences():
+                if not file:
+                    raise BadInput("choose a file first")
+                desk, owner, loop = self.desks[which], owner_of(request), asyncio.get_running_loop()
+
+                def prepare(picture: Image.Image) -> np.ndarray:
+                    # The engine owns the device; this thread only waits for it.
+                    asked = desk.ask(owner, lambda: service.prepare(desk.bundle, picture))
+                    return asyncio.run_coroutine_threadsafe(asked, loop).result()
+
+                done = await asyncio.to_thread(
+                    self._import_file, Path(file), name, control, which, person, prepare, held
+                )
+                held = dict(held or {})
+                if done.access:
+                    held[done.project] = done.access.code
+                shown = await asyncio.to_thread(made, done.project, held)
+                return shown | {self._imported: _summary(done)}
+
+        self._import.click(
+            import_labels,
+            [bundle, self._source, self._into, self._control, self._person, self._codes],
+            [self._imported, *places], **quiet,
+        )  # fmt: skip
+
+    async def _exported(
+        self, name: str | None, held: Codes | None, form: str, whole: bool, history: bool
+    ) -> dict[Any, Any]:
+        def work() -> tuple[str, Exported]:
+            seat = self.labels.require(name, held, administrator=True)
+            folder = _scratch(self.desks.first.results)
+            stem = f"{seat.project.name.replace(' ', '-')}-{seat.project.version}"
+            packed = whole or form == "datasets"
+            to = folder / stem if packed else folder / f"{stem}.{ENDINGS[form]}"
+            written = exchange.export(
+                self.labels.database(), seat.project, to, form, history=history
+            )
+            if not packed:
+                return str(to), written
+            archive = shutil.make_archive(str(folder / stem), "zip", to)
+            shutil.rmtree(to)
+            return archive, written
+
+        with sentences():
+            path, written = await asyncio.to_thread(work)
+            return {
+                self._file: gr.update(value=path, visible=True),
+                self._told: markup.line(
+                    "flipped",
+                    f"Label set {written.version}: {written.items} pictures, {written.responses} "
+                    f"answers, {written.suggestions} suggestions.",
+                ),
+            }
+
+    async def _pushed(self, name: str | None, held: Codes | None, repository: str) -> str:
+        from studio.labels.exchange.dataset_folder import push
+
+        def work() -> str:
+            seat = self.labels.require(name, held, administrator=True)
+            if not (repository or "").strip():
+                raise BadInput("say which repository: owner/name")
+            with tempfile.TemporaryDirectory(dir=self.desks.first.results) as scratch:
+                folder = Path(scratch) / "labels"
+                exchange.export(
+                    self.labels.database(), seat.project, folder, "datasets", history=True
+                )
+                return push(folder, repository.strip(), os.environ.get("HF_TOKEN"))
+
+        with sentences():
+            return markup.line("flipped", f"Pushed to {await asyncio.to_thread(work)}")
+
+    def _import_file(
+        self, file: Path, name: str, control: str, bundle: str, person: str,
+        prepare: Callable[[Image.Image], np.ndarray], held: Codes | None,
+    ) -> Imported:  # fmt: skip
+        def permit(project: Project | None) -> None:
+            if project is not None:  # only its administrator brings labels into a project
+                self.labels.require(project.name, held, administrator=True)
+
+        return exchange.import_labels(
+            self.labels.database(), (name or "").strip() or None, file, bundle=bundle,
+            control=(control or "").strip() or None, administrator=person or "me",
+            prepare=prepare, permit=permit,
+        )  # fmt: skip
+
+
+def _scratch(results: Path) -> Path:
+    """A folder for an export; those that were downloaded long ago make room."""
+    for old in results.glob(f"{EXPORT}*"):
+        if time.time() - old.stat().st_mtime > KEPT:
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=EXPORT, dir=results))
+
+
+def _summary(done: Imported) -> str:
+    left_out = "".join(f" Left out: {reason}: {count}." for reason, count in done.left_out.items())
+    replaced = f" {done.replaced} were answered again later." if done.replaced else ""
+    return markup.line(
+        "flipped",
+        f"“{done.project}”: {done.items} new pictures, {done.responses} answers, "
+        f"{done.suggestions} suggestions; {done.repeated} were here already.{replaced}{left_out}",
+    )

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from backends.errors import BadInput
 from studio.labels.exchange.matching import Matched, Prepare, matched
-from studio.labels.exchange.rows import LabelSet, SuggestionRow, iso, moment
+from studio.labels.exchange.rows import LabelSet, ResponseRow, SuggestionRow, iso, moment
 from studio.labels.store import history, pictures, projects, suggestions
 from studio.labels.store.database import Database
 from studio.labels.store.projects import person_name
@@ -80,11 +80,10 @@ def store_labels(
     found = matched(database, project, labels, prepare, beside)
     try:
         with database.write() as connection:
-            access = None
-            if project is None:
-                access = projects.founded(connection, setup, administrator)
-            number = access.annotator.project_id if access else project.id
-            return _stored(connection, number, labels, found, access)
+            if project is not None:
+                return _stored(connection, project.id, labels, found, None)
+            access = projects.founded(connection, setup, administrator)
+            return _stored(connection, access.annotator.project_id, labels, found, access)
     except IntegrityError as error:
         raise BadInput(
             f"somebody else changed {setup.name!r} meanwhile; import the file again"
@@ -94,7 +93,8 @@ def store_labels(
 def _check_classes(labels: LabelSet, classes: list[str], name: str) -> None:
     """Give each value the class's own spelling."""
     known = {_folded(value): value for value in classes} | {value: value for value in classes}
-    for row in (*labels.responses, *labels.suggestions):
+    rows: list[ResponseRow | SuggestionRow] = [*labels.responses, *labels.suggestions]
+    for row in rows:
         if row.value is None:
             continue
         meant = known.get(row.value, known.get(_folded(row.value)))

@@ -78,8 +78,8 @@ def _wanted(labels: LabelSet) -> dict[str, tuple[ItemRow, list[str]]]:
     for row in rows:
         item = row if isinstance(row, ItemRow) else None
         if row.key not in found:
-            about = {"item": row.item, "picture": row.picture, "record": row.record}
-            found[row.key] = (item or ItemRow(**about, where=row.where), [])
+            named = ItemRow(item=row.item, picture=row.picture, record=row.record, where=row.where)
+            found[row.key] = (item or named, [])
         known = found[row.key][1]
         known += [n for n in (row.item, *(item.names if item else ())) if n and n not in known]
     return found

@@ -14,6 +14,12 @@ from studio.labels.store.responses import Answer
 ROWS = "item,annotator,value\n0.png,Ann,one\n1.png,Änne,seven\n"
 
 
+@pytest.fixture
+def place(tmp_path):
+    """One database is enough here: what files hold does not depend on it."""
+    return str(tmp_path / "labels.db")
+
+
 def said(database, name="ones"):
     project = projects.find(database, name)
     items = {item.id: item.name for item in pictures.items(database, project)}

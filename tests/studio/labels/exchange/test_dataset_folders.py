@@ -21,6 +21,12 @@ TRAIN = "data/train-00000-of-00001.parquet"
 
 
 @pytest.fixture
+def place(tmp_path):
+    """One database is enough here: what files hold does not depend on it."""
+    return str(tmp_path / "labels.db")
+
+
+@pytest.fixture
 def hub(tmp_path, monkeypatch):
     """A folder that stands for the repository that labels are pushed to."""
     import datasets

@@ -22,6 +22,12 @@ OPEN = {"type": "choices", "from_name": "other", "value": {"choices": []}}
 
 
 @pytest.fixture
+def place(tmp_path):
+    """One database is enough here: what files hold does not depend on it."""
+    return str(tmp_path / "labels.db")
+
+
+@pytest.fixture
 def bring(database, made, tmp_path):
     """Tasks -> what their import into a project with three pictures did."""
     made(3)

@@ -104,6 +104,12 @@ SPELLINGS = [
 ]
 
 
+@pytest.fixture
+def place(tmp_path):
+    """One database is enough here: what files hold does not depend on it."""
+    return str(tmp_path / "labels.db")
+
+
 @pytest.mark.parametrize(("reference", "name"), SPELLINGS)
 def test_a_reference_finds_its_picture(reference, name):
     names = PictureNames((name, unicodedata.normalize("NFC", name)) for name in HERE)

@@ -58,7 +58,7 @@ def _store(place: str | None) -> Iterator[Database]:
         database.close()
 
 
-def _told(access: Access) -> None:
+def _print_code(access: Access) -> None:
     print(f"access code of {access.annotator.name}, told once: {access.code}")
 
 
@@ -110,7 +110,7 @@ def create_project(
     with _store(database) as store:
         project, access = projects.create(store, setup, administrator)
         print(f"{project.name}: {len(project.classes)} classes, no pictures yet")
-        _told(access)
+        _print_code(access)
 
 
 @labels.command("add")
@@ -185,13 +185,22 @@ def push_labels(
 @labels.command("import")
 def import_labels(
     project: ProjectArgument,
-    source: Annotated[Path, typer.Argument(help="File or folder that labels were exported to")],
+    source: Annotated[
+        Path, typer.Argument(help="File, folder or zip that labels were exported to")
+    ],
     format_: FormatOption = None,
     bundle: Annotated[
         str | None, typer.Option(help="Of a new project, where the file does not say it")
     ] = None,
     classes: Annotated[
         str | None, typer.Option(help="Of a new project, where the file does not say them")
+    ] = None,
+    control: Annotated[
+        str | None,
+        typer.Option(help="Label Studio's control whose choices are the labels, of several"),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a CSV file that is not in UTF-8, such as cp1252")
     ] = None,
     administrator: Annotated[
         str, typer.Option(help="Who administers a new project")
@@ -202,14 +211,17 @@ def import_labels(
     from studio.labels import exchange
 
     with _store(database) as store:
-        brought = exchange.take_in(
+        done = exchange.import_labels(
             store, project, source, format_, bundle=bundle,
-            classes=classes.split(",") if classes else None, administrator=administrator,
+            classes=classes.split(",") if classes else None, control=control, encoding=encoding,
+            administrator=administrator,
         )  # fmt: skip
-    told = {key: value for key, value in asdict(brought).items() if key != "access"}
-    print(json.dumps(told, ensure_ascii=False))
-    if brought.access:
-        _told(brought.access)
+    for reason, count in done.left_out.items():
+        print(f"left out: {reason}: {count}", file=sys.stderr)
+    fields = {key: value for key, value in asdict(done).items() if key != "access"}
+    print(json.dumps(fields, ensure_ascii=False))
+    if done.access:
+        _print_code(done.access)
 
 
 @labels.command("agreement")
@@ -241,7 +253,7 @@ def invite_person(
 
     role = projects.ADMINISTRATOR if administrator else projects.ANNOTATOR
     with _store(database) as store:
-        _told(projects.invite(store, projects.find(store, project), name, role))
+        _print_code(projects.invite(store, projects.find(store, project), name, role))
 
 
 @labels.command("retrain")

@@ -48,7 +48,7 @@ LONGEST_NOTE = 2000  # characters
 def _storable(text: str) -> str:
     """What PostgreSQL stores too: it takes neither NUL nor half of a surrogate pair."""
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("it has a character that no text has (NUL, or half of one)")
+        raise ValueError("it holds a NUL character, or half of a character")
     return text
 
 
@@ -59,11 +59,12 @@ Number = Annotated[int, Field(ge=1, le=2**31 - 1)]  # PostgreSQL's INTEGER
 def first_problem(error: ValidationError, whole: str) -> str:
     """The first field that cannot be as it is, and why.
 
-    :param whole: what is named where no field is to blame, such as ``the message``.
+    :param whole: what is named where no field is to blame, such as ``the message``; may be empty.
     """
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"] if part != "[key]") or whole
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
 
 
 class Setup(BaseModel):

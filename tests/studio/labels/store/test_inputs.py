@@ -105,5 +105,5 @@ def test_an_import_tells_the_line(database, made, tmp_path, row):
     path = tmp_path / "labels.jsonl"
     path.write_text(json.dumps({"kind": "label", "item": name} | row) + "\n")
     with pytest.raises(BadInput, match="line 1"):
-        exchange.take_in(database, project.name, path)
+        exchange.import_labels(database, project.name, path)
     assert projects.find(database, project.name).version == 0

@@ -8,7 +8,7 @@ numpy and JSON, so that an engine may send it to another thread or machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -74,8 +74,11 @@ class Step:
     model's opinion of it, ``seconds`` the time since the start. The shared runner composites
     the image under the region and puts the :class:`Counterfactual` into the last step. A method
     may end before ``total``. ``measured`` [B] is what the method itself knows of the pictures;
-    the last step's enters the answer's metrics. ``latent`` [B, D] is where a prior's coordinates
+    the last step's enters the answer's metrics. ``latent`` [B, ...] is where a prior's coordinates
     stand that gave ``image``; from it a generator draws the answer at full size.
+    ``reconstruction`` [B, C, H, W] is what the prior makes of the factual before anything is asked
+    of it. A method that gives several answers calls the last step's by its ``name`` and carries
+    the other ones in ``alternatives``, each under its name as the step that it was.
     """
 
     index: int
@@ -87,6 +90,9 @@ class Step:
     measured: dict[str, Tensor] = field(default_factory=dict)
     latent: Tensor | None = None
     counterfactual: Counterfactual | None = None
+    reconstruction: Tensor | None = None
+    name: str = ""
+    alternatives: Mapping[str, Step] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,10 @@ class Counterfactual:
     ``factual``/``counterfactual`` are probabilities [B, K], ``flipped`` [B] says whether the
     target model's top class is the target, ``metrics`` hold one number a picture, ``nfe`` the
     forward and backward calls of each network, ``settings`` all it takes to do it again,
-    ``reconstruction`` what a generator makes of photographs before anything is asked of them.
+    ``latent`` and ``reconstruction`` as in :class:`Step` (a generator's reconstruction only of
+    photographs, since it drew the others), ``name`` what the method calls this answer, ``step``
+    the step that it is, and ``alternatives`` the method's other answers, by their names: they
+    share the run's ``nfe`` and ``seconds`` and state none of their own.
     """
 
     image: Tensor
@@ -110,10 +119,15 @@ class Counterfactual:
     settings: dict[str, Any]
     status: Status
     reconstruction: Tensor | None = None
+    latent: Tensor | None = None
+    name: str = ""
+    step: int = 0
+    alternatives: Mapping[str, Counterfactual] = field(default_factory=dict)
 
 
 class Method(Protocol):
-    """An algorithm of one paper, made with its target model and the parts it ``needs``.
+    """An algorithm of one paper, made with its target model and the parts it ``needs``, and with
+    those of ``optional`` that the bundle has.
 
     ``kind`` tells the papers' methods from their variants and from the baselines they are
     compared with. ``knows_classes`` means that its parts were trained for the bundle's classes,
@@ -127,6 +141,7 @@ class Method(Protocol):
     paper: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
     differentiable: ClassVar[bool]
+    optional: ClassVar[tuple[str, ...]]
     kind: ClassVar[Literal["method", "variant", "baseline"]]
     knows_classes: ClassVar[bool]
     seeded: ClassVar[bool]
@@ -216,8 +231,9 @@ class Frame:
 class Answer:
     """The end of a run: pictures uint8 [H, W, C] or [H, W], and ``record``, the content of
     result.json; ``importance`` float [H, W] in [-1, 1] where it was asked for: the drop of the
-    target's probability when a part's changes are taken back; ``reconstruction`` as in
-    :class:`Counterfactual`."""
+    target's probability when a part's changes are taken back; ``reconstruction`` and ``latent``
+    (float32, without the batch) as in :class:`Counterfactual`; ``alternatives`` the method's other
+    answers by their names, whose ``record`` is what ``record["alternatives"]`` says of them."""
 
     factual: np.ndarray
     counterfactual: np.ndarray
@@ -225,3 +241,5 @@ class Answer:
     record: dict[str, Any]
     importance: np.ndarray | None = None
     reconstruction: np.ndarray | None = None
+    latent: np.ndarray | None = None
+    alternatives: Mapping[str, Answer] = field(default_factory=dict)

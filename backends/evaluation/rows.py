@@ -61,13 +61,16 @@ class Progress:
 @dataclass(frozen=True)
 class Row:
     """One method under one region. ``values`` are numbers, or ``{"mean", "sem"}`` of one number a
-    picture (None where there is none); ``problem`` says why there are no values."""
+    picture (None where there is none); ``problem`` says why there are no values. A method that
+    gives further answers has a further row for each, ``answer`` its name; what a run costs stands
+    in the first."""
 
     method: str
     region: str
     values: dict[str, Any] = field(default_factory=dict)
     shown: list[Answer] = field(default_factory=list)
     problem: str | None = None
+    answer: str = ""
 
 
 def evaluate(plan: Plan) -> Iterator[Progress | Row]:
@@ -91,6 +94,12 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
                     found.part(found.named(kind))
                 ends = yield from _answers(plan, found, method, questions, region)
                 yield Row(method, name, _values(ends, questions, region), _shown(plan, found, ends))
+                for other in ends[0][2].alternatives:
+                    its = [(x, y, end.alternatives[other]) for x, y, end in ends]
+                    values = _values(its, questions, region)
+                    for key in ("nfe", "nfe_forward", "nfe_backward", "seconds"):
+                        del values[key]
+                    yield Row(method, name, values, _shown(plan, found, its), answer=other)
             except StudioError as error:
                 yield Row(method, name, problem=str(error))
 
@@ -200,5 +209,8 @@ def _shown(
                 record["oracle"] = names[int(end.metrics["oracle_label"][i])]
             mask = (end.region.mask[i, 0] * 255).byte().numpy()
             pictures = (imaging.to_array(p[i]) for p in (x, end.image))
-            answers.append(Answer(*pictures, mask, record))
+            rebuilt = None
+            if end.reconstruction is not None:
+                rebuilt = imaging.to_array(end.reconstruction[i])
+            answers.append(Answer(*pictures, mask, record, reconstruction=rebuilt))
     return answers

@@ -23,12 +23,13 @@ from backends import registry
 from backends.bundles import Bundle
 from backends.compute.devices import paced
 from backends.compute.oom import guarded
-from backends.core import Region, Step, TargetModel
+from backends.core import Counterfactual, Region, Step, TargetModel
 from backends.errors import BadInput, MissingPart
 from backends.explain.compatibility import refusal
 from backends.explain.judge import density_of, judge
 from backends.explain.nfe import Meter
 from backends.imaging import composite, eight_bit
+from backends.metrics.distance import l1
 from backends.priors.stylegan.anchored import Anchored
 from backends.priors.stylegan.inversion import invert
 from backends.priors.stylegan.network import MobileStyleGAN
@@ -183,6 +184,9 @@ def _search(task: _Task, latent: Tensor | None) -> Iterator[Step]:
     if reason:
         raise BadInput(reason)
     names = {kind: bundle.named(kind, part) for kind in task.method.needs}
+    for kind in getattr(task.method, "optional", ()):
+        if bundle.problem(bundle.named(kind, part)) is None:
+            names[kind] = bundle.named(kind, part)
     parts = {kind: bundle.part(name) for kind, name in names.items()}
     # Of the CPU, wherever the parts are: the same seed draws the same noise on every device.
     generator = torch.Generator().manual_seed(task.seed)
@@ -229,28 +233,48 @@ def _anchored(
 
 def _finished(task: _Task, step: Step, anchor: Anchored | None, meter: Meter) -> Step:
     """The last step, at full size, with the counterfactual."""
-    bundle, measured, rebuilt = task.bundle, dict(step.measured), None
+    rebuilt, others = step.reconstruction, step.alternatives
+    if anchor:  # what a method saw of it was held to the portrait
+        rebuilt = anchor.rebuilt if anchor.photographs.any() else None
+    elif rebuilt is not None:
+        rebuilt = eight_bit(rebuilt.nan_to_num(0))
+    step, answer = _judged(task, step, anchor, rebuilt)
+    seconds, alternatives = task.seconds, {}
+    for name, other in others.items():
+        if not anchor:
+            other = task.shown(other, task.factual, task.region.mask)
+        _, alternatives[name] = _judged(task, replace(other, name=name), anchor, rebuilt)
+    answer = replace(answer, nfe=meter.nfe, seconds=seconds, alternatives=alternatives)
+    # A search that ended early says so: its last step is the last of all.
+    return replace(step, total=step.index, seconds=seconds, counterfactual=answer, alternatives={})
+
+
+def _judged(
+    task: _Task, step: Step, anchor: Anchored | None, rebuilt: Tensor | None
+) -> tuple[Step, Counterfactual]:
+    """A step that is an answer, at full size, and what it is worth."""
+    bundle, measured, mask = task.bundle, dict(step.measured), task.region.mask
     if anchor:
-        rebuilt = anchor.rebuilt.cpu() if anchor.photographs.any() else None
-        full = replace(step, image=anchor.answer(step.latent))
-        step = task.shown(full, task.factual, task.region.mask)
+        step = task.shown(replace(step, image=anchor.answer(step.latent)), task.factual, mask)
         if rebuilt is not None:
             measured["inversion_error"] = anchor.error
         density = bundle.named("density", task.model.part)
         # What learnt the classifier's classes has nothing to say of another model's.
         if bundle.problem(density) is None and bundle.learnt(density) == task.model.part:
             measured |= density_of(bundle.part(density), step.latent, task.target)
+    if rebuilt is not None:
+        inside = composite(task.factual, rebuilt, mask)
+        measured["reconstruction_l1"] = l1(task.factual, inside)
+        measured["l1_from_reconstruction"] = l1(inside, step.image)
     answer = judge(bundle, task.model, task.factual, step.image, task.target, task.region)
-    measured = {name: value.cpu() for name, value in measured.items()}
     config = task.config.model_dump(mode="json")
-    seconds = task.seconds
-    answer = replace(
-        answer, metrics=answer.metrics | measured, nfe=meter.nfe, seconds=seconds,
-        reconstruction=rebuilt,
+    home = {name: value.cpu() for name, value in measured.items()}
+    return step, replace(
+        answer, metrics=answer.metrics | home, name=step.name, step=step.index,
+        latent=None if step.latent is None else step.latent.cpu(),
+        reconstruction=None if rebuilt is None else rebuilt.cpu(),
         settings={"method": task.method.name, "seed": task.seed, "config": config},
     )  # fmt: skip
-    # A search that ended early says so: its last step is the last of all.
-    return replace(step, total=step.index, seconds=seconds, counterfactual=answer)
 
 
 def _home(step: Step) -> Step:
@@ -262,6 +286,8 @@ def _home(step: Step) -> Step:
         target_probability=None if p is None else p.cpu(),
         measured={name: value.cpu() for name, value in step.measured.items()},
         latent=None if latent is None else latent.cpu(),
+        reconstruction=None if step.reconstruction is None else step.reconstruction.cpu(),
+        alternatives={name: _home(other) for name, other in step.alternatives.items()},
     )
 
 

@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from backends.core import Region, Step, TargetModel
 from backends.imaging import composite
 from backends.imaging.straight_through import clamp_through
-from backends.methods.common.guidance import Smoothing
-from backends.priors.pixel_diffusion import Level, clean_estimate, levels
+from backends.methods.common.guidance import Smoothing, capped
+from backends.priors.pixel_diffusion import Level, clean_estimate, levels, pixel_alphas
+from backends.priors.schedules import schedule_of
 
 __all__ = ["Inpainting", "ancestral", "renoised", "restored"]
 
@@ -46,7 +47,10 @@ class InpaintingConfig(BaseModel):
         0.8, ge=0.05, le=0.95, title="Trajectory truncation",
         description="τ: where the walk starts; beyond .95 the clean estimate is mere noise",
     )  # fmt: skip
-    steps: int = Field(50, ge=2, le=1000, title="Steps", description="T: noise levels visited")
+    steps: int = Field(
+        50, ge=2, le=1000, title="Steps",
+        description="T: noise levels visited; at most as many as the diffusion has below τ",
+    )  # fmt: skip
     smoothing: Literal["picture", "pixel"] = Field(
         "picture", title="Gradient smoothing",
         description="ADAM's second moment: one a picture, or one a pixel (paper)",
@@ -131,6 +135,7 @@ class Inpainting:
     def __init__(self, target_model: TargetModel, pixel_denoiser: nn.Module) -> None:
         self.f = target_model
         self.net = pixel_denoiser
+        self.alphas = schedule_of(pixel_denoiser, pixel_alphas)
 
     def explain(
         self,
@@ -160,9 +165,10 @@ class Inpainting:
         :param draw: fresh standard normal noise [B, C, H, W], one call after the other.
         """
         x = 2 * factual - 1
-        plan = levels(config.truncation, config.steps)
+        plan = levels(config.truncation, config.steps, self.alphas)
         repeats = config.resamplings if config.sampler == "repaint" else 1
         total = (len(plan) - 1) * repeats + 1
+        phase = capped(config.sampler, len(plan), config.steps)
         smooth = Smoothing(shared=config.smoothing == "picture")
         start = plan[0].a
         xt = start**0.5 * x + (1 - start) ** 0.5 * draw()
@@ -181,7 +187,7 @@ class Inpainting:
                 else:
                     unknown = ancestral(xt, x0, g, level, draw()) - correction
                     xt = composite(renoised(x, level, draw()), unknown, m)
-                yield Step(i, total, config.sampler, ((xt if last else x0) + 1) / 2)
+                yield Step(i, total, phase, ((xt if last else x0) + 1) / 2)
 
     def _gradients(
         self,

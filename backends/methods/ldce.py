@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -17,7 +18,9 @@ from torch.nn import functional as F
 
 from backends.core import Region, Step, TargetModel
 from backends.imaging import composite
+from backends.methods.common.guidance import capped
 from backends.priors.latent_diffusion import latent_schedule
+from backends.priors.schedules import schedule_of
 
 if TYPE_CHECKING:
     from diffusers import DDIMScheduler
@@ -27,13 +30,15 @@ __all__ = ["LDCE", "LDCEText", "consensus"]
 
 class LDCEConfig(BaseModel):
     """Symbols are the paper's, defaults those of its class-conditional model (table 5), but for
-    fewer steps over the same noise, and η as in the authors' code."""
+    fewer steps from more noise (.55 of the 1000 times, where the paper has .382), and η as in the
+    authors' code."""
 
     model_config = ConfigDict(extra="forbid")
 
     steps: int = Field(
         40, ge=1, le=499, title="Steps",
-        description="T: denoising steps from the noised factual to the answer (paper: 191)",
+        description="T: denoising steps from the noised factual to the answer (paper: 191); at "
+        "most as many as the diffusion has times below the noise",
     )  # fmt: skip
     strength: float = Field(
         0.55, ge=0, le=0.998, title="Noise",
@@ -98,7 +103,8 @@ class LDCE:
     from the unconditional estimate; both pulls are brought to the length of eps_c - eps_u, so
     that the weights have a unit; the distance is to the factual, not to its reconstruction; and
     the walk begins one level below the noise that was added. Ours is the region: latent pixels
-    that see nothing of it keep the factual, at the noise of each step.
+    that see nothing of it keep the factual, at the noise of each step. Ours is also the start from
+    the mean of the autoencoder's posterior; theirs draws from it where the model has text.
     """
 
     name: ClassVar[str] = "ldce"
@@ -128,7 +134,7 @@ class LDCE:
         self.f = target_model
         self.autoencoder = latent_autoencoder
         self.epsilon = denoiser
-        self.schedule = schedule or latent_schedule()
+        self.schedule = schedule or schedule_of(denoiser, latent_schedule)
 
     def explain(
         self,
@@ -144,8 +150,10 @@ class LDCE:
         """
         with torch.no_grad():
             z = self.autoencoder.encode(factual)
+            rebuilt = self.autoencoder.decode(z)
         noise = torch.randn(z.shape, generator=generator).to(z)
-        yield from self.walk(factual, target, region.mask, config, z, noise)
+        for step in self.walk(factual, target, region.mask, config, z, noise):
+            yield replace(step, reconstruction=rebuilt)
 
     def walk(
         self, x: Tensor, y: Tensor, mask: Tensor, config: LDCEConfig, z_f: Tensor, noise: Tensor
@@ -158,21 +166,22 @@ class LDCE:
         times, alphas = self.levels(config)
         z = _noised(z_f, noise, alphas[-1])  # abduction
         total = max(len(times), 1)
+        phase = capped("denoising", len(times), config.steps)
         for i, t in enumerate(reversed(times), start=1):
             a, a_prev = alphas[-1 - i], alphas[-2 - i]
             eps, image = self._guided(z, t, a, asked)
             z = _denoised(z, eps, a, a_prev)
             z = z.where(cells > 0, _noised(z_f, noise, a_prev))
             if i < total:
-                yield Step(i, total, "denoising", image)
+                yield Step(i, total, phase, image)
         with torch.no_grad():
             image = self.autoencoder.decode(z)
-        yield Step(total, total, "denoising", image)
+        yield Step(total, total, phase, image, latent=z)
 
     def levels(self, config: LDCEConfig) -> tuple[list[int], list[float]]:
         """Times t_1 .. t_T to denoise at, ascending, and alpha at t_0 (of the answer), at each of
         them, and at t_{T+1}, which noises the factual. No more steps than whole times."""
-        span = round(1000 * config.strength)
+        span = round(len(self.schedule.alphas_cumprod) * config.strength)
         steps = min(config.steps, span)
         times = [1 + i * span // max(steps, 1) for i in range(steps + 1)]
         alphas = [float(self.schedule.alphas_cumprod[t]) for t in times]
@@ -222,7 +231,9 @@ class LDCEText(LDCE):
         text_denoiser: nn.Module,
         schedule: DDIMScheduler | None = None,
     ) -> None:
-        schedule = schedule or latent_schedule(0.00085, 0.012)
+        schedule = schedule or schedule_of(
+            text_denoiser, latent_schedule, beta_start=0.00085, beta_end=0.012
+        )
         super().__init__(target_model, text_autoencoder, text_denoiser, schedule)
 
 

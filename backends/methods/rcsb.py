@@ -16,14 +16,16 @@ from torch import Tensor, nn
 from backends.core import Region, Step, TargetModel
 from backends.imaging import composite
 from backends.imaging.straight_through import clamp_through
-from backends.methods.common.guidance import Smoothing
+from backends.methods.common.guidance import Smoothing, capped
 from backends.priors.bridge import BridgeSchedule, clean_estimate
+from backends.priors.schedules import schedule_of
 
 __all__ = ["RCSB"]
 
 
 class RCSBConfig(BaseModel):
-    """Symbols are the paper's; ``interval`` and ``beta_max`` belong to the trained bridge."""
+    """Symbols are the paper's; ``interval`` and ``beta_max`` stand in the bridge's own
+    arguments, under ``schedule``."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,7 +36,10 @@ class RCSBConfig(BaseModel):
         0.8, gt=0, le=1, title="Trajectory truncation",
         description="τ: how much of the region is forgotten at the start; 1 is all",
     )  # fmt: skip
-    steps: int = Field(100, ge=2, le=500, title="Steps", description="N: network evaluations")
+    steps: int = Field(
+        100, ge=2, le=500, title="Steps",
+        description="N: network evaluations; at most as many as the bridge has times below τ",
+    )  # fmt: skip
     smoothing: Literal["picture", "pixel"] = Field(
         "picture", title="Gradient smoothing",
         description="ADAM's second moment: one a picture, or one a pixel (paper)",
@@ -79,7 +84,7 @@ class RCSB:
     ) -> None:
         self.f = target_model
         self.net = bridge
-        self.schedule = schedule or BridgeSchedule()
+        self.schedule = schedule or schedule_of(bridge, BridgeSchedule)
 
     def explain(
         self,
@@ -99,6 +104,8 @@ class RCSB:
         """Algorithm 3 from the noise ``z`` [B, C, H, W] on."""
         sigma, (mu0, mu1) = self.schedule.sigma, self.schedule.mu
         times = self.schedule.times(config.truncation, config.steps)
+        total = len(times) - 1
+        phase = capped("bridge", total, config.steps)
         smooth = Smoothing(shared=config.smoothing == "picture")
         x = 2 * factual - 1
         k = times[-1]
@@ -108,8 +115,8 @@ class RCSB:
             xn = xn + config.scale * smooth(g)
             r = float(sigma[p] ** 2 / sigma[n] ** 2)
             xn = (1 - m) * known + m * ((1 - r) * x0 + r * xn)
-            shown = xn if i == config.steps else x0
-            yield Step(i, config.steps, "bridge", (shown + 1) / 2)
+            shown = xn if i == total else x0
+            yield Step(i, total, phase, (shown + 1) / 2)
 
     def _guidance(
         self, xn: Tensor, n: int, factual: Tensor, target: Tensor, m: Tensor, config: RCSBConfig

@@ -105,6 +105,14 @@ METRICS = {
             "greatest change of a pixel by the codec alone",
         ),
         Metric(
+            "reconstruction_l1", "L1 distance of the reconstruction", "lower", "sum of |g(z) - x|",
+            "torch", "{:.1f}", "what the prior alone changes, before anything is asked",
+        ),
+        Metric(
+            "l1_from_reconstruction", "L1 distance from the reconstruction", "neither",
+            "sum of |x' - g(z)|", "torch", "{:.1f}", "changes that the prior alone does not make",
+        ),
+        Metric(
             "inversion_error", "Inversion error", "lower", "0 to 1", "torch", "{:.3f}",
             "root mean square of what the generator cannot draw of the portrait",
         ),

@@ -1,7 +1,8 @@
 """The tangent spectrum: how far a step in each direction of z moves the picture.
 
-Dombrowski et al., Diffeomorphic Counterfactuals, section 3.2 and appendix C: the singular values
-of dg/dz. Few large ones mean that ascent in z moves along few directions, those of the data.
+Dombrowski et al., Diffeomorphic Counterfactuals, section 4.1, equation 23 and figure 7: the
+singular values of dg/dz. Few large ones mean that ascent in z moves along few directions, those
+of the data.
 """
 
 from __future__ import annotations

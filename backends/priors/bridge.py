@@ -18,11 +18,14 @@ __all__ = ["BridgeSchedule", "clean_estimate"]
 class BridgeSchedule:
     """Symmetric schedule, linear in the root of beta, in float64.
 
-    :param interval: number N of discrete times.
-    :param beta_max: final beta times N; 1.0 for inpainting.
+    :param interval: number N of discrete times, even.
+    :param beta_max: greatest beta times N; 1.0 for inpainting.
+    :raises ValueError: one of them makes no schedule.
     """
 
     def __init__(self, interval: int = 1000, beta_max: float = 1.0) -> None:
+        if interval < 4 or interval % 2 or beta_max <= 0:
+            raise ValueError("interval must be even and at least 4, beta_max greater than 0")
         self.interval = interval
         half = np.linspace(1e-4**0.5, (beta_max / interval) ** 0.5, interval)[: interval // 2] ** 2
         self.beta = np.concatenate([half, half[::-1]])
@@ -49,12 +52,14 @@ class BridgeSchedule:
         return np.linspace(1e-4, 1, self.interval) * self.interval
 
     def times(self, tau: float, nfe: int) -> list[int]:
-        """nfe + 1 ascending indices from 0 to tau * N - 1.
+        """nfe + 1 strictly ascending indices from 0 to tau * N - 1; fewer where there are not so
+        many. At a repeated index a step would keep the whole guidance instead of a share of it.
 
         The sum runs entry by entry, as in the authors' code: where a product would end on .5
         the rounding differs from a direct formula.
         """
-        last = max(1, round(tau * self.interval)) - 1
+        last = max(2, round(tau * self.interval)) - 1
+        nfe = min(nfe, last)
         stride, position, steps = last / nfe, 0.0, [0]
         for _ in range(nfe):
             position += stride

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 __all__ = ["FoldedUNet"]
@@ -14,10 +16,22 @@ class FoldedUNet(nn.Module):
     What it predicts is the prior's affair: a bridge's residual, a diffusion's noise.
 
     :param widths: channels at each resolution.
+    :param fold: side of a block in pixels.
+    :param schedule: the noise schedule that it was trained with, where it is not the usual one: of
+        a bridge ``interval`` and ``beta_max``, of a diffusion what
+        :func:`backends.priors.pixel_diffusion.pixel_alphas` takes.
     """
 
-    def __init__(self, channels: int, size: int, widths: list[int], fold: int = 2) -> None:
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        widths: list[int],
+        fold: int = 2,
+        schedule: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__()
+        self.schedule = dict(schedule or {})
         from diffusers import UNet2DModel  # seconds to import; the schedules do without
 
         levels = len(widths)

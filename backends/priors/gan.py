@@ -59,7 +59,7 @@ class Generator(nn.Module):
         few of ``steps`` and at the end, with the step it was found at.
 
         Adam from the best of some random draws (the same for every picture), until all errors
-        are below 1e-3 or for ``steps`` steps (Dombrowski et al., appendix C.6).
+        are below 1e-3 or for ``steps`` steps (Dombrowski et al., section 4.2.1, and their code).
         """
         draws = torch.Generator().manual_seed(0)
         candidates = torch.randn(CANDIDATES, self.latent, generator=draws).to(x)

@@ -7,7 +7,7 @@ https://arxiv.org/abs/2207.12598. Networks are diffusers'.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -18,15 +18,21 @@ if TYPE_CHECKING:
 __all__ = ["ClassDenoiser", "LatentAutoencoder", "latent_schedule"]
 
 
-def latent_schedule(beta_start: float = 0.0015, beta_end: float = 0.0195) -> DDIMScheduler:
+def latent_schedule(
+    beta_start: float = 0.0015, beta_end: float = 0.0195, beta_schedule: str = "scaled_linear"
+) -> DDIMScheduler:
     """The 1000 noise levels of latent diffusion on ImageNet, linear in the root of beta, as the
-    authors of LDCE walk them (Stable Diffusion's are 0.00085 to 0.012)."""
+    authors of LDCE walk them (Stable Diffusion's are 0.00085 to 0.012).
+
+    :param beta_schedule: any that diffusers' DDIMScheduler knows.
+    :raises NotImplementedError: the schedule is not known.
+    """
     from diffusers import DDIMScheduler  # takes seconds to import
 
     return DDIMScheduler(
         beta_start=beta_start,
         beta_end=beta_end,
-        beta_schedule="scaled_linear",
+        beta_schedule=beta_schedule,
         clip_sample=False,
         set_alpha_to_one=False,
         steps_offset=1,
@@ -77,13 +83,25 @@ class LatentAutoencoder(nn.Module):
 class ClassDenoiser(nn.Module):
     """epsilon(z_t, t, c) for latents [B, L, H, W]; class ``classes`` means unconditional.
 
+    :param latent: channels L.
+    :param size: side of the latents.
     :param widths: channels at each resolution; all but the first have self-attention.
+    :param schedule: the noise schedule that it was trained with, where it is not the usual one:
+        what :func:`latent_schedule` takes.
     """
 
-    def __init__(self, latent: int, size: int, classes: int, widths: list[int]) -> None:
+    def __init__(
+        self,
+        latent: int,
+        size: int,
+        classes: int,
+        widths: list[int],
+        schedule: dict[str, Any] | None = None,
+    ) -> None:
         from diffusers import UNet2DModel  # takes seconds to import
 
         super().__init__()
+        self.schedule = dict(schedule or {})
         deeper = len(widths) - 1
         self.classes = classes
         self.unet = UNet2DModel(

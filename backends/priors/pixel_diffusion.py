@@ -16,19 +16,26 @@ from torch import Tensor, nn
 
 __all__ = ["Level", "clean_estimate", "levels", "pixel_alphas"]
 
-INTERVAL = 1000
 
+def pixel_alphas(
+    interval: int = 1000,
+    beta_schedule: str = "squaredcos_cap_v2",
+    beta_start: float = 1e-4,
+    beta_end: float = 0.02,
+) -> Tensor:
+    """a_t for t = 0 ... interval - 1, float32, from nearly 1 down to nearly 0.
 
-def pixel_alphas() -> Tensor:
-    """a_t for t = 0 ... 999, float32 [1000], from nearly 1 down to nearly 0.
+    By default the cosine schedule (Nichol, Dhariwal: Improved Denoising Diffusion Probabilistic
+    Models, ICML 2021, https://arxiv.org/abs/2102.09672): on small pictures the linear one spends
+    its later third on noise that holds nothing.
 
-    The cosine schedule (Nichol, Dhariwal: Improved Denoising Diffusion Probabilistic Models,
-    ICML 2021, https://arxiv.org/abs/2102.09672): on small pictures the linear one spends its
-    later third on noise that holds nothing.
+    :param beta_schedule: any that diffusers' DDPMScheduler knows.
+    :param beta_start: first beta of those that have one, ``beta_end`` the last.
+    :raises NotImplementedError: the schedule is not known.
     """
     from diffusers import DDPMScheduler  # seconds to import
 
-    scheduler = DDPMScheduler(INTERVAL, beta_schedule="squaredcos_cap_v2")
+    scheduler = DDPMScheduler(interval, beta_start, beta_end, beta_schedule)
     return scheduler.alphas_cumprod
 
 
@@ -52,10 +59,15 @@ class Level:
         return self.beta * (1 - self.b) / (1 - self.a)
 
 
-def levels(truncation: float, steps: int) -> list[Level]:
-    """``steps`` noise levels, evenly from tau * 1000 - 1 down to 0."""
-    a = pixel_alphas().double()
-    times = np.linspace(round(truncation * INTERVAL) - 1, 0, steps).round().astype(int)
+def levels(truncation: float, steps: int, alphas: Tensor | None = None) -> list[Level]:
+    """``steps`` noise levels, evenly from tau * N - 1 strictly down to 0; fewer where there are
+    not so many.
+
+    :param alphas: a_t [N]; :func:`pixel_alphas` unless given.
+    """
+    a = (pixel_alphas() if alphas is None else alphas).double()
+    last = max(2, round(truncation * len(a))) - 1
+    times = np.linspace(last, 0, min(steps, last + 1)).round().astype(int)
     here = a[times].tolist()
     return [Level(*row) for row in zip(times.tolist(), here, [*here[1:], 1.0], strict=True)]
 

@@ -71,10 +71,19 @@ class TextDenoiser(nn.Module):
 
     :param unet: the settings of diffusers' UNet2DConditionModel (its config.json).
     :param length: tokens of a prompt.
+    :param schedule: the noise schedule that it was trained with, where it is not Stable
+        Diffusion's: what :func:`backends.priors.latent_diffusion.latent_schedule` takes.
     """
 
-    def __init__(self, unet: dict[str, Any], classes: int, length: int = 77) -> None:
+    def __init__(
+        self,
+        unet: dict[str, Any],
+        classes: int,
+        length: int = 77,
+        schedule: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__()
+        self.schedule = dict(schedule or {})
         self.unet = UNet2DConditionModel.from_config(unet)
         width = self.unet.config.cross_attention_dim
         self.register_buffer("prompts", torch.zeros(classes + 1, length, width))
@@ -96,19 +105,20 @@ class TextDenoiser(nn.Module):
         """
         if "{}" not in template:
             raise BadInput(f"the prompt {template!r} lacks {{}}; put it where the class name goes")
-        schedule = _load(DDIMScheduler, source, "scheduler", revision).config
-        made = (schedule.prediction_type, schedule.beta_start, schedule.beta_end)
-        if made != ("epsilon", 0.00085, 0.012) or schedule.beta_schedule != "scaled_linear":
+        config = _load(DDIMScheduler, source, "scheduler", revision).config
+        if config.prediction_type != "epsilon" or config.num_train_timesteps != 1000:
             raise MissingPart(
-                f"{source} was trained to another noise schedule; choose a model made from "
-                "Stable Diffusion 1"
+                f"{source} predicts {config.prediction_type} on a noise schedule of "
+                f"{config.num_train_timesteps} times; choose a model that predicts the noise on "
+                "1000, as those made from Stable Diffusion 1 do"
             )
+        schedule = {key: config[key] for key in ("beta_start", "beta_end", "beta_schedule")}
         unet = _load(UNet2DConditionModel, source, "unet", revision, use_safetensors=True)
         tokenizer = _load(CLIPTokenizer, source, "tokenizer", revision)
         encoder = _load(CLIPTextModel, source, "text_encoder", revision, use_safetensors=True)
         prompts = embed(tokenizer, encoder, [*map(template.format, class_names), ""])
         with torch.device("meta"):
-            whole = cls(_public(unet.config), len(class_names), prompts.shape[1])
+            whole = cls(_public(unet.config), len(class_names), prompts.shape[1], schedule)
         whole.unet, whole.prompts = unet, prompts
         return whole.eval().requires_grad_(False)
 
@@ -116,7 +126,10 @@ class TextDenoiser(nn.Module):
     def arguments(self) -> dict[str, Any]:
         """What makes this architecture again, for a bundle."""
         classes, length, _ = self.prompts.shape
-        return {"unet": _public(self.unet.config), "classes": classes - 1, "length": length}
+        return {
+            "unet": _public(self.unet.config), "classes": classes - 1, "length": length,
+            "schedule": self.schedule,
+        }  # fmt: skip
 
     def condition(self, target: Tensor) -> Tensor:
         """Classes [B] -> their prompts [B, length, D]."""

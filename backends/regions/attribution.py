@@ -1,7 +1,10 @@
 """Automatic regions: the grid cells that the target model's attributions point at.
 
 RCSB (Sobieski et al., ICLR 2025), section 3; the attribution methods are those of its Table 3,
-in Captum's implementations (Kokhlikyan et al., 2020, https://captum.ai).
+in Captum's implementations (Kokhlikyan et al., 2020, https://captum.ai), with the parameters of the
+authors' code, their pixels scaled to the picture: Occlusion's window of 60 and stride of 20 of 256,
+LIME on 128 quickshift superpixels, Gradient SHAP with 64 samples and one Gaussian baseline,
+Grad-CAM without ReLU, enlarged without smoothing.
 """
 
 from __future__ import annotations
@@ -18,9 +21,13 @@ from torch.nn import functional as F
 from backends.compute.oom import is_full
 from backends.core import Region, TargetModel
 from backends.errors import BadInput
+from backends.regions.separated import separated
 from backends.regions.settings import AutoRegion
 
 __all__ = ["ATTRIBUTIONS", "attribute", "available", "cells", "propose"]
+
+AUTHORS_SIDE, SUPERPIXELS = 256, 128  # RCSB's: pixels of a side, LIME's segments
+LIME_SAMPLES = 400  # their number is not known; with 200 as many weights as samples are fitted
 
 Attribute = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
@@ -60,7 +67,8 @@ def _deep_lift(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 def _gradient_shap(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     from captum.attr import GradientShap
 
-    return GradientShap(f).attribute(x, torch.zeros_like(x), n_samples=20, stdevs=0.1, target=y)
+    baseline = torch.randn(1, *x.shape[1:]).to(x)
+    return GradientShap(f).attribute(x, baseline, n_samples=64, target=y)
 
 
 def _guided_backprop(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -72,8 +80,8 @@ def _guided_backprop(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 def _grad_cam(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     from captum.attr import LayerAttribution, LayerGradCam
 
-    map_ = LayerGradCam(f, _last_convolution(f)).attribute(x, target=y, relu_attributions=True)
-    return LayerAttribution.interpolate(map_, tuple(x.shape[-2:]), "bilinear")
+    map_ = LayerGradCam(f, _last_convolution(f)).attribute(x, target=y)
+    return LayerAttribution.interpolate(map_, tuple(x.shape[-2:]), "nearest")
 
 
 def _guided_grad_cam(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -88,29 +96,54 @@ def _lrp(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return LRP(f).attribute(x, target=y)
 
 
+def _share(x: Tensor, pixels: int) -> int:
+    """Pixels of the authors' pictures, which have 256 a side, as pixels of this one."""
+    return max(1, round(pixels * min(x.shape[-2:]) / AUTHORS_SIDE))
+
+
 def _occlusion(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     from captum.attr import Occlusion
 
-    side = max(2, x.shape[-1] // 8)
-    window, stride = (x.shape[1], side, side), (x.shape[1], side // 2, side // 2)
-    return Occlusion(f).attribute(x, window, strides=stride, target=y, perturbations_per_eval=16)
+    side, stride = _share(x, 60), _share(x, 20)
+    return Occlusion(f).attribute(
+        x, (x.shape[1], side, side), strides=(x.shape[1], stride, stride), target=y,
+        perturbations_per_eval=16,
+    )  # fmt: skip
 
 
 def _lime(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     from captum.attr import Lime
 
-    side = max(2, x.shape[-1] // 8)
-    rows = torch.arange(x.shape[-2], device=x.device) // side
-    columns = torch.arange(x.shape[-1], device=x.device) // side
-    patches = rows[:, None] * (int(columns.max()) + 1) + columns[None]
     maps = [
         Lime(f).attribute(
-            x[i : i + 1], target=y[i : i + 1], feature_mask=patches[None, None],
-            n_samples=200, perturbations_per_eval=50,
+            one, target=label, feature_mask=superpixels(one[0], SUPERPIXELS)[None, None],
+            n_samples=LIME_SAMPLES, perturbations_per_eval=50,
         )
-        for i in range(len(x))
+        for one, label in zip(x.split(1), y.split(1), strict=True)
     ]  # fmt: skip
     return torch.cat(maps)
+
+
+def superpixels(picture: Tensor, count: int) -> Tensor:
+    """Quickshift's segments of a picture [C, H, W] in [0, 1], as numbers [H, W] from 0 on: those of
+    the reach, in pixels, that gives nearest to ``count`` of them.
+
+    Vedaldi, Soatto: Quick shift and kernel methods for mode seeking, ECCV 2008.
+    """
+    from skimage.segmentation import quickshift
+
+    colours = picture.detach().cpu().double().expand(3, -1, -1).permute(1, 2, 0).numpy()
+    kernel = max(1.0, _share(picture, 8))
+    best: np.ndarray = np.zeros(colours.shape[:2], int)
+    low, high = 0.5, float(max(colours.shape[:2]))
+    for _ in range(8):  # the farther it reaches, the fewer there are
+        reach = (low * high) ** 0.5
+        found = quickshift(colours, kernel_size=kernel, max_dist=reach, rng=0)
+        many = int(found.max()) + 1
+        if abs(many - count) < abs(int(best.max()) + 1 - count):
+            best = found
+        low, high = (reach, high) if many > count else (low, reach)
+    return torch.from_numpy(best.astype(np.int64)).to(picture.device)
 
 
 ATTRIBUTIONS: dict[str, tuple[str, Attribute, bool]] = {
@@ -139,11 +172,17 @@ def available(differentiable: bool) -> dict[str, str]:
 
 
 class _Logits(nn.Module):
-    """A target model as the module that Captum wants."""
+    """A target model as the module that Captum wants.
 
-    def __init__(self, target_model: TargetModel) -> None:
+    :param apart: whether each activation of its network is to be a module of its own.
+    """
+
+    def __init__(self, target_model: TargetModel, *, apart: bool = False) -> None:
         super().__init__()
         network = getattr(target_model, "network", None)
+        if apart and isinstance(network, nn.Module) and hasattr(target_model, "over"):
+            network = separated(network)
+            target_model = target_model.over(network)
         self.network = network if isinstance(network, nn.Module) else None
         self.function = target_model.logits
 
@@ -170,7 +209,8 @@ def attribute(target_model: TargetModel, x: Tensor, name: str) -> Tensor:
         with warnings.catch_warnings(), torch.enable_grad(), _seeded():
             # Captum announces that it sets hooks and required gradients; both are meant.
             warnings.simplefilter("ignore", UserWarning)
-            raw = function(_Logits(target_model), x.detach().clone(), label).detach()
+            module = _Logits(target_model, apart=name == "deep_lift")
+            raw = function(module, x.detach().clone(), label).detach()
     except (AssertionError, RuntimeError, TypeError) as error:
         if is_full(error):
             raise

@@ -39,6 +39,56 @@ def answer_of(
     total: int,
 ) -> Answer:  # fmt: skip
     """The first picture of a counterfactual as plain arrays and the content of result.json."""
+    names, mask = model.class_names, (result.region.mask[0, 0] * 255).byte().numpy()
+    opinion = prediction_of(names, result.factual[0])
+    before = {"label": opinion.label, "probabilities": opinion.probabilities}
+    rebuilt = None
+    if result.reconstruction is not None:
+        rebuilt = imaging.to_array(result.reconstruction[:1])
+
+    def plain(one: Counterfactual, record: dict[str, Any], **others: Answer) -> Answer:
+        latent = None if one.latent is None else one.latent[0].float().numpy()
+        picture = imaging.to_array(one.image[:1])
+        return Answer(
+            request.picture, picture, mask, record, reconstruction=rebuilt, latent=latent,
+            alternatives=others,
+        )  # fmt: skip
+
+    others = {
+        name: plain(other, {"step": other.step} | _worth(request, found, names, other))
+        for name, other in result.alternatives.items()
+    }
+    record = {
+        "bundle": request.bundle,
+        "model": request.model,
+        "method": request.method,
+        "target": names[target],
+        "seed": request.seed,
+        "settings": result.settings["config"],
+        "step": step,
+        "steps": total,
+        "factual": before,
+        **_worth(request, found, names, result),
+        "answer": result.name,
+        "alternatives": {name: other.record for name, other in others.items()},
+        "region": {"source": result.region.source, "area": float(result.region.mask[0].mean())},
+        "nfe": result.nfe,
+        "seconds": round(result.seconds, 3),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": version("torch"),
+            "parts": {name: found.fingerprint(name)[:12] for name in found.manifest.parts},
+        },
+    }
+    answer = plain(result, record, **others)
+    return _with_importance(answer, found, model, target) if request.importance else answer
+
+
+def _worth(
+    request: Request, found: Bundle, names: list[str], result: Counterfactual
+) -> dict[str, Any]:
+    """How the first picture of a counterfactual ended, what the model and the oracle say of it,
+    and its metrics, as in result.json."""
     measured = {name: float(values[0]) for name, values in result.metrics.items()}
     oracle = None
     if "oracle_label" in measured:
@@ -48,39 +98,14 @@ def answer_of(
             "agrees": label == request.target,
             "target_probability": measured.pop("oracle_target_probability"),
         }
-    names = model.class_names
-    before, after = (prediction_of(names, p[0]) for p in (result.factual, result.counterfactual))
-    record = {
-        "bundle": request.bundle,
-        "model": request.model,
-        "method": request.method,
-        "target": names[target],
-        "seed": request.seed,
-        "settings": result.settings["config"],
+    after = prediction_of(names, result.counterfactual[0])
+    return {
         "status": result.status.value,
         "flipped": bool(result.flipped[0]),
-        "step": step,
-        "steps": total,
-        "factual": {"label": before.label, "probabilities": before.probabilities},
         "counterfactual": {"label": after.label, "probabilities": after.probabilities},
         "oracle": oracle,
-        "region": {"source": result.region.source, "area": float(result.region.mask[0].mean())},
         "metrics": measured,
-        "nfe": result.nfe,
-        "seconds": round(result.seconds, 3),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": version("torch"),
-            "parts": {name: found.fingerprint(name)[:12] for name in found.manifest.parts},
-        },
     }
-    mask = (result.region.mask[0, 0] * 255).byte().numpy()
-    rebuilt = result.reconstruction
-    answer = Answer(
-        request.picture, imaging.to_array(result.image[:1]), mask, record,
-        reconstruction=None if rebuilt is None else imaging.to_array(rebuilt[:1]),
-    )  # fmt: skip
-    return _with_importance(answer, found, model, target) if request.importance else answer
 
 
 def _with_importance(answer: Answer, found: Bundle, model: Any, target: int) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,8 +79,13 @@ def _velocity(data: Split, bundle: bundles.Bundle | None) -> tuple[Loss, int]:
     return losses.velocity_loss(latents, conditions), len(latents)
 
 
+def _schedule(part: str) -> dict[str, Any]:
+    """The noise schedule that a recipe's network is made with, where it is not the usual one."""
+    return PARTS[part].arguments.get("schedule", {})
+
+
 def _bridge(data: Split, _: bundles.Bundle | None) -> tuple[Loss, int]:
-    return losses.bridge_loss(data, BridgeSchedule()), len(data)
+    return losses.bridge_loss(data, BridgeSchedule(**_schedule("bridge"))), len(data)
 
 
 def _flow(data: Split, _: bundles.Bundle | None) -> tuple[Loss, int]:
@@ -164,12 +170,12 @@ def _denoiser(data: Split, bundle: bundles.Bundle | None) -> tuple[Loss, int]:
     encoder = bundle.part("latent_autoencoder").to(data.labels.device)
     with torch.no_grad():
         latents = torch.cat([encoder.encode(x) for x, _ in _batches(data)])
-    alphas = latent_schedule().alphas_cumprod
+    alphas = latent_schedule(**_schedule("denoiser")).alphas_cumprod
     return losses.denoiser_loss(latents, data.labels, alphas, len(CLASSES)), len(data)
 
 
 def _pixel_denoiser(data: Split, _: bundles.Bundle | None) -> tuple[Loss, int]:
-    return losses.pixel_denoiser_loss(data, pixel_alphas()), len(data)
+    return losses.pixel_denoiser_loss(data, pixel_alphas(**_schedule("pixel_denoiser"))), len(data)
 
 
 def _thickness(data: Split) -> Tensor:

@@ -95,6 +95,16 @@ class Comparison:
             for request, run in zip(self.requests, self.runs, strict=True)
         ]
 
+    def alternatives(self, of: Run | None = None) -> list[dict[str, Any]]:
+        """The further answers of all runs, or ``of`` one, as rows; ``answer`` is what the method
+        calls each. What was counted for the run as a whole is not theirs: None."""
+        return [
+            _row(run.request, replace(run, answer=other), None)
+            | {"answer": name, "nfe": None, "seconds": None, "convincing": None}
+            for run in self.answered if run.answer and of in (None, run)
+            for name, other in run.answer.alternatives.items()
+        ]  # fmt: skip
+
     def as_json(self) -> dict[str, Any]:
         """The question, the rows and the choice, for comparison.json."""
         asked = self.requests[0]
@@ -107,6 +117,7 @@ class Comparison:
             "factual_sha256": hashlib.sha256(asked.picture.tobytes()).hexdigest(),
             "convincing": self.choice,
             "runs": self.rows(),
+            "alternatives": self.alternatives(),
         }
 
     def testimony(self, pseudonym: str) -> dict[str, Any]:
@@ -140,6 +151,7 @@ def _row(request: Request, run: Run | None, choice: str | None) -> dict[str, Any
     calls = (record or {}).get("nfe", {}).values()
     return {
         "method": request.method,
+        "answer": (record or {}).get("answer", ""),
         "seed": request.seed,
         "run": run.id if run else None,
         "status": record["status"] if record else run.state if run else "not_started",
@@ -152,7 +164,7 @@ def _row(request: Request, run: Run | None, choice: str | None) -> dict[str, Any
         **{name: metrics.get(name) for name in MEASURED},
         # A stopped run's calls were not counted to an end.
         "nfe": sum(n["forward"] + n["backward"] for n in calls) or None,
-        "seconds": record["seconds"] if record else None,
+        "seconds": (record or {}).get("seconds"),
         "convincing": None if choice is None or not run else choice == run.id,
     }
 

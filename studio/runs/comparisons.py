@@ -119,7 +119,9 @@ class Comparisons:
         with self._writing:
             self.get(comparison.id, comparison.owner)
             folder.mkdir(exist_ok=True)
-            (folder / "table.csv").write_text(tables.as_csv(comparison.rows()))
+            (folder / "table.csv").write_text(
+                tables.as_csv([*comparison.rows(), *comparison.alternatives()])
+            )
             told = json.dumps(comparison.as_json(), indent=2, allow_nan=False)
             (folder / "comparison.json").write_text(told + "\n")
             for run in comparison.answered:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-__all__ = ["Smoothing"]
+__all__ = ["Smoothing", "capped"]
 
 
 class Smoothing:
@@ -36,3 +36,9 @@ class Smoothing:
             norm = g.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
             self.first = norm.where(norm > 0, norm.new_ones(()))
         return g / self.first
+
+
+def capped(phase: str, steps: int, asked: int) -> str:
+    """The phase of a walk over noise levels; says so where there are fewer levels than the steps
+    that were asked for."""
+    return phase if steps >= asked else f"{phase}, capped at its {steps} noise levels"

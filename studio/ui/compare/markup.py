@@ -88,18 +88,38 @@ def going(
 
 
 def answered(
-    title: str, seed: int, picture: str, heat: str, row: Mapping[str, Any], *, chosen: bool = False
+    title: str,
+    seed: int,
+    picture: str,
+    heat: str,
+    row: Mapping[str, Any],
+    others: Sequence[tuple[str, Mapping[str, Any]]] = (),
+    *,
+    chosen: bool = False,
 ) -> str:
-    """Counterfactual, absolute difference, and how it ended."""
+    """Counterfactual, absolute difference, how it ended, and the run's further answers.
+
+    :param others: picture (a data URL) and row of each further answer.
+    """
     images = (
         f'<img src="{picture}" alt="Counterfactual of {escape(title)}">'
         f'<img src="{heat}" alt="How much {escape(title)} changed">'
     )
-    p = row["target_probability"]
-    said = f"says “{escape(row['label'])}”"
-    if p is not None:
-        said += f"<br>target {p:.0%}"
+    said = _opinion(row)
+    if others:
+        said = f"{escape(row['answer'])}: {said}"
+    for image, its in others:
+        name = escape(its["answer"])
+        said += (
+            f'<br><img src="{image}" alt="The {name} counterfactual of {escape(title)}">'
+            f"<br>{name}: {STATUS[its['status']]}, {_opinion(its)}"
+        )
     return _column(title, seed, row["status"], images, said, chosen)
+
+
+def _opinion(row: Mapping[str, Any]) -> str:
+    p = row["target_probability"]
+    return f"says “{escape(row['label'])}”" + ("" if p is None else f"<br>target {p:.0%}")
 
 
 def unanswered(title: str, seed: int, status: str, reason: str | None) -> str:
@@ -174,6 +194,7 @@ def _best(rows: Sequence[Mapping[str, Any]], name: str, direction: str) -> float
 def _fact(row: Mapping[str, Any], name: str, titles: Mapping[str, str]) -> str:
     if name == "method":
         label = titles.get(row["method"], row["method"])
+        label += f", {row['answer']}" if row.get("answer") else ""
         return f'<th scope="row" data-value="{escape(label)}">{escape(label)}</th>'
     if name == "flipped":
         said = {True: "✓ yes", False: "✗ no", None: "–"}[row["flipped"]]

@@ -143,7 +143,9 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
             shown[first] = columns.factual(picture, label)
         return shown | {
             status: columns.summary(rows, comparison.requests[0].target),
-            table: columns.table(rows, titles, desk.about["metrics"]),
+            table: columns.table(
+                [*rows, *comparison.alternatives()], titles, desk.about["metrics"]
+            ),
             choice: gr.update(
                 choices=[*options, ("None of them", NONE)], value=None, visible=bool(options)
             ),
@@ -256,7 +258,13 @@ def _column(comparison: Comparison, i: int, titles: dict[str, str]) -> str:
         heat = _small(export.absolute_difference(run.answer))
         row = comparison.rows()[i]
         chosen = comparison.choice == run.id
-        return columns.answered(title, seed, picture, heat, row, chosen=chosen)
+        others = [
+            (_small(export.as_picture(other.counterfactual)), its)
+            for other, its in zip(
+                run.answer.alternatives.values(), comparison.alternatives(run), strict=True
+            )
+        ]  # fmt: skip
+        return columns.answered(title, seed, picture, heat, row, others, chosen=chosen)
     if run.ended:
         return columns.unanswered(title, seed, run.state, run.reason)
     if not run.frames:

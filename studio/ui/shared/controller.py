@@ -137,8 +137,8 @@ class Desk:
         return {n: m for n, m in self.entries(target).items() if m["problem"] is None}
 
     def problems(self, target: str | None = None) -> list[str]:
-        """Why the others cannot."""
-        methods = self.entries(target).values()
+        """Why the others cannot, but for those that nothing here could make work."""
+        methods = [m for m in self.entries(target).values() if not m.get("hidden")]
         return [f"{m['title']}: {m['problem']}." for m in methods if m["problem"]]
 
     async def ask(self, owner: str, work: Callable[[], Any]) -> Any:
@@ -347,6 +347,18 @@ class Desk:
             panels["importance"] = export.important_changes(answer.importance)
         if answer.reconstruction is not None:
             panels["reconstruction"] = export.as_picture(answer.reconstruction)
+            panels["beyond"] = export.difference_from_reconstruction(answer)
         shown = {name: canvas.preview(picture, 768) for name, picture in panels.items()}
         before_after = (canvas.preview(picture, 768) for picture in pair)
-        return markup.before_after(*before_after), markup.differences(**shown)
+        others = [
+            markup.alternative(
+                name, answer.record["target"], other.record,
+                canvas.preview(export.as_picture(other.counterfactual), 384),
+                canvas.preview(export.absolute_difference(other), 384),
+            )
+            for name, other in answer.alternatives.items()
+        ]  # fmt: skip
+        pair_shown = markup.before_after(*before_after) + markup.alternatives(
+            answer.record["answer"], others
+        )
+        return pair_shown, markup.differences(**shown)

@@ -1,0 +1,86 @@
+"""What every gradient search in a prior's coordinates does, whatever it looks for: Adam on a
+batch of latents, in which each picture ends at its own time and at its own best state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from backends.core import Step
+from backends.imaging import composite
+
+__all__ = ["Search"]
+
+Decoder = Callable[[Tensor, Tensor], Tensor]
+
+
+class Search:
+    """The batch of a search: :meth:`decoded`, :meth:`keep`, :meth:`step` and :meth:`descend` are
+    called once an iteration, in this order, until :meth:`descend` or ``steps`` ends it.
+
+    :param z: where it begins, [B, ...].
+    :param factual: [B, C, H, W] in [0, 1].
+    :param mask: region [B, 1, H, W].
+    :param rate: Adam's step.
+    :param steps: most iterations.
+    :ivar z: the latents as they are now, of all pictures.
+    :ivar active: which pictures are still searched, indices [b].
+    :ivar row: z of those, [b, ...].
+    :ivar best: z of each picture's best state, ``image`` the picture there.
+    :ivar reconstruction: what the decoder made of z before the first step, [B, C, H, W] in [0, 1].
+    """
+
+    def __init__(self, z: Tensor, factual: Tensor, mask: Tensor, rate: float, steps: int) -> None:
+        self.z = z.detach().clone()
+        self.row, self.best, self.image = self.z, self.z.clone(), factual.clone()
+        self.active = torch.arange(len(z), device=z.device)
+        self.reconstruction: Tensor | None = None
+        self._x = factual
+        self._factual, self._mask, self._steps = factual, mask, steps
+        self._adam = torch.optim.Adam([self.z], lr=rate)
+
+    def decoded(self, g: Decoder, seen: Callable[[Tensor], Tensor] = lambda x: x) -> Tensor:
+        """x~ [b, C, H, W] of the pictures still searched, under the region; called where
+        gradients are on.
+
+        :param g: decoder of (some rows of z, which rows) -> pictures.
+        :param seen: what the model sees of a decoded picture.
+        """
+        self.row = self.z.requires_grad_()[self.active]
+        x = g(self.row, self.active)
+        if self.reconstruction is None:
+            self.reconstruction = x.detach().clamp(0, 1)
+        x = composite(self._factual[self.active], seen(x), self._mask[self.active])
+        self._x = x.detach()
+        return x
+
+    def keep(self, better: Tensor) -> None:
+        """The present state becomes the best one where ``better`` [b]."""
+
+        def where(new: Tensor, old: Tensor) -> Tensor:
+            return new.detach().where(better.view(-1, *[1] * (new.dim() - 1)), old)
+
+        self.image[self.active] = where(self._x, self.image[self.active])
+        self.best[self.active] = where(self.row, self.best[self.active])
+
+    def step(self, index: int, phase: str, *, last: bool) -> Step:
+        """The batch as it is shown: the present states, at last the best ones."""
+        image, latent = self.image.clone(), self.best.clone()
+        if not last:
+            image[self.active], latent[self.active] = self._x, self.row.detach()
+        return Step(
+            index, self._steps, phase, image, latent=latent, reconstruction=self.reconstruction
+        )
+
+    def descend(self, loss: Tensor, done: Tensor) -> bool:
+        """One step of Adam down ``loss`` [b] for the pictures that are not ``done`` [b]; False
+        when all are."""
+        if bool(done.all()):
+            return False
+        (self.z.grad,) = torch.autograd.grad(loss[~done].sum(), self.z)
+        self.z.requires_grad_(False)
+        self._adam.step()
+        self.active = self.active[~done]
+        return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,8 +32,8 @@ class Plan:
     :ivar regions: as in a :class:`backends.core.Request`; drawn for each picture.
     :ivar count: pictures a row.
     :ivar pairs: (the model says, it should say) by class name; empty for random targets.
-    :ivar data: folder with MNIST's test pictures; None takes the bundle's examples, or pictures
-        that its generator draws.
+    :ivar data: folder with MNIST's test pictures; None takes those that came with the bundle,
+        or its examples, or pictures that its generator draws.
     :ivar batch: pictures that run together; fewer where the device has no room for them.
     :ivar shown: pictures a row that are kept as examples.
     """
@@ -104,10 +105,13 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
 
 
 def _region(plan: Plan, questions: Questions, name: str) -> Region:
-    masks = []
+    given, masks = None, []
+    if name.startswith("mask:"):  # one for all pictures
+        size = questions.x.shape[-1], questions.x.shape[-2]
+        given = imaging.read_mask(Path(name.removeprefix("mask:")), size)
     for x in questions.x:
         picture = imaging.to_array(x)
-        request = Request(plan.bundle, "", "", picture, region=name)
+        request = Request(plan.bundle, "", "", picture, region=name, mask=given)
         mask = mask_of(
             request,
             lambda s, p=picture: service.propose(plan.bundle, p, s).mask,
@@ -128,7 +132,10 @@ def _answers(
         some = Region(region.mask[part], region.source)
         x, target = questions.x[part], questions.target[part]
         w = None if questions.w is None else questions.w[part]
-        for step in run(found, method, x, target, some, {}, plan.seed + part.start, latent=w):
+        steps = run(
+            found, method, x, target, some, {}, plan.seed + part.start, latent=w, watched=False
+        )
+        for step in steps:
             share = (part.start + len(x) * step.index / step.total) / total
             yield Progress(method, region.source, share)
         ends.append((x, target, _end(step)))

@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import torch
-from diffusers import DDIMScheduler
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,6 +21,9 @@ from backends.imaging import composite
 from backends.methods.common.guidance import capped
 from backends.priors.latent_diffusion import latent_schedule
 from backends.priors.schedules import schedule_of
+
+if TYPE_CHECKING:
+    from diffusers import DDIMScheduler
 
 __all__ = ["LDCE", "LDCEText", "consensus"]
 

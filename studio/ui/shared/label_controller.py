@@ -89,7 +89,7 @@ class LabelController:
     def require(
         self, name: str | None, codes: Codes | None, *, administrator: bool = False
     ) -> Assignment:
-        """As :meth:`seat`, with a sentence for who may not.
+        """As :meth:`assignment`, with a sentence for who may not.
 
         :raises BadInput: nobody has joined, or the person does not administer the project.
         """

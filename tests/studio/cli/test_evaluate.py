@@ -39,9 +39,10 @@ def test_evaluate_writes_three_files_that_agree(run, bundle, tmp_path):
     assert "flipped" in told
     assert {path.name for path in out.iterdir()} == {"table.json", "table.csv", "report.html"}
     table = json.loads((out / "table.json").read_text())
-    assert [(row["method"], row["region"]) for row in table["rows"]] == [
-        ("leapfactual", "whole"), ("leapfactual", "box:1,2,9,14"),
-        ("rcsb", "whole"), ("rcsb", "box:1,2,9,14"),
+    assert [(row["title"], row["region"]) for row in table["rows"]] == [
+        ("LeapFactual", "whole"), ("LeapFactual, standard", "whole"),
+        ("LeapFactual", "box:1,2,9,14"), ("LeapFactual, standard", "box:1,2,9,14"),
+        ("RCSB", "whole"), ("RCSB", "box:1,2,9,14"),
     ]  # fmt: skip
     first, *_, last = table["rows"]
     assert first["n"] == 4
@@ -58,7 +59,7 @@ def test_evaluate_writes_three_files_that_agree(run, bundle, tmp_path):
     assert "http" not in text
     tags = Page(text).tags
     pictures = [attributes for tag, attributes in tags if tag == "img"]
-    assert len(pictures) == 2 * 4 * 3
+    assert len(pictures) == 4 * 4 * 4
     assert all(attributes["alt"] for attributes in pictures)
     assert all(attributes.get("scope") for tag, attributes in tags if tag == "th")
     assert ("html", {"lang": "en"}) in tags

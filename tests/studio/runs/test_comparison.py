@@ -199,7 +199,8 @@ def test_the_archive_has_everything_and_the_choice(comparisons, quick):
         assert archive.read("place-seed0/counterfactual.png")
     assert told["convincing"] == comparison.runs[2].id
     assert [r["convincing"] for r in results] == [False, False, True]
-    assert [row["method"] for row in rows] == METHODS
+    assert [row["method"] for row in rows] == [*METHODS, "leapfactual"]
+    assert rows[-1]["answer"] == "standard"
     assert rows[2]["convincing"] == "True"
 
 

@@ -140,11 +140,11 @@ def test_labels_leave_the_page_and_come_back(labels, controller, tiny, form):
     for n, item in enumerate(pictures.items(labels.database(), project)):
         responses.answer(labels.database(), ada, Answer(item.id, "abc"[n], f"{n}"))
     page = build(controller, labels=labels)
-    export, take_in = handler(page, "._exported"), handler(page, "wire.<locals>.take_in")
+    export, bring = handler(page, "._exported"), handler(page, "wire.<locals>.import_labels")
     told = asyncio.run(export("ours", codes, form, True, False))
     path = next(update["value"] for update in told.values() if isinstance(update, dict))
     request = SimpleNamespace(session_hash="me")
-    told = asyncio.run(take_in(request, tiny, path, "copy", "Bob", {}))
+    told = asyncio.run(bring(request, tiny, path, "copy", "", "Bob", {}))
     held = next(value for value in told.values() if isinstance(value, dict) and "copy" in value)
     copy = labels.assignment("copy", held)
     assert copy.person.administers
@@ -152,7 +152,7 @@ def test_labels_leave_the_page_and_come_back(labels, controller, tiny, form):
     assert [r.value for r in said] == ["a", "b", "c"]
     # Into a project that is there only its administrator may bring labels.
     with pytest.raises(gr.Error, match="oin a project first"):
-        asyncio.run(take_in(request, tiny, path, "ours", "Eve", {}))
+        asyncio.run(bring(request, tiny, path, "ours", "", "Eve", {}))
 
 
 def test_only_administrators_export(labels, controller, tiny):

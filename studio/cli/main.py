@@ -16,6 +16,7 @@ from backends.errors import BadInput, StudioError
 from studio.cli import options
 from studio.cli.bundles import bundles_app
 from studio.cli.labels import labels
+from studio.engines import require_local
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(bundles_app, name="bundles")
@@ -147,8 +148,7 @@ def evaluate(
     from studio.export import report, tables
 
     options.check_folder(out)
-    if engine != "local":
-        raise BadInput(f"there is no engine {engine!r} for evaluations; choose: local")
+    require_local(engine)
     plan = evaluation.Plan(
         bundle=bundle, methods=options.methods_in(methods, bundle), count=n,
         regions=options.regions_in(regions), pairs=options.pairs_in(pairs), data=data, seed=seed,

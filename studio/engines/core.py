@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from backends.errors import OutOfMemory, StudioError
 
@@ -86,7 +87,7 @@ class Job:
         return self._stop.is_set()
 
 
-class Engine(Protocol):
+class Engine(ABC):
     """Advances jobs: quick ones first, then owners in turn, a step each, then idle ones."""
 
     def submit(
@@ -99,15 +100,22 @@ class Engine(Protocol):
         """Accept a generator.
 
         :param work: called once, on the engine's thread, to make the generator.
-        :param sink: hears ``Queued`` at once, every other event on the engine's thread; must
-            not wait for anything.
+        :param owner: whose job it is; owners take turns.
+        :param sink: is called with ``Queued`` at once, with every other event on the engine's
+            thread; must not wait for anything.
         :param turn: ``quick`` goes before all others, ``idle`` only while nothing else waits.
         """
-        ...
+        job = Job(work, owner, sink, turn)
+        self._accept(job)
+        return job
 
+    @abstractmethod
+    def _accept(self, job: Job) -> None:
+        """Carry the job out, now or later."""
+
+    @abstractmethod
     def close(self) -> None:
         """Stop everything and give the device back."""
-        ...
 
 
 def advance(job: Job) -> bool:

@@ -1,30 +1,18 @@
-"""Runs a job to its end in the caller: for the command line, ZeroGPU, and tests."""
+"""Runs a job to its end in the caller: for the command line and tests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
-from studio.engines.core import Event, Job, Turn, advance
+from studio.engines.core import Engine, Job, advance
 
 __all__ = ["InlineEngine"]
 
 
-class InlineEngine:
+class InlineEngine(Engine):
     """``submit`` returns when the job has ended; a sink may stop it from inside."""
 
-    def submit(
-        self,
-        work: Callable[[], Iterator[Any]],
-        owner: str,
-        sink: Callable[[Event], None],
-        turn: Turn = "fair",
-    ) -> Job:
-        """See :class:`studio.engines.core.Engine`."""
-        job = Job(work, owner, sink, turn)
+    def _accept(self, job: Job) -> None:
         while advance(job):
             pass
-        return job
 
     def close(self) -> None:
         """Nothing outlives ``submit``."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
-from typing import Any
 
-from studio.engines.core import Event, Job, Queued, Turn, advance
+from studio.engines.core import Engine, Job, Queued, advance
 
 __all__ = ["LocalEngine"]
 
 
-class LocalEngine:
+class LocalEngine(Engine):
     """Quick jobs first; long ones a step each, owners in turn, an owner's own in order; idle ones
     at last."""
 
@@ -25,21 +23,12 @@ class LocalEngine:
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(
-        self,
-        work: Callable[[], Iterator[Any]],
-        owner: str,
-        sink: Callable[[Event], None],
-        turn: Turn = "fair",
-    ) -> Job:
-        """See :class:`studio.engines.core.Engine`."""
-        job = Job(work, owner, sink, turn)
+    def _accept(self, job: Job) -> None:
         with self._wake:
             line = self._line(job)
-            sink(Queued(len(line)))
+            job.sink(Queued(len(line)))
             line.append(job)
             self._wake.notify()
-        return job
 
     def close(self) -> None:
         """End the thread after the running step; jobs that wait are stopped."""

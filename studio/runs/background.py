@@ -6,24 +6,39 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from studio.engines.core import Done, Engine, Event, Failed, Job, Queued, Stepped, Stopped
 
-__all__ = ["BackgroundTask", "BackgroundTasks"]
+__all__ = ["BackgroundTask", "BackgroundTasks", "Watched"]
 
 LOOK = 0.2  # seconds between two looks of a watcher; nobody reads faster
 
 
 @dataclass
-class BackgroundTask:
-    """One piece of work. ``state`` is going, done, stopped or failed, ``reason`` says why it
-    failed, ``news`` is the newest of what the work yields."""
+class Watched:
+    """Work that any number of pages may watch: written by one thread, read by anyone.
+
+    :ivar state: going, done, stopped or failed.
+    :ivar reason: why it failed.
+    """
+
+    state: str = field(default="going", kw_only=True)
+    reason: str = field(default="", kw_only=True)
+
+    async def watch(self) -> AsyncIterator[None]:
+        """Comes back a few times a second until the end."""
+        while self.state == "going":
+            yield None
+            await asyncio.sleep(LOOK)
+
+
+@dataclass
+class BackgroundTask(Watched):
+    """One piece of work on the engine; ``news`` is the newest of what it yields."""
 
     name: str
-    state: str = "going"
-    reason: str = ""
     news: Any = None
     job: Job | None = None
 
@@ -45,12 +60,6 @@ class BackgroundTask:
                 self.state, self.reason = "failed", reason
             case Queued():
                 pass
-
-    async def watch(self) -> AsyncIterator[None]:
-        """Comes back a few times a second until the end."""
-        while self.state == "going":
-            yield None
-            await asyncio.sleep(LOOK)
 
 
 class BackgroundTasks:

@@ -3,33 +3,29 @@ watch or stop. It waits for a network, so it keeps away from the engine's device
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 from backends.errors import StudioError
+from studio.runs.background import Watched
 
 __all__ = ["Pull", "Pulls"]
 
 log = logging.getLogger(__name__)
-LOOK = 0.2  # seconds between two looks of a watcher; nobody reads faster
 
 
 @dataclass
-class Pull:
+class Pull(Watched):
     """One pull of one or several bundles, written by its thread and read by anyone.
 
-    ``state`` is going, done, stopped or failed, ``reason`` says why it failed; ``progress`` is the
-    newest of :func:`backends.service.explanations.pull`.
+    :ivar progress: the newest of :func:`backends.service.explanations.pull`.
     """
 
     names: tuple[str, ...]
-    state: str = "going"
-    reason: str = ""
     progress: dict[str, Any] | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
 
@@ -52,12 +48,6 @@ class Pull:
         except Exception as error:  # nobody waits for the thread: it has to be told here
             log.exception("a pull failed")
             self.state, self.reason = "failed", f"the pull failed inside ({error}); try again"
-
-    async def watch(self) -> AsyncIterator[None]:
-        """Comes back a few times a second until the pull has ended."""
-        while self.state == "going":
-            yield None
-            await asyncio.sleep(LOOK)
 
 
 class Pulls:

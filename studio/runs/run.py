@@ -114,7 +114,6 @@ class Runs:
     keeps.
 
     :param explain: makes the step generator of a request (``backends.service.explain``).
-    :ivar forget: called with a run that is no longer kept, to remove its files.
     :param judge: makes the answer of a stopped run from its last frame
         (``backends.service.explanations.stopped``).
     """
@@ -129,7 +128,7 @@ class Runs:
         kept: int = 50,
     ) -> None:
         self.engine = engine
-        self.forget: Callable[[Run], None] = lambda run: None
+        self._on_forget: list[Callable[[Run], None]] = []
         self._explain, self._judge = explain, judge
         self._going, self._kept = going, kept
         self._runs: dict[str, Run] = {}
@@ -157,6 +156,10 @@ class Runs:
         if run.left:  # just while it was queued
             run.stop()
         return run
+
+    def on_forget(self, callback: Callable[[Run], None]) -> None:
+        """Call ``callback`` with every run that is no longer kept, as to remove its files."""
+        self._on_forget.append(callback)
 
     def keep(self, run: Run) -> None:
         """Hold a run among its owner's, of which the oldest ended ones go."""
@@ -198,4 +201,5 @@ class Runs:
 
     def _drop(self, run: Run) -> None:
         if self._runs.pop(run.id, None):
-            self.forget(run)
+            for callback in self._on_forget:
+                callback(run)

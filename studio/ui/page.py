@@ -19,7 +19,7 @@ import gradio as gr
 
 from backends import bundles, service
 from backends.errors import BadInput
-from studio.engines.core import Engine
+from studio.engines import require_local
 from studio.engines.local import LocalEngine
 from studio.labels import api
 from studio.labels.store.database import usual_place
@@ -37,10 +37,9 @@ from studio.ui.shared.fetch_parts import FetchPanel
 from studio.ui.shared.label_controller import Codes, LabelController
 from studio.ui.shared.requests import owner_of
 
-__all__ = ["ENGINES", "build", "free_port", "launch", "launch_options"]
+__all__ = ["build", "free_port", "launch", "launch_options"]
 
 HERE = Path(__file__).parent / "static"
-ENGINES: dict[str, type] = {"local": LocalEngine}
 
 
 def build(
@@ -189,13 +188,12 @@ def launch(*, host: str, port: int, bundle: str, engine: str, database: str | No
     :param database: a file or address for people's labels, else the usual place.
     :raises BadInput: an unknown engine, or the port is in use.
     """
-    if engine not in ENGINES:
-        raise BadInput(f"there is no engine {engine!r}; choose from: {', '.join(ENGINES)}")
+    require_local(engine)
     port = port or free_port(host)
     _require_port(host, port)
     results = Path(tempfile.mkdtemp(prefix="counterfactual-studio-"))
     atexit.register(shutil.rmtree, results, ignore_errors=True)
-    device: Engine = ENGINES[engine]()
+    device = LocalEngine()
     runs = Runs(device, service.explain, service.stopped)
     controller = BundleController(bundle, runs, results, Study(usual_file()), warmed=True)
     names = [name for name in bundles.installed() if bundles.get(name).manifest.class_names]

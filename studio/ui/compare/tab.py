@@ -15,8 +15,7 @@ from PIL import Image
 from backends.core import Request
 from backends.errors import StudioError
 from studio import export
-from studio.runs.comparison import MOST, NONE, Comparison, questions, seeds_of
-from studio.runs.comparisons import Comparisons
+from studio.runs.comparison import MOST, NONE, Comparison, Comparisons, questions, seeds_of
 from studio.ui.compare import markup as columns
 from studio.ui.explain.region import region_of
 from studio.ui.shared import canvas, form, markup

@@ -81,7 +81,7 @@ class BundleController:
 
     def __post_init__(self) -> None:
         self.refresh()
-        self.runs.forget = self.forget
+        self.runs.on_forget(self.forget)
 
     def refresh(self) -> None:
         """Look again at which parts are here; ``refreshed`` counts how often that was since."""

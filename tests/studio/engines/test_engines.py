@@ -140,7 +140,7 @@ def test_stop_takes_effect_within_a_step_and_closes_the_generator(engine):
 
     log = Stopper()
     if isinstance(engine, InlineEngine):
-        import studio.engines.inline as module
+        import studio.engines.core as module
 
         original = module.Job
 

@@ -19,8 +19,7 @@ from backends.metrics import METRICS
 from studio.engines.local import LocalEngine
 from studio.export import tables
 from studio.runs import Runs
-from studio.runs.comparison import MOST, NONE, Comparison, questions, seeds_of
-from studio.runs.comparisons import Comparisons
+from studio.runs.comparison import MOST, NONE, Comparison, Comparisons, questions, seeds_of
 from studio.runs.study import Study
 from studio.ui.compare import markup as columns
 from studio.ui.shared import form

@@ -136,7 +136,7 @@ def test_a_person_has_a_cap_and_gets_it_back(engine):
 def test_old_runs_are_forgotten_but_never_going_ones(engine):
     forgotten = []
     runs = Runs(engine, lambda request: iter([answer("flipped")]), judge, kept=3)
-    runs.forget = forgotten.append
+    runs.on_forget(forgotten.append)
     other = runs.start(REQUEST, "you")
     finish(other)
     started = []
@@ -162,7 +162,7 @@ def test_nothing_is_kept_of_who_left(engine):
         raise AssertionError("nobody will see it")
 
     runs = Runs(engine, explain, judge)
-    runs.forget = forgotten.append
+    runs.on_forget(forgotten.append)
     other = runs.start(REQUEST, "you")
     ended = runs.start(REQUEST, "me")
     finish(other)

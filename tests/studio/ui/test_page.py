@@ -139,7 +139,7 @@ def test_files_of_forgotten_runs_are_removed(controller, picture):
     run = asyncio.run(follow())
     path = Path(controller.archive(run))
     assert path.is_file()
-    controller.runs.forget(run)
+    controller.forget(run)
     assert list(controller.results.iterdir()) == []
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from backends.digit import digit_like
 from backends.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ __all__ = [
 ]
 
 MAX_PIXELS = 50_000_000
-LARGEST = 2000  # pixels; a digit's shape needs no more, and memory is kept small
 # What browsers and cameras produce; Pillow's other readers may start outside programs.
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "ICO", "AVIF")
 
@@ -136,59 +136,6 @@ def fit_square(picture: Image.Image, size: int, channels: int) -> Image.Image:
     """The picture cropped to its central square and resized to what a model sees."""
     mode = "L" if channels == 1 else "RGB"
     return ImageOps.fit(picture.convert(mode), (size, size), Image.Resampling.LANCZOS)
-
-
-def digit_like(picture: Image.Image, size: int) -> Image.Image:
-    """Any picture of one digit, the way MNIST shows it: white ink on black, the digit's longer
-    side 20 pixels, its centre of mass in the middle (LeCun et al., 1998, section III.A).
-
-    A grey picture of MNIST's size, white on black, is taken as it is.
-
-    :raises BadInput: the picture is blank.
-    """
-    if max(picture.size) > LARGEST:
-        picture = picture.copy()
-        picture.thumbnail((LARGEST, LARGEST))
-    values = np.asarray(picture.convert("L"), dtype=np.float32)
-    as_mnist = picture.mode == "L" and _border(values).max() < 64 and values.max() >= 64
-    if as_mnist and picture.size in ((size, size), (28, 28)):
-        return ImageOps.expand(picture, (size - picture.width) // 2)
-    if np.median(_border(values)) > 127:
-        values = 255 - values
-    paper = np.median(_border(values))
-    values = (values - paper).clip(0)
-    # The 99.9 % quantile ignores a few glaring pixels of a photograph.
-    strongest = np.quantile(values, 0.999)
-    strongest = strongest if strongest > 0 else values.max()
-    if strongest < 12:
-        raise BadInput("the picture is blank: no ink was found; draw or choose a digit")
-    values = (values / strongest).clip(0, 1)
-    # Shade and grain of photographed paper stay below this, ink does not.
-    values = ((values - 0.25) / 0.5).clip(0, 1)
-    rows, columns = (np.flatnonzero(values.max(axis) > 0.5) for axis in (1, 0))
-    ink = values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    height, width = ink.shape
-    scale = 20 / max(height, width)
-    small = Image.fromarray(np.uint8(ink * 255)).resize(
-        (max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BOX
-    )
-    weights = np.asarray(small, dtype=np.float32)
-    total = weights.sum()
-    if total < 255:
-        raise BadInput("only specks were found, no digit; draw or choose a digit")
-    weights *= 255 / weights.max()
-    x = (weights.sum(0) * (np.arange(small.width) + 0.5)).sum() / total
-    y = (weights.sum(1) * (np.arange(small.height) + 0.5)).sum() / total
-    canvas = Image.new("L", (size, size))
-    canvas.paste(
-        Image.fromarray(weights.round().astype(np.uint8)),
-        (round(size / 2 - x), round(size / 2 - y)),
-    )
-    return canvas
-
-
-def _border(values: np.ndarray) -> np.ndarray:
-    return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
 
 
 def to_tensor(array: np.ndarray) -> Tensor:

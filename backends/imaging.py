@@ -1,17 +1,15 @@
-"""Pictures in and out: reading safely, fitting to a model, compositing under a region."""
+"""Pictures in and out: read, fitted to a model, as tensors, composited under a region."""
 
 from __future__ import annotations
 
-import io
-import warnings
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from backends.digit import digit_like
-from backends.errors import BadInput, NotFound
+from backends.masks import painted_mask, read_mask, require_area
+from backends.reading import MAX_PIXELS, read_picture
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,114 +20,13 @@ __all__ = [
     "digit_like",
     "eight_bit",
     "fit_square",
+    "painted_mask",
     "read_mask",
     "read_picture",
     "require_area",
     "to_array",
     "to_tensor",
 ]
-
-MAX_PIXELS = 50_000_000
-# What browsers and cameras produce; Pillow's other readers may start outside programs.
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "ICO", "AVIF")
-
-
-def read_picture(
-    source: str | Path | bytes | BinaryIO | Image.Image, size: tuple[int, int] | None = None
-) -> Image.Image:
-    """Any picture a person may bring, upright, 8 bit, first frame, as L or RGB.
-
-    Transparent parts become white (what a page behind a drawing usually is) unless the opaque
-    part is itself bright, then black.
-
-    :param size: (width, height) that a mask must have, checked before it is decoded.
-    :raises NotFound: there is no such file.
-    :raises BadInput: it is empty, damaged, no picture, or has more than 50 megapixels.
-    """
-    name = "this picture"
-    if isinstance(source, (str, Path)):
-        name = Path(source).name
-        if not Path(source).is_file():
-            raise NotFound(f"there is no file {source}; check the path")
-        source = Path(source).read_bytes()
-    if isinstance(source, bytes):
-        if not source:
-            raise BadInput(f"{name} is empty (0 bytes); choose another file")
-        source = io.BytesIO(source)
-    try:
-        with warnings.catch_warnings():
-            # Our own limit below is lower than the one that Pillow warns of.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            if not isinstance(source, Image.Image):
-                Image.init()
-                source = Image.open(source, formats=[f for f in FORMATS if f in Image.OPEN])
-            picture = source
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise BadInput(
-                    f"{name} has {width * height / 1e6:.0f} megapixels; "
-                    f"reduce it to {MAX_PIXELS // 1_000_000} or fewer"
-                )
-            if size is not None and picture.size != size:
-                raise BadInput(
-                    f"the mask is {width}x{height} pixels, the picture that the model sees is "
-                    f"{size[0]}x{size[1]}; save the mask in that size (white = change allowed)"
-                )
-            picture.seek(0)
-            picture.load()
-            return _eight_bit(ImageOps.exif_transpose(picture))
-    except Image.DecompressionBombError as error:
-        raise BadInput(
-            f"{name} is far too large; reduce it to {MAX_PIXELS // 1_000_000} megapixels or fewer"
-        ) from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
-        raise BadInput(
-            f"{name} cannot be read as a picture; save it as PNG or JPEG and try again"
-        ) from error
-
-
-def _eight_bit(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith(("I", "F")):  # 16 or 32 bit grey
-        values = np.asarray(picture, dtype=np.float64)
-        top = 65535 if picture.mode.startswith("I;16") or values.max() > 255 else 255
-        if picture.mode == "F" and values.max() <= 1:
-            top = 1
-        return Image.fromarray((values / top * 255).clip(0, 255).round().astype(np.uint8))
-    if picture.mode in ("1", "L"):
-        return picture.convert("L")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        sample = picture.copy()
-        sample.thumbnail((256, 256))
-        values = np.asarray(sample, dtype=np.float64)
-        alpha = values[..., 3]
-        ink = (values[..., :3].mean(-1) * alpha).sum() / max(alpha.sum(), 1)
-        page = Image.new("RGBA", picture.size, "black" if ink > 127 else "white")
-        return Image.alpha_composite(page, picture).convert("RGB")
-    return picture.convert("RGB")
-
-
-def read_mask(
-    source: str | Path | bytes | BinaryIO | Image.Image, size: tuple[int, int]
-) -> np.ndarray:
-    """A mask file as uint8 [H, W] of 0 and 255 (255 = change allowed).
-
-    :param size: (width, height) that the mask must have, of the picture the model sees.
-    :raises BadInput: another size, or nothing marked.
-    """
-    picture = read_picture(source, size)
-    mask = np.where(np.asarray(picture.convert("L")) > 127, 255, 0).astype(np.uint8)
-    return require_area(mask)
-
-
-def require_area(mask: np.ndarray) -> np.ndarray:
-    """The mask itself.
-
-    :raises BadInput: nothing is marked.
-    """
-    if not mask.any():
-        raise BadInput("the region is empty; mark where change is allowed, or choose whole picture")
-    return mask
 
 
 def fit_square(picture: Image.Image, size: int, channels: int) -> Image.Image:

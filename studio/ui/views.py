@@ -198,7 +198,7 @@ def differences(absolute: str, signed: str, importance: str = "", reconstruction
 
     figures = [
         heat(absolute, "How much changed", "absolute", "nothing", "black to white"),
-        heat(signed, "In which direction", "signed", "darker", "brighter"),
+        heat(signed, "Which became brighter or darker (luminance)", "signed", "darker", "brighter"),
     ]
     if importance:
         figures.append(

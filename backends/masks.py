@@ -101,8 +101,9 @@ def _labelled(labels: np.ndarray) -> np.ndarray:
 
 def _painted(alpha: np.ndarray, colours: np.ndarray) -> np.ndarray:
     """Rule 1."""
-    # The thin rim of a soft brush is less than an eighth of its paint.
-    seen = alpha >= max(1, int(alpha.max()) / 8)
+    # Few strengths are meant, each of them; of many, a quarter leaves out a soft brush's rim.
+    few = len(np.unique(alpha)) <= 4
+    seen = alpha >= (1 if few else max(1, int(alpha.max()) / 4))
     tones = colours[seen]
     if seen.mean() > 0.5 and len(np.unique(tones, axis=0)) > PHOTOGRAPH:
         raise BadInput(
@@ -127,13 +128,19 @@ def _coloured(colours: np.ndarray, lossy: bool) -> np.ndarray:
         return _labelled(np.where(frame, 255, colours.any(-1).astype(int)))
     ground = values[chroma <= NOISE].mean(-1)
     rims = (chroma > NOISE) & ~paint
-    even = len(ground) > 0 and np.abs(ground - np.median(ground)).mean() < 16
-    if not paint.any() or not even or rims.mean() > HALF_SHADES:
+    even = paint.any() and len(ground) > 0 and _spread(ground) < 16
+    one = even and (_spread(values[paint]) < 25 or (not lossy and len(distinct) <= LABELS))
+    if not one or rims.mean() > HALF_SHADES:
         raise BadInput(
             "the mask has many colours, like a photograph, so that it is not clear what was "
             f"painted; {WHY}"
         )
     return paint
+
+
+def _spread(values: np.ndarray) -> float:
+    """How far values [N] or colours [N, 3] lie from their median, in the mean."""
+    return float(np.abs(values - np.median(values, axis=0)).mean())
 
 
 def _levels(values: np.ndarray, lossy: bool) -> np.ndarray:

@@ -63,13 +63,13 @@ READ = {
     "0/1": grey(BYTES // 255),
     "0/128": grey(BYTES // 255 * 128),
     "128/255": grey(BYTES // 2 + 128),
-    "labels 0 to 3": grey(BYTES // 255 * 3 - (np.arange(SIDE) > 15).astype(np.uint8) * BYTES // 255),
+    "labels 1 to 3": grey(BYTES // 255 * np.arange(SIDE, dtype=np.uint8) % 3 + BYTES // 255),
     "bilevel": saved(Image.fromarray(BYTES).convert("1")),
     "bilevel TIFF": saved(Image.fromarray(BYTES).convert("1"), "TIFF"),
     "16 bit, 0/65535": grey(MARKED.astype(np.uint16) * 65535),
     "16 bit, 0/255": grey(MARKED.astype(np.uint16) * 255),
     "16 bit, 0/1": grey(MARKED.astype(np.uint16)),
-    "16 bit, labels": grey(MARKED.astype(np.uint16) * (np.arange(SIDE, dtype=np.uint16) % 3 + 26001)),
+    "16 bit, labels": grey(MARKED * (np.arange(SIDE, dtype=np.uint16) % 3 + 26001)),
     "32 bit, 0/1": grey(MARKED.astype(np.int32), "TIFF"),
     "float, 0/1": grey(MARKED.astype(np.float32), "TIFF"),
     "float, 0/255": grey(MARKED.astype(np.float32) * 255, "TIFF"),
@@ -112,7 +112,7 @@ def test_painted_is_where_change_is_allowed(kind):
     assert seen.dtype == np.uint8
     assert set(np.unique(seen)) <= {0, 255}
     # A blurred rim may lie half a pixel off.
-    loose = 45 if "soft" in kind or "blurred" in kind or "JPEG" in kind or "WEBP" in kind else 0
+    loose = 60 if "soft" in kind or "blurred" in kind or "JPEG" in kind or "WEBP" in kind else 0
     assert ((seen > 0) != MARKED).sum() <= loose
     assert (seen[12:20, 8:16] == 255).all()
     assert not seen[:5].any()

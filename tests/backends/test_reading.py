@@ -94,7 +94,7 @@ def test_impossible_orientations_are_ignored(value):
         (b"eXIf", b"MM\0*"),
         (b"eXIf", b"not a tiff header at all"),
         (b"eXIf", b""),
-        (b"eXIf", exif(turned(6))[:20]),
+        (b"eXIf", exif(turned(6))[:16]),
         (b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n 20\nzzzz no hex\n")),
         (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x tiff:Orientation='6'/>"),
         (b"iCCP", b"odd\0\0not compressed"),

@@ -1,28 +1,41 @@
-# make run: install and open the studio.  make test: install, lint, and run every test.
+# make run: install and open the studio.     make check: lint, types, imports, quick tests (2 min).
+# make test: everything, Chromium included.  make format: let ruff rewrite the files.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run test lint format
+.PHONY: run check test lint format requirements
 
 run: .venv/.runtime
 	$(BIN)/python app.py
 
-test: .venv/.development
+check: lint
+	$(PYTEST) -n 2 -m "not browser and not weights and not slow"
+
+test: lint
 	@sh tests/browser/find_chromium.sh > /dev/null
+	$(PYTEST) -n 2 -m "not browser"
+	$(PYTEST) -m browser
+
+lint: .venv/.development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports --no-logo
 
 format: .venv/.development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-.venv/.runtime: requirements.txt
+requirements: .venv/.development
+	$(BIN)/python .ci/requirements.py > requirements.txt
+
+.venv/.runtime: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-.venv/.development: requirements-dev.txt .venv/.runtime
-	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+.venv/.development: .venv/.runtime
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@

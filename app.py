@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from backends import devices
+from backends.compute import devices
 from backends.errors import BadInput, StudioError
 from studio.ui.page import launch
 

@@ -11,13 +11,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from backends import bundles, devices, memory, registry, sampling
+from backends import bundles, registry
 from backends.bundles import Bundle
+from backends.compute import devices, oom
 from backends.core import Region
 from backends.errors import OutOfMemory
+from backends.evaluation import questions as sampling
+from backends.explain.runner import run, target_model
 from backends.imaging import eight_bit
-from backends.priors.mobile_stylegan import MobileStyleGAN
-from backends.runner import run, target_model
+from backends.priors.stylegan.network import MobileStyleGAN
 from benchmarks.digits import table
 
 SEED = 2026
@@ -32,7 +34,7 @@ class Peak:
 
     def __init__(self, device: str) -> None:
         self.device, self.most = device, 0.0
-        memory.release(device)
+        oom.release(device)
         if device == "cuda":
             torch.cuda.reset_peak_memory_stats()
         elif device == "cpu" and PROCESS.is_dir():

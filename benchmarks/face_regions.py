@@ -10,9 +10,10 @@ import torch
 from PIL import Image, ImageDraw
 from scipy.ndimage import binary_dilation
 
-from backends import bundles, imaging, jobs_regions
+from backends import bundles, imaging
 from backends.bundles import Bundle
 from backends.regions.candidates import Candidate
+from backends.service import regions as region_service
 
 COLOURS = ((230, 40, 60), (30, 130, 240), (250, 190, 0))  # of the words, in turn
 OPACITY = 0.45
@@ -50,7 +51,7 @@ def _faces(bundle: Bundle, n: int, seed: int) -> list[np.ndarray]:
 
 
 def _found(bundle: str, face: np.ndarray, words: list[str]) -> dict[str, Candidate]:
-    found = jobs_regions.candidates(bundle, face, ", ".join(words))
+    found = region_service.candidates(bundle, face, ", ".join(words))
     return {one.label: one for one in found.candidates}
 
 

@@ -17,20 +17,20 @@ import numpy as np
 
 from benchmarks.digits import table
 from benchmarks.page import served
-from studio.labels import (
-    agreement,
-    exchange,
+from studio.labels import exchange
+from studio.labels.api import AHEAD
+from studio.labels.stats import agreement
+from studio.labels.store import (  # fmt: skip
     history,
     pictures,
     projects,
     queue,
     responses,
     suggestions,
-)  # fmt: skip
-from studio.labels.database import Database
-from studio.labels.http import AHEAD
-from studio.labels.records import Annotator, Order, Project, Setup, Suggestion
-from studio.labels.responses import Answer
+)
+from studio.labels.store.database import Database
+from studio.labels.store.records import Annotator, Order, Project, Setup, Suggestion
+from studio.labels.store.responses import Answer
 from studio.ui.page import free_port
 from tests.postgres import server
 

@@ -13,7 +13,7 @@ import torch
 
 from backends import bundles, registry
 from backends.core import Region
-from backends.runner import run
+from backends.explain.runner import run
 from benchmarks.digits import arguments, earlier, questions, table
 
 ASKED = {"diffeomorphic_vae": 1, "place": 4, "ldce": 6, "diffeomorphic": 15}

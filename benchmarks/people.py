@@ -17,13 +17,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from backends import bundles, imaging, jobs, jobs_people
+from backends import bundles, imaging
 from backends.core import Region
-from backends.labelled import Labelled
-from backends.retraining import Learnt
-from backends.runner import run, target_model
-from backends.training.data import Split, load_mnist
-from benchmarks.digits import arguments, table
+from backends.explain.runner import run, target_model
+from backends.service import retraining
+from backends.training.data import Split
+from backends.training.labelled import Labelled
+from backends.training.retrain_settings import Learnt
+from benchmarks.digits import arguments, both, table
 from studio.export import as_picture, coloured, enlarge
 
 MODEL, ONE, SEVEN = "slanted ones are sevens", 1, 7
@@ -100,8 +101,8 @@ def sheet(before: Tensor, after: Tensor) -> np.ndarray:
 def main() -> None:
     """Retrain, explain, let the annotator judge, and print the table."""
     options = arguments(1000, split="test", student="", sheet="")
-    found = jobs.bundle(options.bundle)
-    train, test = (load_mnist(options.data, split) for split in ("train", "test"))
+    found = bundles.get(options.bundle)
+    train, test = both(options.data)
     annotator = Annotator(found, train)
     x, digits = train.batch(torch.arange(LABELS))
     said = annotator.real(x, digits)
@@ -114,7 +115,7 @@ def main() -> None:
     )
     start, moments, end = time.perf_counter(), [], None
     settings = {"student": bool(options.student)}
-    for told in jobs_people.retrain(options.bundle, MODEL, rows, settings):
+    for told in retraining.retrain(options.bundle, MODEL, rows, settings):
         moments.append(time.perf_counter())
         end = told
     assert isinstance(end, Learnt)

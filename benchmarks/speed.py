@@ -11,10 +11,10 @@ import torch
 
 from backends import bundles
 from backends.core import Region
+from backends.explain.runner import run, target_model
 from backends.methods.leapfactual import LeapFactual
 from backends.regions.attribution import propose
 from backends.regions.settings import AutoRegion
-from backends.runner import run, target_model
 from benchmarks.digits import arguments, questions, table
 
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from backends import bundles
-from backends.priors.mobile_stylegan import MobileStyleGAN
+from backends.priors.stylegan.network import MobileStyleGAN
 from backends.training.previews import agreement, calibrate
 
 FITTED, HELD_OUT = 16, 24

@@ -7,6 +7,7 @@ from pathlib import Path
 
 # Or the tests would show, and change, the models and labels of the person who runs them.
 os.environ["STUDIO_MODELS"] = tempfile.mkdtemp(prefix="models")
+os.environ["STUDIO_CACHE"] = tempfile.mkdtemp(prefix="cache")
 os.environ["STUDIO_DATABASE"] = f"{tempfile.mkdtemp(prefix='labels')}/labels.db"
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
@@ -14,9 +15,9 @@ import numpy as np
 import pytest
 import torch
 
-from backends import bundles, jobs, registry
+from backends import bundles, registry, service
 from backends.core import Request
-from studio import cli
+from studio.cli import main as cli
 
 TINY = {
     "classifier": ("conv_classifier", {"channels": 1, "size": 16, "classes": 3, "width": 4}),
@@ -95,6 +96,21 @@ def write_tiny(folder: Path, *, without: tuple[str, ...] = ()) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _shipped_weights_are_marked(request, monkeypatch):
+    """`make check` leaves out what loads shipped weights, so each such test must say so."""
+    if "not weights" not in request.config.option.markexpr:
+        return
+    load = bundles.Bundle._load
+
+    def checked(bundle: bundles.Bundle, name: str):
+        shipped = bundle.folder.resolve().is_relative_to(bundles.ASSETS)
+        assert not shipped, "this test loads shipped weights; mark it: @pytest.mark.weights"
+        return load(bundle, name)
+
+    monkeypatch.setattr(bundles.Bundle, "_load", checked)
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory) -> str:
     return str(write_tiny(tmp_path_factory.mktemp("bundles") / "tiny"))
@@ -110,7 +126,7 @@ def ask(tiny, picture):
     """Make a request to the tiny bundle for a class it does not predict already."""
 
     def make(method: str, **changes) -> Request:
-        label = jobs.predict(tiny, picture).label
+        label = service.predict(tiny, picture).label
         target = "b" if label != "b" else "c"
         return Request(**{"bundle": tiny, "method": method, "target": target,
                           "picture": picture, **changes})  # fmt: skip

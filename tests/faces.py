@@ -4,10 +4,11 @@ from pathlib import Path
 
 import torch
 
-from backends import jobs_regions, registry
+from backends import registry
 from backends.bundles import Manifest, Part, write_part
-from tests.backends import test_anchored
-from tests.backends.test_language_regions import SAM, write_grounding
+from backends.service import regions as region_service
+from tests.backends.priors.stylegan import test_anchored
+from tests.backends.service.test_regions import SAM, write_grounding
 
 __all__ = ["SIDE", "write_faces"]
 
@@ -33,5 +34,5 @@ def write_faces(folder: Path, without: tuple[str, ...] = ()) -> str:
             file=f"{name}.safetensors", licence="Apache-2.0", **more,
         )  # fmt: skip
         write_part(folder, manifest, name, network, part)
-    write_grounding(folder / jobs_regions.DETECTOR)
+    write_grounding(folder / region_service.DETECTOR)
     return str(folder)

@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from backends import bundles, jobs, registry
+from backends import bundles, registry, service
 from backends.core import Answer, Frame, Region, Status
-from backends.runner import run
+from backends.explain.runner import run
 from studio import export
 
 README = Path(__file__).parent.parent / "README.md"
@@ -150,7 +150,7 @@ def test_every_region_source_holds_in_the_saved_files(name, region, ask, picture
     if region == "mask":
         mask = np.zeros((16, 16), np.uint8)
         mask[3:7, 5:11] = 255
-    *frames, answer = jobs.explain(ask(name, region=region, mask=mask, settings=few_steps(name)))
+    *frames, answer = service.explain(ask(name, region=region, mask=mask, settings=few_steps(name)))
     assert isinstance(answer, Answer)
     assert all(isinstance(frame, Frame) for frame in frames)
     outside = answer.mask == 0
@@ -164,7 +164,7 @@ def test_every_region_source_holds_in_the_saved_files(name, region, ask, picture
 def test_settings_reach_the_method(name, ask):
     config = registry.method(name).Config()
     key = next(k for k in ("steps", "blending_leaps") if hasattr(config, k))
-    *frames, answer = jobs.explain(ask(name, settings={key: 2}))
+    *frames, answer = service.explain(ask(name, settings={key: 2}))
     assert answer.record["settings"][key] == 2
     assert len(frames) < 20
 

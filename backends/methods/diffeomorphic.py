@@ -19,7 +19,7 @@ from torch import Tensor
 from backends.core import Region, Step, TargetModel
 from backends.errors import BadInput
 from backends.imaging import composite, eight_bit
-from backends.priors.anchored import by_row
+from backends.priors.stylegan.anchored import by_row
 
 __all__ = ["Adversarial", "Diffeomorphic", "DiffeomorphicGAN", "DiffeomorphicVAE", "ascend"]
 

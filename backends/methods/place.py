@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from backends.core import Region, Step, TargetModel
 from backends.imaging import composite
-from backends.priors.anchored import by_row
+from backends.priors.stylegan.anchored import by_row
 
 __all__ = ["Clarity", "Place", "Revise", "descend"]
 

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from backends.core import Region, Step, TargetModel
-from backends.guidance import Smoothing, clamp_through
 from backends.imaging import composite
+from backends.imaging.straight_through import clamp_through
+from backends.methods.common.guidance import Smoothing
 from backends.priors.bridge import BridgeSchedule, clean_estimate
 
 __all__ = ["RCSB"]

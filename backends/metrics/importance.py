@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from backends.compute.oom import in_batches
 from backends.core import TargetModel
-from backends.memory import in_batches
 
 __all__ = ["cell_of", "importance"]
 

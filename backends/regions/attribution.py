@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from backends.compute.oom import is_full
 from backends.core import Region, TargetModel
 from backends.errors import BadInput
-from backends.memory import is_full
 from backends.regions.settings import AutoRegion
 
 __all__ = ["ATTRIBUTIONS", "attribute", "available", "cells", "propose"]

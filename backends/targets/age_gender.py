@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from backends.window import Window
+from backends.imaging.resample import Window
 
 __all__ = ["PORTRAIT", "WideResNet"]
 

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from backends.compute.oom import is_full
 from backends.errors import BadInput, MissingPart, StudioError
 from backends.fetching.checkpoints import Checkpoint
-from backends.memory import is_full
-from backends.targets.intake import Intake
+from backends.targets.preprocessing import Intake
 
 __all__ = ["PlainClassifier", "intake_of", "load_classifier", "network_of", "readable"]
 

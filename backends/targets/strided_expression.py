@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from backends.imaging.resample import Window
 from backends.targets.expression import EXPRESSIONS, GREY, HAPPY
-from backends.window import Window
 
 __all__ = ["SCATTER", "SQUARE", "StridedExpression"]
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from backends import prompts as words
 from backends.errors import BadInput
 from backends.fetching import checkpoints
 from backends.fetching.checkpoints import Checkpoint
-from backends.targets.intake import Intake
+from backends.targets import prompts as words
 from backends.targets.model import Classifier
+from backends.targets.preprocessing import Intake
 from backends.targets.pretrained import intake_of, network_of, readable
 
 __all__ = ["Encoders", "ZeroShotNetwork", "load_encoders", "target_model"]

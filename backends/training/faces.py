@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from backends import bundles
 from backends.fetching import cache
-from backends.priors.anchored import whiten
+from backends.priors.stylegan.anchored import whiten
 from backends.training import losses
 from backends.training.fit import Loss, Plan
 from backends.training.recipe import Cookbook, Recipe, held_out

@@ -3,7 +3,7 @@
 Cao et al.: LeapFactual, NeurIPS 2025, section 4.3: the field needs nothing but labels. A few
 thousand labels are few for one, so it starts from the bundle's, and learns beside the labelled
 pictures others that the bundle draws, with the labels that people would give them by
-:class:`backends.targets.people.Neighbours`.
+:class:`backends.targets.label_models.Neighbours`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from backends import imaging, latents
-from backends.bundles import Bundle
-from backends.priors.anchored import whiten
+from backends import imaging
+from backends.bundles import Bundle, latent_cache
+from backends.priors.stylegan.anchored import whiten
 from backends.priors.velocity import VelocityField, transport
-from backends.targets.people import SEEN, Neighbours
+from backends.targets.label_models import SEEN, Neighbours
 from backends.training.losses import velocity_loss
 
 __all__ = ["Drawing", "Pictures", "Space", "draw", "field", "mixed_loss", "read", "settle"]
@@ -65,7 +65,7 @@ class Space:
 
     def latent(self, picture: np.ndarray) -> Tensor | None:
         """u [1, D] of a face that was drawn or inverted before, else None."""
-        w = latents.recall(self.fingerprint, picture)
+        w = latent_cache.recall(self.fingerprint, picture)
         return None if w is None else whiten(self.prior, torch.tensor(w)[None].to(self.device))
 
 

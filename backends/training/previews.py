@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from backends.priors.mobile_stylegan import MobileStyleGAN, Response, averaged
+from backends.priors.stylegan.network import MobileStyleGAN, Response, averaged
 
 __all__ = ["agreement", "calibrate"]
 

@@ -15,15 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from backends import bundles, trained
-from backends.bundles import Bundle
+from backends import bundles
+from backends.bundles import Bundle, user_models
 from backends.errors import BadInput
-from backends.labelled import Labelled
-from backends.retraining import Learning, Retraining
-from backends.targets.people import Neighbours, Student
+from backends.targets.label_models import Neighbours, Student
 from backends.training import people
 from backends.training.fit import Plan, fit
+from backends.training.labelled import Labelled
 from backends.training.people import Drawing, Pictures, Space
+from backends.training.retrain_settings import Learning, Retraining
 
 __all__ = ["Course", "checked_rows"]
 
@@ -70,7 +70,7 @@ class Course:
     config: Retraining
     work: Path = Path()
     networks: dict[str, nn.Module] = field(default_factory=dict)
-    model: trained.Model | None = None
+    model: user_models.Model | None = None
     _start: float = field(default_factory=time.perf_counter)
     _before: float = 0.0
 
@@ -279,7 +279,7 @@ class Course:
         architecture = "student_classifier" if student else "labelled_neighbours"
         steps = min(STUDENT_STEPS, config.steps) if student else 0
         autoencoder = self.bundle.named("autoencoder")
-        self.model = trained.Model(
+        self.model = user_models.Model(
             name=self.name, classes=self.rows.classes, labels=self.rows.version, rows=used,
             skipped=len(self.rows.pictures) - used, settings=config.model_dump(),
             learnt_on={autoencoder: self.bundle.fingerprint(autoencoder)},

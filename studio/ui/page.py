@@ -17,26 +17,29 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
-from backends import bundles, jobs
+from backends import bundles, service
 from backends.errors import BadInput
-from studio.chores import Chores
 from studio.engines.core import Engine
 from studio.engines.local import LocalEngine
-from studio.labels import http
-from studio.labels.database import usual_place
-from studio.pulls import Pulls
+from studio.labels import api
+from studio.labels.store.database import usual_place
 from studio.runs import Runs
-from studio.study import Study, usual_file
-from studio.ui import canvas, compare, explain, keys, labelling
-from studio.ui.desk import Desk
-from studio.ui.desks import Desks
-from studio.ui.edge import owner_of
-from studio.ui.fetch import FetchPanel
-from studio.ui.label_desk import Codes, LabelDesk
+from studio.runs.background import Chores
+from studio.runs.pulls import Pulls
+from studio.runs.study import Study, usual_file
+from studio.ui.compare import tab as compare_tab
+from studio.ui.explain import tab as explain_tab
+from studio.ui.label import tab as label_tab
+from studio.ui.shared import canvas, shortcuts
+from studio.ui.shared.controller import Desk
+from studio.ui.shared.controllers import Desks
+from studio.ui.shared.fetch_parts import FetchPanel
+from studio.ui.shared.label_controller import Codes, LabelDesk
+from studio.ui.shared.requests import owner_of
 
 __all__ = ["ENGINES", "build", "free_port", "launch", "launch_options"]
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "static"
 ENGINES: dict[str, type] = {"local": LocalEngine}
 
 
@@ -70,16 +73,16 @@ def build(
         codes = gr.BrowserState({}, storage_key="studio-labels", secret="studio-labels")
         person = gr.BrowserState("", storage_key="studio-person", secret="studio-person")
         style = gr.HTML(_style(desk), elem_classes="only-style")
-        fetch = FetchPanel(desks, pulls or Pulls(jobs.pull))
+        fetch = FetchPanel(desks, pulls or Pulls(service.pull))
         with gr.Tabs() as tabs:
             with gr.Tab("Explain", id="explain"):
-                ours = explain.build(desks, bundle, labels, person, page.load)
+                ours = explain_tab.build(desks, bundle, labels, person, page.load)
             with gr.Tab("Compare", id="compare") as tab:
-                theirs = compare.build(desks, ours.question, tabs, tab)
+                theirs = compare_tab.build(desks, ours.question, tabs, tab)
             with gr.Tab("Label", id="label") as room:
-                people = labelling.build(desks, bundle, labels, codes, room)
+                people = label_tab.build(desks, bundle, labels, codes, room)
         with gr.Accordion("Keyboard", open=False):
-            gr.Markdown(keys.help_sheet())
+            gr.Markdown(shortcuts.help_sheet())
 
         def opened(desk: Desk, fresh: bool = True) -> dict[Any, Any]:
             """Updates of the whole page for a bundle."""
@@ -133,7 +136,7 @@ def _title(desk: Desk) -> str:
 
 
 def _named(name: str) -> str:
-    return str(jobs.bundle(name).manifest.title)
+    return str(bundles.get(name).manifest.title)
 
 
 def _style(desk: Desk) -> str:
@@ -154,8 +157,8 @@ def launch_options(names: Sequence[str]) -> dict[str, Any]:
     return {
         "theme": gr.themes.Default(),
         "css": (HERE / "style.css").read_text(),
-        "head": keys.script(),
-        "allowed_paths": [str(jobs.bundle(name).folder.absolute()) for name in names],
+        "head": shortcuts.script(),
+        "allowed_paths": [str(bundles.get(name).folder.absolute()) for name in names],
         "max_file_size": "20mb",
         "footer_links": ["api", "settings"],
         "run_history": False,
@@ -181,13 +184,13 @@ def launch(*, host: str, port: int, bundle: str, engine: str, database: str | No
     results = Path(tempfile.mkdtemp(prefix="counterfactual-studio-"))
     atexit.register(shutil.rmtree, results, ignore_errors=True)
     device: Engine = ENGINES[engine]()
-    runs = Runs(device, jobs.explain, jobs.stopped)
+    runs = Runs(device, service.explain, service.stopped)
     desk = Desk(bundle, runs, results, Study(usual_file()), warmed=True)
-    names = [name for name in bundles.installed() if jobs.bundle(name).manifest.class_names]
+    names = [name for name in bundles.installed() if bundles.get(name).manifest.class_names]
     labels = LabelDesk(database or usual_place(), Chores(device))
     page = build(desk, names, labels=labels).queue(max_size=64, default_concurrency_limit=8)
     options = launch_options([bundle, *names])
-    options["app_kwargs"] = {"routes": http.routes(labels.database)}
+    options["app_kwargs"] = {"routes": api.routes(labels.database)}
     page.launch(server_name=host, server_port=port, **options)
 
 

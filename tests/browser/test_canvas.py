@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.ui import canvas
+from studio.ui.shared import canvas
 
 pytestmark = pytest.mark.browser
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from studio.labels import projects, responses
-from studio.labels.database import Database, usual_place
+from studio.labels.store import projects, responses
+from studio.labels.store.database import Database, usual_place
 from tests.browser.conftest import visited
 
 pytestmark = pytest.mark.browser

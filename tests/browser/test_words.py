@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from backends import bundles, jobs
+from backends import bundles, service
 from tests.browser.conftest import served, visited
 from tests.faces import write_faces
 
@@ -179,7 +179,7 @@ def test_another_bundle_brings_its_settings(browser, tmp_path, tiny):
     manifest = bundles.find(tiny).manifest
     folder = shutil.copytree(tiny, tmp_path / "own")
     bundles.write_manifest(folder, manifest.model_copy(update={"settings": own}))
-    methods = jobs.about("digits")["methods"]
+    methods = service.about("digits")["methods"]
     with (
         served(tmp_path / "log.txt", STUDIO_BUNDLE=str(folder)) as url,
         visited(browser, url) as page,

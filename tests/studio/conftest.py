@@ -2,17 +2,17 @@
 
 import pytest
 
-from backends import jobs
+from backends import service
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
-from studio.study import Study
-from studio.ui.desk import Desk
+from studio.runs.study import Study
+from studio.ui.shared.controller import Desk
 
 
 @pytest.fixture
 def desk(tiny, tmp_path):
     engine = LocalEngine()
-    runs, results = Runs(engine, jobs.explain, jobs.stopped), tmp_path / "results"
+    runs, results = Runs(engine, service.explain, service.stopped), tmp_path / "results"
     results.mkdir()
     yield Desk(tiny, runs, results, Study(tmp_path / "choices.jsonl"))
     engine.close()

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.errors import BadInput, Unreachable
-from studio.labels.consensus import distributions
 from studio.labels.exchange.lines import project_of
 from studio.labels.exchange.rows import BATCH, Guess, LabelSet, Piece, Row, Said, plain, row
-from studio.labels.records import Response
-from studio.labels.votes import votes_of
+from studio.labels.stats.consensus import distributions
+from studio.labels.stats.votes import votes_of
+from studio.labels.store.records import Response
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features

@@ -25,13 +25,13 @@ import numpy as np
 from PIL import Image
 
 from backends.errors import BadInput, NotFound
-from studio.labels import projects
-from studio.labels.database import Database
 from studio.labels.exchange import csv_table, label_studio, lines
 from studio.labels.exchange.intake import Brought, Prepare, bring
 from studio.labels.exchange.rows import LabelSet, gathered, pngs
 from studio.labels.exchange.whole import whole_file, whole_folder
-from studio.labels.records import Project, Setup
+from studio.labels.store import projects
+from studio.labels.store.database import Database
+from studio.labels.store.records import Project, Setup
 
 __all__ = ["FORMATS", "IMAGES", "Brought", "Exported", "export", "format_of", "take_in"]
 
@@ -105,7 +105,7 @@ def take_in(
     :param name: of the project; what the file says unless given.
     :param bundle: whose pictures they are, and ``classes``, of a new project where the file does
         not say.
-    :param prepare: a picture as the bundle's models see it; :func:`backends.jobs.prepare` unless
+    :param prepare: a picture as the bundle's models see it; :func:`backends.service.prepare` unless
         given.
     :param permit: told the project's name before anything is stored; may raise.
     :raises BadInput: the file cannot be used, with the line and the reason.
@@ -207,6 +207,6 @@ def _setup(
 
 
 def _prepared(bundle: str, picture: Image.Image) -> np.ndarray:
-    from backends import jobs
+    from backends import service
 
-    return jobs.prepare(bundle, picture)
+    return service.prepare(bundle, picture)

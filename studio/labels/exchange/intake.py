@@ -18,11 +18,11 @@ from sqlalchemy.exc import IntegrityError
 
 from backends import imaging
 from backends.errors import BadInput, NotFound, StudioError
-from studio.labels import history, pictures, projects, suggestions
-from studio.labels.database import Database
 from studio.labels.exchange.rows import BATCH, Guess, LabelSet, Piece, Row, iso, moment
-from studio.labels.records import Access, Project, Setup, Suggestion
-from studio.labels.schema import Pictures
+from studio.labels.store import history, pictures, projects, suggestions
+from studio.labels.store.database import Database
+from studio.labels.store.records import Access, Project, Setup, Suggestion
+from studio.labels.store.schema import Pictures
 
 __all__ = ["Brought", "bring"]
 

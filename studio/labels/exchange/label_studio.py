@@ -26,8 +26,8 @@ from xml.sax.saxutils import quoteattr
 from backends.errors import BadInput
 from studio.labels.exchange.lines import project_of
 from studio.labels.exchange.rows import Guess, LabelSet, Piece, Row, Said, iso, plain, row
-from studio.labels.records import DISCARDED, DRAFT, SUBMITTED
-from studio.labels.responses import ADJUDICATION, LABEL
+from studio.labels.store.records import DISCARDED, DRAFT, SUBMITTED
+from studio.labels.store.responses import ADJUDICATION, LABEL
 
 __all__ = ["NAME", "config", "read", "write"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from backends.errors import BadInput
 from studio.labels.exchange.rows import Guess, LabelSet, Piece, Said, plain, row
-from studio.labels.records import Setup
+from studio.labels.store.records import Setup
 
 __all__ = ["NAME", "collected", "project_of", "read", "write"]
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from backends.errors import BadInput
-from studio.labels import pictures, projects, responses, suggestions
-from studio.labels.database import Database
-from studio.labels.projects import LONGEST
-from studio.labels.records import Kind, Project, Setup, State
+from studio.labels.store import pictures, projects, responses, suggestions
+from studio.labels.store.database import Database
+from studio.labels.store.projects import LONGEST
+from studio.labels.store.records import Kind, Project, Setup, State
 
 __all__ = ["Guess", "LabelSet", "Piece", "Said", "gathered", "iso", "plain", "pngs", "row"]
 

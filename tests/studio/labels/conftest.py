@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import sqlalchemy
 
-from studio.labels import pictures, projects, responses, suggestions
-from studio.labels.database import Database
-from studio.labels.records import Setup, Suggestion
-from studio.labels.responses import Answer
+from studio.labels.store import pictures, projects, responses, suggestions
+from studio.labels.store.database import Database
+from studio.labels.store.records import Setup, Suggestion
+from studio.labels.store.responses import Answer
 from tests.postgres import server
 
 NASTY = '=HYPERLINK("http://x","y"), "quoted"\nsecond line; naïve 写 \'apostrophe'

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.labels import pictures, projects, responses
-from studio.labels.database import Database
-from studio.labels.responses import Answer
+from studio.labels.store import pictures, projects, responses
+from studio.labels.store.database import Database
+from studio.labels.store.responses import Answer
 from tests.conftest import write_tiny
 
 

@@ -1,0 +1,40 @@
+"""Domains: what a bundle.json says, the parts it names, and the models that people trained.
+
+:mod:`~backends.bundles.bundle` opens them, :mod:`~backends.bundles.manifest` describes them.
+"""
+
+from backends.bundles.bundle import (
+    ASSETS,
+    Bundle,
+    find,
+    get,
+    installed,
+    write_manifest,
+    write_part,
+)
+from backends.bundles.manifest import (
+    MANIFEST,
+    Example,
+    Manifest,
+    Part,
+    Property,
+    TestPictures,
+    Training,
+)
+
+__all__ = [
+    "ASSETS",
+    "MANIFEST",
+    "Bundle",
+    "Example",
+    "Manifest",
+    "Part",
+    "Property",
+    "TestPictures",
+    "Training",
+    "find",
+    "get",
+    "installed",
+    "write_manifest",
+    "write_part",
+]

@@ -1,0 +1,340 @@
+"""Read, check and write bundles: a folder with bundle.json and safetensors parts."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backends import registry
+from backends.bundles import user_models
+from backends.bundles.manifest import (
+    MANIFEST,
+    Example,
+    Manifest,
+    Part,
+    Property,
+    Training,
+    read_manifest,
+)
+from backends.compute import devices
+from backends.compute.oom import guarded
+from backends.errors import MissingPart, NotFound
+from backends.fetching import cache
+from backends.fetching.cache import checksum
+from backends.fetching.source import Source, megabytes
+
+__all__ = [
+    "ASSETS",
+    "MANIFEST",
+    "Bundle",
+    "Example",
+    "Manifest",
+    "Part",
+    "Property",
+    "Training",
+    "find",
+    "get",
+    "installed",
+]
+
+_ROOT = Path(__file__).resolve().parents[1]
+# Beside the package in a checkout, inside of it when it was installed.
+ASSETS = next((p for p in (_ROOT / "assets", _ROOT.parent / "assets") if p.is_dir()), _ROOT)
+
+
+class Bundle:
+    """One domain. Parts are loaded when first asked for, onto one device, and shared from then on.
+
+    :param folder: where bundle.json lies.
+    :param device: where its parts compute; as the switch says (:mod:`backends.compute.devices`)
+        unless given.
+    :raises NotFound: there is none.
+    :raises BadInput: it cannot be read.
+    """
+
+    def __init__(self, folder: Path, device: str | None = None) -> None:
+        self.folder = folder
+        self._device = device
+        self._loaded: dict[str, Any] = {}
+        if not (folder / MANIFEST).is_file():
+            raise NotFound(
+                f"no bundle at {folder}: it has no {MANIFEST}; "
+                f"installed bundles are: {', '.join(installed()) or 'none'}"
+            )
+        self.own = read_manifest(folder)
+        self._models: dict[str, user_models.Model] = {}
+        self._overlaid, self._state = self.own, ()
+
+    @property
+    def manifest(self) -> Manifest:
+        """bundle.json, and as further parts the models that people's labels became
+        (:mod:`backends.bundles.user_models`), as they are now."""
+        self._refresh()
+        return self._overlaid
+
+    def _refresh(self) -> None:
+        """Take in what came, changed or went since, and let go of networks that it outdated."""
+        state = user_models.state(self.own.name)
+        if state == self._state:
+            return
+        models = user_models.read(self.own.name)
+        parts = dict(self.own.parts)
+        for name, model in models.items():
+            folder = user_models.place(self.own.name) / name
+            for part, entry in model.parts.items():
+                # The bundle may have gained a part since; its own come first.
+                here = entry.model_copy(update={"file": str(folder / entry.file)})
+                parts.setdefault(part, here)
+        for name in [*self._loaded]:
+            known = self._overlaid.parts.get(name)
+            if name not in parts or known is None or parts[name].sha256 != known.sha256:
+                self._loaded.pop(name, None)
+        self._models = models
+        self._overlaid = self.own.model_copy(update={"parts": parts})
+        self._state = state
+
+    def model(self, name: str) -> user_models.Model | None:
+        """The record of a target model that people's labels became; None for the bundle's own."""
+        self._refresh()
+        return None if name in self.own.parts else self._models.get(name)
+
+    @cached_property
+    def name(self) -> str:
+        """What bundle.json calls it."""
+        return self.manifest.name
+
+    @cached_property
+    def device(self) -> str:
+        """Where its parts compute: ``cpu``, ``cuda`` or ``mps``.
+
+        :raises BadInput: the switch says a device that is not here.
+        """
+        return self._device or devices.current()
+
+    def part(self, name: str) -> Any:
+        """The network of that name on the bundle's device, in eval mode, without gradients of its
+        weights.
+
+        :raises MissingPart: it is not there, or its file is damaged.
+        :raises OutOfMemory: the device has no room for it.
+        """
+        self._refresh()
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    def named(self, kind: str, model: str = "classifier") -> str:
+        """The part that is used as ``kind`` where ``model`` is explained: that which learnt the
+        model's classes, or one that learnt none; the kind itself where there is none."""
+        parts = self.manifest.parts
+        fits = [n for n, p in parts.items() if kind in (n, p.kind, *p.serves)]
+        order = [n for wanted in (model, None) for n in fits if parts[n].model == wanted]
+        return order[0] if order else kind
+
+    @property
+    def generator(self) -> str | None:
+        """The part that draws pictures from nothing, if it is here."""
+        for name, part in self.manifest.parts.items():
+            if part.kind == "generator" and self.problem(name) is None:
+                return name
+        return None
+
+    @property
+    def sampler(self) -> str | None:
+        """The part that draws new pictures: the generator, or else the GAN; None without either."""
+        gan = self.named("gan")
+        return self.generator or (gan if self.problem(gan) is None else None)
+
+    def learnt(self, name: str) -> str:
+        """The target model whose classes a part learnt."""
+        return self.manifest.parts[name].model or "classifier"
+
+    def problem(self, name: str) -> str | None:
+        """Why a part cannot be used, in one sentence; None when its file is whole."""
+        self._refresh()
+        if name in self._loaded:
+            return None
+        if name in self.fetchable:
+            return self._not_fetched(name)
+        part = self.manifest.parts.get(name)
+        model = None if part is None or name in self.own.parts else self.model(part.model or name)
+        remedy = "fetch the bundle again, or train it with: python -m studio train"
+        if model is not None:
+            remedy = f"retrain {model.name!r} from its labels"
+            if any(self.fingerprint(n) != sha for n, sha in model.learnt_on.items()):
+                return f"{name!r} was trained on other parts than the bundle's; {remedy}"
+        if part is None and name not in self.trainable:
+            return (
+                f"bundle {self.name!r} has no part {name!r}, and no recipe trains it; choose "
+                "another method"
+            )
+        if part is None:
+            recipe = self.manifest.recipe
+            recipe = "" if recipe == "digits" else f" --recipe {recipe}"
+            return (
+                f"bundle {self.name!r} has no part {name!r}; train it with: python -m studio "
+                f"train DATA --out {self._shown()} --parts {name}{recipe}"
+            )
+        if not (self.folder / part.file).is_file():
+            return f"{part.file} of bundle {self.name!r} is missing; {remedy}"
+        if not self._came(part):
+            return f"{part.file} of bundle {self.name!r} is damaged (its sha256 differs); {remedy}"
+        return None
+
+    @cached_property
+    def trainable(self) -> list[str]:
+        """Names of the parts that this program's recipe for the bundle trains."""
+        known = self.manifest.recipe in registry.COOKBOOKS
+        return list(registry.cookbook(self.manifest.recipe).recipes) if known else []
+
+    @property
+    def fetchable(self) -> dict[str, Source]:
+        """The parts that are published elsewhere and did not come with the bundle."""
+        return {
+            name: part.source
+            for name, part in self.manifest.parts.items()
+            if part.source and not (part.sha256 and self._came(part))
+        }
+
+    def _came(self, part: Part) -> bool:
+        path = self.folder / part.file
+        return path.is_file() and checksum(path) == part.sha256
+
+    def path(self, name: str) -> Path:
+        """Where a part's file is, or will be when it is fetched."""
+        part = self.manifest.parts[name]
+        if name in self.fetchable:
+            return cache.place(part.file, self.fetchable[name])
+        return self.folder / part.file
+
+    def fingerprint(self, name: str) -> str:
+        """sha256 of the file in use; empty for a part that is not fetched yet."""
+        if name in self.fetchable:
+            known = cache.record(self.path(name))
+            return known.sha256 if known else ""
+        part = self.manifest.parts.get(name)
+        return part.sha256 if part else ""
+
+    def test_pictures(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The test pictures that came with the bundle, uint8 [N, H, W, C], and their labels int64
+        [N]; None where none did.
+
+        :raises MissingPart: their file is missing or damaged.
+        """
+        entry = self.manifest.test
+        if entry is None:
+            return None
+        path = self.folder / entry.file
+        if not path.is_file() or checksum(path) != entry.sha256:
+            raise MissingPart(
+                f"{entry.file} of bundle {self.name!r} is missing or damaged; fetch the bundle "
+                "again, or give --data a folder with MNIST's idx files"
+            )
+        with np.load(path, allow_pickle=False) as arrays:
+            return arrays["pictures"], arrays["labels"].astype(np.int64)
+
+    def _not_fetched(self, name: str) -> str | None:
+        trouble = cache.damage(self.path(name))
+        command = f"({megabytes(self.fetchable[name].size)}) with: {self.pull_command}"
+        if trouble == "missing":
+            return f"{name} of bundle {self.name!r} is not here yet; fetch it {command}"
+        if trouble == "damaged":
+            return (
+                f"{name} of bundle {self.name!r} is damaged (its sha256 differs); "
+                f"fetch it again {command}"
+            )
+        return None
+
+    @property
+    def pull_command(self) -> str:
+        """What a person types to fetch the bundle's parts."""
+        name = self.name if self.folder == ASSETS / self.name else self._shown()
+        return f"python -m studio bundles pull {shlex.quote(name)}"
+
+    def _shown(self) -> str:
+        """The folder as a person would type it from here."""
+        here = Path.cwd()
+        return str(self.folder.relative_to(here) if here in self.folder.parents else self.folder)
+
+    def _load(self, name: str) -> Any:
+        import torch
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        problem = self.problem(name)
+        if problem:
+            raise MissingPart(problem)
+        part = self.manifest.parts[name]
+        try:
+            network = registry.architecture(part.architecture)(**part.arguments)
+            network.load_state_dict(load_file(self.path(name)))
+        except ImportError as error:
+            raise MissingPart(
+                f"part {name!r} needs the package {error.name!r}; run: pip install {error.name}"
+            ) from error
+        except (RuntimeError, TypeError, ValueError, SafetensorError) as error:
+            again = f"remove {self.path(name)} and run: {self.pull_command}"
+            raise MissingPart(
+                f"{part.file} of bundle {self.name!r} does not fit architecture "
+                f"{part.architecture!r}; "
+                f"{again if name in self.fetchable else 'fetch the bundle again'}"
+            ) from error
+        network = network.eval().requires_grad_(False)
+        if self.device == "cpu":
+            # Convolutions on channels-last weights are about a third faster there.
+            return network.to(memory_format=torch.channels_last)
+        devices.settle(self.device)
+        with guarded(self.device):
+            return network.to(self.device)
+
+
+def installed() -> list[str]:
+    """Names of the bundles that came with the program."""
+    return sorted(path.parent.name for path in ASSETS.glob(f"*/{MANIFEST}"))
+
+
+def find(name: str) -> Bundle:
+    """The bundle of that name, or in that folder."""
+    embedded = ASSETS / name
+    return Bundle(embedded if (embedded / MANIFEST).is_file() else Path(name))
+
+
+@lru_cache(maxsize=8)
+def get(name: str) -> Bundle:
+    """Open the bundle of that name, or in that folder; the same object for the same name."""
+    return find(name)
+
+
+def write_part(folder: Path, manifest: Manifest, name: str, network: Any, part: Part) -> None:
+    """Save a network and enter it into bundle.json; other parts' entries are kept as they
+    stand on disk, so that two trainings may write into one folder."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / part.file
+    scratch = path.with_suffix(".part")
+    save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, scratch)
+    scratch.replace(path)
+    parts = {name: part.model_copy(update={"sha256": checksum(path)})}
+    if (folder / MANIFEST).is_file():
+        stored = read_manifest(folder)
+        manifest = manifest.model_copy(
+            update={
+                "parts": stored.parts,
+                "examples": stored.examples or manifest.examples,
+                "test": stored.test or manifest.test,
+            }
+        )
+    write_manifest(folder, manifest.model_copy(update={"parts": manifest.parts | parts}))
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write bundle.json in one move."""
+    scratch = folder / f"{MANIFEST}.part"
+    scratch.write_text(json.dumps(manifest.model_dump(), indent=2) + "\n")
+    scratch.replace(folder / MANIFEST)

@@ -1,0 +1,129 @@
+"""What bundle.json holds: the parts of a bundle, where each came from and how it was trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from backends.errors import BadInput
+from backends.fetching.source import Source
+
+__all__ = [
+    "MANIFEST",
+    "Example",
+    "Manifest",
+    "Part",
+    "Property",
+    "TestPictures",
+    "Training",
+    "read_manifest",
+]
+
+MANIFEST = "bundle.json"
+
+
+class Training(BaseModel):
+    """How a part came to be, enough to do it again."""
+
+    command: str
+    data: str
+    seed: int
+    steps: int
+    seconds: float
+    quality: dict[str, float]
+
+
+class Property(BaseModel):
+    """What a regressor measures: ``suggested`` values span what real pictures have, in ``unit``."""
+
+    title: str
+    unit: str
+    suggested: list[float]
+
+
+class Part(BaseModel):
+    """One network: what it is for, which architecture, with which arguments, in which file.
+
+    ``kind`` is what it is used as: its own name, or ``regressor`` for a target model that gives
+    a ``property`` of the picture; a ``classifier`` beside the bundle's own has ``classes``.
+    ``serves`` lists the kinds that it can stand in for, ``model`` the target model whose classes
+    it learnt, if that is not the bundle's classifier. A part with a ``source`` need not come with
+    the bundle; then its ``sha256`` may be empty, since the file is converted in the person's cache.
+    """
+
+    kind: str
+    architecture: str
+    arguments: dict[str, Any]
+    file: str
+    sha256: str = ""
+    licence: str
+    trained: Training | None = None
+    property: Property | None = None
+    source: Source | None = None
+    serves: list[str] = []
+    model: str | None = None
+    classes: list[str] | None = None
+
+
+class Example(BaseModel):
+    """A picture to begin with; ``index`` is its place in the data set's test split."""
+
+    file: str
+    label: str
+    index: int
+
+
+class TestPictures(BaseModel):
+    """Pictures that no part learnt from, to evaluate and measure with; ``file`` is an npz of
+    ``pictures`` uint8 [N, H, W, C] as the model sees them and ``labels`` int64 [N].
+
+    ``source`` says which pictures of which data set they are.
+    """
+
+    file: str
+    sha256: str
+    count: int
+    source: str
+    licence: str
+
+
+class Manifest(BaseModel):
+    """bundle.json.
+
+    ``preparation`` says how a person's picture becomes the model's: ``digit`` looks for white or
+    black ink and centres it as MNIST does, ``square`` crops and resizes, ``portrait`` finds the
+    face and aligns it. ``recipe`` names what ``train`` makes its parts by,
+    ``settings`` gives methods other defaults than their own.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    title: str
+    description: str
+    image_size: int
+    channels: int
+    class_names: list[str]
+    licence: str
+    preparation: Literal["digit", "square", "portrait"] = "square"
+    recipe: str = "digits"
+    settings: dict[str, dict[str, Any]] = {}
+    parts: dict[str, Part] = {}
+    examples: list[Example] = []
+    test: TestPictures | None = None
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """bundle.json of a folder, and nothing beside it.
+
+    :raises BadInput: it cannot be read.
+    """
+    path = folder / MANIFEST
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise BadInput(f"{path} cannot be read: {where}: {first['msg']}") from error

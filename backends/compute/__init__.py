@@ -1,0 +1,1 @@
+"""Devices: which one computes, and what to do when it is full."""

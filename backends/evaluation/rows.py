@@ -1,0 +1,204 @@
+"""Many pictures, each method and region in turn, one row of means for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from backends import bundles, imaging, registry, service
+from backends.bundles import Bundle
+from backends.compute.oom import in_batches
+from backends.core import Answer, Counterfactual, Region, Request, Step
+from backends.errors import BadInput, StudioError
+from backends.evaluation.questions import Questions, draw
+from backends.explain.judge import judge
+from backends.explain.runner import run, target_model
+from backends.regions.sources import mask_of
+from backends.service import regions as region_service
+
+__all__ = ["Plan", "Progress", "Row", "evaluate"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to evaluate.
+
+    :ivar regions: as in a :class:`backends.core.Request`; drawn for each picture.
+    :ivar count: pictures a row.
+    :ivar pairs: (the model says, it should say) by class name; empty for random targets.
+    :ivar data: folder with MNIST's test pictures; None takes those that came with the bundle,
+        or its examples, or pictures that its generator draws.
+    :ivar batch: pictures that run together; fewer where the device has no room for them.
+    :ivar shown: pictures a row that are kept as examples.
+    """
+
+    bundle: str
+    methods: list[str]
+    count: int
+    regions: list[str] = field(default_factory=lambda: ["whole"])
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+    data: str | None = None
+    seed: int = 0
+    batch: int = 50
+    shown: int = 6
+
+
+@dataclass(frozen=True)
+class Progress:
+    """``share`` in [0, 1] of a row's work is done."""
+
+    method: str
+    region: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method under one region. ``values`` are numbers, or ``{"mean", "sem"}`` of one number a
+    picture (None where there is none); ``problem`` says why there are no values."""
+
+    method: str
+    region: str
+    values: dict[str, Any] = field(default_factory=dict)
+    shown: list[Answer] = field(default_factory=list)
+    problem: str | None = None
+
+
+def evaluate(plan: Plan) -> Iterator[Progress | Row]:
+    """Progress at each step, and a row after each method and region.
+
+    :raises NotFound: no such method, class or data.
+    :raises BadInput: too few pictures, or a region that cannot be drawn.
+    """
+    found = bundles.get(plan.bundle)
+    for method in plan.methods:
+        registry.method(method)
+    questions = draw(found, plan.count, plan.pairs, plan.data, plan.seed)
+    regions = {name: _region(plan, questions, name) for name in plan.regions}
+    # What is loaded at first use shall not count as the first method's time.
+    one = Region(torch.ones_like(questions.x[:1, :1]))
+    judge(found, target_model(found), questions.x[:1], questions.x[:1], questions.target[:1], one)
+    for method in plan.methods:
+        for name, region in regions.items():
+            try:
+                for kind in registry.method(method).needs:
+                    found.part(found.named(kind))
+                ends = yield from _answers(plan, found, method, questions, region)
+                yield Row(method, name, _values(ends, questions, region), _shown(plan, found, ends))
+            except StudioError as error:
+                yield Row(method, name, problem=str(error))
+
+
+def _region(plan: Plan, questions: Questions, name: str) -> Region:
+    given, masks = None, []
+    if name.startswith("mask:"):  # one for all pictures
+        size = questions.x.shape[-1], questions.x.shape[-2]
+        given = imaging.read_mask(Path(name.removeprefix("mask:")), size)
+    for x in questions.x:
+        picture = imaging.to_array(x)
+        request = Request(plan.bundle, "", "", picture, region=name, mask=given)
+        mask = mask_of(
+            request,
+            lambda s, p=picture: service.propose(plan.bundle, p, s).mask,
+            partial(region_service.draw, plan.bundle, picture),
+        )
+        masks.append((imaging.to_tensor(imaging.require_area(mask)) > 0).float())
+    return Region(torch.cat(masks), name)
+
+
+def _answers(
+    plan: Plan, found: Bundle, method: str, questions: Questions, region: Region
+) -> Iterator[Progress]:
+    """The end of every batch, as the generator's return value. A batch that the device has no
+    room for is begun again with half of its pictures."""
+    total, ends = len(questions.x), []
+
+    def explain(part: slice) -> Iterator[Progress]:
+        some = Region(region.mask[part], region.source)
+        x, target = questions.x[part], questions.target[part]
+        w = None if questions.w is None else questions.w[part]
+        steps = run(
+            found, method, x, target, some, {}, plan.seed + part.start, latent=w, watched=False
+        )
+        for step in steps:
+            share = (part.start + len(x) * step.index / step.total) / total
+            yield Progress(method, region.source, share)
+        ends.append((x, target, _end(step)))
+
+    yield from in_batches(total, plan.batch, found.device, explain)
+    return ends
+
+
+def _end(step: Step) -> Counterfactual:
+    if step.counterfactual is None:
+        raise BadInput("a method ended without an answer; report this")
+    return step.counterfactual
+
+
+def _values(
+    ends: list[tuple[Tensor, Tensor, Counterfactual]], questions: Questions, region: Region
+) -> dict[str, Any]:
+    """The row's numbers, in the order in which they are shown."""
+    answers = [end for _, _, end in ends]
+    count = len(questions.x)
+    flipped = torch.cat([answer.flipped for answer in answers])
+    each = {
+        name: torch.cat([answer.metrics[name] for answer in answers]) for name in answers[0].metrics
+    }
+    values: dict[str, Any] = {"n": count, "region_area": float(region.mask.mean())}
+    # Smaller than asked for where the device had no room: other noise was drawn then.
+    values["batch"] = max(len(x) for x, _, _ in ends)
+    values["flip_rate"] = _mean(flipped)
+    if "oracle_label" in each:
+        agrees = each.pop("oracle_label") == questions.target
+        values["oracle_agreement"] = _mean(agrees)
+        values["oracle_agreement_flipped"] = _mean(agrees[flipped])
+    values |= {name: _mean(value) for name, value in each.items()}
+    for direction in ("forward", "backward"):
+        calls = [sum(c[direction] for c in answer.nfe.values()) for answer in answers]
+        # A picture goes through every call of its batch.
+        shares = [n * len(end[0]) for n, end in zip(calls, ends, strict=True)]
+        values[f"nfe_{direction}"] = sum(shares) / count
+    values["nfe"] = values["nfe_forward"] + values["nfe_backward"]
+    values["seconds"] = sum(answer.seconds for answer in answers) / count
+    return values
+
+
+def _mean(value: Tensor) -> dict[str, float | None]:
+    """Mean and its standard error over the pictures; infinite values are left out."""
+    value = value.double()
+    value = value[value.isfinite()]
+    count = len(value)
+    return {
+        "mean": float(value.mean()) if count else None,
+        "sem": float(value.std() / count**0.5) if count > 1 else None,
+    }
+
+
+def _shown(
+    plan: Plan, found: Bundle, ends: list[tuple[Tensor, Tensor, Counterfactual]]
+) -> list[Answer]:
+    """The first pictures as a person may look at them."""
+    names = found.manifest.class_names
+    answers = []
+    for x, target, end in ends:
+        for i in range(min(len(x), plan.shown - len(answers))):
+            record = {
+                "target": names[int(target[i])],
+                "factual": names[int(end.factual[i].argmax())],
+                "counterfactual": names[int(end.counterfactual[i].argmax())],
+                "target_probability": float(end.counterfactual[i, target[i]]),
+                "flipped": bool(end.flipped[i]),
+            }
+            if "oracle_label" in end.metrics:
+                record["oracle"] = names[int(end.metrics["oracle_label"][i])]
+            mask = (end.region.mask[i, 0] * 255).byte().numpy()
+            pictures = (imaging.to_array(p[i]) for p in (x, end.image))
+            answers.append(Answer(*pictures, mask, record))
+    return answers

@@ -1,0 +1,1 @@
+"""Portraits: aligned as FFHQ's, their landmarks, and their parts by name."""

@@ -1,0 +1,61 @@
+"""Pictures in and out: read, fitted to a model, as tensors, composited under a region."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from backends.imaging.digit import digit_like
+from backends.imaging.masks import painted_mask, read_mask, require_area
+from backends.imaging.reading import MAX_PIXELS, read_picture
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = [
+    "MAX_PIXELS",
+    "composite",
+    "digit_like",
+    "eight_bit",
+    "fit_square",
+    "painted_mask",
+    "read_mask",
+    "read_picture",
+    "require_area",
+    "to_array",
+    "to_tensor",
+]
+
+
+def fit_square(picture: Image.Image, size: int, channels: int) -> Image.Image:
+    """The picture cropped to its central square and resized to what a model sees."""
+    mode = "L" if channels == 1 else "RGB"
+    return ImageOps.fit(picture.convert(mode), (size, size), Image.Resampling.LANCZOS)
+
+
+def to_tensor(array: np.ndarray) -> Tensor:
+    """uint8 [H, W] or [H, W, C] -> float [1, C, H, W] in [0, 1]."""
+    import torch
+
+    array = array[..., None] if array.ndim == 2 else array
+    return torch.tensor(array.transpose(2, 0, 1))[None].float() / 255
+
+
+def to_array(image: Tensor) -> np.ndarray:
+    """One picture [1, C, H, W] or [C, H, W] in [0, 1] -> uint8 [H, W, C], rounded."""
+    image = image.detach().reshape(image.shape[-3:]).clamp(0, 1)
+    return (image * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+
+
+def eight_bit(image: Tensor) -> Tensor:
+    """Pictures clipped to [0, 1] and rounded to what 8 bits hold; the same bits on every device."""
+    levels = (image.detach().clamp(0, 1) * 255).round()
+    # Divided by a tensor: an accelerator multiplies by a number's reciprocal, which rounds twice.
+    return levels / levels.new_tensor(255.0)
+
+
+def composite(factual: Tensor, image: Tensor, mask: Tensor) -> Tensor:
+    """``image`` inside the mask, the factual's very bits outside; gradients pass inside."""
+    return image.where(mask > 0, factual)

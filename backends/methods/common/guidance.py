@@ -1,0 +1,38 @@
+"""How a target model's gradient becomes a step, for every method that RCSB's guidance steers.
+
+Sobieski, Grzywaczewski et al.: Rethinking Visual Counterfactual Explanations Through Region
+Constraint, ICLR 2025, Algorithms 3 and 4. The paper lends it to other inpainting methods too.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+__all__ = ["Smoothing"]
+
+
+class Smoothing:
+    """Algorithm 4 and line 9 of Algorithm 3: ADAM's moments without a learning rate, then
+    division by the norm that the first gradient had. State of one run.
+
+    :param shared: one second moment for a whole picture instead of one for each pixel. With a
+        pixel's own, the first step moves every pixel equally far, wherever the model looks.
+    """
+
+    def __init__(self, shared: bool, beta1: float = 0.9, beta2: float = 0.999) -> None:
+        self.shared, self.beta1, self.beta2 = shared, beta1, beta2
+        self.n, self.m, self.v, self.first = 0, 0.0, 0.0, 0.0
+
+    def __call__(self, g: Tensor) -> Tensor:
+        """Gradient [B, C, H, W] -> smoothed gradient, of norm 1 a sample at the first call."""
+        self.n += 1
+        square = g.square().mean((1, 2, 3), keepdim=True) if self.shared else g.square()
+        self.m = self.beta1 * self.m + (1 - self.beta1) * g
+        self.v = self.beta2 * self.v + (1 - self.beta2) * square
+        m_hat = self.m / (1 - self.beta1**self.n)
+        v_hat = self.v / (1 - self.beta2**self.n)
+        g = m_hat / (v_hat.sqrt() + 1e-8)
+        if self.n == 1:
+            norm = g.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+            self.first = norm.where(norm > 0, norm.new_ones(()))
+        return g / self.first

@@ -1,0 +1,1 @@
+"""A style-based generator: network, inversion, and answers held to a photograph."""

@@ -1,0 +1,24 @@
+"""What an engine can be asked to do: plain records in, plain records out, no tensors.
+
+The studio, which knows no tensors, may call these from any thread or machine.
+"""
+
+from backends.service.bundles import about, pull, to_pull, warm
+from backends.service.explanations import explain, stopped
+from backends.service.pictures import draw, predict, prepare, sample, spectrum
+from backends.service.regions import propose
+
+__all__ = [
+    "about",
+    "draw",
+    "explain",
+    "predict",
+    "prepare",
+    "propose",
+    "pull",
+    "sample",
+    "spectrum",
+    "stopped",
+    "to_pull",
+    "warm",
+]

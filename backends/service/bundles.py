@@ -1,0 +1,122 @@
+"""Describe a bundle for a page, load its parts beforehand, fetch those published elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from backends import bundles, registry
+from backends.core import Region
+from backends.errors import StudioError
+from backends.explain.compatibility import explained
+from backends.metrics import METRICS
+
+__all__ = ["about", "pull", "to_pull", "warm"]
+
+
+def about(name: str) -> dict[str, Any]:
+    """A bundle for a page to show: its manifest, and for every method its title, summary, paper,
+    settings schema, whether it follows the model's gradients and, where it cannot run, the
+    sentence that says why; what each metric means; and the models that can be explained, with the
+    property that a regressor gives and what :func:`backends.explain.compatibility.explained` tells
+    of them."""
+    found = bundles.get(name)
+    methods = {}
+    for method_name in registry.METHODS:
+        try:
+            method = registry.method(method_name)
+            names = ["classifier", *(found.named(kind) for kind in method.needs)]
+            problems = [found.problem(part) for part in names]
+        except StudioError as error:
+            methods[method_name] = {"title": method_name, "summary": "", "problem": str(error)}
+            continue
+        methods[method_name] = {
+            "title": method.title,
+            "summary": method.summary,
+            "kind": method.kind,
+            "seeded": method.seeded,
+            "gradients": method.differentiable,
+            "paper": method.paper,
+            "schema": _schema(method, found.manifest.settings.get(method_name, {})),
+            "problem": next(filter(None, problems), None),
+        }
+    reasons = {name: entry["problem"] for name, entry in methods.items()}
+    models = {
+        part: (entry.property.model_dump() if entry.property else {"classes": entry.classes})
+        | explained(found, part, reasons)
+        for part, entry in found.manifest.parts.items()
+        if (entry.property or entry.classes) and found.problem(part) is None
+    }
+    return found.manifest.model_dump() | {
+        "folder": str(found.folder),
+        "methods": methods,
+        "metrics": {name: asdict(metric) for name, metric in METRICS.items()},
+        "models": {"classifier": None} | models,
+        "samples": found.generator is not None,
+        "draws": found.sampler is not None,
+    }
+
+
+def _schema(method: Any, defaults: dict[str, Any]) -> dict[str, Any]:
+    """Of a method's settings, with the bundle's own defaults."""
+    schema = method.Config.model_json_schema()
+    for key, value in defaults.items():
+        schema["properties"][key]["default"] = value
+    return schema
+
+
+def warm(name: str) -> Iterator[str]:
+    """Load a bundle's parts one by one, let each method take a step and measure an answer, so
+    that the first person need not wait; yields what is ready."""
+    import torch
+
+    from backends.explain.judge import judge
+    from backends.explain.runner import run, target_model
+
+    found = bundles.get(name)
+    manifest = found.manifest
+    shape = (1, manifest.channels, manifest.image_size, manifest.image_size)
+    for part in manifest.parts:
+        if found.problem(part) is None:
+            found.part(part)
+            yield part
+    prior = found.generator
+    w = None if prior is None else found.part(prior).mean_w[None].cpu()  # or it would be searched
+    for method_name, entry in about(name)["methods"].items():
+        if entry["problem"] is None:
+            x, region = torch.zeros(shape), Region(torch.ones(1, 1, *shape[2:]))
+            steps = run(found, method_name, x, torch.tensor([0]), region, {}, 0, latent=w)
+            next(steps)
+            steps.close()
+            yield method_name
+    if found.problem("classifier") is None:
+        x, one = torch.zeros(shape), Region(torch.ones(1, 1, *shape[2:]))
+        judge(found, target_model(found), x, x, torch.tensor([0]), one)
+        yield "metrics"
+
+
+def to_pull(name: str) -> list[dict[str, Any]]:
+    """What a pull of the bundle would fetch, for a person to agree to: for each archive its
+    ``parts``, ``title``, ``size`` and how much of it we ``have`` in bytes, ``licence``
+    and ``weights_terms``."""
+    from backends.fetching.pull import plan
+
+    return [asdict(item) for item in plan(bundles.get(name))]
+
+
+def pull(
+    name: str, origin: str | None = None, *, offline: bool = False, keep: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Fetch the bundle's parts that are published elsewhere; yields ``parts``, ``phase``,
+    ``done`` and ``total`` (bytes). It waits for a network and needs no device, so it belongs
+    into a thread of its own; closed early, it is taken up again by the next.
+
+    :param origin: a folder, or a mirror's URL, instead of the usual places.
+    :param keep: leave the archives in the cache.
+    :raises StudioError: something cannot be fetched, in a sentence.
+    """
+    from backends.fetching.pull import Origin, pull
+
+    for progress in pull(bundles.get(name), Origin.parse(origin, offline), keep):
+        yield asdict(progress)

@@ -1,0 +1,176 @@
+"""Explaining with a person as the model, as an engine can be asked to do it: plain records in and
+out, as in :mod:`backends.service.explanations`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from backends.core import Answer, Request, Status, Step
+from backends.errors import BadInput
+from backends.service.explanations import opened
+from backends.service.pictures import known_latent
+
+__all__ = ["Question", "ask"]
+
+KEPT = 16  # walks that wait for a person's answer
+SAME = 0.5  # grey levels, in the mean: a picture that changed less need not be asked about again
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is this now?
+
+    :ivar number: of the question; 0 asks about the factual, before any leap.
+    :ivar leap: after which of ``leaps`` the picture came to be.
+    :ivar picture: uint8 [H, W, C].
+    :ivar estimate: the model's own probability of the target, where it has one of this picture.
+    """
+
+    number: int
+    leap: int
+    leaps: int
+    picture: np.ndarray
+    estimate: float | None = None
+
+
+def ask(request: Request, answers: Sequence[str]) -> Question | Answer:
+    """The next question of a walk towards the target, or its end.
+
+    The same request and answers always lead to the same question, so a walk can be taken up again
+    anywhere; one that goes on here need not begin anew.
+
+    :param answers: what the person said so far, a class each.
+    :raises BadInput: an answer is no class, the person calls the factual the target already, or
+        the method follows gradients, which a person has none of.
+    """
+    key = _key(request)
+    walk = _walks.pop(key, None)
+    if walk is None or walk.answers != list(answers[: len(walk.answers)]):
+        walk = _Walk(request)
+    for answer in answers[len(walk.answers) :]:
+        walk.tell(answer)
+    _walks[key] = walk
+    while len(_walks) > KEPT:
+        _walks.popitem(last=False)[1].close()
+    return walk.now
+
+
+class _Walk:
+    """A run that stands still until the person has answered."""
+
+    def __init__(self, request: Request) -> None:
+        from backends import registry
+        from backends.explain.runner import refusal
+        from backends.targets.person import Asked
+
+        self.request, self.answers, self.heard = request, [], []
+        self.found, self.model, self.factual, self.target, self.region = opened(request)
+        self.asked = Asked(self.model)
+        reason = refusal(
+            self.found, registry.method(request.method), request.model, differentiable=False
+        )
+        if reason:
+            raise BadInput(reason)
+        self.steps: Iterator[Step] | None = None
+        self.end: Step | None = None
+        self.now: Question | Answer = Question(0, 0, 0, request.picture)
+
+    def tell(self, answer: str) -> None:
+        """Go on with an answer to the question that stands."""
+        question, names = self.now, self.asked.class_names
+        if isinstance(question, Answer):
+            raise BadInput("this walk has ended; begin another")
+        if answer not in names:
+            raise BadInput(f"{answer!r} is no class; choose from: {', '.join(names)}")
+        label = names.index(answer)
+        if question.number == 0 and label == self.target:
+            raise BadInput(f"you call it {answer!r} already; choose another target than that")
+        self.answers.append(answer)
+        self.asked.label = label
+        while self.end is None:
+            step = self._next()
+            if step.counterfactual is not None:
+                self.end = step
+            shown = _picture(step)
+            if not _same(shown, question.picture):
+                self.now = self._question(step, shown)
+                return
+        self.now = self._answer(label)
+
+    def close(self) -> None:
+        """Give up."""
+        if self.steps is not None and hasattr(self.steps, "close"):
+            self.steps.close()
+
+    def _next(self) -> Step:
+        import torch
+
+        from backends.explain.runner import run
+
+        if self.steps is None:
+            w = known_latent(self.found, self.request.picture)
+            self.steps = run(
+                self.found, self.request.method, self.factual, torch.tensor([self.target]),
+                self.region, self.request.settings, self.request.seed, self.model, w, self.asked,
+            )  # fmt: skip
+        for step in self.steps:
+            if step.phase != "inversion":
+                return step
+        raise BadInput("the method ended without an answer; report this")
+
+    def _question(self, step: Step, picture: np.ndarray) -> Question:
+        estimate = step.target_probability
+        return Question(
+            len(self.answers), step.index, step.total, picture,
+            None if estimate is None else float(estimate[0]),
+        )  # fmt: skip
+
+    def _answer(self, label: int) -> Answer:
+        """The end, in which the person's word counts, not the model's."""
+        from backends.service.serialization import answer_of
+
+        assert self.end is not None
+        assert self.end.counterfactual is not None
+        flipped = label == self.target
+        status = Status.FLIPPED if flipped else Status.NOT_FLIPPED
+        answer = answer_of(
+            self.request, self.found, self.model, self.target,
+            replace(self.end.counterfactual, status=status), self.end.index, self.end.total,
+        )  # fmt: skip
+        wanted = self.asked.class_names[self.target]
+        leaps = self.answers[1:]
+        agree = sum(said == wanted for said in leaps) / len(leaps) if leaps else float(flipped)
+        asked = {"answers": list(self.answers), "agreement": agree, "label": self.answers[-1]}
+        return replace(answer, record=answer.record | {"flipped": flipped, "asked": asked})
+
+
+_walks: OrderedDict[str, _Walk] = OrderedDict()
+
+
+def _key(request: Request) -> str:
+    told = [
+        request.bundle, request.method, request.target, request.region, request.settings,
+        request.seed, request.model,
+    ]  # fmt: skip
+    state = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    state.update(request.picture.tobytes())
+    state.update(b"" if request.mask is None else request.mask.tobytes())
+    return state.hexdigest()
+
+
+def _picture(step: Step) -> np.ndarray:
+    from backends import imaging
+
+    return imaging.to_array(step.image[:1])
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    if one.shape != other.shape:
+        return False
+    return float(np.abs(one.astype(np.int16) - other.astype(np.int16)).mean()) < SAME

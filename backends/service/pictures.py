@@ -1,0 +1,148 @@
+"""Pictures of a bundle's domain: a person's own as its models see it, drawn ones, and what a
+target model says of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from backends import bundles, imaging
+from backends.bundles import Bundle, latent_cache
+from backends.compute.oom import guarded
+from backends.core import Prediction
+from backends.errors import BadInput
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["draw", "known_latent", "predict", "prepare", "prepared", "sample", "spectrum"]
+
+ANY = "more than 0"  # a goal for a regressor whose goal does not matter
+
+
+def prepare(name: str, picture: Image.Image) -> np.ndarray:
+    """A person's picture as the bundle's models see it, uint8 [H, W, C]."""
+    found = bundles.get(name)
+    return prepared(found, picture, found.generator)
+
+
+def prepared(found: Bundle, picture: Image.Image, generator: str | None) -> np.ndarray:
+    """The picture as the bundle's manifest asks, uint8 [H, W, C].
+
+    :param generator: the part that draws the bundle's pictures, if it is here.
+    :raises BadInput: the picture shows nothing that the models know.
+    """
+    manifest = found.manifest
+    if manifest.preparation == "digit":
+        seen = imaging.digit_like(picture, manifest.image_size)
+    elif manifest.preparation == "portrait":
+        drawn = generator is not None and _drawn(found, picture, generator)
+        seen = picture if drawn else _portrait(found, picture)
+    else:
+        seen = imaging.fit_square(picture, manifest.image_size, manifest.channels)
+    return np.asarray(seen).reshape(manifest.image_size, manifest.image_size, manifest.channels)
+
+
+def _drawn(found: Bundle, picture: Image.Image, generator: str) -> bool:
+    """Whether the generator drew exactly this picture, or its latent was found: it is aligned
+    then, and a resampled copy would have to be searched again."""
+    size = found.manifest.image_size
+    if picture.mode != "RGB" or picture.size != (size, size):
+        return False
+    return latent_cache.recall(found.fingerprint(generator), np.asarray(picture)) is not None
+
+
+def _portrait(found: Bundle, picture: Image.Image) -> Image.Image:
+    from backends.faces import alignment
+
+    parser = found.part(found.named("parser"))
+    device = next(parser.parameters()).device
+    size = found.manifest.image_size
+    return alignment.align(picture, lambda x: parser.labels(x.to(device)), size)
+
+
+def sample(name: str, seed: int) -> np.ndarray:
+    """A picture that the bundle's generator draws, uint8 [H, W, C]; the same for the same seed.
+
+    :raises BadInput: the bundle has no generator.
+    """
+    import torch
+
+    found = bundles.get(name)
+    part = found.generator
+    if part is None:
+        raise BadInput(f"bundle {name!r} has no generator; choose an example, or bring a picture")
+    network = found.part(part)
+    with torch.no_grad(), guarded(found.device):
+        w = network.sample_w(1, torch.Generator().manual_seed(seed))
+        picture = imaging.to_array(network.decode(w))
+    latent_cache.remember(found.fingerprint(part), picture, w[0].cpu().numpy())
+    return picture
+
+
+def draw(name: str, seed: int) -> np.ndarray:
+    """A picture that the bundle's generator draws, or its GAN at z ~ N(0, I); uint8 [H, W, C], the
+    same for the same seed.
+
+    :raises BadInput: the bundle has neither.
+    """
+    import torch
+
+    found = bundles.get(name)
+    part = found.sampler
+    if part is None or part == found.generator:
+        return sample(name, seed)
+    network = found.part(part)
+    with torch.no_grad(), guarded(found.device):
+        z = torch.randn(1, network.latent, generator=torch.Generator().manual_seed(seed))
+        return imaging.to_array(network.decode(z.to(found.device)))
+
+
+def predict(name: str, picture: np.ndarray, model: str = "classifier") -> Prediction:
+    """A target model's opinion of a prepared picture, uint8 [H, W, C]."""
+    import torch
+
+    from backends.explain.runner import target_model
+    from backends.service.serialization import prediction_of
+
+    found = bundles.get(name)
+    entry = found.manifest.parts.get(model)
+    x = imaging.to_tensor(picture).to(found.device)
+    with torch.no_grad(), guarded(found.device):
+        if model == "classifier" or (entry and entry.classes):
+            f = target_model(found, model)
+            return prediction_of(f.class_names, f.probabilities(x)[0].cpu())
+        value = float(target_model(found, model, ANY).measured(x))
+    return Prediction({f"{value:.2f} {found.manifest.parts[model].property.unit}": 1.0}, value)
+
+
+def spectrum(name: str, picture: np.ndarray, prior: str) -> list[float]:
+    """Singular values of a prior's decoder at a picture, greatest first: in how many directions,
+    and how strongly, its coordinates move the picture.
+
+    :param prior: a part of the bundle with an encoder and a decoder, such as ``flow``.
+    :raises BadInput: it has none.
+    """
+    import torch
+
+    from backends.metrics.tangent import tangent_spectrum
+
+    found = bundles.get(name)
+    part = found.part(prior)
+    if not (hasattr(part, "encode") and hasattr(part, "decode")):
+        raise BadInput(f"part {prior!r} has no coordinates; choose flow, autoencoder or gan")
+    with guarded(found.device):
+        with torch.no_grad():
+            z = part.encode(imaging.to_tensor(picture).to(found.device))
+        return tangent_spectrum(part.decode, z).tolist()
+
+
+def known_latent(found: Bundle, picture: np.ndarray) -> Tensor | None:
+    """w [1, D] of a picture that the bundle's generator drew, or that was searched before."""
+    import torch
+
+    prior = found.generator
+    known = latent_cache.recall(found.fingerprint(prior), picture) if prior else None
+    return None if known is None else torch.tensor(known)[None]

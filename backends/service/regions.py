@@ -1,0 +1,310 @@
+"""Regions by words, clicks and boxes, for the page and the command line: plain records in and out,
+as in :mod:`backends.service.explanations`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backends import bundles, imaging
+from backends.bundles import Bundle
+from backends.compute.oom import guarded
+from backends.core import Proposal
+from backends.errors import BadInput, MissingPart, NotFound, StudioError
+from backends.regions import sources
+from backends.regions.candidates import Candidate, Found, Missed, as_bytes, phrases_in, union
+from backends.regions.settings import AutoRegion, WordRegion
+
+if TYPE_CHECKING:
+    from backends.regions.grounding import Detector
+    from backends.regions.segment import Segmenter
+
+__all__ = ["about", "candidates", "click", "draw", "propose"]
+
+ANY = "more than 0"  # a goal for a regressor whose goal does not matter
+
+SHARED = "language"  # the bundle whose parts every bundle of photographs may use
+SEGMENTER, PARSER = "segmenter", "parser"  # kinds of parts
+DETECTOR = "grounding"  # the folder of a bundle's own Grounding DINO
+
+
+def about(name: str) -> dict[str, Any]:
+    """What of this a page can offer: ``known``, the words that the bundle's own parser knows;
+    ``words`` and ``clicks``, why other words and clicks cannot be used, a sentence each or None."""
+    found = bundles.get(name)
+    needs = {"words": (_detector_source, _lender), "clicks": (_lender,)}
+    problems: dict[str, str | None] = {}
+    for what, checks in needs.items():
+        problems[what] = None
+        try:
+            _of_photographs(name, what)
+            for check in checks:
+                check(found)
+        except StudioError as error:
+            problems[what] = str(error)
+    return {"known": _words(found), **problems}
+
+
+def candidates(
+    name: str, picture: np.ndarray, prompt: str, settings: dict[str, Any] | None = None
+) -> Found:
+    """What in a prepared picture the prompt's phrases may mean.
+
+    The bundle's own parser answers for the words it knows; Grounding DINO finds boxes for the
+    others, and Segment Anything the mask in each box.
+
+    :param picture: uint8 [H, W, C].
+    :param prompt: one phrase or several, commas between.
+    :param settings: of :class:`backends.regions.settings.WordRegion`.
+    :raises BadInput: there is no word, a setting is wrong, or the bundle's pictures are digits.
+    :raises MissingPart: a word needs weights that are not here; says the command that gets them.
+    """
+    from backends.explain.runner import settings_of
+
+    found = _of_photographs(name, "words")
+    config = settings_of(WordRegion, settings or {}, "regions by words")
+    phrases = phrases_in(prompt)
+    parsed = _parsed(found, picture, phrases)
+    others = [phrase for phrase in phrases if phrase not in parsed]
+    detected = _detected(found, picture, others, config) if others else Found()
+    chosen = [one for one in parsed.values() if one] + detected.candidates
+    missed = [Missed(p, config.threshold) for p, one in parsed.items() if one is None]
+    return Found(chosen, missed + detected.missed)
+
+
+def click(
+    name: str,
+    picture: np.ndarray,
+    points: Sequence[tuple[float, float]],
+    labels: Sequence[int],
+    box: tuple[float, float, float, float] | None = None,
+) -> Candidate:
+    """The mask of what was clicked in a prepared picture.
+
+    :param picture: uint8 [H, W, C].
+    :param points: (x, y) in pixels.
+    :param labels: one for each point: 1 belongs to the region, 0 does not.
+    :param box: x0, y0, x1, y1 in pixels, which the mask shall lie in.
+    :raises BadInput: no point and no box, one outside the picture, or the pictures are digits.
+    :raises MissingPart: Segment Anything's weights are not here.
+    """
+    found = _of_photographs(name, "clicks")
+    height, width = picture.shape[:2]
+    corners = [] if box is None else [tuple(box[:2]), tuple(box[2:])]
+    if box is None and 1 not in labels:
+        raise BadInput("click at least once on what shall change; the other clicks take away")
+    if any(not (0 <= x <= width and 0 <= y <= height) for x, y in [*points, *corners]):
+        raise BadInput(f"a click or box lies outside the {width}x{height} picture")
+    segmenter = _segmenter(found)
+    with guarded(found.device):
+        return segmenter.click(picture, points, labels, box)
+
+
+def draw(name: str, picture: np.ndarray, source: str, options: str) -> np.ndarray:
+    """The mask uint8 [H, W] of a region ``text:…``, ``points:…`` or ``sam:…``, whose options
+    are as in :mod:`backends.regions.sources`.
+
+    :raises BadInput: the options are not understood, or a phrase found nothing.
+    """
+    height, width = picture.shape[:2]
+    if source == "text":
+        prompt, settings = sources.text(options)
+        found = candidates(name, picture, prompt, settings)
+        if found.missed:
+            raise BadInput(_unfound(found.missed[0]))
+        return union(one.mask for one in found.candidates)
+    if source == "sam":
+        return click(name, picture, [], [], sources.corners(options, height, width)).mask
+    points, labels, choice = sources.points(options, height, width)
+    clicked = click(name, picture, points, labels)
+    if choice is None:
+        return clicked.mask
+    if not 1 <= choice <= len(clicked.alternatives):
+        raise BadInput(
+            f"choice={choice} is none of the {len(clicked.alternatives)} masks of these clicks; "
+            "only a single click has several (1 is the smallest)"
+        )
+    return clicked.alternatives[choice - 1].mask
+
+
+def _unfound(missed: Missed) -> str:
+    """For the command line, where nobody can press a button."""
+    at = f"nothing found for {missed.phrase!r} at {missed.threshold:.2f}"
+    if missed.lower is None:
+        return f"{at}; try another word, or a click: points:+X,Y"
+    return (
+        f"{at}, best {missed.lower:.2f}; to use that, "
+        f'write --region "text:{missed.phrase};threshold={missed.lower:.2f}"'
+    )
+
+
+def _of_photographs(name: str, what: str) -> Bundle:
+    found = bundles.get(name)
+    if found.manifest.preparation == "digit":
+        raise BadInput(
+            f"{what} need photographs, and bundle {found.name!r} has digits; brush a region, "
+            "or use auto or box:X0,Y0,X1,Y1"
+        )
+    return found
+
+
+def _parsed(
+    found: Bundle, picture: np.ndarray, phrases: Sequence[str]
+) -> dict[str, Candidate | None]:
+    """A candidate for every phrase that the bundle's parser knows; None where the picture has
+    no such thing. Its score is the parser's mean probability inside the mask."""
+    part = _part_of_kind(found, PARSER)
+    if part is None:
+        return {}
+    from backends.faces import parsing
+
+    known = {phrase: parsing.named(phrase) for phrase in phrases}
+    known = {phrase: classes for phrase, classes in known.items() if classes is not None}
+    if not known:
+        return {}
+    import torch
+
+    network = found.part(part)
+    x = imaging.to_tensor(picture).to(found.device)
+    with torch.no_grad(), guarded(found.device):
+        logits = network.logits(x).cpu()
+    labels, p = logits.argmax(1), logits.softmax(1)
+    result: dict[str, Candidate | None] = {}
+    for phrase, classes in known.items():
+        own = parsing.mask_of(labels, classes)[0, 0] > 0
+        mask = parsing.region_of(labels, phrase)[0, 0] > 0
+        result[phrase] = None
+        if own.any() and not mask.all():
+            sure = float(p[0, classes].sum(0)[own].mean())
+            result[phrase] = Candidate(phrase, sure, as_bytes(mask.numpy()))
+    return result
+
+
+def _detected(
+    found: Bundle, picture: np.ndarray, phrases: Sequence[str], config: WordRegion
+) -> Found:
+    """Grounding DINO's boxes as candidates with Segment Anything's masks."""
+    source = _detector_source(found, f"the word {phrases[0]!r} needs")
+    detector = _detector_of(source, found.device)
+    segmenter = _segmenter(found)
+    rgb = np.repeat(picture, 3 // picture.shape[2], axis=2)
+    with guarded(found.device):
+        boxes, best = detector.find(rgb, phrases, **config.model_dump())
+        masks = segmenter.boxes(picture, [box.corners for box in boxes])
+    chosen = [
+        Candidate(box.label, box.score, mask, box.corners)
+        for box, (mask, _) in zip(boxes, masks, strict=True)
+        if mask.any() and not mask.all()
+    ]
+    named = {phrase for one in chosen for phrase in one.label.split(", ")}
+    missed = []
+    for phrase in phrases:
+        score = best.get(phrase, 0.0)
+        if score < config.threshold:
+            missed.append(Missed(phrase, config.threshold, best.get(phrase)))
+        elif phrase not in named:
+            # Its boxes gave no usable mask, so that no lower threshold would help.
+            missed.append(Missed(phrase, config.threshold))
+    return Found(chosen, missed)
+
+
+def _part_of_kind(found: Bundle, kind: str) -> str | None:
+    return next((n for n, part in found.manifest.parts.items() if part.kind == kind), None)
+
+
+def _words(found: Bundle) -> list[str]:
+    if _part_of_kind(found, PARSER) is None:
+        return []
+    from backends.faces import parsing
+
+    return list(parsing.WORDS)
+
+
+def _segmenter(found: Bundle) -> Segmenter:
+    return _segmenter_of(_lender(found))
+
+
+def _lender(found: Bundle) -> Bundle:
+    """The bundle whose segmenter is used: itself, or the one that all bundles share."""
+    lender = found
+    if _part_of_kind(found, SEGMENTER) is None:
+        try:
+            lender = bundles.get(SHARED)
+        except NotFound as error:
+            raise MissingPart(
+                f"bundle {found.name!r} has no part of the kind {SEGMENTER!r}, and there is no "
+                f"bundle {SHARED!r} to lend it; use box:X0,Y0,X1,Y1 or brush the region"
+            ) from error
+    problem = lender.problem(_part_of_kind(lender, SEGMENTER) or SEGMENTER)
+    if problem:
+        raise MissingPart(problem)
+    return lender
+
+
+@lru_cache(maxsize=4)
+def _segmenter_of(lender: Bundle) -> Segmenter:
+    from backends.regions.segment import Segmenter
+
+    return Segmenter(lender.part(_part_of_kind(lender, SEGMENTER) or SEGMENTER))
+
+
+def _detector_source(found: Bundle, what: str = "other words need") -> str:
+    """Where Grounding DINO is: the bundle's folder, or the model hub's cache on this machine."""
+    from backends.regions import grounding
+
+    own = found.folder / DETECTOR
+    if own.is_dir():
+        return str(own)
+    if grounding.is_here():
+        return grounding.HUB
+    known = _words(found)
+    instead = f"use one of the words {', '.join(known)}, " if known else "use "
+    raise MissingPart(
+        f"{what} Grounding DINO, which is not here; get it with: {_command()}; or {instead}"
+        "a click (points:+X,Y) or a box"
+    )
+
+
+def _command() -> str:
+    """What a person types to get Grounding DINO: a pull, where the shared bundle lists it."""
+    from backends.regions import grounding
+
+    try:
+        shared = bundles.get(SHARED)
+    except NotFound:
+        return grounding.COMMAND
+    return shared.pull_command if DETECTOR in shared.manifest.parts else grounding.COMMAND
+
+
+@lru_cache(maxsize=2)
+def _detector_of(source: str, device: str) -> Detector:
+    from backends.regions import grounding
+
+    return grounding.load(source, device)
+
+
+def propose(
+    name: str, picture: np.ndarray, settings: dict[str, Any], model: str = "classifier"
+) -> Proposal:
+    """The region that the target model's own attributions pick (RCSB, section 3).
+
+    :param settings: of :class:`backends.regions.settings.AutoRegion`.
+    :raises BadInput: a setting is wrong, or no pixel matters to the model.
+    """
+    from backends.explain.runner import settings_of, target_model
+    from backends.regions import attribution
+
+    config = settings_of(AutoRegion, settings, "the automatic region")
+    found = bundles.get(name)
+    with guarded(found.device):
+        x = imaging.to_tensor(picture).to(found.device)
+        region, importance = attribution.propose(target_model(found, model, ANY), x, config)
+    if not region.mask.any():
+        raise BadInput(
+            "the model's attributions are zero everywhere in this picture; brush a region instead"
+        )
+    mask = (region.mask[0, 0] * 255).byte().cpu().numpy()
+    return Proposal(mask, float(region.mask.mean()), importance[0].numpy())

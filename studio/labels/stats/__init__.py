@@ -1,0 +1,1 @@
+"""What label sets say: votes, agreement, one label an item."""

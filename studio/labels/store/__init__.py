@@ -1,0 +1,1 @@
+"""The label store: its tables, and what may be read and written."""

@@ -1,0 +1,157 @@
+"""Runs in which a person is the model: what was asked, what the person answered, how to go on."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, insert, select, update
+
+from backends.core import Request
+from backends.errors import NotFound
+from studio.labels.store import pictures
+from studio.labels.store.database import Database
+from studio.labels.store.schema import LeapAnswers, Paths
+
+__all__ = ["Path", "answers", "begin", "end", "find", "told", "unfinished", "withdraw"]
+
+OPEN, ENDED = "open", "ended"
+WITHDRAWN = ""
+
+
+@dataclass(frozen=True)
+class Path:
+    """A walk from a factual towards a target, and who answers on the way."""
+
+    id: str
+    request: Request
+    annotator: str
+    state: str
+    created: float
+
+
+def begin(database: Database, request: Request, annotator: str) -> Path:
+    """Note a walk, before its first question."""
+    kept = [request.picture] + ([] if request.mask is None else [request.mask[..., None]])
+    picture, *mask = pictures.keep(database, kept)
+    record = {
+        key: value for key, value in vars(request).items() if key not in ("picture", "mask")
+    } | {"mask": mask[0] if mask else None}
+    row = {
+        "id": secrets.token_urlsafe(9), "bundle": request.bundle, "model": request.model,
+        "annotator": annotator, "target": request.target, "picture": picture, "request": record,
+        "state": OPEN, "created": time.time(),
+    }  # fmt: skip
+    with database.write() as connection:
+        connection.execute(insert(Paths).values(row))
+    return Path(row["id"], request, annotator, OPEN, row["created"])
+
+
+def find(database: Database, number: str) -> Path:
+    """The walk of that id.
+
+    :raises NotFound: there is none.
+    """
+    with database.read() as connection:
+        row = connection.execute(select(Paths.__table__).where(Paths.id == number)).first()
+    if row is None:
+        raise NotFound("that walk is not in the label store; begin another")
+    return _path(database, row)
+
+
+def unfinished(database: Database, bundle: str, annotator: str) -> list[Path]:
+    """A person's walks through a bundle that have not ended, the newest first."""
+    chosen = (
+        select(Paths.__table__)
+        .where(Paths.bundle == bundle, Paths.annotator == annotator, Paths.state == OPEN)
+        .order_by(Paths.created.desc())
+    )
+    with database.read() as connection:
+        rows = list(connection.execute(chosen))
+    return [_path(database, row) for row in rows]
+
+
+def answers(database: Database, path: Path) -> list[str]:
+    """What stands, in the order of the questions."""
+    chosen = (
+        select(LeapAnswers.value)
+        .where(LeapAnswers.path_id == path.id, LeapAnswers.superseded_by.is_(None))
+        .order_by(LeapAnswers.question)
+    )
+    with database.read() as connection:
+        said = list(connection.scalars(chosen))
+    return said[: said.index(WITHDRAWN)] if WITHDRAWN in said else said
+
+
+def told(
+    database: Database, path: Path, question: int, leap: int, picture: np.ndarray, value: str,
+    seconds: float = 0.0,
+) -> None:  # fmt: skip
+    """Store an answer to a question about a picture uint8 [H, W, C]; an earlier one stays, marked
+    as superseded."""
+    (sha256,) = pictures.keep(database, [picture])
+    with database.write() as connection:
+        _added(connection, path, question, leap, sha256, value, seconds)
+
+
+def withdraw(database: Database, path: Path) -> bool:
+    """Take the last standing answer back; False where there is none."""
+    chosen = (
+        select(LeapAnswers.question, LeapAnswers.leap, LeapAnswers.picture)
+        .where(
+            LeapAnswers.path_id == path.id,
+            LeapAnswers.superseded_by.is_(None),
+            LeapAnswers.value != WITHDRAWN,
+        )
+        .order_by(LeapAnswers.question.desc())
+        .limit(1)
+    )
+    with database.write() as connection:
+        last = connection.execute(chosen).first()
+        if last is not None:
+            _added(connection, path, last.question, last.leap, last.picture, WITHDRAWN, 0.0)
+        connection.execute(update(Paths).where(Paths.id == path.id).values(state=OPEN))
+    return last is not None
+
+
+def end(database: Database, path: Path) -> None:
+    """Nothing more will be asked."""
+    with database.write() as connection:
+        connection.execute(update(Paths).where(Paths.id == path.id).values(state=ENDED))
+
+
+def _added(
+    connection: Connection, path: Path, question: int, leap: int, sha256: str, value: str,
+    seconds: float,
+) -> None:  # fmt: skip
+    number = secrets.token_urlsafe(12)
+    connection.execute(
+        update(LeapAnswers)
+        .where(
+            LeapAnswers.path_id == path.id,
+            LeapAnswers.question == question,
+            LeapAnswers.superseded_by.is_(None),
+        )
+        .values(superseded_by=number)
+    )
+    row = {
+        "id": number, "path_id": path.id, "question": question, "leap": leap, "picture": sha256,
+        "value": value, "seconds": seconds, "created": time.time(),
+    }  # fmt: skip
+    connection.execute(insert(LeapAnswers).values(row))
+
+
+def _path(database: Database, row: Any) -> Path:
+    record = dict(row.request)
+    mask = record.pop("mask")
+    names = [row.picture] + ([mask] if mask else [])
+    content = pictures.content(database, names)
+    array = None if mask is None else pictures.array_of(content[mask])[..., 0]
+    picture = pictures.array_of(content[row.picture])
+    return Path(
+        row.id, Request(**record, picture=picture, mask=array), row.annotator, row.state,
+        row.created,
+    )  # fmt: skip

@@ -1,0 +1,155 @@
+"""The pictures of a project: put in once, by content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from PIL import Image
+from sqlalchemy import Connection, insert, select
+
+from backends.errors import NotFound
+from studio.labels.store.database import Database
+from studio.labels.store.records import Item, Project
+from studio.labels.store.schema import Items, Pictures
+
+__all__ = [
+    "add",
+    "array_of",
+    "content",
+    "digest",
+    "entered",
+    "image_of",
+    "items",
+    "keep",
+    "png_of",
+    "shown",
+]
+
+MANY = 500  # rows a statement
+
+
+def digest(pixels: np.ndarray) -> str:
+    """What tells a picture uint8 [H, W, C] from others, however it is stored: sha256 of its shape
+    and pixels."""
+    shape = "x".join(map(str, pixels.shape)).encode()
+    return hashlib.sha256(shape + b":" + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+
+def png_of(pixels: np.ndarray) -> bytes:
+    """uint8 [H, W, C] -> PNG."""
+    target = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(target, "PNG")
+    return target.getvalue()
+
+
+def image_of(png: bytes) -> Image.Image:
+    """PNG -> picture."""
+    return Image.open(io.BytesIO(png))
+
+
+def array_of(png: bytes) -> np.ndarray:
+    """PNG -> uint8 [H, W, C]."""
+    pixels = np.asarray(image_of(png))
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def keep(database: Database, pictures: Sequence[np.ndarray]) -> list[str]:
+    """Store pictures uint8 [H, W, C] that are not there yet; their digests, in order."""
+    named = {digest(pixels): pixels for pixels in pictures}
+    names = list(named)
+    with database.write() as connection:
+        here: set[str] = set()
+        for start in range(0, len(names), MANY):
+            some = names[start : start + MANY]
+            chosen = select(Pictures.sha256).where(Pictures.sha256.in_(some))
+            here |= set(connection.scalars(chosen))
+        rows = [
+            {
+                "sha256": name, "width": pixels.shape[1], "height": pixels.shape[0],
+                "content": png_of(pixels),
+            }
+            for name, pixels in named.items()
+            if name not in here
+        ]  # fmt: skip
+        if rows:
+            connection.execute(insert(Pictures), rows)
+    return [digest(pixels) for pixels in pictures]
+
+
+def add(database: Database, project: Project, pictures: Iterable[tuple[str, np.ndarray]]) -> int:
+    """Put pictures (name, uint8 [H, W, C]) into a project; how many were new to it."""
+    pictures = list(pictures)
+    digests = keep(database, [pixels for _, pixels in pictures])
+    named = dict(zip(digests, (name for name, _ in pictures), strict=True))
+    with database.write() as connection:
+        return entered(connection, project, named)[1]
+
+
+def entered(
+    connection: Connection, project: Project, named: Mapping[str, str]
+) -> tuple[dict[str, int], int]:
+    """Make items of stored pictures, digests with names, within a transaction: every item's number
+    by its picture's digest, and how many are new."""
+    chosen = select(Items.picture, Items.id).where(Items.project_id == project.id)
+    known = {row.picture: row.id for row in connection.execute(chosen)}
+    rows = [
+        {
+            "project_id": project.id, "picture": sha256, "name": name,
+            "shuffle": random.random(), "votes": 0, "disagreement": 0.0,
+        }
+        for sha256, name in named.items()
+        if sha256 not in known
+    ]  # fmt: skip
+    if rows:
+        connection.execute(insert(Items), rows)
+        known = {row.picture: row.id for row in connection.execute(chosen)}
+    return known, len(rows)
+
+
+def items(database: Database, project: Project) -> list[Item]:
+    """Everything in a project, in the order it came."""
+    chosen = (
+        select(Items.id, Items.picture, Items.name, Items.votes)
+        .where(Items.project_id == project.id)
+        .order_by(Items.id)
+    )
+    with database.read() as connection:
+        return [Item(*row) for row in connection.execute(chosen)]
+
+
+def content(database: Database, sha256s: Sequence[str]) -> dict[str, bytes]:
+    """The PNG of each picture.
+
+    :raises NotFound: one is not here.
+    """
+    found: dict[str, bytes] = {}
+    with database.read() as connection:
+        for start in range(0, len(sha256s), MANY):
+            some = list(sha256s[start : start + MANY])
+            chosen = select(Pictures.sha256, Pictures.content).where(Pictures.sha256.in_(some))
+            found |= {row.sha256: row.content for row in connection.execute(chosen)}
+    missing = set(sha256s) - set(found)
+    if missing:
+        raise NotFound(f"picture {min(missing)[:12]} is not in the label store")
+    return found
+
+
+def shown(database: Database, project_id: int, sha256: str) -> bytes:
+    """The PNG of a picture, for who works in a project that has it.
+
+    :raises NotFound: the project has no such picture.
+    """
+    chosen = (
+        select(Pictures.content)
+        .join(Items, Items.picture == Pictures.sha256)
+        .where(Items.project_id == project_id, Pictures.sha256 == sha256)
+    )
+    with database.read() as connection:
+        found = connection.scalar(chosen)
+    if found is None:
+        raise NotFound("the project has no such picture")
+    return found

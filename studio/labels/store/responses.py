@@ -1,0 +1,245 @@
+"""What people say: answers, undo, adjudication. Rows are added, never changed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from backends.errors import BadInput, NotFound
+from studio.labels.store import projects, reservations
+from studio.labels.store.database import Database
+from studio.labels.store.records import (
+    DISCARDED,
+    DRAFT,
+    SUBMITTED,
+    Annotator,
+    Kind,
+    Project,
+    Response,
+    State,
+)  # fmt: skip
+from studio.labels.store.schema import Annotators, Items, Projects, Responses
+
+__all__ = ["Answer", "adjudicate", "answer", "answer_many", "disagreement", "standing", "undo"]
+
+LABEL, ADJUDICATION = "label", "adjudication"
+LONGEST = 2000  # characters of a note
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person says about an item; ``request`` names the message, so that a repeated one
+    counts once. A submitted answer without a value means *unsure*; skipping is *discarded*."""
+
+    item_id: int
+    value: str | None
+    request: str
+    state: State = "submitted"
+    note: str = ""
+    seconds: float = 0.0
+    via: str = "api"
+
+
+def answer(database: Database, annotator: Annotator, said: Answer) -> Response:
+    """Store an answer; when this returns, it is on the disk.
+
+    A second answer about the same item is a correction. The same ``request`` again gives the
+    response that it gave before.
+
+    :raises BadInput: the class is not the project's, or ``request`` said something else before.
+    :raises NotFound: the project has no such item.
+    """
+    return answer_many(database, annotator, [said])[0]
+
+
+def answer_many(
+    database: Database, annotator: Annotator, answers: Sequence[Answer], kind: Kind = "label"
+) -> list[Response]:
+    """As :func:`answer`, all of them or none."""
+    for _ in range(2):
+        try:
+            with database.write() as connection:
+                return [_stored(connection, annotator, said, kind) for said in answers]
+        except IntegrityError:  # the same request at the same time; the other one's row is there
+            continue
+    raise BadInput("these answers collide with others; load the page again")
+
+
+def undo(database: Database, annotator: Annotator, request: str) -> Response | None:
+    """Take a person's newest answer back: the picture returns to them, with the value remembered.
+    None where there is nothing to undo."""
+    with database.write() as connection:
+        projects.locked(connection, annotator.project_id)
+        repeated = _repeated(connection, annotator, request)
+        if repeated is not None:
+            return repeated
+        chosen = (
+            select(Responses.__table__)
+            .where(
+                Responses.annotator_id == annotator.id,
+                Responses.state.in_([SUBMITTED, DISCARDED]),
+                Responses.superseded_by.is_(None),
+                Responses.kind == LABEL,
+            )
+            .order_by(Responses.number.desc())
+            .limit(1)
+        )
+        last = connection.execute(chosen).first()
+        if last is None:
+            return None
+        back = Answer(last.item_id, last.value, request, DRAFT, last.note, 0.0, "undo")
+        stored = _stored(connection, annotator, back, LABEL)
+        # At once, or somebody else would be handed it before its owner asks what comes next.
+        reservations.hold(connection, annotator, [last.item_id])
+        return stored
+
+
+def adjudicate(database: Database, administrator: Annotator, said: Answer) -> Response:
+    """What counts for an item from now on, whatever the others say.
+
+    :raises BadInput: the person does not administer the project.
+    """
+    if not administrator.administers:
+        raise BadInput("only the project's administrator adjudicates")
+    return answer_many(database, administrator, [said], ADJUDICATION)[0]
+
+
+def standing(
+    database: Database, project: Project, version: int | None = None, *, history: bool = False
+) -> list[Response]:
+    """The responses that stood in a version of the label set, in the order they came.
+
+    :param version: the newest unless given.
+    :param history: the superseded ones too.
+    :raises NotFound: there is no such version yet.
+    """
+    with database.read() as connection:
+        newest = connection.scalar(select(Projects.revision).where(Projects.id == project.id))
+        version = newest if version is None else version
+        if not 0 <= version <= newest:
+            raise NotFound(f"{project.name!r} has label sets 0 to {newest}, not {version}")
+        chosen = (
+            select(*COLUMNS)
+            .join(Annotators, Annotators.id == Responses.annotator_id)
+            .where(Responses.project_id == project.id, Responses.number <= version)
+            .order_by(Responses.number)
+        )
+        if not history:
+            chosen = chosen.where(
+                or_(Responses.superseded_by.is_(None), Responses.superseded_by > version)
+            )
+        return [Response(*row) for row in connection.execute(chosen)]
+
+
+# As a Response has them: of a hundred thousand rows, looking each up by name takes a second.
+COLUMNS = (
+    Responses.number, Responses.item_id, Annotators.name, Responses.kind, Responses.state,
+    Responses.value, Responses.note, Responses.seconds, Responses.via, Responses.created,
+    Responses.superseded_by,
+)  # fmt: skip
+
+
+def disagreement(values: Sequence[str], classes: int) -> float:
+    """How much answers differ: the entropy of their shares, 0 (all alike) to 1 (evenly over all
+    classes)."""
+    if len(values) < 2:
+        return 0.0
+    shares = [count / len(values) for count in Counter(values).values()]
+    return -sum(share * math.log(share) for share in shares) / math.log(max(classes, 2)) + 0.0
+
+
+def _stored(connection: Connection, annotator: Annotator, said: Answer, kind: str) -> Response:
+    project = projects.locked(connection, annotator.project_id)
+    repeated = _repeated(connection, annotator, said.request)
+    if repeated is not None:
+        meant = (said.item_id, said.value, said.state, kind)
+        if meant != (repeated.item_id, repeated.value, repeated.state, repeated.kind):
+            raise BadInput(
+                f"request {said.request!r} said something else before; give each answer its own"
+            )
+        return repeated
+    _check(connection, project, said)
+    number = project.version + 1
+    connection.execute(update(Projects).where(Projects.id == project.id).values(revision=number))
+    connection.execute(
+        update(Responses)
+        .where(
+            Responses.item_id == said.item_id,
+            Responses.annotator_id == annotator.id,
+            Responses.kind == kind,
+            Responses.superseded_by.is_(None),
+        )
+        .values(superseded_by=number)
+    )
+    row = {
+        "project_id": project.id, "number": number, "item_id": said.item_id,
+        "annotator_id": annotator.id, "kind": kind, "state": said.state, "value": said.value,
+        "note": said.note, "seconds": said.seconds, "via": said.via, "request": said.request,
+        "created": time.time(),
+    }  # fmt: skip
+    connection.execute(insert(Responses).values(row))
+    if kind == LABEL:
+        reservations.release(connection, annotator, [said.item_id])
+        _count(connection, project, said.item_id)
+    del row["request"], row["project_id"], row["annotator_id"]
+    return Response(**row, annotator=annotator.name)
+
+
+def _check(connection: Connection, project: Project, said: Answer) -> None:
+    if said.value is not None and said.value not in project.classes:
+        raise BadInput(
+            f"{said.value!r} is no class of {project.name!r}; choose from: "
+            f"{', '.join(project.classes)}"
+        )
+    if not said.request or len(said.request) > 100:
+        raise BadInput("an answer needs a request of 1 to 100 characters, its own")
+    if len(said.note) > LONGEST:
+        raise BadInput(f"the note is longer than {LONGEST} characters; shorten it")
+    if not (math.isfinite(said.seconds) and said.seconds >= 0):
+        raise BadInput("seconds must be a number that is not negative")
+    found = connection.scalar(
+        select(Items.id).where(Items.id == said.item_id, Items.project_id == project.id)
+    )
+    if found is None:
+        raise NotFound(f"{project.name!r} has no item {said.item_id}")
+
+
+def _repeated(connection: Connection, annotator: Annotator, request: str) -> Response | None:
+    chosen = select(Responses.__table__).where(
+        Responses.annotator_id == annotator.id, Responses.request == request
+    )
+    row = connection.execute(chosen).first()
+    return None if row is None else _response(row, annotator.name)
+
+
+def _count(connection: Connection, project: Project, item_id: int) -> None:
+    """Write an item's sums anew."""
+    chosen = select(Responses.value).where(
+        and_(
+            Responses.item_id == item_id,
+            Responses.kind == LABEL,
+            Responses.state == SUBMITTED,
+            Responses.superseded_by.is_(None),
+        )
+    )
+    values = list(connection.scalars(chosen))
+    said = [value for value in values if value is not None]
+    connection.execute(
+        update(Items)
+        .where(Items.id == item_id)
+        .values(votes=len(values), disagreement=disagreement(said, len(project.classes)))
+    )
+
+
+def _response(row: Any, annotator: str) -> Response:
+    return Response(
+        row.number, row.item_id, annotator, row.kind, row.state, row.value,
+        row.note, row.seconds, row.via, row.created, row.superseded_by,
+    )  # fmt: skip

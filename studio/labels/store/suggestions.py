@@ -1,0 +1,95 @@
+"""What models say about a project's pictures. It stands beside people's responses, never over
+them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from studio.labels.store.database import Database
+from studio.labels.store.records import Item, Project, Suggestion
+from studio.labels.store.schema import Items, Suggestions
+
+__all__ = ["add", "added", "lacking", "marks", "newest"]
+
+
+def add(database: Database, project: Project, suggestions: Sequence[Suggestion]) -> None:
+    """Store suggestions; the items' order follows them from now on."""
+    with database.write() as connection:
+        added(connection, project, suggestions)
+
+
+def added(connection: Connection, project: Project, suggestions: Sequence[Suggestion]) -> None:
+    """As :func:`add`, within a transaction."""
+    if not suggestions:
+        return
+    now = time.time()
+    rows = [
+        {
+            "project_id": project.id, "item_id": said.item_id, "agent": said.agent,
+            "model_hash": said.model_hash, "value": said.value, "score": said.score,
+            "probabilities": said.probabilities, "created": said.created or now,
+        }
+        for said in suggestions
+    ]  # fmt: skip
+    sums = [
+        {"id": said.item_id, "guess": said.value, "confidence": said.score, "margin": said.margin}
+        for said in suggestions
+    ]
+    connection.execute(insert(Suggestions), rows)
+    for values in sums:
+        number = values.pop("id")
+        connection.execute(
+            update(Items).where(Items.id == number, Items.project_id == project.id).values(values)
+        )
+
+
+def marks(connection: Connection, project: Project) -> set[tuple[int, str, str, str, float]]:
+    """Item, agent, model hash, value and score of everything suggested, within a transaction."""
+    chosen = select(
+        Suggestions.item_id, Suggestions.agent, Suggestions.model_hash, Suggestions.value,
+        Suggestions.score,
+    ).where(Suggestions.project_id == project.id)  # fmt: skip
+    return {tuple(row) for row in connection.execute(chosen)}
+
+
+def newest(database: Database, project: Project, agent: str | None = None) -> list[Suggestion]:
+    """Of each agent, or of one, the newest suggestion about each item."""
+    last = (
+        select(func.max(Suggestions.id))
+        .where(Suggestions.project_id == project.id)
+        .group_by(Suggestions.item_id, Suggestions.agent)
+    )
+    chosen = select(Suggestions.__table__).where(Suggestions.id.in_(last)).order_by(Suggestions.id)
+    if agent is not None:
+        chosen = chosen.where(Suggestions.agent == agent)
+    with database.read() as connection:
+        return [
+            Suggestion(
+                row.item_id, row.agent, row.model_hash, row.value, row.score, row.probabilities,
+                row.created,
+            )
+            for row in connection.execute(chosen)
+        ]  # fmt: skip
+
+
+def lacking(database: Database, project: Project, agent: str, model_hash: str) -> list[Item]:
+    """The items that a model in that state has said nothing about yet."""
+    said = (
+        select(Suggestions.id)
+        .where(
+            Suggestions.item_id == Items.id,
+            Suggestions.agent == agent,
+            Suggestions.model_hash == model_hash,
+        )
+        .exists()
+    )
+    chosen = (
+        select(Items.id, Items.picture, Items.name, Items.votes)
+        .where(Items.project_id == project.id, ~said)
+        .order_by(Items.id)
+    )
+    with database.read() as connection:
+        return [Item(*row) for row in connection.execute(chosen)]

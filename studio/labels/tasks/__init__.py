@@ -1,0 +1,1 @@
+"""Longer work on a project: adding pictures, automatic annotators, retraining."""

@@ -1,0 +1,140 @@
+"""Pictures for a project, from a folder, a zip, MNIST's files, or a bundle's prior."""
+
+from __future__ import annotations
+
+import functools
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+
+from backends import imaging
+from backends.errors import BadInput, NotFound, StudioError
+
+__all__ = ["GENERATE", "Named", "Skip", "pictures_of"]
+
+GENERATE = "generate:"
+SUFFIXES = {
+    ".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif",
+}  # fmt: skip
+# Of one member, of all, and how often their bytes may be the archive's: pictures hardly shrink.
+LARGEST_MEMBER, LARGEST_SUM, GREATEST_GROWTH = 200_000_000, 20_000_000_000, 100
+ALWAYS_ALLOWED = 64_000_000
+UNREADABLE = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+
+Skip = Callable[[str, str], None]
+Named = Iterator[tuple[str, np.ndarray]]
+
+
+def pictures_of(bundle: str, source: str, skip: Skip, seed: int = 0) -> Named:
+    """Name and pixels, uint8 [H, W, C] as the bundle's models see it, of every picture there.
+
+    :param source: a folder of pictures (those in its folders too), a zip of them, a folder with
+        MNIST's idx files, or ``generate:N`` for N pictures that the bundle's prior draws.
+    :param skip: told the name of each picture that cannot be used, and why.
+    :param seed: of the first generated picture; the others' follow it.
+    :raises NotFound: there is no such folder or file.
+    :raises BadInput: it holds no pictures, is no zip, or one that is made to fill the disk.
+    """
+    if source.startswith(GENERATE):
+        return _generated(bundle, source.removeprefix(GENERATE), seed)
+    path = Path(source)
+    if not path.exists():
+        raise NotFound(f"there is no {source}; give a folder, a zip, or {GENERATE}N")
+    if path.is_file():
+        one = path.suffix.lower() in SUFFIXES
+        found = iter([(path.name, functools.partial(imaging.read_picture, path))])
+        return _prepared(bundle, found if one else _in_zip(path), skip)
+    if next(path.glob("*-images-idx3-ubyte*"), None):
+        return _prepared(bundle, _in_idx(path), skip)
+    return _prepared(bundle, _in_folder(path), skip)
+
+
+def _prepared(bundle: str, found: Iterator[tuple[str, Callable]], skip: Skip) -> Named:
+    from backends import service
+
+    for name, opened in found:
+        try:
+            pixels = service.prepare(bundle, opened())
+        except StudioError as error:
+            skip(name, str(error))
+            continue
+        yield name, pixels
+
+
+def _in_folder(folder: Path) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
+    # Hidden files are systems' own: thumbnails, resource forks.
+    paths = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    ]
+    if not paths:
+        raise BadInput(f"no pictures in {folder}; give a folder with PNG or JPEG files")
+    for path in paths:
+        name = path.relative_to(folder).as_posix()
+        yield name, functools.partial(imaging.read_picture, path)
+
+
+def _in_zip(path: Path) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
+    """Nothing is unpacked: members are read one by one, and a member's name is only a name."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except UNREADABLE as error:
+        raise BadInput(
+            f"{path.name} is no zip ({error}); give a zip of pictures, or a folder"
+        ) from error
+    with archive:
+        entries = [entry for entry in archive.infolist() if _is_picture(entry)]
+        total = sum(entry.file_size for entry in entries)
+        allowed = max(ALWAYS_ALLOWED, GREATEST_GROWTH * path.stat().st_size)
+        if total > min(allowed, LARGEST_SUM):
+            raise BadInput(
+                f"{path.name} would unpack to {total / 1e9:.1f} GB, far more than it holds; "
+                "unpack it yourself if you trust it, and give the folder"
+            )
+        if not entries:
+            raise BadInput(f"no pictures in {path.name}; give a zip with PNG or JPEG files")
+        for entry in entries:
+            yield entry.filename, functools.partial(_member, archive, entry)
+
+
+def _is_picture(entry: zipfile.ZipInfo) -> bool:
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    name = PurePosixPath(entry.filename)
+    shown = not name.name.startswith(".") and "__MACOSX" not in name.parts
+    return kind in (0, stat.S_IFREG) and shown and name.suffix.lower() in SUFFIXES
+
+
+def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Image.Image:
+    if entry.file_size > LARGEST_MEMBER:
+        raise BadInput(f"it has more than {LARGEST_MEMBER // 1_000_000} MB; reduce it")
+    try:
+        with archive.open(entry) as file:
+            # The directory may tell less than there is; zipfile stops where it said.
+            content = file.read(entry.file_size + 1)
+    except UNREADABLE as error:
+        raise BadInput(f"it cannot be read out of the zip ({error}); zip it again") from error
+    return imaging.read_picture(content)
+
+
+def _in_idx(folder: Path) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
+    from backends.training.data import read_idx
+
+    for path in sorted(folder.glob("*-images-idx3-ubyte*")):
+        split = path.name.partition("-images")[0]
+        for number, pixels in enumerate(read_idx(path)):
+            yield f"{split}-{number:05d}.png", functools.partial(Image.fromarray, pixels)
+
+
+def _generated(bundle: str, count: str, seed: int) -> Named:
+    from backends.service import draw
+
+    if not count.isdecimal() or not int(count):
+        raise BadInput(f"{GENERATE}{count} names no number of pictures; write {GENERATE}100")
+    for number in range(seed, seed + int(count)):
+        yield f"generated-{number}.png", draw(bundle, number)

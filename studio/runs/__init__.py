@@ -1,0 +1,5 @@
+"""Runs, comparisons of runs, choices between them, and work in the background."""
+
+from studio.runs.run import Run, Runs, TooMany
+
+__all__ = ["Run", "Runs", "TooMany"]

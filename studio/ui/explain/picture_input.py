@@ -1,0 +1,154 @@
+"""Where a picture comes from: an example, the bundle's generator, a file, a drawing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from studio.ui.shared import canvas
+from studio.ui.shared.controller import Desk, Shown
+from studio.ui.shared.controllers import Desks
+from studio.ui.shared.requests import owner_of, sentences, uploaded
+
+__all__ = ["Pictures"]
+
+READ_SKETCH = "(...a) => [window.sketch.picture(), ...a.slice(1)]"
+SEEDS = 1_000_000
+
+
+class Pictures:
+    """Tabs to choose a picture in, laid out inside the current Blocks; those that the bundle has
+    no use for are hidden."""
+
+    def __init__(self, desks: Desks, bundle: gr.Dropdown) -> None:
+        self.desks, self._bundle = desks, bundle
+        first = desks.first
+        shown = _tabs(first)
+        with gr.Tabs(selected=_selected(shown)) as self._tabs:
+            with gr.Tab("Examples", id="examples", visible=shown["examples"]) as examples:
+                self._kind, self._gallery = _examples(first)
+            with gr.Tab("New face", id="sample", visible=shown["sample"]) as sample:
+                gr.Markdown("A face of nobody, drawn by the bundle’s generator.")
+                self._draw = gr.Button("New face", elem_id="new-face")
+                with gr.Row():
+                    self._seed = gr.Number(
+                        0, label="Seed of the face", precision=0, minimum=0, elem_id="face-seed",
+                        info="Press Enter to see the face of this seed",
+                    )  # fmt: skip
+            with gr.Tab("Upload", id="upload"):
+                self._upload = gr.Image(
+                    label="Upload, paste or photograph", height=190, format="png",
+                    sources=["upload", "clipboard", "webcam"], elem_id="upload",
+                )  # fmt: skip
+            with gr.Tab("Draw", id="draw", visible=shown["draw"]) as draw:
+                canvas.sketch_board("sketch")
+                self._use_drawing = gr.Button("Use this drawing", elem_id="use-drawing")
+                self._drawing = gr.Textbox(visible=False, label="Drawing (PNG data URL)")
+        self._rooms = {"examples": examples, "sample": sample, "draw": draw}
+
+    def opened(self, desk: Desk, fresh: bool = True) -> dict[Any, Any]:
+        """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
+        shown = _tabs(desk)
+        updates = {room: gr.update(visible=shown[name]) for name, room in self._rooms.items()}
+        if not fresh:
+            return updates
+        shelf = _shelf(desk)
+        return updates | {
+            self._tabs: gr.update(selected=_selected(shown)),
+            self._kind: gr.update(choices=list(shelf), value="all"),
+            self._gallery: gr.update(value=shelf["all"], selected_index=None),
+        }
+
+    def wire(self, put: Callable[[str, Desk, Shown], dict[Any, Any]], places: list[Any]) -> None:
+        """Let a chosen picture fill ``places`` with what ``put`` makes of it for its owner."""
+        desks, bundle = self.desks, self._bundle
+
+        async def predict(
+            file: dict[str, Any] | None, name: str, request: gr.Request
+        ) -> dict[Any, Any]:
+            if file is None:
+                return {places[0]: gr.skip()}
+            with sentences():
+                desk = desks[name]
+                owner = owner_of(request)
+                return put(owner, desk, await desk.show(owner, uploaded(file)))
+
+        async def pick_example(
+            kind: str, name: str, event: gr.SelectData, request: gr.Request
+        ) -> dict[Any, Any]:
+            with sentences():
+                desk = desks[name]
+                path = _shelf(desk)[kind][event.index]
+                owner = owner_of(request)
+                return put(owner, desk, await desk.show(owner, path))
+
+        async def take_drawing(url: str, name: str, request: gr.Request) -> dict[Any, Any]:
+            with sentences():
+                desk = desks[name]
+                owner = owner_of(request)
+                return put(owner, desk, await desk.show(owner, canvas.from_data_url(url)))
+
+        async def sample(name: str, seed: float | None, request: gr.Request) -> dict[Any, Any]:
+            with sentences():
+                desk = desks[name]
+                owner = owner_of(request)
+                return put(owner, desk, await desk.sample(owner, int(seed or 0)))
+
+        async def sample_new(name: str, request: gr.Request) -> dict[Any, Any]:
+            seed = random.randrange(SEEDS)
+            return {self._seed: seed} | await sample(name, seed, request)
+
+        # preprocess=False: our own reader explains what is wrong with a file; gradio's would not.
+        self._upload.input(
+            predict, [self._upload, bundle], places, api_name="predict", preprocess=False
+        )
+        self._gallery.select(pick_example, [self._kind, bundle], places, api_visibility="private")
+        self._kind.input(
+            lambda kind, name: gr.Gallery(_shelf(desks[name])[kind], selected_index=None),
+            [self._kind, bundle], self._gallery, api_visibility="private",
+        )  # fmt: skip
+        self._use_drawing.click(
+            take_drawing, [self._drawing, bundle], places, js=READ_SKETCH, api_visibility="private"
+        )
+        quietly = {"show_progress_on": [self._seed], "api_visibility": "private"}
+        self._draw.click(sample_new, bundle, [self._seed, *places], **quietly)
+        self._seed.submit(sample, [bundle, self._seed], places, **quietly)
+
+
+def _tabs(desk: Desk) -> dict[str, bool]:
+    """Which of the tabs that not every bundle has are shown."""
+    return {
+        "examples": bool(desk.about["examples"]),
+        "sample": bool(desk.about["samples"]),
+        "draw": not desk.photographs,
+    }
+
+
+def _selected(shown: dict[str, bool]) -> str:
+    return next((name for name, is_shown in shown.items() if is_shown), "upload")
+
+
+def _shelf(desk: Desk) -> dict[str, list[str]]:
+    """Paths of the example pictures: two of each class under ``all``, and all of each class."""
+    by_class: dict[str, list[str]] = {name: [] for name in desk.about["class_names"]}
+    for example in desk.about["examples"]:
+        by_class[example["label"]].append(str(desk.folder / example["file"]))
+    shelf = {"all": [path for paths in by_class.values() for path in paths[:2]]}
+    return shelf | {name: paths for name, paths in by_class.items() if paths}
+
+
+def _examples(desk: Desk) -> tuple[gr.Dropdown, gr.Gallery]:
+    shelf = _shelf(desk)
+    with gr.Row():
+        gallery = gr.Gallery(
+            shelf["all"], label="Click one to begin", columns=10, height=136, scale=4,
+            allow_preview=False, elem_id="examples", object_fit="contain", buttons=[],
+        )  # fmt: skip
+        kind = gr.Dropdown(
+            list(shelf), value="all", label="Show", elem_id="example-class", scale=1,
+            min_width=110,
+        )  # fmt: skip
+    return kind, gallery

@@ -1,0 +1,289 @@
+"""Regions by words and by clicks: what was found stands as chips beside the canvas."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from backends.regions.candidates import Candidate, Missed, union
+from studio.ui.shared import canvas, markup
+from studio.ui.shared.controller import SHARED, Desk, Factual
+from studio.ui.shared.controllers import Desks
+from studio.ui.shared.requests import owner_of, sentence, told
+
+__all__ = ["Language"]
+
+SIZES = {2: ("smaller", "larger"), 3: ("part", "object", "whole")}
+HOW = [("is added to the region", "add"), ("is taken away from it", "subtract")]
+CLICKING = (
+    "Click on the picture: **Click +** marks what may change, **Click −** (or the right mouse "
+    "button) what may not; **Undo** takes a click back. By keyboard: arrows, Space, C and V."
+)
+# Painting goes on from what was found: the chips have done their work.
+PAINTED = "() => ['painted', [], null]"
+BAKE = "(...a) => { window.regionCanvas.bake(); return [[], null]; }"
+
+
+class Language:
+    """The panels for words and clicks; of both only that of the chosen source is visible.
+
+    Made inside the current Blocks above the canvas, for words; :meth:`below` lays out the rest
+    under it, where a click does not move the canvas away from the pointer.
+    """
+
+    def __init__(self, desks: Desks) -> None:
+        self.desks = desks
+        first = desks.first
+        with gr.Group(visible=False) as self._words:
+            self._known = gr.Dataset(
+                components=["textbox"], samples=_samples(first), type="values", layout="gallery",
+                label="Words that this bundle knows", elem_id="known-words", samples_per_page=40,
+                visible=bool(first.language["known"]),
+            )  # fmt: skip
+            with gr.Row(equal_height=True):
+                self._phrase = gr.Textbox(
+                    label="What may change?", placeholder="beard, left eye …", max_lines=1,
+                    info="Commas between several things", elem_id="phrase", scale=4,
+                )  # fmt: skip
+                self._find = gr.Button("Find", elem_id="find-words", scale=1, min_width=80)
+            self.offer = gr.HTML(elem_id="word-offer")
+            self.use = gr.Button("Use it", elem_id="use-offer", size="sm", visible=False)
+            self.chips = gr.CheckboxGroup(
+                [], label="Found: tick what shall count", elem_id="candidates", visible=False
+            )
+        self._lacking = gr.HTML(elem_id="region-lacking", visible=False)
+        self.fetch = gr.Button("Fetch", size="sm", elem_id="fetch-region", visible=False)
+        self._points = gr.Textbox(visible=False, label="Clicks (JSON)")
+        self.found, self.missed, self.parts = (gr.State([]) for _ in range(3))
+
+    def below(self) -> None:
+        """Lay out what stands under the canvas."""
+        with gr.Group(visible=False) as self._clicks:
+            gr.Markdown(CLICKING, padding=True)
+            self.sizes = gr.Radio(
+                [], label="How much of it?", elem_id="alternatives", visible=False
+            )
+        self._how = gr.Radio(
+            HOW, value="add", label="What is found", elem_id="region-how", visible=False
+        )
+
+    # ------------------------------------------------------------------ what is shown when
+
+    def opened(self, desk: Desk) -> dict[Any, Any]:
+        """Updates for another bundle, or for more parts of the same."""
+        return {
+            self._known: gr.update(samples=_samples(desk), visible=bool(desk.language["known"])),
+            **self._panels("", desk),
+        }
+
+    def reset(self) -> dict[Any, Any]:
+        """Updates for another picture."""
+        return {
+            self.found: [], self.missed: [], self.parts: [], self._phrase: "",
+            self.chips: gr.update(choices=[], value=[], visible=False),
+            self.sizes: gr.update(choices=[], value=None, visible=False),
+            self.offer: "", self.use: gr.update(visible=False), **self._panels(""),
+        }  # fmt: skip
+
+    def _panels(self, source: str, desk: Desk | None = None) -> dict[Any, Any]:
+        spoken = source in ("words", "clicks")
+        problem = desk.language[source] if desk and spoken else None
+        shared = desk.to_pull(SHARED).get(SHARED, []) if problem and desk else []
+        size = markup.megabytes(sum(item["size"] - item["have"] for item in shared))
+        return {
+            self._words: gr.update(visible=source == "words"),
+            self._clicks: gr.update(visible=source == "clicks" and not problem),
+            self._how: gr.update(visible=spoken),
+            self._lacking: gr.update(value=markup.hint(problem or ""), visible=bool(problem)),
+            self.fetch: gr.update(value=f"Fetch what is missing ({size})", visible=bool(shared)),
+        }
+
+    def look_again(self, event: Callable[..., Any]) -> None:
+        """Let an event show the panel of the chosen source, and what it lacks."""
+
+        def look(source: str, name: str) -> dict[Any, Any]:
+            return self._panels(source, self.desks[name])
+
+        event(
+            look, self._chosen, [*self._panels("")], show_progress="hidden", queue=False,
+            api_visibility="private",
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------ what a person does
+
+    def wire(
+        self, picture: gr.State, bundle: gr.Dropdown, source: gr.Radio, board: gr.HTML
+    ) -> None:
+        """Let words and clicks draw on the canvas ``board`` over ``picture``."""
+        self.source, self.board = source, board
+        chips = [picture, self.found, self.chips, self._how]
+        found = [
+            board, source, self.found, self.missed, self.chips, self.offer, self.use,
+            self._phrase,
+        ]  # fmt: skip
+        # A veil over the picture would hide what is asked about.
+        quietly = {"show_progress_on": [self._phrase], "api_visibility": "private"}
+        self._chosen = [source, bundle]
+        self.look_again(source.change)
+        gr.on(
+            [self._find.click, self._phrase.submit],
+            self.search, [self._phrase, *chips], found, **quietly,
+        )  # fmt: skip
+        self._known.click(self.search_known, [self._known, *chips], found, **quietly)
+        self.use.click(self.search_lower, [self.missed, *chips], found, **quietly)
+        self.chips.input(
+            self.toggle, chips, board, show_progress="hidden", trigger_mode="always_last",
+            api_visibility="private",
+        )  # fmt: skip
+        board.clicked(
+            self.click, [self._points, picture, self._how],
+            [board, source, self.sizes, self.parts, self.chips], js=canvas.READ_CLICKS,
+            trigger_mode="always_last", show_progress="hidden", api_visibility="private",
+        )  # fmt: skip
+        self.sizes.input(
+            self.resize, [self.sizes, picture, self.parts, self._how], board,
+            show_progress="hidden", trigger_mode="always_last", api_visibility="private",
+        )  # fmt: skip
+        board.painted(
+            None, None, [source, self.chips, self.sizes], js=PAINTED, api_visibility="private"
+        )
+        self._how.input(None, None, [self.chips, self.sizes], js=BAKE, api_visibility="private")
+
+    async def search(
+        self, phrase: str, seen: Factual | None, found: list[Candidate], chosen: list[int],
+        how: str, request: gr.Request, settings: dict[str, Any] | None = None,
+        rest: list[Missed] | None = None,
+    ) -> dict[Any, Any]:  # fmt: skip
+        """Look for a phrase; what is found joins the chips, the best of each label ticked.
+        Nothing changes when another picture was chosen meanwhile."""
+        owner = owner_of(request)
+        try:
+            desk = self.desks.of(seen)
+            new = await desk.words(owner, seen.pixels, phrase, settings or {})
+        except Exception as error:
+            failed = markup.failure(told(error, "what was found"))
+            gone = seen is not None and not self.desks.still(owner, seen)
+            return self._unchanged() if gone else {
+                self.offer: failed, self.use: gr.update(visible=False)
+            }  # fmt: skip
+        if not self.desks.still(owner, seen):
+            return self._unchanged()
+        found, chosen, named = list(found), set(chosen), set()
+        for one in new.candidates:
+            place = next((i for i, old in enumerate(found) if _same(old, one)), len(found))
+            found[place:] = found[place:] or [one]
+            if one.label not in named:
+                chosen.add(place)
+            named.add(one.label)
+        missed = [*new.missed, *(rest or [])]
+        lower = next((one for one in missed if one.lower is not None), None)
+        sentences = "".join(markup.hint(one.sentence) for one in missed)
+        said = f"Use {lower.phrase!r} at {lower.lower:.2f}" if lower else ""
+        shown = {
+            self.found: found, self.missed: missed, self.offer: sentences,
+            self.use: gr.update(value=said, visible=lower is not None),
+            self.chips: gr.update(
+                choices=[(_chip(one), i) for i, one in enumerate(found)], value=sorted(chosen),
+                visible=bool(found),
+            ),
+        }  # fmt: skip
+        if new.candidates:
+            scene = self.toggle(seen, found, sorted(chosen), how)
+            shown |= {self.board: scene, self.source: "words"}
+        return shown
+
+    async def search_known(
+        self, sample: list[str], seen: Factual | None, found: list[Candidate], chosen: list[int],
+        how: str, request: gr.Request,
+    ) -> dict[Any, Any]:  # fmt: skip
+        """Look for a word that the bundle knows by itself."""
+        (word,) = sample
+        shown = await self.search(word, seen, found, chosen, how, request)
+        return {self._phrase: word} | shown
+
+    async def search_lower(
+        self, missed: list[Missed], seen: Factual | None, found: list[Candidate],
+        chosen: list[int], how: str, request: gr.Request,
+    ) -> dict[Any, Any]:  # fmt: skip
+        """Take the offer: look for the first phrase that a lower threshold lets through."""
+        one = next(one for one in missed if one.lower is not None)
+        rest = [other for other in missed if other is not one]
+        settings = {"threshold": one.lower}
+        return await self.search(one.phrase, seen, found, chosen, how, request, settings, rest)
+
+    def _unchanged(self) -> dict[Any, Any]:
+        return {self.board: gr.skip(), self._phrase: gr.skip()}
+
+    def toggle(
+        self, seen: Factual | None, found: list[Candidate], chosen: list[int], how: str
+    ) -> dict[str, Any]:
+        """The ticked candidates on the canvas, together."""
+        # A tick may come from chips of the picture before, which are gone.
+        ticked = [found[i] for i in chosen if i < len(found)]
+        mask = union(one.mask for one in ticked) if ticked else None
+        story = "text:" + ", ".join(dict.fromkeys(one.label for one in ticked))
+        laid = canvas.Laid(mask, "words", story, how)
+        return gr.update(scene=canvas.scene(laid=laid, of=seen.digest if seen else ""))
+
+    async def click(
+        self, points: str, seen: Factual | None, how: str, request: gr.Request
+    ) -> dict[Any, Any]:
+        """The mask of all clicks so far; a single one may have meant several things."""
+        rows = [tuple(map(float, row)) for row in json.loads(points)[:200]]
+        if not rows:
+            return {self.board: gr.skip()}
+        places, labels = [(x, y) for x, y, _ in rows], [int(label) for *_, label in rows]
+        try:
+            desk = self.desks.of(seen)
+            one = await desk.click(owner_of(request), seen.pixels, places, labels)
+        except Exception as error:  # whatever happened, the canvas must hear that it is over
+            gr.Warning(sentence(told(error, "the thing")), duration=12)
+            of = seen.digest if seen else ""
+            return {self.board: gr.update(scene=canvas.scene(refused=len(rows), of=of))}
+        if not self.desks.still(owner_of(request), seen):
+            return {self.board: gr.skip()}
+        signed = (("+" if label else "-") + f"{x:g},{y:g}" for x, y, label in rows)
+        story = "points:" + ";".join(signed)
+        parts = [(part, f"{story};choice={i}") for i, part in enumerate(one.alternatives, 1)]
+        taken = next((i for i, (part, _) in enumerate(parts) if part.mask is one.mask), None)
+        names = SIZES.get(len(parts), ())
+        sizes = [
+            (f"{name} · {part.score:.2f}", i) for i, (name, (part, _)) in _counted(names, parts)
+        ]
+        laid = canvas.Laid(one.mask, "clicks", story, how, len(rows))
+        return {
+            self.board: gr.update(scene=canvas.scene(laid=laid, of=seen.digest)),
+            self.source: "clicks",
+            self.parts: parts, self.chips: gr.update(value=[]),
+            self.sizes: gr.update(choices=sizes, value=taken, visible=bool(sizes)),
+        }  # fmt: skip
+
+    def resize(
+        self, which: int, seen: Factual | None, parts: list[tuple[Candidate, str]], how: str
+    ) -> dict[str, Any]:
+        """Another of the things that a single click may have meant."""
+        if seen is None or which >= len(parts):  # of the picture before
+            return gr.skip()
+        part, story = parts[which]
+        laid = canvas.Laid(part.mask, "clicks", story, how, 1, replaces=True)
+        return gr.update(scene=canvas.scene(laid=laid, of=seen.digest))
+
+
+def _counted(names: Any, parts: Any) -> Any:
+    return enumerate(zip(names, parts, strict=False))
+
+
+def _samples(desk: Desk) -> list[list[str]]:
+    return [[word] for word in desk.language["known"]]
+
+
+def _chip(one: Candidate) -> str:
+    return f"{one.label} · {one.score:.2f}"
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    return one.label == other.label and np.array_equal(one.mask, other.mask)

@@ -1,0 +1,133 @@
+"""Panels for models beside the labelling widget: those that label, and those that learn."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator
+from typing import Any
+
+import gradio as gr
+
+from backends.service import annotation
+from studio.labels.tasks.annotate import Annotated, annotate
+from studio.runs.background import Chore
+from studio.ui.shared import markup
+from studio.ui.shared.controller import Desk
+from studio.ui.shared.label_controller import Codes, LabelDesk, Seat
+from studio.ui.shared.requests import running, sentences
+
+__all__ = ["AnnotatorPanel"]
+
+
+class AnnotatorPanel:
+    """A model labels the pictures; people may review what it was unsure about."""
+
+    def __init__(
+        self, desk: Desk, labels: LabelDesk, project: gr.Dropdown, codes: gr.BrowserState
+    ) -> None:
+        self.labels = labels
+        with gr.Accordion(
+            "Automatic annotator", open=False, visible=False, elem_id="annotator"
+        ) as self._room:
+            gr.Markdown(
+                "A model labels all pictures. Its labels are suggestions: they order the pictures "
+                "(choose *confidence* or *margin* in the settings to see first what it was unsure "
+                "about) and may be shown, but they never count as a person’s."
+            )
+            self._which = gr.Dropdown(
+                _choices(desk.bundle), value="classifier", label="Annotator", interactive=True,
+                info="A part of the bundle; clip:OWNER/NAME or a folder; hf:OWNER/NAME",
+                allow_custom_value=True, elem_id="annotator-name",
+            )  # fmt: skip
+            self._state = gr.HTML(elem_id="annotator-state")
+            self._prompts = gr.Textbox(
+                label="Prompts", lines=4, visible=False, interactive=True,
+                info="A line with {class} is for all; “7: a seven | the digit seven” for one",
+                elem_id="annotator-prompts",
+            )  # fmt: skip
+            self._go = gr.Button("Label all pictures", elem_id="annotator-run")
+            self._stop = gr.Button("Stop", variant="stop", visible=False, elem_id="annotator-stop")
+        quiet = {"api_visibility": "private", "show_progress": "hidden"}
+        self._which.change(
+            self._chosen, [project, codes, self._which], [self._state, self._prompts], **quiet
+        )
+        self._go.click(
+            self._annotated, [project, codes, self._which, self._prompts],
+            [self._go, self._stop, self._state], concurrency_limit=8, **quiet,
+        )  # fmt: skip
+        self._stop.click(self._stopped, [project, codes], None, queue=False, **quiet)
+
+    def seated(self, seat: Seat | None) -> dict[Any, Any]:
+        """Updates for who works in which project."""
+        shown: dict[Any, Any] = {
+            self._room: gr.update(visible=bool(seat and seat.person.administers)),
+            self._state: self._going(seat),
+            **running(self._go, self._stop, False),
+        }  # fmt: skip
+        if seat is None:
+            return shown | {self._which: gr.skip(), self._prompts: gr.skip()}
+        choices = _choices(seat.project.setup.bundle)
+        return shown | {
+            self._which: gr.update(choices=choices, value="classifier"),
+            self._prompts: gr.update(visible=False, value=""),
+        }
+
+    def _going(self, seat: Seat | None) -> str:
+        """What a page that comes later is told."""
+        if seat is None or not self.labels.chores.going(_chore(seat.project.name)):
+            return ""
+        return markup.line("going", "A model is at it; Label all pictures shows how far it is.")
+
+    def _chosen(self, name: str | None, held: Codes | None, which: str) -> tuple[str, Any]:
+        with sentences():
+            seat = self.labels.require(name, held, administrator=True)
+            about = annotation.about(seat.project.setup.bundle, which)
+            written = annotation.show_prompts(annotation.default_prompts(seat.project.classes))
+            prompts = gr.update(visible=about["prompts"], value=written)
+            problem = markup.failure(about["problem"]) if about["problem"] else ""
+            return problem, prompts
+
+    async def _annotated(
+        self, name: str | None, held: Codes | None, which: str, written: str
+    ) -> AsyncIterator[dict[Any, Any]]:
+        with sentences():
+            seat = await asyncio.to_thread(
+                functools.partial(self.labels.require, name, held, administrator=True)
+            )
+            prompts = annotation.read_prompts(written or "", seat.project.classes)
+            chore = self.labels.chores.start(
+                _chore(seat.project.name),
+                lambda: annotate(self.labels.database(), seat.project, which, prompts),
+            )
+            yield running(self._go, self._stop, True) | {self._state: markup.waiting(0)}
+            async for _ in chore.watch():
+                if isinstance(chore.news, Annotated):
+                    yield {self._state: _said(chore)}
+            yield running(self._go, self._stop, False) | {self._state: _said(chore)}
+
+    def _stopped(self, name: str | None, held: Codes | None) -> None:
+        with sentences():
+            seat = self.labels.require(name, held, administrator=True)
+            self.labels.chores.stop(_chore(seat.project.name))
+
+
+def _chore(project: str) -> str:
+    return f"annotate {project}"
+
+
+def _choices(bundle: str) -> list[tuple[str, str]]:
+    """The classifier first; what is not here is told when it is chosen."""
+    return [(entry["title"], entry["name"]) for entry in annotation.annotators(bundle)]
+
+
+def _said(chore: Chore) -> str:
+    if chore.state == "failed":
+        return markup.failure(chore.reason)
+    now = chore.news
+    if not isinstance(now, Annotated):
+        return markup.hint("Stopped before the first picture.")
+    said = f"{now.done} of {now.total} pictures labelled; of {now.unsure} it is less than half sure"
+    if chore.state == "going":
+        return markup.line("going", f"{said} …")
+    return markup.line("flipped" if chore.state == "done" else "cancelled", f"{said}.")

@@ -1,0 +1,204 @@
+"""Two canvases of our own inside gr.HTML: the region brush and the drawing board.
+
+Gradio's ImageEditor uploads its layers at every event of the page; these upload nothing until a
+button asks for the mask.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import itertools
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from backends.errors import BadInput
+from studio import export
+
+__all__ = [
+    "READ_CLICKS",
+    "READ_FILE",
+    "READ_MASK",
+    "SMALL",
+    "Laid",
+    "data_url",
+    "file_of",
+    "from_data_url",
+    "preview",
+    "region_canvas",
+    "scene",
+    "sketch_board",
+]
+
+HERE = Path(__file__).parents[1] / "static"
+LONGEST = 8_000_000
+SMALL = 128  # pixels; up to here a picture's pixels are shown as the blocks they are
+_numbers = itertools.count()
+
+REGION = """
+<div class="region-canvas">
+  <div class="tools" role="toolbar" aria-label="Region tools">
+    <button type="button" data-tool="brush" aria-pressed="true" title="Paint (B)">Brush</button>
+    <button type="button" data-tool="eraser" aria-pressed="false" title="Erase (E, or the right mouse button)">Eraser</button>
+    <button type="button" data-tool="box" aria-pressed="false" title="Drag a box (X)">Box</button>
+    <span class="clicking"><button type="button" data-tool="include" aria-pressed="false" title="Click on what belongs to the region (C)">Click +</button>
+    <button type="button" data-tool="exclude" aria-pressed="false" title="Click on what does not belong to it (V, or the right mouse button)">Click −</button></span>
+    <label title="Brush size ([ and ])">Size <input class="size" type="range" min="1" max="12" value="3"></label>
+    <button type="button" class="undo" title="Undo (Ctrl+Z)" disabled>Undo</button>
+    <button type="button" class="redo" title="Redo (Ctrl+Shift+Z)" disabled>Redo</button>
+    <button type="button" class="invert" title="Swap painted and unpainted (I)">Invert</button>
+    <button type="button" class="grow" title="One pixel wider">Grow</button>
+    <button type="button" class="shrink" title="One pixel narrower">Shrink</button>
+    <button type="button" class="clear" title="Remove all paint">Clear</button>
+    <button type="button" class="load" title="Load a mask file: white = change allowed, of the size that the model sees" aria-label="Load mask">Load</button>
+    <button type="button" class="save" title="Save the mask as PNG" aria-label="Save mask">Save</button>
+    <input type="file" accept="image/*" aria-label="Mask file" hidden>
+  </div>
+  <canvas tabindex="0" width="512" height="512" role="application"
+    aria-label="The picture as the model sees it. Paint where change is allowed: drag or click, or move with the arrow keys and press Space."></canvas>
+  <p class="hint">Choose a picture, and what the model sees appears here.</p>
+  <p class="line"><span class="area" aria-live="polite">nothing marked</span>
+    <span class="message" role="alert"></span></p>
+</div>
+"""  # noqa: E501 - markup
+
+SKETCH = """
+<div class="sketch">
+  <canvas tabindex="0" width="280" height="280" role="application"
+    aria-label="Draw a digit: drag, or use the arrow keys (with Shift: move without ink)"></canvas>
+  <div class="tools"><button type="button" class="undo">Undo</button>
+    <button type="button" class="clear">Clear</button></div>
+</div>
+"""
+
+# Puts the painted mask, and how it was made, in place of a handler's second and third input.
+READ_MASK = """(...a) => {
+  const region = window.regionCanvas;
+  [a[1], a[2]] = region ? [region.mask(), region.story()] : ["", ""];
+  return a;
+}"""
+# Puts a mask file as a data URL, and of which picture it is a mask, in place of a handler's first
+# two inputs.
+READ_FILE = "(...a) => { [a[0], a[1]] = window.regionCanvas.brought(); return a; }"
+# Puts the clicks in place of a handler's first input.
+READ_CLICKS = "(...a) => { a[0] = window.regionCanvas.clicks(); return a; }"
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A mask to lay over what is painted on the canvas; None lays nothing, and takes back what
+    the same source laid before.
+
+    :ivar source: ``auto`` and ``file`` replace what is painted; ``words`` and ``clicks`` add to
+        it or take away from it, until something else is painted.
+    :ivar story: how the mask was made, for the record.
+    :ivar count: of clicks that the mask answers; later clicks make it old.
+    :ivar replaces: whether the same clicks gave another mask before.
+    """
+
+    mask: np.ndarray | None
+    source: Literal["auto", "file", "words", "clicks"]
+    story: str
+    how: Literal["add", "subtract"] = "add"
+    count: int = 0
+    replaces: bool = False
+
+
+def region_canvas(elem_id: str, first: str) -> gr.HTML:
+    """The canvas over the picture. Set its ``scene`` prop with :func:`scene`; read the mask in a
+    ``js=`` hook with ``regionCanvas.mask()``; its ``painted`` event fires after every edit, its
+    ``clicked`` event after every click on a thing, its ``brought`` event when a mask file was
+    chosen."""
+    script = (HERE / "canvas.js").read_text() + (HERE / "clicks.js").read_text()
+    return gr.HTML(elem_id=elem_id, html_template=REGION, js_on_load=script, scene=first)
+
+
+def sketch_board(elem_id: str) -> gr.HTML:
+    """A board to draw on; read it in a ``js=`` hook with ``sketch.picture()``."""
+    return gr.HTML(
+        elem_id=elem_id, html_template=SKETCH, js_on_load=(HERE / "sketch.js").read_text()
+    )
+
+
+def data_url(picture: Image.Image, form: Literal["PNG", "JPEG"] = "PNG") -> str:
+    """A picture as a data URL."""
+    buffer = io.BytesIO()
+    picture.save(buffer, form)
+    content = base64.b64encode(buffer.getvalue()).decode()
+    return f"data:image/{form.lower()};base64,{content}"
+
+
+def preview(picture: Image.Image, side: int) -> str:
+    """A data URL that arrives with its event; a large picture is lossy, and reduced where it is
+    larger than ``side``; the exact one is among the files."""
+    if max(picture.size) <= SMALL:
+        return data_url(picture)
+    picture = picture.convert("RGB")
+    return data_url(export.enlarge(picture, min(side, max(picture.size))), "JPEG")
+
+
+def from_data_url(text: str) -> bytes:
+    """The bytes of a PNG data URL that the page's own canvas sent.
+
+    :raises BadInput: it is something else, or too large.
+    """
+    if not text.startswith("data:image/png;base64,"):
+        raise BadInput("the browser sent no PNG; reload the page and try again")
+    return file_of(text)
+
+
+def file_of(text: str) -> bytes:
+    """The bytes of a data URL: of any file that a person chose.
+
+    :raises BadInput: it is none, damaged, or too large.
+    """
+    head, _, body = text.partition(",")
+    if not head.startswith("data:") or not head.endswith(";base64") or len(body) > LONGEST:
+        raise BadInput("the browser sent no file, or too large a one; reload the page, try again")
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error as error:
+        raise BadInput("the browser sent a damaged file; reload the page and try again") from error
+
+
+def scene(
+    picture: Image.Image | None = None,
+    laid: Laid | None = None,
+    *,
+    of: str = "",
+    clickable: bool | None = None,
+    refused: int | None = None,
+    empty: bool = False,
+    message: str | None = None,
+) -> str:
+    """What the canvas shall show: a new picture (which clears the mask), something laid over it,
+    or no picture any more.
+
+    :param of: which picture that is, or was looked at for what is laid or refused; when another
+        is shown meanwhile, that is dropped.
+    :param clickable: whether the tools for clicks are offered.
+    :param message: a sentence beneath the canvas.
+    :param refused: so many clicks gave nothing; the last of them is taken back.
+    """
+    # The page hears of a scene only when it differs from the last one; showing the same picture
+    # or proposal again must clear or restore the canvas too.
+    content: dict[str, object] = {"number": next(_numbers), "empty": empty, "of": of}
+    if picture is not None:
+        content["picture"] = preview(picture, max(picture.size))
+    if laid is not None:
+        url = None if laid.mask is None else data_url(Image.fromarray(laid.mask))
+        content["laid"] = asdict(replace(laid, mask=None)) | {"mask": url}
+    if clickable is not None:
+        content["clickable"] = clickable
+    if refused is not None:
+        content["refused"] = refused
+    if message is not None:
+        content["message"] = message
+    return json.dumps(content)

@@ -1,0 +1,361 @@
+"""What the Explain tab's controls do, apart from how they are laid out."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from backends import bundles, imaging, service
+from backends.core import Prediction, Request
+from backends.errors import BadInput, NotFound, StudioError
+from backends.regions.candidates import Candidate, Found
+from backends.service import regions as region_service
+from studio import export
+from studio.engines.core import Done, Event, Failed, Stepped, Stopped
+from studio.runs import Run, Runs, TooMany
+from studio.runs.study import Study
+from studio.ui.shared import canvas, markup
+
+__all__ = ["NO_PICTURE", "SHARED", "Desk", "Factual", "Shown"]
+
+FRAME_GAP = 0.2  # seconds; five frames a second are enough for an eye and easy on a network
+SHARED = region_service.SHARED
+NO_PICTURE = "choose, upload or draw a picture first"
+
+
+@dataclass(frozen=True)
+class Factual:
+    """A picture as a bundle's models see it, uint8 [H, W, C], and which bundle that is."""
+
+    bundle: str
+    pixels: np.ndarray
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """What tells it from other pictures on the page."""
+        content = hashlib.blake2b(self.bundle.encode(), digest_size=12)
+        content.update(np.ascontiguousarray(self.pixels))
+        return content.hexdigest()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a chosen picture puts on the page; ``opinions`` are those of the models beside the
+    bundle's own classifier."""
+
+    picture: np.ndarray
+    scene: str
+    prediction: Prediction
+    opinions: dict[str, Prediction]
+
+
+@dataclass
+class Desk:
+    """One bundle at the counter: pictures come in, questions go to the engine, answers go out.
+
+    :ivar results: folder for the answers' files.
+    :ivar study: where people's choices between answers are kept.
+    :ivar warmed: load the bundle's parts ahead, while the engine has nothing else to do.
+    """
+
+    bundle: str
+    runs: Runs
+    results: Path
+    study: Study
+    warmed: bool = False
+    about: dict[str, Any] = field(default_factory=dict)
+    language: dict[str, Any] = field(default_factory=dict)
+    refreshed: int = -1
+    _ready: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.refresh()
+        self.runs.forget = self.forget
+
+    def refresh(self) -> None:
+        """Look again at which parts are here; ``refreshed`` counts how often that was since."""
+        self.about = service.about(self.bundle)
+        self.language = region_service.about(self.bundle)
+        self.refreshed += 1
+        ready = self._usable()
+        if self.warmed and ready != self._ready:
+            self._ready = ready  # or each look at the page would take every method's first step
+            ahead = functools.partial(service.warm, self.bundle)
+            self.runs.engine.submit(ahead, "studio", lambda event: None, "idle")
+
+    def _usable(self) -> frozenset[str]:
+        """What loading ahead would load: the parts that are here, and the methods that can run."""
+        found = bundles.get(self.bundle)
+        here = (name for name in found.manifest.parts if found.problem(name) is None)
+        return frozenset([*here, *self.methods()])
+
+    @property
+    def folder(self) -> Path:
+        """Where the bundle lies."""
+        return Path(self.about["folder"])
+
+    @property
+    def photographs(self) -> bool:
+        """Whether regions by words and clicks make sense here."""
+        return bool(self.about["preparation"] != "digit")
+
+    def to_pull(self, only: str | None = None) -> dict[str, list[dict[str, Any]]]:
+        """What is published elsewhere and not here, by bundle: this one's parts, and those that
+        all bundles of photographs share."""
+        missing = {}
+        for name in dict.fromkeys([self.bundle, SHARED] if self.photographs else [self.bundle]):
+            try:
+                items = service.to_pull(name) if only in (None, name) else []
+            except NotFound:
+                continue
+            if items:
+                missing[name] = items
+        return missing
+
+    def entries(self, target: str | None = None) -> dict[str, dict[str, Any]]:
+        """All methods, with the ``problem`` that keeps each from running here, or from explaining
+        the model that ``target`` asks."""
+        methods = self.about["methods"]
+        model = self.about["models"].get(self._asked(target or "")[0])
+        if not model:
+            return dict(methods)
+        return {name: m | {"problem": model["methods"][name]} for name, m in methods.items()}
+
+    def methods(self, target: str | None = None) -> dict[str, dict[str, Any]]:
+        """Those that can."""
+        return {n: m for n, m in self.entries(target).items() if m["problem"] is None}
+
+    def problems(self, target: str | None = None) -> list[str]:
+        """Why the others cannot."""
+        methods = self.entries(target).values()
+        return [f"{m['title']}: {m['problem']}." for m in methods if m["problem"]]
+
+    async def ask(self, owner: str, work: Callable[[], Any]) -> Any:
+        """A quick job on the engine, which owns the device; raises what it raised."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+
+        def settle(event: Event) -> None:
+            if answer.done():
+                return
+            if isinstance(event, Stepped):
+                answer.set_result(event.item)
+            elif isinstance(event, Failed):
+                answer.set_exception(StudioError(event.reason))
+            elif isinstance(event, (Stopped, Done)):
+                answer.set_exception(StudioError("the studio is closing; open it again"))
+
+        def steps() -> Iterator[Any]:
+            yield work()
+
+        self.runs.engine.submit(
+            steps, owner, lambda event: loop.call_soon_threadsafe(settle, event), "quick"
+        )
+        return await answer
+
+    async def show(self, owner: str, source: Any) -> Shown:
+        """Read a picture, turn it into what the model sees, ask the model about it."""
+
+        def work() -> Shown:
+            return self._shown(service.prepare(self.bundle, imaging.read_picture(source)))
+
+        return await self.ask(owner, work)
+
+    async def sample(self, owner: str, seed: int) -> Shown:
+        """A picture that the bundle's own generator draws."""
+        return await self.ask(owner, lambda: self._shown(service.sample(self.bundle, seed)))
+
+    def _shown(self, picture: np.ndarray) -> Shown:
+        of = Factual(self.bundle, picture).digest
+        scene = canvas.scene(export.as_picture(picture), of=of)
+        opinions = {name: service.predict(self.bundle, picture, name) for name in self._others()}
+        return Shown(picture, scene, service.predict(self.bundle, picture), opinions)
+
+    async def words(
+        self, owner: str, picture: np.ndarray, prompt: str, settings: dict[str, Any]
+    ) -> Found:
+        """What in the picture a prompt may mean."""
+        return await self.ask(
+            owner, lambda: region_service.candidates(self.bundle, picture, prompt, settings)
+        )
+
+    async def click(
+        self, owner: str, picture: np.ndarray, points: list[tuple[float, float]], labels: list[int]
+    ) -> Candidate:
+        """The thing in the picture that was clicked."""
+        return await self.ask(
+            owner, lambda: region_service.click(self.bundle, picture, points, labels)
+        )
+
+    async def propose(
+        self, owner: str, picture: np.ndarray | None, target: str | None, settings: dict[str, Any]
+    ) -> tuple[str, Image.Image]:
+        """The region of the model that ``target`` asks, as a scene for the canvas, and the
+        attribution behind it."""
+        picture, (model, _) = self.need(picture), self._asked(target or "")
+        found = await self.ask(
+            owner, lambda: service.propose(self.bundle, picture, settings, model)
+        )
+        heat = export.coloured(found.attribution, "inferno")
+        story = ",".join(f"{key}={value}" for key, value in settings.items())
+        laid = canvas.Laid(found.mask, "auto", f"auto:{story}" if story else "auto")
+        of = Factual(self.bundle, picture).digest
+        return canvas.scene(laid=laid, of=of), export.enlarge(heat, 192)
+
+    async def mask_of(self, owner: str, file: str, picture: np.ndarray) -> np.ndarray:
+        """The mask of a file that a person chose (a data URL) for a picture, by the command
+        line's own rule.
+
+        :raises BadInput: it cannot be read, has another size, or it is not clear what it marks.
+        """
+        content, size = canvas.file_of(file), picture.shape[1::-1]
+        return await self.ask(owner, lambda: imaging.read_mask(content, size))
+
+    def need(self, picture: np.ndarray | None) -> np.ndarray:
+        """The picture, or a sentence for who forgot it."""
+        if picture is None:
+            raise BadInput(NO_PICTURE)
+        return picture
+
+    def request(
+        self,
+        picture: np.ndarray | None,
+        mask: str,
+        region: str,
+        target: str | None,
+        method: str,
+        settings: dict[str, Any],
+        seed: float | None,
+    ) -> Request:
+        """What the controls ask for.
+
+        :param mask: the canvas as a PNG data URL, empty when nothing is painted.
+        :param region: ``whole``, ``auto``, or how the mask was made.
+        :raises BadInput: something is missing.
+        """
+        picture = self.need(picture)
+        if not target:
+            raise BadInput("choose what the model should say instead")
+        array = None
+        # An automatic region without a mask is proposed anew.
+        if region != "whole" and (mask or not region.startswith("auto")):
+            array = np.zeros(picture.shape[:2], np.uint8)
+            if mask:
+                array = imaging.painted_mask(canvas.from_data_url(mask), picture.shape[1::-1])
+            imaging.require_area(array)
+        model, goal = self._asked(target)
+        return Request(
+            self.bundle,
+            method,
+            goal,
+            picture,
+            region,
+            array,
+            settings,
+            int(seed or 0),
+            model,
+        )
+
+    async def follow(self, request: Request, owner: str) -> AsyncIterator[Run]:
+        """Start a run and come back whenever there is something new to show; the last time,
+        it has ended. Leaving early stops it."""
+        try:
+            run = self.runs.start(request, owner)
+        except TooMany as error:
+            raise BadInput("your earlier runs are still going; stop one or wait") from error
+        shown = 0.0
+        try:
+            # Most first frames are there in no time; "starting" would only delay them.
+            async for frame in run.watch(first=0.15):
+                if frame is None:
+                    yield run
+                elif time.monotonic() - shown >= FRAME_GAP:
+                    shown = time.monotonic()
+                    yield run
+            yield run
+        finally:
+            run.stop()
+
+    def archive(self, run: Run) -> str:
+        """The answer's files, as the command line writes them, in a zip to download.
+
+        :raises NotFound: the run is no longer kept, as after its page was closed.
+        """
+        assert run.answer is not None
+        path = self.results / f"counterfactual-{run.id}.zip"
+        if not path.is_file():
+            with tempfile.TemporaryDirectory(dir=self.results) as scratch:
+                export.write(Path(scratch) / "answer", run.answer, run.frames)
+                content = export.zipped(Path(scratch) / "answer")
+            path.write_bytes(content)
+        if self.runs.get(run.id) is None:  # forgotten, maybe while this was written
+            self.forget(run)
+            raise NotFound("that answer is no longer kept; run it again")
+        return str(path)
+
+    def forget(self, run: Run) -> None:
+        """Remove the files of a run that is no longer kept."""
+        (self.results / f"counterfactual-{run.id}.zip").unlink(missing_ok=True)
+
+    def _asked(self, target: str) -> tuple[str, str]:
+        """Which model a target of the list asks, and for what."""
+        model, _, goal = target.partition(":")
+        return (model, goal.strip()) if model in self._others() else ("classifier", target)
+
+    def _others(self) -> dict[str, dict[str, Any]]:
+        """Models beside the bundle's classifier: with classes, or with a number."""
+        return {name: entry for name, entry in self.about["models"].items() if entry}
+
+    def ranked(self, shown: Shown) -> Any:
+        """The target list, sorted by the model's own ranking, with the runner-up chosen; after
+        the classes what the other models can be asked for, as ``model: goal``."""
+        rows = list(shown.prediction.probabilities.items())[1:]
+        choices = [(f"{name}  ({p:.1%})", name) for name, p in rows]
+        for name, entry in self._others().items():
+            opinion = shown.opinions[name]
+            if "classes" in entry:
+                others = list(opinion.probabilities.items())[1:]
+                choices += [(f"{name}: {goal}  ({p:.1%})", f"{name}: {goal}") for goal, p in others]
+                continue
+            for value in entry["suggested"]:
+                goal = f"{'more' if value > opinion.value else 'less'} than {value:g}"
+                label = f"{entry['title']}: {goal} {entry['unit']}  (now {opinion.value:.1f})"
+                choices.append((label, f"{name}: {goal}"))
+        return gr.update(choices=choices, value=rows[0][0])
+
+    def people_say(self, shown: Shown) -> str:
+        """What the models that learnt from people's labels say of a picture."""
+        said = {n: shown.opinions[n] for n, entry in self._others().items() if entry["labels"]}
+        return markup.opinions({n: (o.label, o.probabilities[o.label]) for n, o in said.items()})
+
+    @staticmethod
+    def frame(run: Run) -> str:
+        """The newest frame as a data URL."""
+        return canvas.preview(export.as_picture(run.frames[-1].picture), 512)
+
+    @staticmethod
+    def pictures(run: Run) -> tuple[str, str]:
+        """The answer's two panels of markup: before and after, and the differences."""
+        assert run.answer is not None
+        answer = run.answer
+        pair = (export.as_picture(array) for array in (answer.factual, answer.counterfactual))
+        panels = {"absolute": export.absolute_difference(answer)}
+        panels["signed"] = export.signed_difference(answer)
+        if answer.importance is not None:
+            panels["importance"] = export.important_changes(answer.importance)
+        if answer.reconstruction is not None:
+            panels["reconstruction"] = export.as_picture(answer.reconstruction)
+        shown = {name: canvas.preview(picture, 768) for name, picture in panels.items()}
+        before_after = (canvas.preview(picture, 768) for picture in pair)
+        return markup.before_after(*before_after), markup.differences(**shown)

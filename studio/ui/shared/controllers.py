@@ -1,0 +1,64 @@
+"""The desks of one page: a bundle each, and which picture every visitor has before them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from backends.errors import BadInput
+from studio.ui.shared.controller import NO_PICTURE, Desk, Factual
+
+__all__ = ["Desks"]
+
+
+class Desks:
+    """A desk for each bundle that the page can show, made when first asked for.
+
+    :param first: what a new page opens with.
+    :param names: of the bundles that can be chosen.
+    """
+
+    def __init__(self, first: Desk, names: Sequence[str] = ()) -> None:
+        self.first = first
+        self.names = list(dict.fromkeys([first.bundle, *names]))
+        self._made = {first.bundle: first}
+        self._showing: dict[str, str] = {}
+
+    def __getitem__(self, name: str | None) -> Desk:
+        name = name or self.first.bundle
+        if name not in self.names:
+            raise BadInput(f"this page has no bundle {name!r}; choose from: {self.names}")
+        if name not in self._made:
+            first = self.first
+            self._made[name] = Desk(name, first.runs, first.results, first.study, first.warmed)
+        return self._made[name]
+
+    def refresh(self) -> None:
+        """Look again, for every bundle that was shown, at which parts are here."""
+        for desk in list(self._made.values()):
+            desk.refresh()
+
+    def now(self, owner: str, seen: Factual | None) -> None:
+        """Note which picture an owner's page shows from now on."""
+        self._showing[owner] = seen.digest if seen else ""
+
+    def still(self, owner: str, seen: Factual) -> bool:
+        """Whether the page shows that picture still; ask when something looked at it for long."""
+        return self._showing.get(owner, seen.digest) == seen.digest
+
+    def leave(self, owner: str) -> None:
+        """Forget what a closed page showed."""
+        self._showing.pop(owner, None)
+
+    def of(self, seen: Factual | None) -> Desk:
+        """The desk of a picture's bundle.
+
+        :raises BadInput: there is no picture.
+        """
+        if seen is None:
+            raise BadInput(NO_PICTURE)
+        return self[seen.bundle]
+
+    def methods(self) -> dict[str, dict[str, Any]]:
+        """All methods, whether or not the first bundle has their parts."""
+        return {n: m for n, m in self.first.about["methods"].items() if "schema" in m}

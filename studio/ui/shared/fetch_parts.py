@@ -1,0 +1,136 @@
+"""What a bundle lacks and can be fetched: said with sizes and terms, fetched by one button."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import gradio as gr
+
+from studio.runs.pulls import Pull, Pulls
+from studio.ui.shared import markup
+from studio.ui.shared.controller import SHARED, Desk
+from studio.ui.shared.controllers import Desks
+from studio.ui.shared.requests import running
+
+__all__ = ["FetchPanel"]
+
+
+class FetchPanel:
+    """Laid out inside the current Blocks; visible where something is missing."""
+
+    def __init__(self, desks: Desks, pulls: Pulls) -> None:
+        self.desks, self.pulls = desks, pulls
+        missing = desks.first.to_pull()
+        with gr.Accordion(**_offer(desks.first, missing), elem_id="fetch") as self._group:
+            self._list = gr.HTML(markup.to_fetch(missing))
+            with gr.Row():
+                self._go = gr.Button(_said(missing), variant="primary", elem_id="fetch-run")
+                self._stop = gr.Button("Stop", variant="stop", elem_id="fetch-stop", visible=False)
+        self._status = gr.HTML(elem_id="fetch-status")
+        self._fetched = gr.State(desks.first.bundle)
+
+    def opened(self, desk: Desk, fresh: bool = True) -> dict[Any, Any]:
+        """Updates for another bundle, or (not ``fresh``) for the same with more parts, where
+        how the pull ended stays to be read."""
+        missing = desk.to_pull()
+        shown = {
+            self._group: gr.update(**_offer(desk, missing)),
+            self._list: markup.to_fetch(missing),
+            self._go: gr.update(value=_said(missing)),
+        }
+        return shown | ({self._status: ""} if fresh else {})
+
+    def wire(
+        self,
+        bundle: gr.Dropdown,
+        shared: gr.Button,
+        opened: Callable[[Desk], dict[Any, Any]],
+        places: list[Any],
+    ) -> list[Any]:
+        """Let the button fetch what ``bundle`` lacks, and ``shared`` only what all bundles of
+        photographs share; then ``opened`` fills ``places``. Returns the last event of both."""
+
+        async def fetch_all(name: str) -> AsyncIterator[dict[Any, Any]]:
+            async for shown in self._fetch(name, None):
+                yield shown
+
+        async def fetch_shared(name: str) -> AsyncIterator[dict[Any, Any]]:
+            async for shown in self._fetch(name, SHARED):
+                yield shown
+
+        # The person may have gone to another bundle meanwhile: the page that goes on is that of
+        # the bundle chosen when the pull has ended, which only a further event is told.
+        outputs = [self._go, self._stop, self._status, self._group, self._fetched]
+        events = [
+            button.click(
+                fetch, bundle, outputs, show_progress="hidden", concurrency_limit=8,
+                api_visibility="private",
+            ).then(
+                lambda name: opened(self.desks[name]), bundle, places, show_progress="hidden",
+                api_visibility="private",
+            )
+            for button, fetch in ((self._go, fetch_all), (shared, fetch_shared))
+        ]  # fmt: skip
+
+        def stop(name: str) -> str:
+            self.pulls.stop([name, SHARED])
+            return markup.line("going", "stopping; what has arrived is kept …")
+
+        self._stop.click(
+            stop, self._fetched, self._status, queue=False, show_progress="hidden",
+            api_visibility="private",
+        )  # fmt: skip
+        return events
+
+    async def _fetch(self, name: str, only: str | None) -> AsyncIterator[dict[Any, Any]]:
+        """Progress until the pull has ended, however many pages watch it; leaving the page does
+        not end it, since what has arrived is kept anyway."""
+        desk = self.desks[name]
+        missing = desk.to_pull(only)
+        pull = self.pulls.start(list(missing))
+        # The region's button may stand far below: its Stop is at the top, with the progress.
+        yield running(self._go, self._stop, True) | {
+            self._group: gr.update(visible=True, open=True), self._fetched: name,
+        }  # fmt: skip
+        said = ""
+        async for _ in pull.watch():
+            if said != (said := _progress(pull)):
+                yield {self._status: said}
+        # Other bundles may use what was fetched too.
+        await asyncio.to_thread(self.desks.refresh)
+        yield running(self._go, self._stop, False) | {self._status: _end(pull, desk.about["title"])}
+
+
+def _offer(desk: Desk, missing: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """The panel is open where without it nothing can be asked."""
+    size = _size(missing)
+    label = f"More can be fetched ({size})" if desk.methods() else f"Fetch this first ({size})"
+    return {"label": label, "open": not desk.methods(), "visible": bool(missing)}
+
+
+def _size(missing: dict[str, list[dict[str, Any]]]) -> str:
+    left = sum(item["size"] - item["have"] for items in missing.values() for item in items)
+    return markup.megabytes(left)
+
+
+def _said(missing: dict[str, list[dict[str, Any]]]) -> str:
+    return f"Fetch all of this ({_size(missing)})"
+
+
+def _progress(pull: Pull) -> str:
+    if pull.progress is None:
+        return markup.line("going", "starting …")
+    now = pull.progress
+    return markup.fetching(now["parts"], now["phase"], now["done"], now["total"])
+
+
+def _end(pull: Pull, title: str) -> str:
+    if pull.state == "done":
+        return markup.line("flipped", f"{title}: everything is here. Go on.")
+    if pull.state == "stopped":
+        return markup.line(
+            "cancelled", "Stopped; what has arrived is kept, and fetching again goes on from there."
+        )
+    return markup.failure(f"{pull.reason}; press Fetch to try again, it goes on where it stopped")

@@ -1,0 +1,165 @@
+"""What the Labelling tab's controls do, apart from how they are laid out."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from backends.errors import BadInput, NotFound, StudioError
+from studio.labels.store import pictures, projects
+from studio.labels.store.database import Database
+from studio.labels.store.records import Access, Annotator, Project, Setup
+from studio.labels.tasks import add_pictures
+from studio.runs.background import Chores
+from studio.ui.shared.controller import Desk
+
+__all__ = ["Codes", "Filled", "LabelDesk", "Seat", "examples"]
+
+Codes = dict[str, str]  # by project, as the browser keeps them
+AT_ONCE = 20  # pictures prepared between two turns of other work
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A person at work in a project."""
+
+    project: Project
+    person: Annotator
+    code: str
+
+
+@dataclass(frozen=True)
+class Filled:
+    """How far pictures are on their way into a project: how many were looked at, how many are new
+    to it, and which could not be used, with the reason."""
+
+    seen: int
+    new: int
+    refused: tuple[str, ...] = ()
+
+
+@dataclass
+class LabelDesk:
+    """The label store behind the page, opened when first needed.
+
+    :ivar place: a file or an address, as :class:`studio.labels.store.database.Database` takes.
+    :ivar chores: what models do for projects.
+    """
+
+    place: str
+    chores: Chores
+    _database: Database | None = None
+    _opening: threading.Lock = field(default_factory=threading.Lock)
+
+    def database(self) -> Database:
+        """The open store. Opening may take a second; call it off the event loop."""
+        with self._opening:
+            if self._database is None:
+                self._database = Database(self.place)
+            return self._database
+
+    def names(self, bundle: str) -> list[str]:
+        """A bundle's projects, the newest first."""
+        return [project.name for project in projects.listed(self.database(), bundle)]
+
+    def seat(self, name: str | None, codes: Codes | None) -> Seat | None:
+        """Where this browser's person works in a project; None before joining it."""
+        code = (codes or {}).get(name or "")
+        if not name or not code:
+            return None
+        try:
+            seat = self.known(code)
+        except NotFound:  # another store, or an older one
+            return None
+        return seat if seat.project.name == name else None
+
+    def known(self, code: str) -> Seat:
+        """Where the owner of an access code works.
+
+        :raises NotFound: it is nobody's.
+        """
+        person = projects.enter(self.database(), code)
+        return Seat(projects.of(self.database(), person), person, code.strip())
+
+    def require(
+        self, name: str | None, codes: Codes | None, *, administrator: bool = False
+    ) -> Seat:
+        """As :meth:`seat`, with a sentence for who may not.
+
+        :raises BadInput: nobody has joined, or the person does not administer the project.
+        """
+        seat = self.seat(name, codes)
+        if seat is None:
+            raise BadInput("join a project first: choose it, type your name, press Join")
+        if administrator and not seat.person.administers:
+            raise BadInput(f"only an administrator of {seat.project.name!r} can do that")
+        return seat
+
+    def join(self, name: str | None, person: str) -> Access:
+        """A new person in a project.
+
+        :raises BadInput: no project is chosen, it is not open, or the name is taken.
+        """
+        if not name:
+            raise BadInput("choose a project first, or make one below")
+        return projects.join(self.database(), projects.find(self.database(), name), person)
+
+    def create(self, person: str, **fields: Any) -> tuple[Project, Access]:
+        """A new project, which ``person`` administers.
+
+        :raises BadInput: a field makes no sense, in a sentence.
+        """
+        return projects.create(self.database(), Setup.checked(fields), person or "me")
+
+    async def fill(
+        self, desk: Desk, owner: str, project: Project, paths: Iterable[str]
+    ) -> AsyncIterator[Filled]:
+        """Prepare pictures as the bundle's models see them and put them into a project.
+
+        :param paths: of pictures, and of zip files of them.
+        """
+        refused: list[str] = []
+
+        def skip(name: str, reason: str) -> None:
+            refused.append(f"{name}: {reason}")
+
+        waiting = _named(desk.bundle, paths, skip)
+        seen = new = 0
+        while some := await desk.ask(owner, lambda: list(islice(waiting, AT_ONCE))):
+            new += await asyncio.to_thread(pictures.add, self.database(), project, some)
+            seen += len(some)
+            yield Filled(seen, new, tuple(refused))
+        yield Filled(seen, new, tuple(refused))
+
+    async def draw(
+        self, desk: Desk, owner: str, project: Project, count: int
+    ) -> AsyncIterator[Filled]:
+        """As :meth:`fill`, with pictures that the bundle's generator draws; those of earlier seeds
+        are there already."""
+        from backends.service import draw
+
+        new, first = 0, len(pictures.items(self.database(), project))
+        for number in range(count):
+            seed = first + number
+            picture = await desk.ask(owner, lambda seed=seed: draw(desk.bundle, seed))
+            new += pictures.add(self.database(), project, [(f"seed {seed}", picture)])
+            yield Filled(number + 1, new)
+
+
+def examples(desk: Desk) -> Iterator[str]:
+    """The bundle's own pictures."""
+    for example in desk.about["examples"]:
+        yield str(desk.folder / example["file"])
+
+
+def _named(bundle: str, paths: Iterable[str], skip: add_pictures.Skip) -> add_pictures.Named:
+    for path in paths:
+        try:
+            yield from add_pictures.pictures_of(bundle, path, skip)
+        except StudioError as error:
+            skip(Path(path).name, str(error))

@@ -1,0 +1,108 @@
+"""``evaluate``: a table, its CSV, and a page that needs nothing else."""
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from studio.cli import options as asking
+from studio.export.report import _cell
+from tests.backends.evaluation.test_rows import with_examples
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return with_examples(tmp_path_factory.mktemp("evaluate") / "bundle", without=("bridge",))
+
+
+class Page(HTMLParser):
+    """Every tag with its attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+
+def test_evaluate_writes_three_files_that_agree(run, bundle, tmp_path):
+    out = tmp_path / "out"
+    code, printed, told = run("evaluate", "--bundle", bundle, "--methods", "leapfactual,rcsb",
+                              "--n", 4, "--regions", "whole,box:1,2,9,14",
+                              "--out", out)  # fmt: skip
+    assert code == 0
+    assert printed == ""
+    assert "flipped" in told
+    assert {path.name for path in out.iterdir()} == {"table.json", "table.csv", "report.html"}
+    table = json.loads((out / "table.json").read_text())
+    assert [(row["method"], row["region"]) for row in table["rows"]] == [
+        ("leapfactual", "whole"), ("leapfactual", "box:1,2,9,14"),
+        ("rcsb", "whole"), ("rcsb", "box:1,2,9,14"),
+    ]  # fmt: skip
+    first, *_, last = table["rows"]
+    assert first["n"] == 4
+    assert set(first["flip_rate"]) == {"mean", "sem"}
+    assert "bridge" in last["problem"]
+    assert table["metrics"]["flip_rate"]["direction"] == "higher"
+    lines = list(csv.DictReader((out / "table.csv").open()))
+    assert float(lines[0]["ssim"]) == first["ssim"]["mean"]
+    assert float(lines[0]["ssim_sem"]) == first["ssim"]["sem"]
+    assert lines[-1]["flip_rate"] == ""
+    text = (out / "report.html").read_text()
+    assert "could not run" in text
+    assert not re.search(r"(src|href)=\"(?!data:)", text), "the page asks for something outside"
+    assert "http" not in text
+    tags = Page(text).tags
+    pictures = [attributes for tag, attributes in tags if tag == "img"]
+    assert len(pictures) == 2 * 4 * 3
+    assert all(attributes["alt"] for attributes in pictures)
+    assert all(attributes.get("scope") for tag, attributes in tags if tag == "th")
+    assert ("html", {"lang": "en"}) in tags
+    assert "light dark" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--methods", "magic"), "leapfactual"),
+        (("--methods", "rcsb"), "bridge"),
+        (("--n", "99"), "lower --n"),
+        (("--n", "0"), "--n"),
+        (("--pairs", "4"), "write random"),
+        (("--pairs", "a:moon"), "choose from"),
+        (("--regions", "moon"), "use whole"),
+        (("--engine", "steam"), "local"),
+        (("--data", "nowhere"), "idx"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_one_sentence(run, bundle, tmp_path, words, expected):
+    options = {"--methods": "leapfactual", "--n": "2"} | dict([words])
+    code, printed, told = run("evaluate", "--bundle", bundle, "--out", tmp_path / "out",
+                              *(word for pair in options.items() for word in pair))  # fmt: skip
+    assert code == 2
+    assert printed == ""
+    error = told.splitlines()[-1]
+    assert error.startswith("error: ")
+    assert expected in error
+    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob(".result-*"))
+
+
+def test_lists_are_divided_where_a_region_begins():
+    assert asking.regions_in("whole,auto") == ["whole", "auto"]
+    assert asking.regions_in("auto:area=0.2,cell=4,box:1,2,9,14, whole") == [
+        "auto:area=0.2,cell=4", "box:1,2,9,14", "whole",
+    ]  # fmt: skip
+    assert asking.pairs_in("4:9,3:8") == [("4", "9"), ("3", "8")]
+    assert asking.pairs_in("random") == []
+
+
+def test_cells_say_what_is_not_known():
+    assert _cell({"mean": 0.5, "sem": 0.125}) == "0.5 ± 0.12"
+    assert _cell({"mean": None, "sem": None}) == "–"
+    assert _cell({"mean": 1.0, "sem": None}) == "1"
+    assert _cell(None) == "–"

@@ -1,0 +1,101 @@
+"""Commands that ask more than one question: importance maps, several methods, evaluations."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from backends import imaging, service
+from tests.conftest import TINY, write_tiny
+
+
+def random_picture(folder):
+    path = folder / "x.png"
+    values = np.random.default_rng(0).integers(0, 256, (16, 16), dtype=np.uint8)
+    Image.fromarray(values).save(path)
+    return path
+
+
+def other_class(bundle, path):
+    seen = service.prepare(bundle, imaging.read_picture(path))
+    return "b" if service.predict(bundle, seen).label != "b" else "c"
+
+
+def test_importance_is_a_picture_on_demand(run, tiny, tmp_path):
+    picture = random_picture(tmp_path)
+    words = ("explain", picture, "--bundle", tiny, "--method", "leapfactual", "--region",
+             "box:2,2,10,10", "--target", other_class(tiny, picture),
+             "--out", tmp_path / "out")  # fmt: skip
+    code, printed, _ = run(*words, "--importance")
+    assert code == 0
+    assert json.loads(printed)["importance"]["cell"] == 4
+    shown = np.asarray(Image.open(tmp_path / "out" / "importance.png"))
+    outside = shown[0, 0]
+    assert (shown[12:] == outside).all()
+    assert "importance" not in json.loads(run(*words)[1])
+    assert not (tmp_path / "out" / "importance.png").exists(), "of an earlier answer"
+
+
+def asked(tiny, tmp_path, method):
+    picture = random_picture(tmp_path)
+    return ("explain", picture, "--bundle", tiny, "--method", method, "--target",
+            other_class(tiny, picture), "--out", tmp_path / "out")  # fmt: skip
+
+
+def test_several_methods_answer_one_question(run, tiny, tmp_path):
+    code, printed, _ = run(*asked(tiny, tmp_path, "leapfactual,rcsb"), "--set", "rcsb.steps=5",
+                           "--set", "leapfactual.blending_leaps=2")  # fmt: skip
+    assert code == 0
+    methods = json.loads(printed)["methods"]
+    assert list(methods) == ["leapfactual", "rcsb"]
+    out = tmp_path / "out"
+    for name, record in methods.items():
+        assert record == json.loads((out / name / "result.json").read_text())
+        assert (out / name / "counterfactual.png").is_file()
+    assert methods["rcsb"]["settings"]["steps"] == 5
+    assert methods["leapfactual"]["settings"]["blending_leaps"] == 2
+    rows = list(csv.DictReader((out / "table.csv").open()))
+    assert [row["method"] for row in rows] == list(methods)
+    for row in rows:
+        assert float(row["cout"]) == methods[row["method"]]["metrics"]["cout"]
+
+
+def test_one_method_that_cannot_run_does_not_take_the_others_with_it(run, tmp_path):
+    bundle = write_tiny(tmp_path / "bundle", without=("bridge",))
+    code, printed, _ = run(*asked(str(bundle), tmp_path, "rcsb,leapfactual"))
+    assert code == 0
+    methods = json.loads(printed)["methods"]
+    assert "bridge" in methods["rcsb"]["problem"]
+    assert methods["leapfactual"]["status"]
+    assert not (tmp_path / "out" / "rcsb").exists()
+    rows = list(csv.DictReader((tmp_path / "out" / "table.csv").open()))
+    assert "bridge" in rows[0]["problem"]
+
+
+def test_all_is_every_method_that_the_bundle_can_run(run, tmp_path):
+    bundle = write_tiny(tmp_path / "bundle", without=set(TINY) - {"classifier", "bridge"})
+    able = [n for n, m in service.about(str(bundle))["methods"].items() if m["problem"] is None]
+    code, printed, _ = run(*asked(str(bundle), tmp_path, "all"), "--set", "steps=3")
+    assert code == 0
+    assert list(json.loads(printed)["methods"]) == able
+    assert "rcsb" in able
+    assert "leapfactual" not in able
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "expected"),
+    [("leapfactual,magic", "b", "magic"), ("leapfactual,rcsb", "moon", "choose from")],
+)
+def test_what_no_method_can_do_is_one_sentence(run, tiny, tmp_path, method, target, expected):
+    code, printed, told = run(
+        "explain", random_picture(tmp_path), "--bundle", tiny, "--method", method,
+        "--target", target, "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert code == 2
+    assert printed == ""
+    assert told.startswith("error: ")
+    assert told.count("\n") == 1
+    assert expected in told
+    assert not (tmp_path / "out").exists()

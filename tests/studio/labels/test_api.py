@@ -1,0 +1,100 @@
+"""Labelling over HTTP."""
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from studio.labels.api import LONGEST, routes
+from studio.labels.store import pictures, projects, responses
+
+
+@pytest.fixture
+def client(database):
+    with TestClient(Starlette(routes=routes(lambda: database))) as made:
+        yield made
+
+
+@pytest.fixture
+def bob(client, made):
+    made(6)
+    code = client.post("/labels/join", json={"project": "ones", "name": "Bob"}).json()["code"]
+
+    def call(path, **body):
+        return client.post(
+            f"/labels/{path}", json=body, headers={"Authorization": f"Bearer {code}"}
+        )
+
+    call.code = code
+    return call
+
+
+def test_a_session(client, database, bob):
+    assert client.get("/labels/projects").json()["projects"][0]["classes"] == ["one", "seven"]
+    first, second, third = bob("next", ahead=3).json()["items"]
+    reply = bob("answers", item=first["id"], value="one", request="a", seconds=1.5, via="key")
+    body = reply.json()
+    assert (reply.status_code, body["number"]) == (200, 1)
+    assert [item["id"] for item in body["items"]][:2] == [second["id"], third["id"]]
+    assert body["progress"]["submitted"] == 1
+    back = bob("undo", request="b").json()
+    assert back["item"] == first["id"]
+    assert back["items"][0] | {"votes": 0} == first | {"value": "one"}
+    stored = responses.standing(database, projects.find(database, "ones"), history=True)
+    assert [(r.state, r.value, r.via) for r in stored] == [
+        ("submitted", "one", "key"), ("draft", "one", "undo"),
+    ]  # fmt: skip
+
+
+def test_an_answer_sent_twice_counts_once(database, bob):
+    (item, *_) = bob("next").json()["items"]
+    replies = [bob("answers", item=item["id"], value="one", request="a").json() for _ in range(3)]
+    assert [reply["number"] for reply in replies] == [1, 1, 1]
+    assert projects.find(database, "ones").version == 1
+
+
+def test_pictures_need_a_code(client, database, bob):
+    (item, *_) = bob("next").json()["items"]
+    path = f"/labels/pictures/{item['picture']}.png"
+    assert client.get(path).status_code == 401
+    reply = client.get(path, headers={"Authorization": f"Bearer {bob.code}"})
+    assert reply.headers["content-type"] == "image/png"
+    assert pictures.digest(pictures.array_of(reply.content)) == item["picture"]
+
+
+def test_pictures_of_other_projects_are_not_shown(client, bob, made):
+    other, _ = made(0, name="other")
+    code = client.post("/labels/join", json={"project": "other", "name": "Eve"}).json()["code"]
+    (item, *_) = bob("next").json()["items"]
+    path = f"/labels/pictures/{item['picture']}.png"
+    reply = client.get(path, headers={"Authorization": f"Bearer {code}"})
+    assert (reply.status_code, other.name) == (404, "other")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "words"),
+    [
+        ("answers", {"item": 1, "value": "nine", "request": "a"}, 400, "no class"),
+        ("answers", {"item": 999, "value": "one", "request": "a"}, 404, "no item"),
+        ("answers", {"item": 1, "value": "one"}, 400, "request"),
+        ("answers", {"item": 1, "state": "gone", "request": "a"}, 400, "state"),
+        (
+            "answers",
+            {"item": 1, "value": "one", "request": "a", "note": "x" * LONGEST},
+            413,
+            "most",
+        ),
+        ("next", {"ahead": 0}, 400, "ahead"),
+        ("undo", {}, 400, "request"),
+    ],
+)
+def test_mistakes_are_sentences(bob, path, body, status, words):
+    reply = bob(path, **body)
+    assert reply.status_code == status
+    assert words in reply.json()["error"]
+
+
+def test_a_wrong_code_is_nobodys(client, made):
+    made()
+    reply = client.post("/labels/next", headers={"Authorization": "Bearer wrong"})
+    assert reply.status_code == 401
+    assert "nobody" in reply.json()["error"]

@@ -1,0 +1,289 @@
+"""Words and clicks on the page, with tiny random networks behind them."""
+
+import asyncio
+import io
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from backends import service
+from backends.errors import BadInput
+from backends.regions import grounding
+from backends.regions.candidates import Candidate, Found, Missed
+from backends.regions.settings import AutoRegion
+from backends.service import regions as region_service
+from studio.engines.local import LocalEngine
+from studio.runs import Runs
+from studio.runs.study import Study
+from studio.ui.explain.region import region_of
+from studio.ui.explain.region_prompts import Language
+from studio.ui.page import build
+from studio.ui.shared import canvas
+from studio.ui.shared.controller import Desk, Factual
+from studio.ui.shared.controllers import Desks
+from tests.backends.service.test_regions import SIZE, write_grounding, write_photographs
+
+ME = SimpleNamespace(session_hash="me")
+
+
+@pytest.fixture(scope="module")
+def speaking(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("speaking") / "photographs"
+    write_grounding(folder / region_service.DETECTOR)
+    return write_photographs(folder)
+
+
+@pytest.fixture
+def desk(speaking, tmp_path):
+    engine = LocalEngine()
+    runs = Runs(engine, service.explain, service.stopped)
+    yield Desk(speaking, runs, tmp_path, Study(tmp_path / "choices.jsonl"))
+    engine.close()
+
+
+@pytest.fixture
+def language(desk):
+    with gr.Blocks():
+        made = Language(Desks(desk))
+        made.below()
+        bundle = gr.Dropdown([desk.bundle], value=desk.bundle)
+        made.wire(gr.State(), bundle, gr.Radio(), canvas.region_canvas("factual", ""))
+    return made
+
+
+@pytest.fixture
+def seen(speaking):
+    pixels = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+    return Factual(speaking, pixels)
+
+
+def thing(label, rows, score=0.5):
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[rows] = 255
+    return Candidate(label, score, mask)
+
+
+def laid(shown, language):
+    """What a handler's answer lays over the canvas."""
+    return json.loads(shown.get(language.board, shown)["scene"]).get("laid")
+
+
+def mask_of(over):
+    return Image.open(io.BytesIO(canvas.from_data_url(over["mask"])))
+
+
+def search(language, seen, phrase, found=(), chosen=(), **more):
+    return asyncio.run(language.search(phrase, seen, list(found), list(chosen), "add", ME, **more))
+
+
+def test_the_best_of_each_word_is_ticked_and_laid(language, seen, monkeypatch):
+    cat, other, dog = thing("cat", 1, 0.9), thing("cat", 2, 0.5), thing("dog", 3, 0.4)
+    monkeypatch.setattr(region_service, "candidates", lambda *_: Found([cat, other, dog]))
+    shown = search(language, seen, "cat, dog")
+    assert shown[language.chips]["value"] == [0, 2]
+    assert shown[language.chips]["choices"][1] == ("cat · 0.50", 1)
+    over = laid(shown, language)
+    assert np.flatnonzero(np.asarray(mask_of(over)).any(1)).tolist() == [1, 3]
+    assert (over["source"], over["story"], over["how"]) == ("words", "text:cat, dog", "add")
+    assert shown[language.source] == "words"
+
+
+def test_a_second_search_joins_the_first(language, seen, monkeypatch):
+    cat, dog = thing("cat", 1), thing("dog", 3)
+    monkeypatch.setattr(region_service, "candidates", lambda *_: Found([replace(cat), dog]))
+    shown = search(language, seen, "cat, dog", [cat])
+    assert [one.label for one in shown[language.found]] == ["cat", "dog"], "no double"
+    assert shown[language.chips]["value"] == [0, 1]
+
+
+def test_chips_toggle(language, seen):
+    cat, dog = thing("cat", 1), thing("dog", 3)
+    over = laid(language.toggle(seen, [cat, dog], [1], "subtract"), language)
+    assert np.flatnonzero(np.asarray(mask_of(over)).any(1)).tolist() == [3]
+    assert (over["story"], over["how"]) == ("text:dog", "subtract")
+    assert laid(language.toggle(seen, [cat, dog], [], "add"), language)["mask"] is None
+
+
+def test_what_is_below_the_threshold_is_offered_not_laid(language, seen, monkeypatch):
+    asked = []
+
+    def candidates(bundle, picture, phrase, settings):
+        asked.append((phrase, settings))
+        if settings:
+            return Found([thing(phrase, 1, settings["threshold"])])
+        return Found([], [Missed("beard", 0.3, 0.224), Missed("hat", 0.3)])
+
+    monkeypatch.setattr(region_service, "candidates", candidates)
+    shown = search(language, seen, "beard, hat")
+    assert language.board not in shown, "no mask, neither empty nor full"
+    assert "Nothing found for &#x27;beard&#x27; at 0.30, best 0.22" in shown[language.offer]
+    assert "try another word" in shown[language.offer]
+    assert shown[language.use]["visible"]
+    assert shown[language.use]["value"] == "Use 'beard' at 0.22"
+    missed = shown[language.missed]
+    shown = asyncio.run(language.search_lower(missed, seen, [], [], "add", ME))
+    assert asked[-1] == ("beard", {"threshold": 0.22})
+    assert [one.label for one in shown[language.found]] == ["beard"]
+    assert [one.phrase for one in shown[language.missed]] == ["hat"]
+    assert not shown[language.use]["visible"]
+
+
+def test_words_through_the_networks(language, seen):
+    shown = search(language, seen, "cat", settings={"threshold": 0.01})
+    assert shown[language.found]
+    assert set(np.unique(mask_of(laid(shown, language)))) == {0, 255}
+
+
+def test_without_a_picture_or_the_detector_a_sentence(language, seen, monkeypatch):
+    assert "picture first" in search(language, None, "cat")[language.offer]
+    monkeypatch.setattr(grounding, "is_here", lambda: False)
+    monkeypatch.setattr(region_service, "DETECTOR", "nowhere")
+    shown = search(language, seen, "cat")
+    assert "Grounding DINO, which is not here" in shown[language.offer]
+    assert language.board not in shown
+
+
+def test_clicks_update_the_mask_and_one_click_has_sizes(language, seen):
+    shown = asyncio.run(language.click("[[20, 20, 1]]", seen, "add", ME))
+    over = laid(shown, language)
+    assert (over["count"], over["source"], over["story"]) == (1, "clicks", "points:+20,20")
+    sizes = shown[language.sizes]
+    assert sizes["visible"]
+    assert len(sizes["choices"]) in (2, 3)
+    taken, parts = sizes["value"], shown[language.parts]
+    assert np.array_equal(np.asarray(mask_of(over)), parts[taken][0].mask)
+    other = laid(language.resize(0, seen, parts, "add"), language)
+    assert other["replaces"]
+    assert other["story"] == "points:+20,20;choice=1"
+    request = region_service.draw(seen.bundle, seen.pixels, "points", "+20,20;choice=1")
+    assert np.array_equal(np.asarray(mask_of(other)), request), "the command line's words for it"
+
+    shown = asyncio.run(language.click("[[20, 20, 1], [40, 8, 0]]", seen, "add", ME))
+    assert laid(shown, language)["story"] == "points:+20,20;-40,8"
+    assert not shown[language.sizes]["visible"]
+
+
+@pytest.mark.parametrize("points", ["[[20, 20, 0]]", "[[900, 3, 1]]"])
+def test_a_click_that_gives_nothing_is_taken_back(language, seen, points, monkeypatch):
+    heard = []
+    monkeypatch.setattr(gr, "Warning", lambda text, **_: heard.append(text))
+    shown = asyncio.run(language.click(points, seen, "add", ME))
+    scene = json.loads(shown[language.board]["scene"])
+    assert scene["refused"] == 1
+    assert "laid" not in scene
+    assert heard
+
+
+def scene_of(shown, language):
+    return json.loads(shown.get(language.board, shown)["scene"])
+
+
+def test_what_is_laid_says_for_which_picture(language, seen, desk, monkeypatch):
+    cat = thing("cat", 1)
+    monkeypatch.setattr(region_service, "candidates", lambda *_: Found([cat]))
+    monkeypatch.setattr(gr, "Warning", lambda *_, **__: None)
+    put = asyncio.run(desk.show("me", Image.fromarray(seen.pixels)))
+    of = json.loads(put.scene)["of"]
+    assert of == Factual(desk.bundle, put.picture).digest
+    other = Factual(seen.bundle, 255 - seen.pixels)
+    assert len({of, other.digest, Factual("another bundle", put.picture).digest}) == 3
+    now = Factual(desk.bundle, put.picture)
+    clicked = asyncio.run(language.click("[[20, 20, 1]]", now, "add", ME))
+    refused = asyncio.run(language.click("[[20, 20, 0]]", now, "add", ME))
+    proposed, _ = asyncio.run(desk.propose("me", now.pixels, "a", {}))
+    scenes = [
+        scene_of(search(language, now, "cat"), language),
+        scene_of(language.toggle(now, [cat], [0], "add"), language),
+        scene_of(clicked, language), scene_of(refused, language),
+        scene_of(language.resize(0, now, clicked[language.parts], "add"), language),
+        json.loads(proposed),
+    ]  # fmt: skip
+    assert [scene["of"] for scene in scenes] == [of] * len(scenes)
+
+
+@pytest.mark.parametrize("next_one", ["another picture", "another bundle"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_was_found_in_the_picture_before_is_dropped(
+    language, seen, monkeypatch, next_one, fails
+):
+    def candidates(*_):
+        other = Factual(seen.bundle, 255 - seen.pixels)
+        language.desks.now("me", other if next_one == "another picture" else None)
+        if fails:
+            raise BadInput("no such word")
+        return Found([thing("cat", 1)])
+
+    monkeypatch.setattr(region_service, "candidates", candidates)
+    language.desks.now("me", seen)
+    language.desks.now("you", seen)
+    known = asyncio.run(language.search_known(["cat"], seen, [], [], "add", ME))
+    for shown in (known, search(language, seen, "cat")):
+        assert shown, "no update at all would be an error"
+        assert all(update == gr.skip() for update in list(shown.values())[1:]), "no chips"
+        assert "scene" not in shown[language.board]
+    assert language.desks.still("you", seen), "another person's page"
+
+
+def test_a_click_on_the_picture_before_is_dropped(language, seen):
+    language.desks.now("me", Factual(seen.bundle, 255 - seen.pixels))
+    shown = asyncio.run(language.click("[[20, 20, 1]]", seen, "add", ME))
+    assert shown == {language.board: gr.skip()}
+    assert language.resize(2, seen, [], "add") == gr.skip()
+
+
+def test_a_proposal_for_the_picture_before_is_dropped(desk, seen, monkeypatch):
+    page = build(desk)
+    button = visible(page, "propose")
+    press = next(f.fn for f in page.fns.values() if (button._id, "click") in f.targets)
+    (change,) = [
+        f for f in page.fns.values() if (visible(page, "bundle")._id, "input") in f.targets
+    ]
+    settings = [f.default for f in AutoRegion.model_fields.values()]
+    shown = asyncio.run(press(ME, seen, "a", *settings))
+    assert shown[1] == "auto"
+    propose = service.propose
+
+    def slow(*asked):
+        change.fn(desk.bundle, {}, ME)
+        return propose(*asked)
+
+    monkeypatch.setattr(service, "propose", slow)
+    assert list(asyncio.run(press(ME, seen, "a", *settings))) == [gr.skip()] * 3
+
+
+def visible(page, elem_id):
+    (block,) = [b for b in page.blocks.values() if b.elem_id == elem_id]
+    return block
+
+
+def test_digits_are_not_offered_words(desk, tiny, speaking):
+    photographs = visible(build(desk), "region-source")
+    assert {"words", "clicks"} <= {value for _, value in photographs.choices}
+    about = service.about(tiny) | {"preparation": "digit"}
+    digits = Desk(tiny, desk.runs, desk.results, desk.study)
+    digits.about = about
+    source = visible(build(digits), "region-source")
+    assert {value for _, value in source.choices} == {"whole", "painted", "auto"}
+    assert "photographs" in source.info
+
+
+@pytest.mark.parametrize(
+    ("source", "story", "region"),
+    [
+        ("whole", "text:cat", "whole"), ("auto", "", "auto"), ("auto", "painted", "auto"),
+        ("auto", "auto:area=0.2", "auto:area=0.2"), ("words", "text:cat", "text:cat"),
+        ("words", "", "painted"), ("clicks", "x" * 400, "x" * 300),
+    ],
+)  # fmt: skip
+def test_how_a_region_is_named(source, story, region):
+    assert region_of(source, story) == region
+
+
+def test_words_without_a_mask_are_refused_not_looked_up(desk, seen):
+    with pytest.raises(Exception, match="region is empty"):
+        desk.request(seen.pixels, "", "text:cat", "a", "adversarial", {}, 0)

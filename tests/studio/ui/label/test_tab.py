@@ -1,0 +1,159 @@
+"""The Label tab's wiring, without a browser."""
+
+import asyncio
+import json
+import zipfile
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from backends.errors import BadInput
+from studio.labels.store import pictures, responses
+from studio.labels.store.responses import Answer
+from studio.runs.background import Chores
+from studio.ui.label.widget import session
+from studio.ui.page import build
+from studio.ui.shared.label_controller import LabelDesk
+from studio.ui.shared.shortcuts import keys_of
+
+FIELDS = {"name": "ours", "classes": ["a", "b", "c"]}
+
+
+@pytest.fixture
+def labels(desk, tmp_path):
+    made = LabelDesk(str(tmp_path / "labels.db"), Chores(desk.runs.engine))
+    yield made
+    made.database().close()
+
+
+def seated(labels, tiny):
+    project, access = labels.create("Ada", bundle=tiny, **FIELDS)
+    return project, {project.name: access.code}
+
+
+def test_digits_are_their_own_keys():
+    assert keys_of([str(n) for n in range(10)]) == list("0123456789")
+    assert keys_of(["cat", "dog"]) == ["1", "2"]
+    assert keys_of(["7", "one"]) == ["1", "2"]
+    assert keys_of([f"class {n}" for n in range(12)]) == [*"1234567890", "", ""]
+
+
+def test_the_widget_hears_who_answers_what(labels, tiny):
+    project, codes = seated(labels, tiny)
+    told = json.loads(session(project, codes["ours"]))
+    assert (told["code"], told["classes"]) == (codes["ours"], ["a", "b", "c"])
+    assert session(None) == ""
+
+
+def test_only_who_joined_has_a_seat(labels, tiny):
+    _, codes = seated(labels, tiny)
+    assert labels.seat("ours", codes).person.administers
+    assert labels.seat("ours", {}) is None
+    assert labels.seat("ours", {"ours": "wrong"}) is None
+    assert labels.seat("other", {"other": codes["ours"]}) is None  # a code of another project
+    guest = labels.join("ours", "Bob")
+    with pytest.raises(BadInput, match="administrator"):
+        labels.require("ours", {"ours": guest.code}, administrator=True)
+    with pytest.raises(BadInput, match="join a project first"):
+        labels.require(None, None)
+
+
+def test_a_field_that_makes_no_sense_is_a_sentence(labels, tiny):
+    with pytest.raises(BadInput, match="same name"):
+        labels.create("Ada", bundle=tiny, name="x", classes=["a", "A"])
+    with pytest.raises(BadInput, match="classes"):
+        labels.create("Ada", bundle=tiny, name="x", classes=["a"])
+
+
+def test_files_and_zips_become_items_and_the_rest_is_told(labels, desk, tiny, tmp_path):
+    project, _ = seated(labels, tiny)
+    noise = np.random.default_rng(0).integers(0, 256, (3, 20, 20), dtype=np.uint8)
+    for n, pixels in enumerate(noise):
+        Image.fromarray(pixels).save(tmp_path / f"{n}.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.write(tmp_path / "2.png", "inside/2.png")
+        archive.writestr("inside/notes.txt", "no picture either")
+    paths = [str(tmp_path / name) for name in ("0.png", "broken.png", "1.png", "more.zip")]
+
+    async def fill():
+        return [filled async for filled in labels.fill(desk, "me", project, paths)]
+
+    last = asyncio.run(fill())[-1]
+    assert (last.seen, last.new) == (3, 3)
+    assert any("broken.png" in reason for reason in last.refused)
+    content = pictures.items(labels.database(), project)
+    assert len(content) == 3
+    shapes = {
+        pictures.array_of(png).shape
+        for png in pictures.content(labels.database(), [i.picture for i in content]).values()
+    }
+    assert shapes == {(16, 16, 1)}  # as the bundle's models see them
+
+
+def test_a_label_by_the_api(labels, desk, tiny):
+    project, codes = seated(labels, tiny)
+    pixels = np.zeros((16, 16, 1), np.uint8)
+    pictures.add(labels.database(), project, [("black", pixels)])
+    (item,) = pictures.items(labels.database(), project)
+    page = build(desk, labels=labels)
+    label = next(f.fn for f in page.fns.values() if f.api_name == "label")
+    told = label(codes["ours"], item.id, "b", "request 1")
+    assert (told["number"], told["value"], told["annotator"]) == (1, "b", "Ada")
+    assert label(codes["ours"], item.id, "b", "request 1")["number"] == 1
+    with pytest.raises(gr.Error, match="no class"):
+        label(codes["ours"], item.id, "z", "request 2")
+
+
+def test_the_store_is_not_opened_before_it_is_needed(desk, tmp_path):
+    labels = LabelDesk(str(tmp_path / "none" / "labels.db"), Chores(desk.runs.engine))
+    build(desk, labels=labels)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_store_that_cannot_be_opened_leaves_the_page_working(desk, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    labels = LabelDesk(str(tmp_path / "file" / "labels.db"), Chores(desk.runs.engine))
+    page = build(desk, labels=labels)
+    widget = next(b for b in page.blocks.values() if b.elem_id == "label-who")
+    load = handler(page, "build.<locals>.load")
+    assert "give --database another file" in load(desk.bundle, {})[widget]
+
+
+def handler(page, name):
+    return next(f.fn for f in page.fns.values() if f.fn and f.fn.__qualname__.endswith(name))
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "datasets", "label-studio"])
+def test_labels_leave_the_page_and_come_back(labels, desk, tiny, form):
+    project, codes = seated(labels, tiny)
+    noise = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1), dtype=np.uint8)
+    pictures.add(labels.database(), project, [(f"{n}", pixels) for n, pixels in enumerate(noise)])
+    ada = labels.seat("ours", codes).person
+    for n, item in enumerate(pictures.items(labels.database(), project)):
+        responses.answer(labels.database(), ada, Answer(item.id, "abc"[n], f"{n}"))
+    page = build(desk, labels=labels)
+    export, take_in = handler(page, "._exported"), handler(page, "wire.<locals>.take_in")
+    told = asyncio.run(export("ours", codes, form, True, False))
+    path = next(update["value"] for update in told.values() if isinstance(update, dict))
+    request = SimpleNamespace(session_hash="me")
+    told = asyncio.run(take_in(request, tiny, path, "copy", "Bob", {}))
+    held = next(value for value in told.values() if isinstance(value, dict) and "copy" in value)
+    copy = labels.seat("copy", held)
+    assert copy.person.administers
+    said = responses.standing(labels.database(), copy.project)
+    assert [r.value for r in said] == ["a", "b", "c"]
+    # Into a project that is there only its administrator may bring labels.
+    with pytest.raises(gr.Error, match="oin a project first"):
+        asyncio.run(take_in(request, tiny, path, "ours", "Eve", {}))
+
+
+def test_only_administrators_export(labels, desk, tiny):
+    seated(labels, tiny)
+    guest = labels.join("ours", "Bob")
+    export = handler(build(desk, labels=labels), "._exported")
+    with pytest.raises(gr.Error, match="nly an administrator"):
+        asyncio.run(export("ours", {"ours": guest.code}, "csv", False, False))

@@ -1,0 +1,212 @@
+"""The page's wiring, without a browser."""
+
+import asyncio
+import io
+import json
+import re
+import shutil
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+from PIL import Image
+
+from backends import bundles, service
+from backends.core import Answer
+from backends.errors import BadInput, NotFound
+from studio import export
+from studio.ui import page as served_page
+from studio.ui.page import build, launch_options
+from studio.ui.shared import canvas, form, shortcuts
+from studio.ui.shared.requests import uploaded
+
+IDS = {
+    "factual", "prediction", "region-source", "region-preview", "target", "method", "seed", "run",
+    "stop", "frame", "trajectory-plot", "status", "counterfactual", "difference", "metrics",
+    "history", "download", "compare-run", "compare-table", "bundle", "fetch-run", "new-face",
+    "known-words", "phrase", "candidates", "alternatives", "region-how", "label-image",
+    "label-choices", "label-undo", "label-progress", "path-choices",
+}  # fmt: skip
+
+
+@pytest.fixture
+def page(desk):
+    return build(desk)
+
+
+def test_element_ids_and_shortcuts(page):
+    found = {block.elem_id for block in page.blocks.values() if block.elem_id}
+    templates = [getattr(block, "html_template", None) or "" for block in page.blocks.values()]
+    found |= set(re.findall(r'id="([\w-]+)"', " ".join(templates)))
+    assert found >= IDS
+    selectors = " ".join(selector for selector, _ in shortcuts.SHORTCUTS.values())
+    assert set(re.findall(r"#([\w-]+)", selectors)) <= found
+
+
+def test_api_names(page):
+    public = {f.api_name for f in page.fns.values() if f.api_visibility == "public"}
+    assert public == {"predict", "region", "explain", "compare", "label", "retrain"}
+
+
+def test_the_canvas_is_never_an_input(page):
+    for function in page.fns.values():
+        assert all(block.elem_id not in ("factual", "sketch") for block in function.inputs)
+
+
+def test_examples_of_every_bundle_may_be_sent(tiny, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(Path(tiny) / "bundle.json", other)
+    monkeypatch.chdir(tmp_path)
+    allowed = launch_options([tiny, "other", "digits"])["allowed_paths"]
+    assert allowed == [tiny, str(other), str(bundles.ASSETS / "digits")]
+
+
+def test_the_served_page_may_send_what_can_be_chosen_on_it(tiny, monkeypatch):
+    served = {}
+    monkeypatch.setattr(gr.Blocks, "launch", lambda page, **options: served.update(options))
+    monkeypatch.setattr(service, "warm", lambda name: iter(()))
+    served_page.launch(host="127.0.0.1", port=0, bundle=tiny, engine="local")
+    folders = {str(bundles.ASSETS / name) for name in ("digits", "faces")}
+    assert {tiny} | folders <= set(served["allowed_paths"])
+
+
+def test_nothing_is_shared_with_outside_hosts(tiny):
+    options = launch_options([tiny])
+    assert options["share"] is False
+    assert options["enable_monitoring"] is False
+    assert options["run_history"] is False
+    assert options["ssr_mode"] is False
+
+
+def ask(desk, picture, **changes):
+    label = service.predict(desk.bundle, picture).label
+    values = {
+        "picture": picture, "mask": "", "region": "whole", "target": "b" if label != "b" else "c",
+        "method": "leapfactual", "settings": {}, "seed": 0,
+    } | changes  # fmt: skip
+    return desk.request(**values)
+
+
+def test_a_run_is_followed_to_its_files(desk, picture):
+    async def follow():
+        return [run async for run in desk.follow(ask(desk, picture), "me")][-1]
+
+    run = asyncio.run(follow())
+    assert isinstance(run.answer, Answer)
+    with zipfile.ZipFile(desk.archive(run)) as archive:
+        assert "result.json" in archive.namelist()
+    pair, heat = desk.pictures(run)
+    assert pair.count("data:image/png") == 2
+    assert heat.count("data:image/png") == 2
+
+
+def test_leaving_the_page_stops_the_run(desk, picture):
+    async def leave():
+        request = ask(desk, picture, settings={"blending_leaps": 300})
+        following = desk.follow(request, "me")
+        run = await anext(following)
+        await following.aclose()
+        async for _ in run.watch(0.05):
+            pass
+        return run
+
+    run = asyncio.run(leave())
+    assert run.state == "stopped"
+    assert len(run.frames) < 300
+
+
+@pytest.mark.parametrize("meta", [None, {}, {"_type": "x"}, {"_type": "gradio.FileData"}])
+def test_only_uploaded_files_are_opened(meta, tmp_path):
+    secret = tmp_path / "secret.png"
+    Image.new("L", (4, 4)).save(secret)
+    for path in (str(secret), "/etc/passwd", "", None):
+        with pytest.raises(BadInput, match="upload it again"):
+            uploaded({"path": path, "meta": meta})
+
+
+def test_showing_the_same_scene_again_is_news(picture):
+    image = export.as_picture(picture)
+    assert canvas.scene(image) != canvas.scene(image)
+
+
+def test_files_of_forgotten_runs_are_removed(desk, picture):
+    async def follow():
+        return [run async for run in desk.follow(ask(desk, picture), "me")][-1]
+
+    run = asyncio.run(follow())
+    path = Path(desk.archive(run))
+    assert path.is_file()
+    desk.runs.forget(run)
+    assert list(desk.results.iterdir()) == []
+
+
+def test_a_closed_page_leaves_nothing(desk, page, picture):
+    async def follow():
+        return [run async for run in desk.follow(ask(desk, picture), "me")][-1]
+
+    run = asyncio.run(follow())
+    desk.archive(run)
+    (leave,) = [
+        f for f in page.fns.values() if any(name == "unload" for _, name in f.targets)
+    ]  # fmt: skip
+    for _ in range(2):  # a page may come back and be closed again
+        leave.fn(SimpleNamespace(session_hash="me"))
+        assert desk.runs.of("me") == []
+        assert list(desk.results.iterdir()) == []
+    with pytest.raises(NotFound, match="run it again"):
+        desk.archive(run)  # by who still followed it
+    assert list(desk.results.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"picture": None}, "picture first"),
+        ({"target": None}, "should say instead"),
+        ({"region": "painted"}, "region is empty"),
+        ({"region": "painted", "mask": "hello"}, "no PNG"),
+    ],
+)
+def test_what_is_missing_is_said(desk, picture, changes, words):
+    values = {"mask": "", "region": "whole", "target": "b", "method": "leapfactual",
+              "settings": {}, "seed": 0, "picture": picture} | changes  # fmt: skip
+    with pytest.raises(BadInput, match=words):
+        desk.request(**values)
+
+
+def test_a_quick_job_returns_or_raises(desk):
+    assert asyncio.run(desk.ask("me", lambda: 42)) == 42
+
+    def fail():
+        raise BadInput("no ink was found")
+
+    with pytest.raises(Exception, match="no ink"):
+        asyncio.run(desk.ask("me", fail))
+
+
+def test_scene_round_trip(picture):
+    laid = canvas.Laid(picture[..., 0], "words", "text:cat")
+    scene = json.loads(canvas.scene(export.as_picture(picture), laid))
+    for url in (scene["picture"], scene["laid"]["mask"]):
+        seen = Image.open(io.BytesIO(canvas.from_data_url(url)))
+        assert seen.size == (16, 16)
+
+
+def test_a_regressor_is_in_the_target_list(desk, picture):
+    shown = asyncio.run(desk.show("me", Image.fromarray(picture[..., 0])))
+    choices = dict(desk.ranked(shown)["choices"])
+    goals = [value for value in choices.values() if value.startswith("width: ")]
+    assert len(goals) == 3
+    request = desk.request(picture, "", "whole", goals[0], "adversarial", {}, 0)
+    assert (request.model, request.target) == ("width", goals[0].removeprefix("width: "))
+    assert desk.request(picture, "", "whole", "a", "adversarial", {}, 0).model == "classifier"
+
+
+def test_the_seed_tells_when_it_changes_nothing(page, desk):
+    (seed,) = [block for block in page.blocks.values() if block.elem_id == "seed"]
+    assert not desk.methods()["leapfactual"]["seeded"], "the first method draws nothing"
+    assert "changes nothing" in seed.info
+    assert "same answer" in form.seed_info(desk.methods()["rcsb"])

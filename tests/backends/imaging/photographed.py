@@ -29,7 +29,7 @@ def ink_of(digit: np.ndarray, pen: int | None = None) -> np.ndarray:
     return ndimage.gaussian_filter(ink.astype(float), 0.4 if pen == 1 else 0.7)
 
 
-def placed(ink: np.ndarray, rng: np.random.Generator, height: int = 400) -> np.ndarray:
+def placed(ink: np.ndarray, rng: np.random.Generator, height: int = 320) -> np.ndarray:
     """The ink somewhere on a larger page, float [height, height * 5 / 4]."""
     width = height * 5 // 4
     page = np.zeros((height, width))

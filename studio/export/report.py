@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from backends.core import Answer
-from studio.export import as_picture, enlarge, signed_difference
+from studio.export import absolute_difference, as_picture, enlarge, signed_difference
 
 if TYPE_CHECKING:
     from backends.evaluation import Row
@@ -102,9 +102,12 @@ def _examples(row: Row, table: dict[str, Any]) -> str:
     head = '<th scope="col">Rebuilt by the prior</th>' if rebuilt else ""
     lines = "".join(_example(answer) for answer in row.shown)
     return f"""<h2>{escape(title)}, region {escape(row.region)}</h2>
-<table><caption>The difference is red where a picture became brighter, blue where darker.</caption>
+<table><caption>The change is black (none) to yellow (all channels from black to white or back),
+the mean over the colour channels. The change of luminance is red where a picture became brighter,
+blue where darker.</caption>
 <thead><tr><th scope="col">Question</th><th scope="col">Factual</th>{head}
-<th scope="col">Counterfactual</th><th scope="col">Difference</th><th scope="col">Answer</th></tr>
+<th scope="col">Counterfactual</th><th scope="col">Change</th>
+<th scope="col">Change of luminance</th><th scope="col">Answer</th></tr>
 </thead><tbody>{lines}</tbody></table>"""
 
 
@@ -114,7 +117,8 @@ def _example(answer: Answer) -> str:
     pictures = [
         (as_picture(answer.factual), f"factual, called {before}"),
         (as_picture(answer.counterfactual), f"counterfactual, called {after}"),
-        (signed_difference(answer), f"what changed from {before} to {asked}"),
+        (absolute_difference(answer), f"how much changed from {before} to {asked}"),
+        (signed_difference(answer), f"what became brighter or darker from {before} to {asked}"),
     ]
     if answer.reconstruction is not None:
         pictures.insert(1, (as_picture(answer.reconstruction), "factual, rebuilt by the prior"))

@@ -213,6 +213,15 @@ class Desk:
         of = Factual(self.bundle, picture).digest
         return canvas.scene(laid=laid, of=of), export.enlarge(heat, 192)
 
+    async def mask_of(self, owner: str, file: str, picture: np.ndarray) -> np.ndarray:
+        """The mask of a file that a person chose (a data URL) for a picture, by the command
+        line's own rule.
+
+        :raises BadInput: it cannot be read, has another size, or it is not clear what it marks.
+        """
+        content, size = canvas.file_of(file), picture.shape[1::-1]
+        return await self.ask(owner, lambda: imaging.read_mask(content, size))
+
     def need(self, picture: np.ndarray | None) -> np.ndarray:
         """The picture, or a sentence for who forgot it."""
         if picture is None:
@@ -243,7 +252,7 @@ class Desk:
         if region != "whole" and (mask or not region.startswith("auto")):
             array = np.zeros(picture.shape[:2], np.uint8)
             if mask:
-                array = imaging.read_mask(canvas.from_data_url(mask), picture.shape[1::-1])
+                array = imaging.painted_mask(canvas.from_data_url(mask), picture.shape[1::-1])
             imaging.require_area(array)
         model, goal = self._asked(target)
         return Request(

@@ -230,7 +230,7 @@ def differences(
 
     figures = [
         heat(absolute, "How much changed", "absolute", "nothing", "black to white"),
-        heat(signed, "In which direction", "signed", "darker", "brighter"),
+        heat(signed, "Which became brighter or darker (luminance)", "signed", "darker", "brighter"),
     ]
     if importance:
         figures.append(

@@ -171,6 +171,21 @@ def test_heatmaps():
     assert signed[2, 2].sum() < 60, "unchanged is dark"
 
 
+def test_a_change_of_hue_alone_is_seen():
+    factual = np.zeros((4, 4, 3), np.uint8)
+    factual[..., 0] = 255  # red
+    changed = factual.copy()
+    changed[0, 0] = (0, 0, 255)
+    changed[1, 1] = (0, 255, 0)
+    answer = Answer(factual, changed, np.full((4, 4), 255, np.uint8), {})
+    absolute = np.asarray(export.absolute_difference(answer)).astype(int).sum(-1)
+    assert absolute[0, 0] == absolute[1, 1] > absolute[2, 2] + 200, "two of three channels"
+    signed = np.asarray(export.signed_difference(answer)).astype(int)
+    assert signed[0, 0, 2] > signed[0, 0, 0], "blue is darker than red"
+    assert signed[1, 1, 0] > signed[1, 1, 2], "green is brighter"
+    assert "luminance" in markup.differences("data:a", "data:s")
+
+
 def test_shortcuts_point_at_elements_and_are_on_the_sheet():
     for key, (selector, text) in shortcuts.SHORTCUTS.items():
         assert f'"{key}": "{selector}"' in shortcuts.script()

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from backends import bundles, imaging, registry, service
+from backends import bundles, imaging, registry
 from backends.bundles import Bundle
 from backends.compute.oom import in_batches
-from backends.core import Answer, Counterfactual, Region, Request, Step
+from backends.core import Answer, Counterfactual, Region, Step
 from backends.errors import BadInput, StudioError
 from backends.evaluation.questions import Questions, draw
 from backends.explain.judge import judge
 from backends.explain.runner import run, target_model
-from backends.regions.sources import mask_of
+from backends.regions.spec import RegionSpec
 from backends.service import regions as region_service
 
 __all__ = ["Plan", "Progress", "Row", "evaluate"]
@@ -95,15 +94,9 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
 
 
 def _region(plan: Plan, questions: Questions, name: str) -> Region:
-    masks = []
+    spec, masks = RegionSpec.parse(name), []
     for x in questions.x:
-        picture = imaging.to_array(x)
-        request = Request(plan.bundle, "", "", picture, region=name)
-        mask = mask_of(
-            request,
-            lambda s, p=picture: service.propose(plan.bundle, p, s).mask,
-            partial(region_service.draw, plan.bundle, picture),
-        )
+        mask = region_service.mask_of(plan.bundle, imaging.to_array(x), spec)
         masks.append((imaging.to_tensor(imaging.require_area(mask)) > 0).float())
     return Region(torch.cat(masks), name)
 

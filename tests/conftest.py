@@ -95,6 +95,21 @@ def write_tiny(folder: Path, *, without: tuple[str, ...] = ()) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _shipped_weights_are_marked(request, monkeypatch):
+    """`make check` leaves out what loads shipped weights, so each such test must say so."""
+    if "not weights" not in request.config.option.markexpr:
+        return
+    load = bundles.Bundle._load
+
+    def checked(bundle: bundles.Bundle, name: str):
+        shipped = bundle.folder.resolve().is_relative_to(bundles.ASSETS)
+        assert not shipped, "this test loads shipped weights; mark it: @pytest.mark.weights"
+        return load(bundle, name)
+
+    monkeypatch.setattr(bundles.Bundle, "_load", checked)
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory) -> str:
     return str(write_tiny(tmp_path_factory.mktemp("bundles") / "tiny"))

@@ -15,10 +15,10 @@ from studio.ui.explain.interactive import PathPanel
 from studio.ui.explain.picture_input import Pictures
 from studio.ui.explain.region import Regions
 from studio.ui.explain.region_prompts import Language
-from studio.ui.label.controller import LabelDesk
 from studio.ui.shared import canvas, form, markup
 from studio.ui.shared.controller import Desk, Factual, Shown
 from studio.ui.shared.controllers import Desks
+from studio.ui.shared.label_controller import LabelDesk
 from studio.ui.shared.requests import owner_of, running, told
 
 __all__ = ["Explain", "build"]

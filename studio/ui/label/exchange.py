@@ -21,9 +21,9 @@ from backends.errors import BadInput
 from studio.labels import exchange
 from studio.labels.exchange import Brought, Exported
 from studio.labels.store import projects
-from studio.ui.label.controller import Codes, LabelDesk, Seat
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Desks
+from studio.ui.shared.label_controller import Codes, LabelDesk, Seat
 from studio.ui.shared.requests import owner_of, sentences
 
 __all__ = ["ExchangePanel"]

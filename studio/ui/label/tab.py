@@ -14,13 +14,13 @@ from studio.labels.store import responses
 from studio.labels.store.responses import Answer
 from studio.ui.label.admin import AdminPanel
 from studio.ui.label.annotator import AnnotatorPanel
-from studio.ui.label.controller import Codes, LabelDesk, Seat
 from studio.ui.label.exchange import ExchangePanel
 from studio.ui.label.projects import ProjectPanels
 from studio.ui.label.retrain import TrainingPanel
 from studio.ui.label.widget import label_widget, session
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Desks
+from studio.ui.shared.label_controller import Codes, LabelDesk, Seat
 from studio.ui.shared.requests import sentences
 
 __all__ = ["Labelling", "build"]

@@ -14,9 +14,10 @@ from backends.errors import BadInput
 from studio.labels.store import pictures, responses
 from studio.labels.store.responses import Answer
 from studio.runs.background import Chores
-from studio.ui.label.controller import LabelDesk
-from studio.ui.label.widget import keys_of, session
+from studio.ui.label.widget import session
 from studio.ui.page import build
+from studio.ui.shared.label_controller import LabelDesk
+from studio.ui.shared.shortcuts import keys_of
 
 FIELDS = {"name": "ours", "classes": ["a", "b", "c"]}
 

@@ -8,6 +8,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from backends import registry
 from backends.bundles import user_models
 from backends.bundles.manifest import (
@@ -218,6 +220,24 @@ class Bundle:
         part = self.manifest.parts.get(name)
         return part.sha256 if part else ""
 
+    def test_pictures(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The test pictures that came with the bundle, uint8 [N, H, W, C], and their labels int64
+        [N]; None where none did.
+
+        :raises MissingPart: their file is missing or damaged.
+        """
+        entry = self.manifest.test
+        if entry is None:
+            return None
+        path = self.folder / entry.file
+        if not path.is_file() or checksum(path) != entry.sha256:
+            raise MissingPart(
+                f"{entry.file} of bundle {self.name!r} is missing or damaged; fetch the bundle "
+                "again, or give --data a folder with MNIST's idx files"
+            )
+        with np.load(path, allow_pickle=False) as arrays:
+            return arrays["pictures"], arrays["labels"].astype(np.int64)
+
     def _not_fetched(self, name: str) -> str | None:
         trouble = cache.damage(self.path(name))
         command = f"({megabytes(self.fetchable[name].size)}) with: {self.pull_command}"
@@ -304,7 +324,11 @@ def write_part(folder: Path, manifest: Manifest, name: str, network: Any, part: 
     if (folder / MANIFEST).is_file():
         stored = read_manifest(folder)
         manifest = manifest.model_copy(
-            update={"parts": stored.parts, "examples": stored.examples or manifest.examples}
+            update={
+                "parts": stored.parts,
+                "examples": stored.examples or manifest.examples,
+                "test": stored.test or manifest.test,
+            }
         )
     write_manifest(folder, manifest.model_copy(update={"parts": manifest.parts | parts}))
 

@@ -30,8 +30,8 @@ class Plan:
     :ivar regions: as in a :class:`backends.core.Request`; drawn for each picture.
     :ivar count: pictures a row.
     :ivar pairs: (the model says, it should say) by class name; empty for random targets.
-    :ivar data: folder with MNIST's test pictures; None takes the bundle's examples, or pictures
-        that its generator draws.
+    :ivar data: folder with MNIST's test pictures; None takes those that came with the bundle,
+        or its examples, or pictures that its generator draws.
     :ivar batch: pictures that run together; fewer where the device has no room for them.
     :ivar shown: pictures a row that are kept as examples.
     """
@@ -112,7 +112,10 @@ def _answers(
         some = Region(region.mask[part], region.source)
         x, target = questions.x[part], questions.target[part]
         w = None if questions.w is None else questions.w[part]
-        for step in run(found, method, x, target, some, {}, plan.seed + part.start, latent=w):
+        steps = run(
+            found, method, x, target, some, {}, plan.seed + part.start, latent=w, watched=False
+        )
+        for step in steps:
             share = (part.start + len(x) * step.index / step.total) / total
             yield Progress(method, region.source, share)
         ends.append((x, target, _end(step)))

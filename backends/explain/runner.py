@@ -102,6 +102,8 @@ def run(
     model: Classifier | Threshold | None = None,
     latent: Tensor | None = None,
     labeller: TargetModel | None = None,
+    *,
+    watched: bool = True,
 ) -> Iterator[Step]:
     """Explain a batch: composited steps, the last of which carries the counterfactual.
 
@@ -116,6 +118,8 @@ def run(
         otherwise they are searched first.
     :param labeller: tells the method what pictures are, instead of the model: a person. The model
         still judges what is shown.
+    :param watched: whether somebody looks at the steps before the last; otherwise the model is not
+        asked about them.
     :raises MissingPart: the bundle lacks a part that the method needs.
     :raises BadInput: a setting is wrong, or the method cannot explain that model.
     :raises OutOfMemory: the device has no room for the batch.
@@ -131,6 +135,7 @@ def run(
         region=replace(region, mask=region.mask.to(device)),
         seed=seed,
         labeller=labeller,
+        watched=watched,
     )
     latent = None if latent is None else latent.to(device)
     with guarded(device, len(factual)), closing(_search(task, latent)) as steps:
@@ -151,6 +156,7 @@ class _Task:
     region: Region
     seed: int
     labeller: TargetModel | None = None
+    watched: bool = True
     start: float = field(default_factory=time.perf_counter)
 
     @property
@@ -160,8 +166,11 @@ class _Task:
 
     @torch.no_grad()
     def shown(self, step: Step, factual: Tensor, mask: Tensor) -> Step:
-        """The step as a person will get it: composited, in 8 bits, with the model's opinion."""
+        """The step as a person will get it: composited, in 8 bits, with the model's opinion where
+        somebody looks."""
         image = composite(factual, eight_bit(step.image), mask)
+        if not self.watched:
+            return replace(step, image=image, seconds=self.seconds)
         p = self.model.probabilities(image).gather(1, self.target[:, None]).squeeze(1)
         return replace(step, image=image, target_probability=p, seconds=self.seconds)
 

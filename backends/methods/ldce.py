@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import torch
-from diffusers import DDIMScheduler
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,6 +18,9 @@ from torch.nn import functional as F
 from backends.core import Region, Step, TargetModel
 from backends.imaging import composite
 from backends.priors.latent_diffusion import latent_schedule
+
+if TYPE_CHECKING:
+    from diffusers import DDIMScheduler
 
 __all__ = ["LDCE", "LDCEText", "consensus"]
 

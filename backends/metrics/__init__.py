@@ -57,7 +57,7 @@ METRICS = {
             "root of the sum of squared changes",
         ),
         Metric(
-            "ssim", "SSIM", "higher", "-1 to 1", "torchmetrics", "{:.3f}",
+            "ssim", "SSIM", "higher", "-1 to 1", "torch", "{:.3f}",
             "1 is the same picture, 0 has nothing of its structure",
         ),
         Metric(

@@ -15,6 +15,7 @@ from backends.core import TargetModel
 
 __all__ = ["cout", "curves", "entered"]
 
+PIXELS = 2**18  # of the small pictures that a model is asked about at once
 Portions = Literal["equal", "authors"]
 
 
@@ -50,11 +51,20 @@ def curves(
     change = (counterfactual - factual).abs().sum(1).flatten(1)
     rank = change.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
     points = entered(height * width, parts, portions)
+    entering = torch.tensor([pixels for pixels, _ in points], device=change.device)
+    # Once all that changed has entered, every later picture is the counterfactual: asked once.
+    asked = torch.minimum(entering, (change > 0).sum(1)[:, None])  # [B, N]
+    first = torch.cat([torch.ones_like(asked[:, :1], dtype=torch.bool), asked.diff(dim=1) > 0], 1)
+    rows, at_point = first.nonzero(as_tuple=True)
     seen = []
-    for pixels, _ in points:
-        inside = (rank < pixels).view(count, 1, height, width)
-        seen.append(target_model.probabilities(torch.where(inside, counterfactual, factual)))
-    p = torch.stack(seen, dim=1)  # [B, N, K]
+    size = max(count, PIXELS // (height * width))  # as many at once as the method had, or more
+    for row, point in zip(rows.split(size), at_point.split(size), strict=True):
+        inside = rank[row] < asked[row, point][:, None]
+        inside = inside.view(-1, 1, height, width)
+        seen.append(
+            target_model.probabilities(torch.where(inside, counterfactual[row], factual[row]))
+        )
+    p = torch.cat(seen)[first.flatten().cumsum(0).view_as(asked) - 1]  # [B, N, K]
     p_source, p_target = (
         p.gather(2, y[:, None, None].expand(-1, len(points), 1)).squeeze(2)
         for y in (source, target)

@@ -22,14 +22,12 @@ from backends.errors import MissingPart
 
 __all__ = ["SMALLEST", "Perceptual", "lpips", "problem"]
 
+WEIGHTS = "squeezenet1_1-b8a52dc0.pth"  # torchvision's; to ask it for the name takes seconds
 SMALLEST = 64  # pixels; smaller pictures are enlarged, or the net's last maps would vanish
 
 
 def _weights() -> Path:
-    from torchvision.models import SqueezeNet1_1_Weights
-
-    name = SqueezeNet1_1_Weights.DEFAULT.url.rpartition("/")[2]
-    return Path(torch.hub.get_dir()) / "checkpoints" / name
+    return Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS
 
 
 @functools.lru_cache(maxsize=2)
@@ -41,10 +39,7 @@ def _damaged(path: Path, modified: float) -> bool:
 
 def problem() -> str | None:
     """Why LPIPS cannot be measured here, in one sentence; None when it can."""
-    try:
-        path = _weights()
-    except ImportError as error:
-        return f"LPIPS needs the package {error.name!r}; run: pip install {error.name}"
+    path = _weights()
     remedy = (
         'fetch it with: python -c "from torchvision.models import squeezenet1_1 as net; '
         "net(weights='DEFAULT')\""

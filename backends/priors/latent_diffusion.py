@@ -7,9 +7,13 @@ https://arxiv.org/abs/2207.12598. Networks are diffusers'.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DModel
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from diffusers import DDIMScheduler
 
 __all__ = ["ClassDenoiser", "LatentAutoencoder", "latent_schedule"]
 
@@ -17,6 +21,8 @@ __all__ = ["ClassDenoiser", "LatentAutoencoder", "latent_schedule"]
 def latent_schedule(beta_start: float = 0.0015, beta_end: float = 0.0195) -> DDIMScheduler:
     """The 1000 noise levels of latent diffusion on ImageNet, linear in the root of beta, as the
     authors of LDCE walk them (Stable Diffusion's are 0.00085 to 0.012)."""
+    from diffusers import DDIMScheduler  # takes seconds to import
+
     return DDIMScheduler(
         beta_start=beta_start,
         beta_end=beta_end,
@@ -35,6 +41,8 @@ class LatentAutoencoder(nn.Module):
     """
 
     def __init__(self, channels: int, latent: int, widths: list[int], fold: int = 2) -> None:
+        from diffusers import AutoencoderKL  # takes seconds to import
+
         super().__init__()
         levels = len(widths)
         self.fold, self.unfold = nn.PixelUnshuffle(fold), nn.PixelShuffle(fold)
@@ -73,6 +81,8 @@ class ClassDenoiser(nn.Module):
     """
 
     def __init__(self, latent: int, size: int, classes: int, widths: list[int]) -> None:
+        from diffusers import UNet2DModel  # takes seconds to import
+
         super().__init__()
         deeper = len(widths) - 1
         self.classes = classes

@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from backends.errors import BadInput
 from studio.cli import options
-from studio.labels.store import pictures, projects
-from studio.labels.store.database import Database, usual_place
 from studio.labels.store.records import Access, Setup
-from studio.labels.tasks import add_pictures as sources
+
+if TYPE_CHECKING:
+    from studio.labels.store.database import Database
+
+# The store is imported where it is used: SQLAlchemy takes half a second that the other commands
+# need not wait for.
 
 __all__ = ["labels"]
 
@@ -46,6 +49,8 @@ HELP = _fields()
 
 @contextmanager
 def _store(place: str | None) -> Iterator[Database]:
+    from studio.labels.store.database import Database, usual_place
+
     database = Database(place or usual_place())
     try:
         yield database
@@ -60,6 +65,8 @@ def _told(access: Access) -> None:
 @labels.command("list")
 def list_projects(database: DatabaseOption = None) -> None:
     """Every project: its bundle, classes, pictures, people, and the label set's version."""
+    from studio.labels.store import pictures, projects
+
     with _store(database) as store:
         for project in projects.listed(store):
             people = ", ".join(who.name for who in projects.people(store, project))
@@ -89,6 +96,7 @@ def create_project(
 ) -> None:
     """Make a project; prints its administrator's access code."""
     from backends import bundles
+    from studio.labels.store import projects
 
     bundles.find(bundle)  # said now rather than when the first picture is brought
     text = "" if instructions is None else instructions.read_text(encoding="utf-8")
@@ -116,6 +124,9 @@ def add_pictures(
     database: DatabaseOption = None,
 ) -> None:
     """Put pictures into a project, prepared as its bundle's models see them."""
+    from studio.labels.store import pictures, projects
+    from studio.labels.tasks import add_pictures as sources
+
     with _store(database) as store:
         found = projects.find(store, project)
         skipped, new, seen, waiting = 0, 0, 0, []
@@ -152,6 +163,7 @@ def export_labels(
 ) -> None:
     """Write a label set; prints one JSON object."""
     from studio.labels import exchange
+    from studio.labels.store import projects
 
     with _store(database) as store:
         found = projects.find(store, project)
@@ -208,6 +220,7 @@ def agreement_of(
 ) -> None:
     """Kappas, alpha, confusion, items to adjudicate; prints one JSON object."""
     from studio.labels.stats import agreement
+    from studio.labels.store import projects
 
     with _store(database) as store:
         report = agreement.report(store, projects.find(store, project), version)
@@ -224,6 +237,8 @@ def invite_person(
     database: DatabaseOption = None,
 ) -> None:
     """Let a person in; prints the access code, which is told only now."""
+    from studio.labels.store import projects
+
     role = projects.ADMINISTRATOR if administrator else projects.ANNOTATOR
     with _store(database) as store:
         _told(projects.invite(store, projects.find(store, project), name, role))
@@ -251,6 +266,7 @@ def retrain_model(
     """Fit LeapFactual's velocity field to a label set: a target model of what people say; prints
     one JSON object. Interrupted, it is taken up again by the same words."""
     from backends.training.retrain_settings import Learning
+    from studio.labels.store import projects
     from studio.labels.tasks import retrain
 
     settings: dict[str, Any] = dict(options.settings_in(set_ or [], "retraining", []))

@@ -27,6 +27,7 @@ from backends.errors import MissingPart, NotFound
 from backends.fetching import cache
 from backends.fetching.cache import checksum
 from backends.fetching.source import Source, megabytes
+from backends.files import atomic_write
 
 __all__ = [
     "ASSETS",
@@ -317,9 +318,8 @@ def write_part(folder: Path, manifest: Manifest, name: str, network: Any, part: 
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / part.file
-    scratch = path.with_suffix(".part")
-    save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, scratch)
-    scratch.replace(path)
+    with atomic_write(path) as scratch:
+        save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, scratch)
     parts = {name: part.model_copy(update={"sha256": checksum(path)})}
     if (folder / MANIFEST).is_file():
         stored = read_manifest(folder)
@@ -335,6 +335,5 @@ def write_part(folder: Path, manifest: Manifest, name: str, network: Any, part: 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write bundle.json in one move."""
-    scratch = folder / f"{MANIFEST}.part"
-    scratch.write_text(json.dumps(manifest.model_dump(), indent=2) + "\n")
-    scratch.replace(folder / MANIFEST)
+    with atomic_write(folder / MANIFEST) as scratch:
+        scratch.write_text(json.dumps(manifest.model_dump(), indent=2) + "\n")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import tempfile
 import time
 from datetime import datetime, timezone
@@ -17,10 +16,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
 from pydantic import BaseModel, ValidationError
 
 from backends.fetching.source import Source
+from backends.files import atomic_write
+from backends.settings import settings
 
 __all__ = [
     "Record",
@@ -48,7 +48,7 @@ class Record(BaseModel):
 
 def root() -> Path:
     """The cache's folder; it need not exist."""
-    return Path(os.environ.get("STUDIO_CACHE") or user_cache_path("counterfactual-studio"))
+    return settings().cache
 
 
 def parts() -> Path:
@@ -78,9 +78,8 @@ def remember(path: Path, sha256: str, source: Source, origin: str) -> None:
     """Write a converted file's record, in one move."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     content = Record(sha256=sha256, source=source, fetched_from=origin, fetched_at=now)
-    scratch = path.with_suffix(".json.part")
-    scratch.write_text(content.model_dump_json(indent=2) + "\n")
-    scratch.replace(path.with_suffix(".json"))
+    with atomic_write(path.with_suffix(".json")) as scratch:
+        scratch.write_text(content.model_dump_json(indent=2) + "\n")
 
 
 def damage(path: Path) -> str | None:

@@ -69,10 +69,11 @@ def load_mnist(source: str, split: str) -> Split:
     :raises Unreachable: MNIST cannot be downloaded.
     """
     if source == "mnist":
-        from platformdirs import user_cache_path
         from torchvision.datasets import MNIST
 
-        folder = user_cache_path("counterfactual-studio")
+        from backends.settings import user_cache
+
+        folder = user_cache()
         try:
             data = MNIST(folder, split == "train", download=True)
         except (OSError, RuntimeError) as error:

@@ -14,11 +14,12 @@ from backends.errors import BadInput
 from studio.labels.store import pictures, projects, responses, suggestions
 from studio.labels.store.database import Database
 from studio.labels.store.projects import LONGEST
-from studio.labels.store.records import Kind, Project, Setup, State
+from studio.labels.store.records import Kind, Project, Setup, State, Text, first_problem
 
 __all__ = ["Guess", "LabelSet", "Piece", "Said", "gathered", "iso", "plain", "pngs", "row"]
 
 BATCH = 200  # pictures that are in memory at once
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Sha256 = Annotated[str, Field("", pattern="^([0-9a-f]{64})?$")]
 
 
@@ -33,7 +34,7 @@ class Row(BaseModel):
     """About a picture: by its sha256, or by its item's name. ``where`` it stood is told in
     errors."""
 
-    item: str = ""
+    item: Text = ""
     picture: Sha256 = ""
     where: str = ""
 
@@ -60,10 +61,10 @@ class Said(Row):
     person about one picture the later one replaces the earlier, also where they are absent."""
 
     kind: Kind = "label"
-    annotator: str = Field(min_length=1, max_length=LONGEST)
+    annotator: Text = Field(min_length=1, max_length=LONGEST)
     state: State = "submitted"
     value: str | None = None
-    note: str = Field("", max_length=responses.LONGEST)
+    note: Text = Field("", max_length=responses.LONGEST)
     seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
     created: Annotated[datetime | None, BeforeValidator(_utc)] = None
     number: int | None = None
@@ -74,11 +75,11 @@ class Guess(Row):
     """A suggestion."""
 
     kind: Literal["suggestion"] = "suggestion"
-    agent: str = Field(min_length=1)
-    model_hash: str = ""
+    agent: Text = Field(min_length=1)
+    model_hash: Text = ""
     value: str
     score: float = Field(1.0, allow_inf_nan=False)
-    probabilities: dict[str, float] = {}
+    probabilities: dict[Text, Finite] = {}
     created: Annotated[datetime | None, BeforeValidator(_utc)] = None
 
 
@@ -177,9 +178,8 @@ def row(kind: type[Some], values: Mapping[str, Any], where: str) -> Some:
     except (ValidationError, TypeError) as error:
         if isinstance(error, TypeError):
             raise BadInput(f"{where} has a field without a name; mend it") from error
-        first = error.errors()[0]
-        what = ".".join(str(part) for part in first["loc"]) or "the row"
-        raise BadInput(f"{where}: {what}: {first['msg']}; mend it, nothing was taken") from error
+        what = first_problem(error, "the row")
+        raise BadInput(f"{where}: {what}; mend it, nothing was taken") from error
 
 
 def pngs(database: Database, labels: LabelSet) -> Iterator[tuple[Piece, bytes]]:

@@ -130,15 +130,6 @@ class Regions:
         return gr.update(scene=canvas.scene(laid=laid, of=of)), "painted"
 
 
-def region_of(source: str, story: str) -> str:
-    """What a request calls its region: the source, told in full where the canvas knows more."""
-    if source == "whole":
-        return source
-    if source == "auto":
-        return story if story.startswith("auto") else source
-    return story[:300] or "painted"
-
-
 def _sources(desk: Desk) -> list[tuple[str, str]]:
     return SOURCES + SPOKEN if desk.photographs else SOURCES
 

@@ -20,6 +20,7 @@ from backends import bundles, imaging, service
 from backends.core import Prediction, Request
 from backends.errors import BadInput, NotFound, StudioError
 from backends.regions.candidates import Candidate, Found
+from backends.regions.spec import Auto, RegionSpec, Whole
 from backends.service import regions as region_service
 from studio import export
 from studio.engines.core import Done, Event, Failed, Stepped, Stopped
@@ -208,8 +209,8 @@ class Desk:
             owner, lambda: service.propose(self.bundle, picture, settings, model)
         )
         heat = export.coloured(found.attribution, "inferno")
-        story = ",".join(f"{key}={value}" for key, value in settings.items())
-        laid = canvas.Laid(found.mask, "auto", f"auto:{story}" if story else "auto")
+        story = Auto(tuple((key, str(value)) for key, value in settings.items()))
+        laid = canvas.Laid(found.mask, "auto", str(story))
         of = Factual(self.bundle, picture).digest
         return canvas.scene(laid=laid, of=of), export.enlarge(heat, 192)
 
@@ -232,7 +233,7 @@ class Desk:
         self,
         picture: np.ndarray | None,
         mask: str,
-        region: str,
+        region: RegionSpec,
         target: str | None,
         method: str,
         settings: dict[str, Any],
@@ -241,7 +242,7 @@ class Desk:
         """What the controls ask for.
 
         :param mask: the canvas as a PNG data URL, empty when nothing is painted.
-        :param region: ``whole``, ``auto``, or how the mask was made.
+        :param region: which, or how the mask was made.
         :raises BadInput: something is missing.
         """
         picture = self.need(picture)
@@ -249,7 +250,7 @@ class Desk:
             raise BadInput("choose what the model should say instead")
         array = None
         # An automatic region without a mask is proposed anew.
-        if region != "whole" and (mask or not region.startswith("auto")):
+        if not isinstance(region, Whole) and (mask or not isinstance(region, Auto)):
             array = np.zeros(picture.shape[:2], np.uint8)
             if mask:
                 array = imaging.painted_mask(canvas.from_data_url(mask), picture.shape[1::-1])
@@ -260,7 +261,7 @@ class Desk:
             method,
             goal,
             picture,
-            region,
+            str(region),
             array,
             settings,
             int(seed or 0),

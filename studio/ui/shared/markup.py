@@ -25,13 +25,6 @@ __all__ = [
     "top_classes",
 ]
 
-SHOWN = (  # of an answer's metrics, in this order
-    "changed_area", "change_inside", "change_outside", "l1", "l2", "ssim", "lpips", "lpips_alex",
-    "lpips_vgg", "cout", "log_density", "log_density_percentile", "reconstruction_l1",
-    "l1_from_reconstruction", "reconstruction_error", "inversion_error",
-    "factual_value", "value",
-)  # fmt: skip
-
 
 def curve(probabilities: Sequence[float], total: int, target: str) -> str:
     """The target's probability over the steps so far, as SVG; x runs to ``total``."""
@@ -134,13 +127,14 @@ def top_classes(record: dict[str, Any], count: int = 5) -> str:
     return f'<div class="bars">{before}{after}</div>'
 
 
-def metrics_table(record: dict[str, Any], metrics: Mapping[str, Mapping[str, str]]) -> str:
+def metrics_table(record: dict[str, Any], metrics: Mapping[str, Mapping[str, Any]]) -> str:
     """The answer's numbers with what they mean.
 
-    :param metrics: title, form and meaning of each (``backends.service.about``).
+    :param metrics: title, form, meaning and place of each (``backends.service.about``).
     """
     rows = []
-    for name in SHOWN:
+    places = {n: m["page"] for n, m in metrics.items() if m["page"] is not None}
+    for name in sorted(places, key=places.__getitem__):
         value, metric = record["metrics"].get(name), metrics[name]
         if value is not None:
             rows.append((metric["title"], metric["form"].format(value), metric["meaning"]))

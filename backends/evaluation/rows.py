@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from backends import bundles, imaging, registry, service
+from backends import bundles, imaging, registry
 from backends.bundles import Bundle
 from backends.compute.oom import in_batches
-from backends.core import Answer, Counterfactual, Region, Request, Step
+from backends.core import Answer, Counterfactual, Region, Step
 from backends.errors import BadInput, StudioError
+from backends.evaluation.features import oracle_features, strokes
 from backends.evaluation.questions import Questions, draw
 from backends.explain.judge import judge
 from backends.explain.runner import run, target_model
-from backends.regions.sources import mask_of
+from backends.metrics.metric import METRICS, Supply, measured
+from backends.regions.spec import RegionSpec
 from backends.service import regions as region_service
 
 __all__ = ["Plan", "Progress", "Row", "evaluate"]
@@ -93,30 +93,21 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
                 for kind in registry.method(method).needs:
                     found.part(found.named(kind))
                 ends = yield from _answers(plan, found, method, questions, region)
-                yield Row(method, name, _values(ends, questions, region), _shown(plan, found, ends))
+                yield Row(method, name, _values(found, ends, region), _shown(plan, found, ends))
                 for other in ends[0][2].alternatives:
                     its = [(x, y, end.alternatives[other]) for x, y, end in ends]
-                    values = _values(its, questions, region)
+                    values = _values(found, its, region)
                     for key in ("nfe", "nfe_forward", "nfe_backward", "seconds"):
-                        del values[key]
+                        values.pop(key, None)
                     yield Row(method, name, values, _shown(plan, found, its), answer=other)
             except StudioError as error:
                 yield Row(method, name, problem=str(error))
 
 
 def _region(plan: Plan, questions: Questions, name: str) -> Region:
-    given, masks = None, []
-    if name.startswith("mask:"):  # one for all pictures
-        size = questions.x.shape[-1], questions.x.shape[-2]
-        given = imaging.read_mask(Path(name.removeprefix("mask:")), size)
+    spec, masks = RegionSpec.parse(name), []
     for x in questions.x:
-        picture = imaging.to_array(x)
-        request = Request(plan.bundle, "", "", picture, region=name, mask=given)
-        mask = mask_of(
-            request,
-            lambda s, p=picture: service.propose(plan.bundle, p, s).mask,
-            partial(region_service.draw, plan.bundle, picture),
-        )
+        mask = region_service.mask_of(plan.bundle, imaging.to_array(x), spec)
         masks.append((imaging.to_tensor(imaging.require_area(mask)) > 0).float())
     return Region(torch.cat(masks), name)
 
@@ -151,32 +142,57 @@ def _end(step: Step) -> Counterfactual:
 
 
 def _values(
-    ends: list[tuple[Tensor, Tensor, Counterfactual]], questions: Questions, region: Region
+    found: Bundle, ends: list[tuple[Tensor, Tensor, Counterfactual]], region: Region
 ) -> dict[str, Any]:
-    """The row's numbers, in the order in which they are shown."""
+    """The row's numbers: how many pictures, then the metrics as registered."""
     answers = [end for _, _, end in ends]
-    count = len(questions.x)
-    flipped = torch.cat([answer.flipped for answer in answers])
-    each = {
-        name: torch.cat([answer.metrics[name] for answer in answers]) for name in answers[0].metrics
+    names = answers[0].metrics
+    each = {name: torch.cat([answer.metrics[name] for answer in answers]) for name in names}
+    label = each.pop("oracle_label", None)
+    values = measured("row", _supply(found, ends, region, label)) | each
+    order = [*METRICS, *(name for name in each if name not in METRICS)]
+    return {
+        "n": sum(len(x) for x, _, _ in ends),
+        # Smaller than asked for where the device had no room: other noise was drawn then.
+        "batch": max(len(x) for x, _, _ in ends),
+    } | {
+        name: _mean(values[name]) if isinstance(values[name], Tensor) else values[name]
+        for name in order
+        if name in values
     }
-    values: dict[str, Any] = {"n": count, "region_area": float(region.mask.mean())}
-    # Smaller than asked for where the device had no room: other noise was drawn then.
-    values["batch"] = max(len(x) for x, _, _ in ends)
-    values["flip_rate"] = _mean(flipped)
-    if "oracle_label" in each:
-        agrees = each.pop("oracle_label") == questions.target
-        values["oracle_agreement"] = _mean(agrees)
-        values["oracle_agreement_flipped"] = _mean(agrees[flipped])
-    values |= {name: _mean(value) for name, value in each.items()}
-    for direction in ("forward", "backward"):
-        calls = [sum(c[direction] for c in answer.nfe.values()) for answer in answers]
+
+
+def _supply(
+    found: Bundle,
+    ends: list[tuple[Tensor, Tensor, Counterfactual]],
+    region: Region,
+    oracle_label: Tensor | None,
+) -> Supply:
+    """What metrics of a whole row are measured from."""
+    answers = [end for _, _, end in ends]
+    factual, target = (torch.cat([end[i] for end in ends]) for i in (0, 1))
+    image = torch.cat([answer.image for answer in answers])
+    count = len(factual)
+
+    def calls() -> dict[str, float]:
         # A picture goes through every call of its batch.
-        shares = [n * len(end[0]) for n, end in zip(calls, ends, strict=True)]
-        values[f"nfe_{direction}"] = sum(shares) / count
-    values["nfe"] = values["nfe_forward"] + values["nfe_backward"]
-    values["seconds"] = sum(answer.seconds for answer in answers) / count
-    return values
+        return {
+            way: sum(sum(c[way] for c in end.nfe.values()) * len(x) for x, _, end in ends) / count
+            for way in ("forward", "backward")
+        }
+
+    def part(name: str) -> Any:
+        return None if found.problem(name) else found.part(name)
+
+    return Supply(
+        part, factual=lambda: factual, counterfactual=lambda: image, target=lambda: target,
+        region=lambda: region.mask, calls=calls,
+        flipped=lambda: torch.cat([answer.flipped for answer in answers]),
+        oracle_agrees=lambda: None if oracle_label is None else oracle_label == target,
+        oracle_features=lambda: oracle_features(found, factual, image),
+        strokes=lambda: strokes(found, factual, image),
+        seconds_taken=lambda: sum(answer.seconds for answer in answers) / count,
+    )  # fmt: skip
 
 
 def _mean(value: Tensor) -> dict[str, float | None]:

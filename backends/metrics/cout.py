@@ -6,12 +6,14 @@ Jeanneret et al. (ACE), CVPR 2023.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Tensor
+from backends.metrics.metric import metric, without_gradients
 
-from backends.core import TargetModel
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from backends.core import TargetModel
 
 __all__ = ["cout", "curves", "entered"]
 
@@ -31,7 +33,7 @@ def entered(pixels: int, parts: int = 50, portions: Portions = "equal") -> list[
     return [(min(n, pixels), n / pixels) for n in range(0, pixels + step, step)]
 
 
-@torch.no_grad()
+@without_gradients
 def curves(
     target_model: TargetModel,
     factual: Tensor,
@@ -47,6 +49,8 @@ def curves(
     :param source: class left, [B].
     :param target: class asked for, [B].
     """
+    import torch
+
     count, _, height, width = factual.shape
     change = (counterfactual - factual).abs().sum(1).flatten(1)
     rank = change.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
@@ -73,6 +77,10 @@ def curves(
     return at, p_source, p_target
 
 
+@metric(
+    "cout", "COUT", "higher", "-1 to 1", library="own", form="{:+.2f}",
+    meaning="−1 to 1: how early the most changed pixels carry the flip", page=1, compared="always",
+)  # fmt: skip
 def cout(
     target_model: TargetModel,
     factual: Tensor,
@@ -84,6 +92,8 @@ def cout(
 ) -> Tensor:
     """Area under the target's probability curve minus that of the source's, [B] in [-1, 1]; with
     the authors' portions the range can reach 1.02. See :func:`curves` for the arguments."""
+    import torch
+
     at, p_source, p_target = curves(
         target_model, factual, counterfactual, source, target, parts, portions
     )

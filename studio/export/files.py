@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 GIF_FRAMES = 60
+LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601, as Pillow's mode L
 IMPORTANCE, RECONSTRUCTION = "importance.png", "reconstruction.png"
 BEYOND, LATENT, OTHER = "difference_from_reconstruction.png", "latent.npy", "alternative_"
 
@@ -55,9 +56,9 @@ def _scaled(picture: Image.Image, factor: float, filter_: int) -> Image.Image:
 
 
 def _change(answer: Answer) -> np.ndarray:
-    """x' - x, mean over the channels, [H, W] in [-1, 1]."""
+    """x' - x, [H, W, C] in [-1, 1]."""
     after, before = (a.astype(np.float32) for a in (answer.counterfactual, answer.factual))
-    return (after - before).reshape(*after.shape[:2], -1).mean(-1) / 255
+    return (after - before).reshape(*after.shape[:2], -1) / 255
 
 
 def coloured(values: np.ndarray, colours: str) -> Image.Image:
@@ -68,14 +69,18 @@ def coloured(values: np.ndarray, colours: str) -> Image.Image:
 
 
 def absolute_difference(answer: Answer) -> Image.Image:
-    """|x' - x|, black to yellow for 0 to 1 (inferno: perceptually uniform)."""
-    return coloured(np.abs(_change(answer)), "inferno")
+    """The mean over the channels of |x' - x|, black to yellow for 0 to 1 (inferno: perceptually
+    uniform). A change of hue alone counts as much as any other."""
+    return coloured(np.abs(_change(answer)).mean(-1), "inferno")
 
 
 def signed_difference(answer: Answer) -> Image.Image:
-    """x' - x from -1 (blue, darker) over 0 (black) to 1 (red, brighter): Crameri's berlin, which
-    keeps its two arms apart for colour-blind eyes."""
-    return coloured((_change(answer) + 1) / 2, "berlin")
+    """The change of luminance from -1 (blue, darker) over 0 (black) to 1 (red, brighter):
+    Crameri's berlin, which keeps its two arms apart for colour-blind eyes. What changed its hue
+    alone may be dark here; :func:`absolute_difference` shows it."""
+    change = _change(answer)
+    weights = np.float32(LUMINANCE) if change.shape[-1] == 3 else np.float32([1])
+    return coloured((change @ weights + 1) / 2, "berlin")
 
 
 def difference_from_reconstruction(answer: Answer) -> Image.Image:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from backends.core import Answer
-from studio.export import as_picture, enlarge, signed_difference
+from studio.export import absolute_difference, as_picture, enlarge, signed_difference
 from studio.templates import render
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def _example(answer: Answer) -> dict[str, Any]:
     pictures = [
         (as_picture(answer.factual), f"factual, called {before}"),
         (as_picture(answer.counterfactual), f"counterfactual, called {after}"),
-        (signed_difference(answer), f"what changed from {before} to {target}"),
+        (absolute_difference(answer), f"how much changed from {before} to {target}"),
+        (signed_difference(answer), f"what became brighter or darker from {before} to {target}"),
     ]
     if answer.reconstruction is not None:
         pictures.insert(1, (as_picture(answer.reconstruction), "factual, rebuilt by the prior"))

@@ -22,6 +22,7 @@ from typing import Any
 from backends.core import Request
 from backends.errors import BadInput, NotFound
 from backends.files import atomic_write
+from backends.metrics import METRICS
 from studio import export
 from studio.export import tables
 from studio.runs import Run, Runs, TooMany
@@ -32,10 +33,6 @@ __all__ = ["MOST", "NONE", "Comparison", "Comparisons", "questions", "seeds_of"]
 MOST = 24  # runs in one comparison: what a person can still look at, and wait for
 KEPT = 3  # comparisons of one owner
 NONE = "none"  # the choice of who is convinced by none of them
-MEASURED = (
-    "l1", "l2", "ssim", "lpips", "lpips_alex", "lpips_vgg", "cout", "changed_area",
-    "log_density_percentile",
-)  # fmt: skip
 
 
 def seeds_of(text: str) -> list[int]:
@@ -162,6 +159,11 @@ def _row(request: Request, run: Run | None, choice: str | None) -> dict[str, Any
     metrics = _clean(record["metrics"]) if record else {}
     oracle = (record or {}).get("oracle") or {}
     calls = (record or {}).get("nfe", {}).values()
+    values = metrics | {
+        # A stopped run's calls were not counted to an end.
+        "nfe": sum(n["forward"] + n["backward"] for n in calls) or None,
+        "seconds": (record or {}).get("seconds"),
+    }
     return {
         "method": request.method,
         "answer": (record or {}).get("answer", ""),
@@ -171,13 +173,10 @@ def _row(request: Request, run: Run | None, choice: str | None) -> dict[str, Any
         "reason": run.reason if run else None,
         "flipped": record["flipped"] if record else None,
         "label": record["counterfactual"]["label"] if record else None,
-        "target_probability": metrics.get("target_probability"),
+        "target_probability": values.get("target_probability"),
         "oracle_label": oracle.get("label"),
         "oracle_agrees": oracle.get("agrees"),
-        **{name: metrics.get(name) for name in MEASURED},
-        # A stopped run's calls were not counted to an end.
-        "nfe": sum(n["forward"] + n["backward"] for n in calls) or None,
-        "seconds": (record or {}).get("seconds"),
+        **{name: values.get(name) for name, m in METRICS.items() if m.compared != "never"},
         "convincing": None if choice is None or not run else choice == run.id,
     }
 

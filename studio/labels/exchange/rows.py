@@ -240,7 +240,7 @@ def row(kind: type[Some], values: Mapping[str, Any], where: str) -> Some:
         return kind.model_validate(given)
     except ValidationError as error:
         raise BadInput(
-            f"{where}: {first_problem(error, 'the row')}; mend it, nothing was taken"
+            f"{where}: {first_problem(error, '')}; mend it, nothing was taken"
         ) from error
 
 

@@ -31,22 +31,6 @@ STATUS = {
     "waiting": "waiting …",
     "running": "running …",
 }
-NUMBERS = (
-    "target_probability", "l1", "l2", "ssim", "lpips", "lpips_alex", "lpips_vgg", "cout",
-    "changed_area", "log_density_percentile", "nfe", "seconds",
-)  # fmt: skip
-OPTIONAL = ("lpips", "lpips_alex", "lpips_vgg")  # which networks are there differs by bundle
-SHORT = {
-    "target_probability": "Target confidence",
-    "l1": "L1",
-    "l2": "L2",
-    "lpips": "LPIPS (SqueezeNet)",
-    "lpips_alex": "LPIPS (AlexNet)",
-    "lpips_vgg": "LPIPS (VGG-16)",
-    "nfe": "Network evaluations",
-    "seconds": "Seconds",
-}  # where a column has no room for the metric's title
-TABLE = ("method", "seed", "flipped", "target_probability", "oracle", *NUMBERS[1:])
 FACTS = {  # columns that are no number: heading, better, sorted first, what it means
     "method": ("Method", "", "ascending", ""),
     "seed": ("Seed", "", "ascending", ""),
@@ -136,32 +120,42 @@ def _column(
 def table(
     rows: Sequence[Mapping[str, Any]],
     titles: Mapping[str, str],
-    metrics: Mapping[str, Mapping[str, str]],
+    metrics: Mapping[str, Mapping[str, Any]],
 ) -> Markup:
     """A row a run; headings are buttons that sort.
 
     :param titles: of the methods.
-    :param metrics: title, direction, unit and form of each (``backends.service.about``).
+    :param metrics: of each its title, direction, unit, form and whether it is compared
+        (``backends.service.about``).
     """
-    best = {name: _best(rows, name, metrics[name]["direction"]) for name in NUMBERS}
+    numbers = [
+        name
+        for name, m in metrics.items()
+        if m["compared"] == "always"
+        or (m["compared"] == "known" and any(row.get(name) is not None for row in rows))
+    ]
+    best = {name: _best(rows, name, metrics[name]["direction"]) for name in numbers}
 
     def cell(row: Mapping[str, Any], name: str) -> dict[str, Any]:
-        if name in NUMBERS:
+        if name in best:
             return _number(row, name, metrics[name]["form"], best[name])
         return _fact(row, name, titles)
 
-    known = [n for n in TABLE if n not in OPTIONAL or any(row.get(n) is not None for row in rows)]
-    heads = [_heading(name, metrics) for name in known]
-    return _render("table", heads, [[cell(row, name) for name in known] for row in rows])
+    # What both models say comes first.
+    first = [name for name in numbers if name == "target_probability"]
+    rest = [name for name in numbers if name not in first]
+    shown = ["method", "seed", "flipped", *first, "oracle", *rest]
+    heads = [_heading(name, metrics) for name in shown]
+    return _render("table", heads, [[cell(row, name) for name in shown] for row in rows])
 
 
-def _heading(name: str, metrics: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def _heading(name: str, metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     if name in FACTS:
         label, arrow, first, hint = FACTS[name]
     else:
         metric = metrics[name]
         arrow, first = BETTER[metric["direction"]]
-        label, hint = SHORT.get(name, metric["title"]), f"{metric['title']}: {metric['unit']}"
+        label, hint = metric["short"] or metric["title"], f"{metric['title']}: {metric['unit']}"
     return {
         "label": f"{label} {arrow}".rstrip(), "first": first, "hint": hint,
         "number": name not in ("method", "flipped", "oracle"),

@@ -14,10 +14,10 @@ from PIL import Image
 
 from backends.core import Request
 from backends.errors import StudioError
+from backends.regions.spec import RegionSpec
 from studio import export
 from studio.runs.comparison import MOST, NONE, Comparison, Comparisons, questions, seeds_of
 from studio.ui.compare import markup as columns
-from studio.ui.explain.region import region_of
 from studio.ui.shared import canvas, form, markup
 from studio.ui.shared.controller import BundleController, Factual
 from studio.ui.shared.controllers import Controllers
@@ -27,13 +27,6 @@ __all__ = ["CompareTab", "build"]
 
 HERE = Path(__file__).parents[1] / "static"
 TINT = (255, 150, 0)  # of the region, as on the canvas
-WHERE = {
-    "whole": "anywhere in the picture",
-    "painted": "in the painted region",
-    "auto": "where the model looks",
-    "text": "in {}",
-    "points": "in what was clicked",
-}
 FIRST = "Choose a picture and what the model should say in the Explain tab; then come back."
 
 
@@ -89,7 +82,7 @@ def build(controllers: Controllers, asked: Sequence[Any], tabs: gr.Tabs, tab: gr
     )
 
     def ask(seen: Factual | None, painted: str, story: str, source: str, wanted: str) -> Request:
-        controller, region = controllers.of(seen), region_of(source, story)
+        controller, region = controllers.of(seen), RegionSpec.chosen(source, story)
         name = next(iter(controller.methods()), "")
         return controller.request(seen.pixels, painted, region, wanted, name, {}, 0)
 
@@ -235,8 +228,7 @@ def _small(picture: Image.Image) -> str:
 def _question(asked: Request) -> str:
     """The factual with its region, and what is asked."""
     picture = export.as_picture(asked.picture).convert("RGB")
-    source, _, what = asked.region.partition(":")
-    where = WHERE.get(source, WHERE["painted"]).format(f"“{what}”")
+    where = RegionSpec.parse(asked.region, given=True).describe()
     if asked.mask is not None:
         mask = Image.fromarray(((asked.mask > 0) * 115).astype("uint8"))
         picture.paste(Image.new("RGB", picture.size, TINT), mask=mask)

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from backends.regions.spec import RegionSpec
 from studio.ui.explain.answer import AnswerColumn
 from studio.ui.explain.interactive import InteractivePanel
 from studio.ui.explain.picture_input import PictureInput
-from studio.ui.explain.region import RegionInput, region_of
+from studio.ui.explain.region import RegionInput
 from studio.ui.explain.region_prompts import RegionPrompts
 from studio.ui.shared import canvas, form, markup
 from studio.ui.shared.controller import BundleController, Factual, Shown
@@ -173,7 +174,7 @@ def build(
         }
         owner = owner_of(request)
         try:
-            controller, region = controllers.of(seen), region_of(source, story)
+            controller, region = controllers.of(seen), RegionSpec.chosen(source, story)
             asked = await asyncio.to_thread(
                 controller.request, seen.pixels, painted, region, wanted, name, own, number
             )

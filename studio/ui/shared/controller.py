@@ -1,4 +1,4 @@
-"""What the Explain tab's controls do, apart from how they are laid out."""
+"""Controller of one bundle: builds requests, follows their runs, holds their files."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from backends import bundles, imaging, service
 from backends.core import Prediction, Request
 from backends.errors import BadInput, NotFound, StudioError
 from backends.regions.candidates import Candidate, Found
+from backends.regions.spec import Auto, RegionSpec, Whole
 from backends.service import regions as region_service
 from studio import export
 from studio.engines.core import Done, Event, Failed, Stepped, Stopped
@@ -62,7 +63,7 @@ class Shown:
 
 @dataclass
 class BundleController:
-    """One bundle at the counter: pictures come in, questions go to the engine, answers go out.
+    """Controller of one bundle: turns controls into requests, follows runs, holds their files.
 
     :ivar results: folder for the answers' files.
     :ivar study: where people's choices between answers are kept.
@@ -208,10 +209,19 @@ class BundleController:
             owner, lambda: service.propose(self.bundle, picture, settings, model)
         )
         heat = export.coloured(found.attribution, "inferno")
-        story = ",".join(f"{key}={value}" for key, value in settings.items())
-        overlay = canvas.Overlay(found.mask, "auto", f"auto:{story}" if story else "auto")
+        story = Auto(tuple((key, str(value)) for key, value in settings.items()))
+        overlay = canvas.Overlay(found.mask, "auto", str(story))
         of = Factual(self.bundle, picture).digest
         return canvas.scene(overlay=overlay, of=of), export.enlarge(heat, 192)
+
+    async def mask_of(self, owner: str, file: str, picture: np.ndarray) -> np.ndarray:
+        """The mask of a file that a person chose (a data URL) for a picture, by the command
+        line's own rule.
+
+        :raises BadInput: it cannot be read, has another size, or it is not clear what it marks.
+        """
+        content, size = canvas.file_of(file), picture.shape[1::-1]
+        return await self.ask(owner, lambda: imaging.read_mask(content, size))
 
     def need(self, picture: np.ndarray | None) -> np.ndarray:
         """The picture, or a sentence for who forgot it."""
@@ -223,7 +233,7 @@ class BundleController:
         self,
         picture: np.ndarray | None,
         mask: str,
-        region: str,
+        region: RegionSpec,
         target: str | None,
         method: str,
         settings: dict[str, Any],
@@ -232,7 +242,7 @@ class BundleController:
         """What the controls ask for.
 
         :param mask: the canvas as a PNG data URL, empty when nothing is painted.
-        :param region: ``whole``, ``auto``, or how the mask was made.
+        :param region: which, or how the mask was made.
         :raises BadInput: something is missing.
         """
         picture = self.need(picture)
@@ -240,10 +250,10 @@ class BundleController:
             raise BadInput("choose what the model should say instead")
         array = None
         # An automatic region without a mask is proposed anew.
-        if region != "whole" and (mask or not region.startswith("auto")):
+        if not isinstance(region, Whole) and (mask or not isinstance(region, Auto)):
             array = np.zeros(picture.shape[:2], np.uint8)
             if mask:
-                array = imaging.read_mask(canvas.from_data_url(mask), picture.shape[1::-1])
+                array = imaging.painted_mask(canvas.from_data_url(mask), picture.shape[1::-1])
             imaging.require_area(array)
         model, goal = self._model_and_goal(target)
         return Request(
@@ -251,7 +261,7 @@ class BundleController:
             method,
             goal,
             picture,
-            region,
+            str(region),
             array,
             settings,
             int(seed or 0),

@@ -1,4 +1,4 @@
-"""What the Labelling tab's controls do, apart from how they are laid out."""
+"""Controller of the Label tab: the label store, who works where, pictures on their way in."""
 
 from __future__ import annotations
 

@@ -27,13 +27,6 @@ __all__ = [
     "top_classes",
 ]
 
-SHOWN = (  # of an answer's metrics, in this order
-    "changed_area", "change_inside", "change_outside", "l1", "l2", "ssim", "lpips", "lpips_alex",
-    "lpips_vgg", "cout", "log_density", "log_density_percentile", "reconstruction_l1",
-    "l1_from_reconstruction", "reconstruction_error", "inversion_error",
-    "factual_value", "value",
-)  # fmt: skip
-
 
 # How an answer's status looks as a notice.
 KINDS = {"flipped": "success", "not_flipped": "warning", "cancelled": "warning"}
@@ -121,13 +114,14 @@ def top_classes(record: dict[str, Any], count: int = 5) -> Markup:
     return _render("top_classes", before, after, record["target"])
 
 
-def metrics_table(record: dict[str, Any], metrics: Mapping[str, Mapping[str, str]]) -> Markup:
+def metrics_table(record: dict[str, Any], metrics: Mapping[str, Mapping[str, Any]]) -> Markup:
     """The answer's numbers with what they mean.
 
-    :param metrics: title, form and meaning of each (``backends.service.about``).
+    :param metrics: title, form, meaning and place of each (``backends.service.about``).
     """
     rows = []
-    for name in SHOWN:
+    places = {n: m["page"] for n, m in metrics.items() if m["page"] is not None}
+    for name in sorted(places, key=places.__getitem__):
         value, metric = record["metrics"].get(name), metrics[name]
         if value is not None:
             rows.append((metric["title"], metric["form"].format(value), metric["meaning"]))
@@ -188,7 +182,7 @@ def differences(
     amount = ("absolute", "nothing", "black to white")
     figures = [
         (absolute, "How much changed", amount),
-        (signed, "In which direction", ("signed", "darker", "brighter")),
+        (signed, "Which became brighter or darker (luminance)", ("signed", "darker", "brighter")),
         (importance, "Which changes mattered", ("signed", "against", "for the target")),
         (reconstruction, "Your picture, as the method’s prior rebuilds it", None),
         (beyond, "How much changed against the rebuilt picture", amount),

@@ -7,7 +7,7 @@ import torch
 from backends import bundles, service
 from backends.errors import BadInput
 from backends.explain.runner import target_model
-from backends.regions import attribution, sources
+from backends.regions import attribution
 from backends.regions.settings import AutoRegion
 from backends.targets.model import Classifier
 
@@ -89,15 +89,6 @@ def test_eleven_attributions_two_of_them_without_gradients():
 
     with pytest.raises(BadInput, match="needs gradients"):
         attribution.attribute(Labels(), torch.rand(1, 1, 8, 8), "saliency")
-
-
-def test_box():
-    mask = sources.box("2,3,5,7", 10, 8)
-    assert mask.sum() == 255 * 3 * 4
-    assert mask[3:7, 2:5].all()
-    for bad in ("1,2,3", "5,5,2,9", "0,0,9,9", "a,b,c,d", ""):
-        with pytest.raises(BadInput, match="box"):
-            sources.box(bad, 10, 8)
 
 
 def test_a_blank_attribution_is_one_sentence(tiny, monkeypatch):

@@ -242,7 +242,7 @@ METRIC_TABLE = {name: asdict(metric) for name, metric in METRICS.items()}
 
 
 def row(**changes):
-    names = columns.NUMBERS
+    names = [name for name, metric in METRICS.items() if metric.compared != "never"]
     return dict.fromkeys(names) | {
         "method": "rcsb", "seed": 0, "status": "flipped", "flipped": True, "label": "9",
         "oracle_label": None, "oracle_agrees": None,

@@ -27,9 +27,9 @@ from studio.runs import Runs
 from studio.runs.background import BackgroundTasks
 from studio.runs.pulls import Pulls
 from studio.runs.study import Study, usual_file
-from studio.ui.compare import tab as compare_tab
-from studio.ui.explain import tab as explain_tab
-from studio.ui.label import tab as label_tab
+from studio.ui.compare.tab import CompareTab
+from studio.ui.explain.tab import ExplainTab
+from studio.ui.label.tab import LabelTab
 from studio.ui.shared import canvas, shortcuts
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
@@ -55,88 +55,92 @@ def build(
     :param labels: where people's labels are kept.
     """
     labels = labels or LabelController(usual_place(), BackgroundTasks(controller.runs.engine))
-    controllers = Controllers(controller, names)
     # Old previews are deleted after a day, looked for each hour.
     with gr.Blocks(
         title="Counterfactual Studio", delete_cache=(3600, 86400), fill_width=True
-    ) as page:
+    ) as blocks:
+        page = _Page(Controllers(controller, names), pulls or Pulls(service.pull), labels, blocks)
+        page.wire(blocks)
+    return blocks
+
+
+class _Page:
+    """Title, bundle and tabs, laid out inside the current Blocks."""
+
+    def __init__(
+        self, controllers: Controllers, pulls: Pulls, labels: LabelController, blocks: gr.Blocks
+    ) -> None:
+        self.controllers, first = controllers, controllers.first
         with gr.Row(equal_height=True):
-            title = gr.Markdown(_title(controller), elem_id="page-title")
-            bundle = gr.Dropdown(
-                [(_named(name), name) for name in controllers.names],
-                value=controller.bundle,
-                label="Bundle",
-                info="The domain: its pictures, its models",
-                elem_id="bundle",
-                scale=0,
-                min_width=260,
-                visible=len(controllers.names) > 1,
-            )
+            self._title = gr.Markdown(_title(first), elem_id="page-title")
+            self._bundle = gr.Dropdown(
+                [(_named(name), name) for name in controllers.names], value=first.bundle,
+                label="Bundle", info="The domain: its pictures, its models", elem_id="bundle",
+                scale=0, min_width=260, visible=len(controllers.names) > 1,
+            )  # fmt: skip
         # Outside the tabs, of which the hidden ones would not read what the browser keeps; with
         # fixed words, or each start of the studio would forget who its people are.
-        codes = gr.BrowserState({}, storage_key="studio-labels", secret="studio-labels")
+        self._codes = gr.BrowserState({}, storage_key="studio-labels", secret="studio-labels")
         person = gr.BrowserState("", storage_key="studio-person", secret="studio-person")
-        style = gr.HTML(_style(controller), elem_classes="only-style")
-        fetch = FetchPanel(controllers, pulls or Pulls(service.pull))
+        self._style = gr.HTML(_style(first), elem_classes="only-style")
+        self._fetch = FetchPanel(controllers, pulls)
+        bundle, codes = self._bundle, self._codes
         with gr.Tabs() as tabs:
             with gr.Tab("Explain", id="explain"):
-                ours = explain_tab.build(controllers, bundle, labels, person, page.load)
+                self._explain = ExplainTab(controllers, bundle, labels, person, blocks.load)
             with gr.Tab("Compare", id="compare") as tab:
-                theirs = compare_tab.build(controllers, ours.question, tabs, tab)
-            with gr.Tab("Label", id="label") as label_panel:
-                people = label_tab.build(controllers, bundle, labels, codes, label_panel)
+                self._compare = CompareTab(controllers, self._explain.question, tabs, tab)
+            with gr.Tab("Label", id="label") as tab:
+                self._label = LabelTab(controllers, bundle, labels, codes, tab)
         with gr.Accordion("Keyboard", open=False):
             gr.Markdown(shortcuts.help_sheet())
+        self._built = first.refreshed
 
-        def opened(controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
-            """Updates of the whole page for a bundle."""
-            return {
-                title: _title(controller),
-                style: _style(controller),
-                **fetch.opened(controller, fresh),
-                **ours.opened(controller, fresh),
-                **theirs.opened(controller),
-            }
-
-        places = list(opened(controller))
-        built = controller.refreshed
-
-        def open_bundle(name: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
-            controller = controllers[name]
-            controllers.now(owner_of(request), None)
-            controller.refresh()
-            return opened(controller) | people.load(name, held)
-
-        def catch_up() -> dict[Any, Any]:
-            """What was fetched after the page was built is told to those who come later."""
-            return opened(controller) if controller.refreshed > built else {title: gr.skip()}
-
+    def wire(self, blocks: gr.Blocks) -> None:
+        """Let the bundle be chosen, and the tabs follow one another."""
+        bundle, codes, label = self._bundle, self._codes, self._label
+        places = list(self._opened(self.controllers.first))
+        quiet = {"show_progress": "hidden", "api_visibility": "private"}
         bundle.input(
-            open_bundle, [bundle, codes], [*places, *people.places], api_visibility="private"
+            self._open_bundle, [bundle, codes], [*places, *label.places], api_visibility="private"
         )
-        page.load(catch_up, None, places, show_progress="hidden", api_visibility="private")
-        page.load(
-            people.load, [bundle, codes], people.places, show_progress="hidden",
-            api_visibility="private",
-        )  # fmt: skip
-        fetched = fetch.wire(
-            bundle, ours.language.fetch, lambda controller: opened(controller, False), places
-        )
-        for event in fetched:
-            ours.language.look_again(event.then)
+        blocks.load(self._catch_up, None, places, **quiet)
+        blocks.load(label.load, [bundle, codes], label.places, **quiet)
+        language = self._explain.language
+        for event in self._fetch.wire(bundle, language.fetch, self._refreshed, places):
+            language.look_again(event.then)
+        label.training.wire(self.controllers.refresh, self._refreshed, self.controllers, places)
+        blocks.unload(self._left)
 
-        people.training.wire(
-            controllers.refresh, lambda controller: opened(controller, False), controllers, places
-        )
+    def _opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
+        """Updates of the whole page for a bundle."""
+        return {
+            self._title: _title(controller), self._style: _style(controller),
+            **self._fetch.opened(controller, fresh), **self._explain.opened(controller, fresh),
+            **self._compare.opened(controller),
+        }  # fmt: skip
 
-        def left(request: gr.Request) -> None:
-            theirs.comparisons.leave(owner_of(request))
-            controller.runs.leave(owner_of(request))
-            controllers.leave(owner_of(request))
-            ours.leave(owner_of(request))
+    def _refreshed(self, controller: BundleController) -> dict[Any, Any]:
+        """Updates for the same bundle with more parts."""
+        return self._opened(controller, False)
 
-        page.unload(left)
-    return page
+    def _open_bundle(self, name: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
+        controller = self.controllers[name]
+        self.controllers.now(owner_of(request), None)
+        controller.refresh()
+        return self._opened(controller) | self._label.load(name, held)
+
+    def _catch_up(self) -> dict[Any, Any]:
+        """What was fetched after the page was built, for those who come later."""
+        first = self.controllers.first
+        return self._opened(first) if first.refreshed > self._built else {self._title: gr.skip()}
+
+    def _left(self, request: gr.Request) -> None:
+        owner = owner_of(request)
+        self._compare.comparisons.leave(owner)
+        self.controllers.first.runs.leave(owner)
+        self.controllers.leave(owner)
+        self._explain.leave(owner)
 
 
 def _title(controller: BundleController) -> str:

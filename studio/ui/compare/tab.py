@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 from PIL import Image
@@ -23,189 +23,209 @@ from studio.ui.shared.controller import BundleController, Factual
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.requests import error_text, owner_of, running, sentence, show_errors
 
-__all__ = ["CompareTab", "build"]
+__all__ = ["CompareTab"]
 
 HERE = Path(__file__).parents[1] / "static"
 TINT = (255, 150, 0)  # of the region, as on the canvas
 FIRST = "Choose a picture and what the model should say in the Explain tab; then come back."
 
 
-class CompareTab(NamedTuple):
-    """What the page needs of the tab: its comparisons, and updates for another bundle."""
-
-    comparisons: Comparisons
-    opened: Callable[[BundleController], dict[Any, Any]]
-
-
-def build(controllers: Controllers, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> CompareTab:
-    """Lay out the tab inside the current Blocks and wire it to the controllers.
+class CompareTab:
+    """The tab, laid out inside the current Blocks and wired to the controllers.
 
     :param asked: the Explain tab's controls that make up the question: picture, mask, how the
         mask was made, region, target.
+    :ivar comparisons: those of this process.
     """
-    controller = controllers.first
-    comparisons = Comparisons(controller.runs, controller.results, controller.study)
-    methods = controllers.methods()
-    titles = {name: entry["title"] for name, entry in methods.items()}
-    which = gr.State("")
-    with gr.Row():
+
+    def __init__(
+        self, controllers: Controllers, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab
+    ) -> None:
+        first = controllers.first
+        self.controllers, self._asked = controllers, asked
+        self.comparisons = Comparisons(first.runs, first.results, first.study)
+        self._methods = controllers.methods()
+        self._titles = {name: entry["title"] for name, entry in self._methods.items()}
+        self._which = gr.State("")
+        with gr.Row():
+            self._lay_out_question(first)
+        self._status = gr.HTML(elem_id="compare-status")
+        self._lay_out_answers()
+        self._wire(tabs, tab)
+
+    def opened(self, controller: BundleController) -> dict[Any, Any]:
+        """Updates for another bundle."""
+        return {
+            self._names: gr.update(**_offered(controller)), self._question: markup.hint(FIRST),
+        }  # fmt: skip
+
+    # ------------------------------------------------------------------ layout
+
+    def _lay_out_question(self, first: BundleController) -> None:
         with gr.Column(scale=4, min_width=280):
             gr.Markdown("### 1 · Question")
-            question = gr.HTML(markup.hint(FIRST), elem_id="compare-question")
-            change = gr.Button(
+            self._question = gr.HTML(markup.hint(FIRST), elem_id="compare-question")
+            self._change = gr.Button(
                 "Change the question in the Explain tab", size="sm", elem_id="compare-change"
             )
         with gr.Column(scale=6, min_width=320):
             gr.Markdown("### 2 · Methods and seeds")
-            names = gr.CheckboxGroup(
-                **_offered(controller), label="Methods", elem_id="compare-methods",
+            self._names = gr.CheckboxGroup(
+                **_offered(first), label="Methods", elem_id="compare-methods",
                 info="Each runs with its default settings; the Explain tab has them all",
             )  # fmt: skip
-            seeds = gr.Textbox(
+            self._seeds = gr.Textbox(
                 "0", label="Seeds", elem_id="compare-seeds", max_lines=1,
                 info=f"0, or 0,1,2, or 0-3: each method runs once a seed, at most {MOST} runs",
             )  # fmt: skip
-            go = gr.Button("Compare", variant="primary", elem_id="compare-run")
-            stop = gr.Button("Stop", variant="stop", elem_id="compare-stop", visible=False)
-    status = gr.HTML(elem_id="compare-status")
-    with gr.Row(elem_id="compare-columns"):
-        first = gr.HTML(visible=False, elem_classes="column")
-        places = [gr.HTML(visible=False, elem_classes="column") for _ in range(MOST)]
-    table = gr.HTML(elem_id="compare-table", js_on_load=(HERE / "sort.js").read_text())
-    choice = gr.Radio(
-        [], label="Which one convinces you?", elem_id="convincing", visible=False,
-        info="Kept with these answers, in the zip and, without your name, for the study",
-    )  # fmt: skip
-    chosen = gr.HTML(elem_id="convincing-status")
-    download = gr.DownloadButton(
-        "Download the comparison (zip)", elem_id="compare-download", visible=False
-    )
+            self._go = gr.Button("Compare", variant="primary", elem_id="compare-run")
+            self._stop = gr.Button("Stop", variant="stop", elem_id="compare-stop", visible=False)
 
-    def ask(seen: Factual | None, painted: str, story: str, source: str, wanted: str) -> Request:
-        controller, region = controllers.of(seen), RegionSpec.chosen(source, story)
+    def _lay_out_answers(self) -> None:
+        with gr.Row(elem_id="compare-columns"):
+            self._first = gr.HTML(visible=False, elem_classes="column")
+            self._places = [gr.HTML(visible=False, elem_classes="column") for _ in range(MOST)]
+        self._table = gr.HTML(elem_id="compare-table", js_on_load=(HERE / "sort.js").read_text())
+        self._choice = gr.Radio(
+            [], label="Which one convinces you?", elem_id="convincing", visible=False,
+            info="Kept with these answers, in the zip and, without your name, for the study",
+        )  # fmt: skip
+        self._chosen = gr.HTML(elem_id="convincing-status")
+        self._download = gr.DownloadButton(
+            "Download the comparison (zip)", elem_id="compare-download", visible=False
+        )
+
+    def _wire(self, tabs: gr.Tabs, tab: gr.Tab) -> None:
+        quiet = {"show_progress": "hidden", "api_visibility": "private"}
+        tab.select(
+            self._put_question, self._asked, self._question, js=canvas.READ_MASK, queue=False,
+            **quiet,
+        )  # fmt: skip
+        self._change.click(
+            lambda: gr.Tabs(selected="explain"), None, tabs, queue=False, api_visibility="private"
+        )
+        self._go.click(
+            self._compare, [*self._asked, self._names, self._seeds],
+            [
+                self._question, self._which, self._status, self._first, *self._places, self._table,
+                self._choice, self._chosen, self._download, self._go, self._stop,
+            ],
+            js=canvas.READ_MASK, api_name="compare", show_progress="hidden", concurrency_limit=8,
+        )  # fmt: skip
+        self._stop.click(self._ask_to_stop, self._which, self._status, queue=False, **quiet)
+        self._choice.input(
+            self._choose, [self._choice, self._which],
+            [*self._places, self._chosen, self._download],
+            trigger_mode="always_last",  # a choice while the last one is noted counts too
+            **quiet,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------ what a person does
+
+    def _request(
+        self, seen: Factual | None, painted: str, story: str, source: str, wanted: str
+    ) -> Request:
+        controller, region = self.controllers.of(seen), RegionSpec.chosen(source, story)
         name = next(iter(controller.methods()), "")
         return controller.request(seen.pixels, painted, region, wanted, name, {}, 0)
 
-    def opened(controller: BundleController) -> dict[Any, Any]:
-        return {names: gr.update(**_offered(controller)), question: markup.hint(FIRST)}
-
-    def put_question(*values: Any) -> str:
+    def _put_question(self, *values: Any) -> str:
         try:
-            return _question(ask(*values))
+            return _question(self._request(*values))
         except StudioError as error:
             return markup.hint(FIRST if values[0] is None else sentence(error))
 
-    tab.select(
-        put_question, asked, question, js=canvas.READ_MASK, queue=False, show_progress="hidden",
-        api_visibility="private",
-    )  # fmt: skip
-    change.click(
-        lambda: gr.Tabs(selected="explain"), None, tabs, queue=False, api_visibility="private"
-    )
-
-    def begin(comparison: Comparison) -> dict[Any, Any]:
-        asked = comparison.requests[0]
-        shown: dict[Any, Any] = {
-            place: gr.HTML("", visible=False) for place in places[len(comparison.requests) :]
-        }
-        for place, request in zip(places, comparison.requests, strict=False):
-            content = columns.waiting(titles[request.method], request.seed)
-            shown[place] = gr.HTML(content, visible=True)
-        picture = _small(export.as_picture(asked.picture))
-        return shown | running(go, stop, True) | {
-            which: comparison.id, question: _question(asked),
-            first: gr.HTML(columns.factual(picture), visible=True),
-            table: "", chosen: "", choice: gr.update(visible=False),
-            download: gr.update(visible=False),
-        }  # fmt: skip
-
-    def filled(comparison: Comparison) -> dict[Any, Any]:
-        """Every column in its present state."""
-        used = places[: len(comparison.requests)]
-        return {place: _column(comparison, i, titles) for i, place in enumerate(used)}
-
-    def end(comparison: Comparison) -> dict[Any, Any]:
-        """Every column as it ended, the table, and what to do with them."""
-        rows, answered = comparison.rows(), comparison.answered
-        shown = filled(comparison) | running(go, stop, False)
-        options = [(_name(run.request, titles), run.id) for run in answered]
-        if answered and answered[0].answer:
-            picture = _small(export.as_picture(comparison.requests[0].picture))
-            label = answered[0].answer.record["factual"]["label"]
-            shown[first] = columns.factual(picture, label)
-        return shown | {
-            status: columns.summary(rows, comparison.requests[0].target),
-            table: columns.table(
-                [*rows, *comparison.alternatives()], titles, controller.about["metrics"]
-            ),
-            choice: gr.update(
-                choices=[*options, ("None of them", NONE)], value=None, visible=bool(options)
-            ),
-            download: gr.update(value=comparisons.archive(comparison), visible=True),
-        }  # fmt: skip
-
-    async def compare(
-        request: gr.Request, seen: Any, painted: str, story: str, source: str, wanted: str,
+    async def _compare(
+        self, request: gr.Request, seen: Any, painted: str, story: str, source: str, wanted: str,
         picked: list[str], numbers: str,
     ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
         start = time.monotonic()
         try:
-            one = await asyncio.to_thread(ask, seen, painted, story, source, wanted)
-            ordered = [name for _, name in form.method_choices(methods) if name in picked]
-            comparison = comparisons.open(
+            one = await asyncio.to_thread(self._request, seen, painted, story, source, wanted)
+            ordered = [name for _, name in form.method_choices(self._methods) if name in picked]
+            comparison = self.comparisons.open(
                 owner_of(request), questions(one, ordered, seeds_of(numbers))
             )
-            yield (await asyncio.to_thread(begin, comparison)) | {status: markup.waiting(0)}
+            begun = await asyncio.to_thread(self._begun, comparison)
+            yield begun | {self._status: markup.waiting(0)}
             count = len(comparison.requests)
-            async with aclosing(comparisons.follow(comparison)) as news:
+            async with aclosing(self.comparisons.follow(comparison)) as news:
                 async for i in news:
-                    name = _name(comparison.requests[i], titles)
+                    name = _name(comparison.requests[i], self._titles)
                     seconds = time.monotonic() - start
+                    column = await asyncio.to_thread(_column, comparison, i, self._titles)
                     yield {
-                        places[i]: await asyncio.to_thread(_column, comparison, i, titles),
-                        status: columns.progress(i, count, name, seconds),
+                        self._places[i]: column,
+                        self._status: columns.progress(i, count, name, seconds),
                     }
-            yield await asyncio.to_thread(end, comparison)
+            yield await asyncio.to_thread(self._ended, comparison)
         except Exception as error:  # whatever happened, the page must go on working
             failed = markup.failure(error_text(error, "the comparison"))
-            yield running(go, stop, False) | {status: failed}
+            yield running(self._go, self._stop, False) | {self._status: failed}
 
-    noted = f"Noted, also in the study’s {controller.study.file.name}. You may change your mind."
-
-    go.click(
-        compare, [*asked, names, seeds],
-        [question, which, status, first, *places, table, choice, chosen, download, go, stop],
-        js=canvas.READ_MASK, api_name="compare", show_progress="hidden", concurrency_limit=8,
-    )  # fmt: skip
-
-    def ask_to_stop(shown: str, request: gr.Request) -> Any:
+    def _ask_to_stop(self, shown: str, request: gr.Request) -> Any:
         with show_errors():
-            comparisons.get(shown, owner_of(request)).stop()
+            self.comparisons.get(shown, owner_of(request)).stop()
         return markup.stopping()
 
-    stop.click(
-        ask_to_stop, which, status, queue=False, show_progress="hidden", api_visibility="private"
-    )
-
-    def choose(picked: str, shown: str, request: gr.Request) -> dict[Any, Any]:
+    def _choose(self, picked: str, shown: str, request: gr.Request) -> dict[Any, Any]:
         with show_errors():
-            comparison = comparisons.get(shown, owner_of(request))
+            comparison = self.comparisons.get(shown, owner_of(request))
+        file = self.controllers.first.study.file.name
         try:
-            comparisons.choose(comparison, picked)
+            self.comparisons.choose(comparison, picked)
+            noted = f"Noted, also in the study’s {file}. You may change your mind."
             notice = markup.notice("success", noted)
         except StudioError as error:
             notice = markup.failure(str(error))
-        return filled(comparison) | {
-            chosen: notice,
-            download: comparisons.archive(comparison),
-        }
+        return self._filled(comparison) | {
+            self._chosen: notice, self._download: self.comparisons.archive(comparison),
+        }  # fmt: skip
 
-    choice.input(
-        choose, [choice, which], [*places, chosen, download], show_progress="hidden",
-        trigger_mode="always_last",  # a choice while the last one is noted counts too
-        api_visibility="private",
-    )  # fmt: skip
-    return CompareTab(comparisons, opened)
+    # ------------------------------------------------------------------ what is shown when
+
+    def _begun(self, comparison: Comparison) -> dict[Any, Any]:
+        """A place for each run, and nothing of an earlier comparison."""
+        requests = comparison.requests
+        shown: dict[Any, Any] = {
+            place: gr.HTML("", visible=False) for place in self._places[len(requests) :]
+        }
+        for place, request in zip(self._places, requests, strict=False):
+            content = columns.waiting(self._titles[request.method], request.seed)
+            shown[place] = gr.HTML(content, visible=True)
+        picture = _small(export.as_picture(requests[0].picture))
+        return shown | running(self._go, self._stop, True) | {
+            self._which: comparison.id, self._question: _question(requests[0]),
+            self._first: gr.HTML(columns.factual(picture), visible=True),
+            self._table: "", self._chosen: "", self._choice: gr.update(visible=False),
+            self._download: gr.update(visible=False),
+        }  # fmt: skip
+
+    def _filled(self, comparison: Comparison) -> dict[Any, Any]:
+        """Every column in its present state."""
+        used = self._places[: len(comparison.requests)]
+        return {place: _column(comparison, i, self._titles) for i, place in enumerate(used)}
+
+    def _ended(self, comparison: Comparison) -> dict[Any, Any]:
+        """Every column as it ended, the table, and what to do with them."""
+        rows, answered = comparison.rows(), comparison.answered
+        shown = self._filled(comparison) | running(self._go, self._stop, False)
+        options = [(_name(run.request, self._titles), run.id) for run in answered]
+        if answered and answered[0].answer:
+            picture = _small(export.as_picture(comparison.requests[0].picture))
+            label = answered[0].answer.record["factual"]["label"]
+            shown[self._first] = columns.factual(picture, label)
+        return shown | {
+            self._status: columns.summary(rows, comparison.requests[0].target),
+            self._table: columns.table(
+                [*rows, *comparison.alternatives()], self._titles,
+                self.controllers.first.about["metrics"],
+            ),
+            self._choice: gr.update(
+                choices=[*options, ("None of them", NONE)], value=None, visible=bool(options)
+            ),
+            self._download: gr.update(value=self.comparisons.archive(comparison), visible=True),
+        }  # fmt: skip
 
 
 def _offered(controller: BundleController) -> dict[str, Any]:

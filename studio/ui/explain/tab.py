@@ -5,246 +5,166 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 
 from backends.regions.spec import RegionSpec
 from studio.ui.explain.answer import AnswerColumn
 from studio.ui.explain.interactive import InteractivePanel
+from studio.ui.explain.method_input import MethodInput
 from studio.ui.explain.picture_input import PictureInput
 from studio.ui.explain.region import RegionInput
-from studio.ui.explain.region_prompts import RegionPrompts
-from studio.ui.shared import canvas, form, markup
+from studio.ui.shared import canvas, markup
 from studio.ui.shared.controller import BundleController, Factual, Shown
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.label_controller import LabelController
 from studio.ui.shared.requests import error_text, owner_of, running
 
-__all__ = ["ExplainTab", "build"]
+__all__ = ["ExplainTab"]
 
 
-class ExplainTab(NamedTuple):
-    """What the page needs of the tab.
+class ExplainTab:
+    """The tab, laid out inside the current Blocks and wired to the controllers.
 
+    :param person: the browser's pseudonym.
+    :param load: the page's event of opening.
     :ivar question: the controls that make it up: picture, mask, how the mask was made, region,
         target.
-    :ivar opened: updates for another bundle, or (second argument false) for the same with more
-        parts.
     :ivar language: regions by words and clicks, whose ``fetch`` asks for what they lack.
-    :ivar leave: forgets a closed page's owner.
     """
 
-    question: list[Any]
-    opened: Callable[..., dict[Any, Any]]
-    language: RegionPrompts
-    leave: Callable[[str], None]
+    def __init__(
+        self, controllers: Controllers, bundle: gr.Dropdown, labels: LabelController,
+        person: gr.BrowserState, load: Callable[..., Any],
+    ) -> None:  # fmt: skip
+        self.controllers = controllers
+        self._picture, self._run_id = gr.State(None), gr.State("")
+        with gr.Row():
+            with gr.Column(scale=5, min_width=320):
+                gr.Markdown("### 1 · Picture, and where it may change")
+                self._pictures = PictureInput(controllers, bundle)
+                self._regions = RegionInput(controllers)
+            with gr.Column(scale=4, min_width=280):
+                gr.Markdown("### 2 · Question")
+                self._lay_out_question()
+            with gr.Column(scale=5, min_width=320):
+                gr.Markdown("### 3 · Answer")
+                self._interactive = InteractivePanel(controllers, labels, person)
+                self._answer = AnswerColumn(controllers.first)
+        self.language = self._regions.language
+        self.question = [
+            self._picture, self._regions.mask, self._regions.story, self._regions.source,
+            self._target,
+        ]  # fmt: skip
+        self._wire(bundle, load)
 
-
-def build(
-    controllers: Controllers, bundle: gr.Dropdown, labels: LabelController, person: gr.BrowserState,
-    load: Callable[..., Any],
-) -> ExplainTab:  # fmt: skip
-    """Lay out the tab inside the current Blocks and wire it to the controllers; ``person`` is the
-    browser's pseudonym, ``load`` the page's event of opening."""
-    methods, able = controllers.methods(), controllers.first.methods()
-    picture = gr.State(None)
-    run_id = gr.State("")
-    with gr.Row():
-        with gr.Column(scale=5, min_width=320):
-            gr.Markdown("### 1 · Picture, and where it may change")
-            pictures, regions = PictureInput(controllers, bundle), RegionInput(controllers)
-        with gr.Column(scale=4, min_width=280):
-            gr.Markdown("### 2 · Question")
-            prediction = gr.Label(
-                label="The model says (click a class to ask for it)", num_top_classes=5,
-                elem_id="prediction",
-            )  # fmt: skip
-            opinions = gr.HTML(elem_id="opinions")
-            target = gr.Dropdown(
-                [], label="What should it say instead?", elem_id="target", filterable=True,
-                info="Sorted by the model's own ranking; type to search", allow_custom_value=True,
-            )  # fmt: skip
-            names = form.method_choices(able)
-            first = names[0][1] if names else None
-            method = gr.Radio(names, value=first, label="Method", elem_id="method")
-            fold = form.Fold("method", controllers.first.about["methods"])
-            summary = gr.Markdown(methods[first]["summary"] if first else "")
-            problems = gr.Accordion(**_problems(controllers.first), open=False)
-            with problems:
-                reasons = gr.Markdown(_reasons(controllers.first))
-            importance = gr.Checkbox(
-                False, label="Show which changes mattered (slower)", elem_id="importance"
-            )
-            me = gr.Checkbox(
-                False, label="Ask me after each leap", elem_id="ask-me", interactive=True,
-                info="You are the model: the leaps follow what you call each picture",
-                visible=_by_labels(methods, first),
-            )  # fmt: skip
-            go = gr.Button("Run", variant="primary", elem_id="run")
-            stop = gr.Button("Stop", variant="stop", elem_id="stop", visible=False)
-            groups, settings, seed = _settings(methods, first)
-        with gr.Column(scale=5, min_width=320):
-            gr.Markdown("### 3 · Answer")
-            path = InteractivePanel(controllers, labels, person)
-            answer = AnswerColumn(controllers.first)
-    path.wire(answer, bundle, load)
-
-    def put(owner: str, controller: BundleController, shown: Shown) -> dict[Any, Any]:
-        seen = Factual(controller.bundle, shown.picture)
-        controllers.now(owner, seen)
-        return regions.reset() | {
-            picture: seen,
-            regions.canvas: gr.update(scene=shown.scene),
-            prediction: shown.prediction.probabilities, target: controller.ranked(shown),
-            opinions: controller.people_say(shown),
-        }  # fmt: skip
-
-    pictures.wire(put, [picture, regions.canvas, prediction, opinions, target, *regions.reset()])
-    regions.wire(picture, bundle, target)
-
-    def ask_for(event: gr.SelectData, shown: dict[str, float]) -> Any:
-        predicted = max(shown, key=shown.__getitem__)
-        return gr.skip() if event.value == predicted else event.value
-
-    prediction.select(ask_for, prediction, target, api_visibility="private")
-
-    def describe(name: str | None) -> dict[Any, Any]:
-        updates = {groups[n]: gr.update(visible=n == name) for n in groups}
-        if name is None:
-            return updates | {summary: "", me: gr.update(visible=False)}
-        entry = methods[name]
-        return updates | {
-            summary: entry["summary"], seed: gr.update(info=form.seed_info(entry)),
-            me: gr.update(visible=_by_labels(methods, name)),
-        }  # fmt: skip
-
-    method.input(describe, method, [summary, seed, me, *groups.values()], api_visibility="private")
-
-    def offer(which: str, wanted: str | None, name: str | None) -> dict[Any, Any]:
-        """The methods that can explain the model which the target asks."""
-        controller = controllers[which]
-        names = form.method_choices(controller.methods(wanted))
-        able = [value for _, value in names]
-        now = name if name in able else (able[0] if able else None)
-        return describe(now) | {
-            method: gr.update(choices=names, value=now),
-            problems: gr.update(**_problems(controller, wanted)),
-            reasons: _reasons(controller, wanted),
-            **fold.opened(controller.entries(wanted)),
-        }
-
-    target.change(
-        offer, [bundle, target, method],
-        [method, problems, reasons, summary, seed, me, *fold.places, *groups.values()],
-        show_progress="hidden", api_visibility="private",
-    )  # fmt: skip
-
-    def opened(controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
-        names = form.method_choices(controller.methods())
-        first = names[0][1] if names else None
-        shown = (
-            pictures.opened(controller, fresh) | regions.opened(controller, fresh) | describe(first)
-        )
-        shown |= fold.opened(controller.about["methods"]) | {
-            method: gr.update(choices=names, value=first),
-            problems: gr.update(**_problems(controller)), reasons: _reasons(controller),
-        }  # fmt: skip
+    def opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
+        """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
+        shown = self._pictures.opened(controller, fresh) | self._regions.opened(controller, fresh)
+        shown |= self._methods.opened(controller, fresh)
         if fresh:
-            shown |= {picture: None, prediction: None, opinions: ""}
             shown |= {
-                setting: form.returned(
-                    controller.about["methods"][name]["schema"]["properties"][key]
-                )
-                for (name, key), setting in settings.items()
-                if "schema" in controller.about["methods"][name]
-            }
-            shown[target] = gr.update(choices=[], value=None)
+                self._picture: None, self._prediction: None, self._opinions: "",
+                self._target: gr.update(choices=[], value=None),
+            }  # fmt: skip
         return shown
 
-    async def explain(
-        request: gr.Request, seen: Factual | None, painted: str, story: str, source: str,
+    def leave(self, owner: str) -> None:
+        """Forget a closed page."""
+        self._interactive.leave(owner)
+
+    def _lay_out_question(self) -> None:
+        self._prediction = gr.Label(
+            label="The model says (click a class to ask for it)", num_top_classes=5,
+            elem_id="prediction",
+        )  # fmt: skip
+        self._opinions = gr.HTML(elem_id="opinions")
+        self._target = gr.Dropdown(
+            [], label="What should it say instead?", elem_id="target", filterable=True,
+            info="Sorted by the model's own ranking; type to search", allow_custom_value=True,
+        )  # fmt: skip
+        self._methods = MethodInput(self.controllers)
+        self._go = gr.Button("Run", variant="primary", elem_id="run")
+        self._stop = gr.Button("Stop", variant="stop", elem_id="stop", visible=False)
+        self._methods.below()
+
+    def _wire(self, bundle: gr.Dropdown, load: Callable[..., Any]) -> None:
+        regions, methods = self._regions, self._methods
+        self._interactive.wire(self._answer, bundle, load)
+        self._pictures.wire(
+            self._put,
+            [
+                self._picture, regions.canvas, self._prediction, self._opinions, self._target,
+                *regions.reset(),
+            ],
+        )  # fmt: skip
+        regions.wire(self._picture, bundle, self._target)
+        self._prediction.select(_ask_for, self._prediction, self._target, api_visibility="private")
+        methods.wire(bundle, self._target)
+        self._go.click(
+            self._explain,
+            [
+                *self.question, methods.method, methods.seed, methods.importance,
+                self._interactive.person, methods.me, *methods.settings.values(),
+            ],
+            [*self._interactive.places, self._go, self._stop, self._run_id],
+            js=canvas.READ_MASK, api_name="explain", show_progress="hidden", concurrency_limit=8,
+        )  # fmt: skip
+        self._stop.click(
+            self._ask_to_stop, self._run_id, self._answer.status, queue=False,
+            show_progress="hidden", api_visibility="private",
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------ what a person does
+
+    def _put(self, owner: str, controller: BundleController, shown: Shown) -> dict[Any, Any]:
+        """A chosen picture on the page."""
+        seen = Factual(controller.bundle, shown.picture)
+        self.controllers.now(owner, seen)
+        return self._regions.reset() | {
+            self._picture: seen,
+            self._regions.canvas: gr.update(scene=shown.scene),
+            self._prediction: shown.prediction.probabilities,
+            self._target: controller.ranked(shown),
+            self._opinions: controller.people_say(shown),
+        }
+
+    async def _explain(
+        self, request: gr.Request, seen: Factual | None, painted: str, story: str, source: str,
         wanted: str, name: str, number: float | None, weighed: bool, person: str, asks: bool,
         *values: Any,
     ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
-        own = {
-            key: value
-            for (owner, key), value in zip(settings, values, strict=True)
-            if owner == name
-        }
+        own = self._methods.values_of(name, values)
         owner = owner_of(request)
         try:
-            controller, region = controllers.of(seen), RegionSpec.chosen(source, story)
+            controller, region = self.controllers.of(seen), RegionSpec.chosen(source, story)
             asked = await asyncio.to_thread(
                 controller.request, seen.pixels, painted, region, wanted, name, own, number
             )
             asked = replace(asked, importance=weighed)
-            if asks and _by_labels(methods, name):
-                yield await path.begin(controller, asked, owner, person)
+            if asks and self._methods.by_labels(name):
+                yield await self._interactive.begin(controller, asked, owner, person)
                 return
-            put_away = path.closed()
+            put_away = self._interactive.closed()
             async for run in controller.follow(asked, owner):
-                shown = await asyncio.to_thread(answer.show, run)
-                buttons = running(go, stop, not run.ended)
-                yield shown | buttons | answer.earlier(owner) | {run_id: run.id} | put_away
+                shown = await asyncio.to_thread(self._answer.show, run)
+                shown |= running(self._go, self._stop, not run.ended)
+                yield shown | self._answer.earlier(owner) | {self._run_id: run.id} | put_away
                 put_away = {}
         except Exception as error:  # whatever happened, the page must go on working
             failed = markup.failure(error_text(error, "the answer"))
-            yield running(go, stop, False) | {answer.status: failed, answer.frame: ""}
+            shown = {self._answer.status: failed, self._answer.frame: ""}
+            yield running(self._go, self._stop, False) | shown
 
-    go.click(
-        explain,
-        [
-            picture, regions.mask, regions.story, regions.source, target, method, seed,
-            importance, path.person, me, *settings.values(),
-        ],
-        [*path.places, go, stop, run_id],
-        js=canvas.READ_MASK, api_name="explain", show_progress="hidden", concurrency_limit=8,
-    )  # fmt: skip
-
-    def ask_to_stop(which: str) -> Any:
-        run = controllers.first.runs.get(which)
+    def _ask_to_stop(self, which: str) -> Any:
+        run = self.controllers.first.runs.get(which)
         if run is None or run.ended:
             return gr.skip()
         run.stop()
         return markup.stopping()
 
-    stop.click(
-        ask_to_stop, run_id, answer.status, queue=False, show_progress="hidden",
-        api_visibility="private",
-    )  # fmt: skip
-    question = [picture, regions.mask, regions.story, regions.source, target]
-    return ExplainTab(question, opened, regions.language, path.leave)
 
-
-def _by_labels(methods: dict[str, dict[str, Any]], name: str | None) -> bool:
-    """Whether a person can take the model's place: the method needs no more than labels."""
-    return name is not None and not methods[name]["gradients"]
-
-
-def _problems(controller: BundleController, target: str | None = None) -> dict[str, Any]:
-    count = len(controller.problems(target))
-    return {"label": f"Not available here: {count}", "visible": count > 0}
-
-
-def _reasons(controller: BundleController, target: str | None = None) -> str:
-    return "\n".join(f"- {problem}" for problem in controller.problems(target))
-
-
-def _settings(
-    methods: dict[str, dict[str, Any]], first: str | None
-) -> tuple[dict[str, gr.Group], dict[tuple[str, str], Any], gr.Number]:
-    """One group of controls a method, made from its Config, of which only the chosen one is
-    visible; and the seed."""
-    groups, settings = {}, {}
-    with gr.Accordion("Settings of the method", open=False):
-        for name, entry in methods.items():
-            with gr.Group(visible=name == first) as groups[name]:
-                gr.Markdown(f"Source: {entry['paper']}", padding=True)
-                for key, component in form.controls(entry["schema"]).items():
-                    settings[name, key] = component
-        seed = gr.Number(
-            0, label="Seed", precision=0, minimum=0, elem_id="seed",
-            info=form.seed_info(methods[first]) if first else None,
-        )  # fmt: skip
-    return groups, settings, seed
+def _ask_for(event: gr.SelectData, shown: dict[str, float]) -> Any:
+    predicted = max(shown, key=shown.__getitem__)
+    return gr.skip() if event.value == predicted else event.value

@@ -1,11 +1,11 @@
-"""The Labelling tab: people answer a project's question about its pictures."""
+"""The Label tab: people answer a project's question about its pictures."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 
@@ -22,170 +22,173 @@ from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
 from studio.ui.shared.requests import show_errors
 
-__all__ = ["LabelTab", "build"]
+__all__ = ["LabelTab"]
 
 NOBODY = "Choose a project and join it with a name, or make a project of your own on the right."
 
 
-class LabelTab(NamedTuple):
-    """What the page needs of the tab: ``load`` fills ``places`` for a bundle and the codes that
-    the browser keeps; ``training`` makes models that the other tabs shall offer."""
+class LabelTab:
+    """The tab, laid out inside the current Blocks and wired.
 
-    load: Callable[[str, Codes | None], dict[Any, Any]]
-    places: list[Any]
-    training: TrainingPanel
+    :param codes: this browser's access codes, by project.
+    :ivar places: what :meth:`load` fills for a bundle and the codes that the browser keeps.
+    :ivar training: makes models that the other tabs shall offer.
+    """
 
-
-def build(
-    controllers: Controllers,
-    bundle: gr.Dropdown,
-    labels: LabelController,
-    codes: gr.BrowserState,
-    tab: gr.Tab,
-) -> LabelTab:
-    """Lay out the ``tab`` inside the current Blocks and wire it; ``codes`` are this browser's, by
-    project."""
-    with gr.Row():
-        with gr.Column(scale=6, min_width=340):
-            with gr.Row():
-                project = gr.Dropdown(
-                    [], label="Project", info="The newest first", elem_id="label-project"
+    def __init__(
+        self, controllers: Controllers, bundle: gr.Dropdown, labels: LabelController,
+        codes: gr.BrowserState, tab: gr.Tab,
+    ) -> None:  # fmt: skip
+        self.controllers, self.labels, self._codes = controllers, labels, codes
+        with gr.Row():
+            with gr.Column(scale=6, min_width=340):
+                self._lay_out_work()
+            with gr.Column(scale=5, min_width=320):
+                project = self._project
+                self._panels = ProjectPanels(
+                    controllers, bundle, labels, project, self._name, codes
                 )
-                name = gr.Textbox(
-                    label="Your name", info="Others are told apart by it", max_lines=1,
-                    elem_id="label-name",
-                )  # fmt: skip
-            join = gr.Button("Join the project", variant="primary", elem_id="label-join")
-            with gr.Accordion("I have an access code", open=False) as coded:
-                code = gr.Textbox(
-                    label="Access code", type="password", elem_id="label-code", max_lines=1,
-                    info="From another browser of yours, or from the project's administrator",
-                )  # fmt: skip
-                enter = gr.Button("Enter", elem_id="label-enter")
-            who = gr.HTML(markup.hint(NOBODY), elem_id="label-who")
-            leave = gr.Button("I am somebody else", size="sm", visible=False, elem_id="label-leave")
-            widget = label_widget("label-widget")
-            with gr.Accordion("Instructions", open=True, visible=False) as guide:
-                instructions = gr.Markdown()
-        with gr.Column(scale=5, min_width=320):
-            panels = ProjectPanels(controllers, bundle, labels, project, name, codes)
-            training = TrainingPanel(labels, project, codes)
-            annotator = AnnotatorPanel(controllers.first, labels, project, codes)
-            admin = AdminPanel(labels, project, codes)
-            files = ExchangePanel(controllers, labels, project, codes, name)
+                self.training = TrainingPanel(labels, project, codes)
+                self._annotator = AnnotatorPanel(controllers.first, labels, project, codes)
+                self._admin = AdminPanel(labels, project, codes)
+                self._files = ExchangePanel(controllers, labels, project, codes, self._name)
+        self._assigned_places = list(self._assigned(None, None))
+        opened = self._panels.opened(controllers.first, [])
+        self.places = list(dict.fromkeys([project, *self._assigned_places, *opened]))
+        self._wire(bundle, tab)
 
-    def assigned(assignment: Assignment | None, chosen: str | None) -> dict[Any, Any]:
-        """Everything that depends on who works in which project."""
-        text = assignment.project.setup.instructions if assignment else ""
-        return {
-            widget: gr.update(
-                session=session(assignment.project, assignment.code) if assignment else ""
-            ),
-            who: _who(assignment)
-            if assignment or not chosen
-            else markup.hint(f"Join “{chosen}” with a name."),
-            name: gr.update(visible=assignment is None),
-            join: gr.update(visible=assignment is None),
-            coded: gr.update(visible=assignment is None),
-            leave: gr.update(visible=assignment is not None),
-            guide: gr.update(visible=bool(text)),
-            instructions: text,
-            **panels.assigned(assignment),
-            **training.assigned(assignment),
-            **annotator.assigned(assignment),
-            **admin.assigned(assignment),
-            **files.assigned(assignment),
+    def load(self, which: str, held: Codes | None) -> dict[Any, Any]:
+        """The bundle's projects; the newest that this browser's person has joined is open."""
+        try:
+            names = self.labels.names(self.controllers[which].bundle)
+        except StudioError as error:  # the other tabs do without labels
+            return self._assigned(None, None) | {self._who: markup.failure(str(error))}
+        mine = [name for name in names if self.labels.assignment(name, held)]
+        chosen = next(iter([*mine, *names]), None)
+        return self._panels.opened(self.controllers[which], names) | {
+            self._project: gr.update(choices=names, value=chosen),
+            **self._assigned(self.labels.assignment(chosen, held), chosen),
         }
 
-    assignment_places = list(assigned(None, None))
-
-    def choose(chosen: str | None, held: Codes | None) -> dict[Any, Any]:
-        with show_errors():
-            return assigned(labels.assignment(chosen, held), chosen)
-
-    async def join_in(chosen: str | None, person: str, held: Codes | None) -> dict[Any, Any]:
-        with show_errors():
-            access = await asyncio.to_thread(labels.join, chosen, person or "")
-            held = (held or {}) | {chosen: access.code}
-            return {codes: held} | await asyncio.to_thread(choose, chosen, held)
-
-    async def enter_by(text: str, held: Codes | None) -> dict[Any, Any]:
-        with show_errors():
-            assignment = await asyncio.to_thread(labels.known, text or "")
-            held = (held or {}) | {assignment.project.name: assignment.code}
-            named = await asyncio.to_thread(labels.names, assignment.project.setup.bundle)
-            chosen = {project: gr.update(choices=named, value=assignment.project.name), codes: held}
-            return chosen | {code: ""} | assigned(assignment, assignment.project.name)
-
-    project.input(choose, [project, codes], assignment_places, api_visibility="private")
-    for event in (join.click, name.submit):
-        event(
-            join_in, [project, name, codes], [codes, *assignment_places], api_visibility="private"
+    def _lay_out_work(self) -> None:
+        with gr.Row():
+            self._project = gr.Dropdown(
+                [], label="Project", info="The newest first", elem_id="label-project"
+            )
+            self._name = gr.Textbox(
+                label="Your name", info="Others are told apart by it", max_lines=1,
+                elem_id="label-name",
+            )  # fmt: skip
+        self._join = gr.Button("Join the project", variant="primary", elem_id="label-join")
+        with gr.Accordion("I have an access code", open=False) as self._coded:
+            self._code = gr.Textbox(
+                label="Access code", type="password", elem_id="label-code", max_lines=1,
+                info="From another browser of yours, or from the project's administrator",
+            )  # fmt: skip
+            self._enter = gr.Button("Enter", elem_id="label-enter")
+        self._who = gr.HTML(markup.hint(NOBODY), elem_id="label-who")
+        self._leave = gr.Button(
+            "I am somebody else", size="sm", visible=False, elem_id="label-leave"
         )
-    for event in (enter.click, code.submit):
-        event(
-            enter_by, [code, codes], [codes, code, project, *assignment_places],
-            api_visibility="private",
-        )  # fmt: skip
+        self._widget = label_widget("label-widget")
+        with gr.Accordion("Instructions", open=True, visible=False) as self._guide:
+            self._instructions = gr.Markdown()
 
-    def go(chosen: str | None, held: Codes | None) -> dict[Any, Any]:
-        assignment = labels.assignment(chosen, held)
-        left = {key: value for key, value in (held or {}).items() if key != chosen}
-        shown = {codes: left} | assigned(None, chosen)
+    def _wire(self, bundle: gr.Dropdown, tab: gr.Tab) -> None:
+        private = {"api_visibility": "private"}
+        project, codes, places = self._project, self._codes, self._assigned_places
+        project.input(self._choose, [project, codes], places, **private)
+        for event in (self._join.click, self._name.submit):
+            event(self._join_in, [project, self._name, codes], [codes, *places], **private)
+        for event in (self._enter.click, self._code.submit):
+            event(
+                self._enter_by, [self._code, codes], [codes, self._code, project, *places],
+                **private,
+            )  # fmt: skip
+        self._leave.click(self._left, [project, codes], [codes, *places], **private)
+        self._panels.wire(self._made, [project, codes, *places])
+        self._files.wire(bundle, self._made, [project, codes, *places])
+        tab.select(self._known, bundle, project, show_progress="hidden", **private)
+        gr.api(self._api(), api_name="label")
+
+    def _assigned(self, assignment: Assignment | None, chosen: str | None) -> dict[Any, Any]:
+        """Everything that depends on who works in which project."""
+        text = assignment.project.setup.instructions if assignment else ""
+        given = session(assignment.project, assignment.code) if assignment else ""
+        join = markup.hint(f"Join “{chosen}” with a name.")
+        shown: dict[Any, Any] = {
+            self._widget: gr.update(session=given),
+            self._who: _who(assignment) if assignment or not chosen else join,
+            self._leave: gr.update(visible=assignment is not None),
+            self._guide: gr.update(visible=bool(text)), self._instructions: text,
+        }  # fmt: skip
+        for place in (self._name, self._join, self._coded):
+            shown[place] = gr.update(visible=assignment is None)
+        panels = (self._panels, self.training, self._annotator, self._admin, self._files)
+        for panel in panels:
+            shown |= panel.assigned(assignment)
+        return shown
+
+    # ------------------------------------------------------------------ what a person does
+
+    def _choose(self, chosen: str | None, held: Codes | None) -> dict[Any, Any]:
+        with show_errors():
+            return self._assigned(self.labels.assignment(chosen, held), chosen)
+
+    async def _join_in(self, chosen: str | None, person: str, held: Codes | None) -> dict[Any, Any]:
+        with show_errors():
+            access = await asyncio.to_thread(self.labels.join, chosen, person or "")
+            held = (held or {}) | {chosen: access.code}
+            return {self._codes: held} | await asyncio.to_thread(self._choose, chosen, held)
+
+    async def _enter_by(self, text: str, held: Codes | None) -> dict[Any, Any]:
+        with show_errors():
+            assignment = await asyncio.to_thread(self.labels.known, text or "")
+            name = assignment.project.name
+            held = (held or {}) | {name: assignment.code}
+            names = await asyncio.to_thread(self.labels.names, assignment.project.setup.bundle)
+            return {
+                self._project: gr.update(choices=names, value=name), self._codes: held,
+                self._code: "", **self._assigned(assignment, name),
+            }  # fmt: skip
+
+    def _left(self, chosen: str | None, held: Codes | None) -> dict[Any, Any]:
+        assignment = self.labels.assignment(chosen, held)
+        rest = {key: value for key, value in (held or {}).items() if key != chosen}
+        shown = {self._codes: rest} | self._assigned(None, chosen)
         if assignment:
-            shown[who] = markup.hint(
+            shown[self._who] = markup.hint(
                 f"The access code with which {assignment.person.name} comes back: {assignment.code}"
             )
         return shown
 
-    leave.click(go, [project, codes], [codes, *assignment_places], api_visibility="private")
-
-    def made(chosen: str, held: Codes) -> dict[Any, Any]:
+    def _made(self, chosen: str, held: Codes) -> dict[Any, Any]:
         """Updates after a project was made or changed."""
-        assignment = labels.assignment(chosen, held)
-        names = labels.names(assignment.project.setup.bundle) if assignment else []
+        assignment = self.labels.assignment(chosen, held)
+        names = self.labels.names(assignment.project.setup.bundle) if assignment else []
         return {
-            project: gr.update(choices=names, value=chosen),
-            codes: held,
-            **assigned(assignment, chosen),
-        }
+            self._project: gr.update(choices=names, value=chosen), self._codes: held,
+            **self._assigned(assignment, chosen),
+        }  # fmt: skip
 
-    panels.wire(made, [project, codes, *assignment_places])
-    files.wire(bundle, made, [project, codes, *assignment_places])
-
-    def known(which: str) -> Any:
+    def _known(self, which: str) -> Any:
         """Projects that others made meanwhile."""
-        return gr.update(choices=labels.names(controllers[which].bundle))
+        return gr.update(choices=self.labels.names(self.controllers[which].bundle))
 
-    tab.select(known, bundle, project, show_progress="hidden", api_visibility="private")
+    def _api(self) -> Callable[..., dict[str, Any]]:
+        """The function behind the API's ``label``; gradio reads its signature."""
 
-    def label(
-        code: str, item: int, value: str | None, request: str, state: str = "submitted",
-        note: str = "",
-    ) -> dict[str, Any]:  # fmt: skip
-        with show_errors():
-            fields = {
-                "item": item, "value": value, "request": request, "state": state, "note": note,
-            }  # fmt: skip
-            return asdict(answer_by(labels.database(), code, fields))
+        def label(
+            code: str, item: int, value: str | None, request: str, state: str = "submitted",
+            note: str = "",
+        ) -> dict[str, Any]:  # fmt: skip
+            with show_errors():
+                fields = {
+                    "item": item, "value": value, "request": request, "state": state, "note": note,
+                }  # fmt: skip
+                return asdict(answer_by(self.labels.database(), code, fields))
 
-    gr.api(label, api_name="label")
-
-    def load(which: str, held: Codes | None) -> dict[Any, Any]:
-        """The bundle's projects; the newest that this browser's person has joined is open."""
-        try:
-            names = labels.names(controllers[which].bundle)
-        except StudioError as error:  # the other tabs do without labels
-            return assigned(None, None) | {who: markup.failure(str(error))}
-        mine = [name for name in names if labels.assignment(name, held)]
-        chosen = next(iter([*mine, *names]), None)
-        return panels.opened(controllers[which], names) | {
-            project: gr.update(choices=names, value=chosen),
-            **assigned(labels.assignment(chosen, held), chosen),
-        }
-
-    places = [project, *assignment_places, *panels.opened(controllers.first, [])]
-    return LabelTab(load, list(dict.fromkeys(places)), training)
+        return label
 
 
 def _who(assignment: Assignment | None) -> str:

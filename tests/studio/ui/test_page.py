@@ -100,8 +100,8 @@ def test_a_run_is_followed_to_its_files(controller, picture):
     with zipfile.ZipFile(controller.archive(run)) as archive:
         assert "result.json" in archive.namelist()
     pair, heat = controller.pictures(run)
-    assert pair.count("data:image/png") == 2
-    assert heat.count("data:image/png") == 2
+    assert pair.count("data:image/png") == 2 + 2 * len(run.answer.alternatives)
+    assert heat.count("data:image/png") == 2 + 2 * (run.answer.reconstruction is not None)
 
 
 def test_leaving_the_page_stops_the_run(controller, picture):

@@ -121,7 +121,7 @@ def test_what_is_below_the_threshold_is_offered_not_laid(language, seen, monkeyp
     monkeypatch.setattr(region_service, "candidates", candidates)
     shown = search(language, seen, "beard, hat")
     assert language.board not in shown, "no mask, neither empty nor full"
-    assert "Nothing found for &#x27;beard&#x27; at 0.30, best 0.22" in shown[language.offer]
+    assert "Nothing found for &#39;beard&#39; at 0.30, best 0.22" in shown[language.offer]
     assert "try another word" in shown[language.offer]
     assert shown[language.use]["visible"]
     assert shown[language.use]["value"] == "Use 'beard' at 0.22"

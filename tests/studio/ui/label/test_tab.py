@@ -123,7 +123,7 @@ def test_a_store_that_cannot_be_opened_leaves_the_page_working(controller, tmp_p
     )
     page = build(controller, labels=labels)
     widget = next(b for b in page.blocks.values() if b.elem_id == "label-who")
-    load = handler(page, "build.<locals>.load")
+    load = handler(page, "LabelTab.load")
     assert "give --database another file" in load(controller.bundle, {})[widget]
 
 

@@ -1,0 +1,133 @@
+"""Which method, and with which settings: the controls under the question of the Explain tab."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from studio.ui.shared import form
+from studio.ui.shared.controller import BundleController
+from studio.ui.shared.controllers import Controllers
+
+__all__ = ["MethodInput"]
+
+
+class MethodInput:
+    """The methods that can run, laid out inside the current Blocks; :meth:`below` lays out their
+    settings.
+
+    :ivar method: the chosen one.
+    :ivar importance: whether to measure which changes mattered.
+    :ivar me: whether a person answers in place of the model.
+    :ivar settings: a control for each setting, by method and name.
+    """
+
+    def __init__(self, controllers: Controllers) -> None:
+        self.controllers, first = controllers, controllers.first
+        self._methods = controllers.methods()
+        names = form.method_choices(first.methods())
+        self._chosen = names[0][1] if names else None
+        self.method = gr.Radio(names, value=self._chosen, label="Method", elem_id="method")
+        self._fold = form.Fold("method", first.about["methods"])
+        self._summary = gr.Markdown(self._methods[self._chosen]["summary"] if self._chosen else "")
+        self._problems = gr.Accordion(**_problems(first), open=False)
+        with self._problems:
+            self._reasons = gr.Markdown(_reasons(first))
+        self.importance = gr.Checkbox(
+            False, label="Show which changes mattered (slower)", elem_id="importance"
+        )
+        self.me = gr.Checkbox(
+            False, label="Ask me after each leap", elem_id="ask-me", interactive=True,
+            info="You are the model: the leaps follow what you call each picture",
+            visible=self.by_labels(self._chosen),
+        )  # fmt: skip
+
+    def below(self) -> None:
+        """Lay out one group of controls a method, made from its Config, of which only the chosen
+        one is visible; and the seed."""
+        self._groups: dict[str, gr.Group] = {}
+        self.settings: dict[tuple[str, str], Any] = {}
+        with gr.Accordion("Settings of the method", open=False):
+            for name, entry in self._methods.items():
+                with gr.Group(visible=name == self._chosen) as self._groups[name]:
+                    gr.Markdown(f"Source: {entry['paper']}", padding=True)
+                    for key, component in form.controls(entry["schema"]).items():
+                        self.settings[name, key] = component
+            chosen = self._methods[self._chosen] if self._chosen else None
+            self.seed = gr.Number(
+                0, label="Seed", precision=0, minimum=0, elem_id="seed",
+                info=form.seed_info(chosen) if chosen else None,
+            )  # fmt: skip
+
+    def wire(self, bundle: gr.Dropdown, target: gr.Dropdown) -> None:
+        """Show the chosen method's own controls, and offer those that can explain the model which
+        ``target`` asks."""
+        described = [self._summary, self.seed, self.me, *self._groups.values()]
+        self.method.input(self._describe, self.method, described, api_visibility="private")
+        target.change(
+            self._offer, [bundle, target, self.method],
+            [self.method, self._problems, self._reasons, *self._fold.places, *described],
+            show_progress="hidden", api_visibility="private",
+        )  # fmt: skip
+
+    def opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
+        """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
+        names = form.method_choices(controller.methods())
+        first = names[0][1] if names else None
+        entries = controller.about["methods"]
+        shown = self._describe(first) | self._fold.opened(entries) | {
+            self.method: gr.update(choices=names, value=first),
+            self._problems: gr.update(**_problems(controller)),
+            self._reasons: _reasons(controller),
+        }  # fmt: skip
+        if fresh:
+            shown |= {
+                setting: form.returned(entries[name]["schema"]["properties"][key])
+                for (name, key), setting in self.settings.items()
+                if "schema" in entries[name]
+            }
+        return shown
+
+    def by_labels(self, name: str | None) -> bool:
+        """Whether a person can take the model's place: the method needs no more than labels."""
+        return name is not None and not self._methods[name]["gradients"]
+
+    def values_of(self, name: str, values: Sequence[Any]) -> dict[str, Any]:
+        """A method's settings out of the values of all ``settings``."""
+        pairs = zip(self.settings, values, strict=True)
+        return {key: value for (owner, key), value in pairs if owner == name}
+
+    def _describe(self, name: str | None) -> dict[Any, Any]:
+        updates: dict[Any, Any] = {
+            group: gr.update(visible=n == name) for n, group in self._groups.items()
+        }
+        if name is None:
+            return updates | {self._summary: "", self.me: gr.update(visible=False)}
+        entry = self._methods[name]
+        return updates | {
+            self._summary: entry["summary"], self.seed: gr.update(info=form.seed_info(entry)),
+            self.me: gr.update(visible=self.by_labels(name)),
+        }  # fmt: skip
+
+    def _offer(self, which: str, wanted: str | None, name: str | None) -> dict[Any, Any]:
+        controller = self.controllers[which]
+        names = form.method_choices(controller.methods(wanted))
+        able = [value for _, value in names]
+        now = name if name in able else (able[0] if able else None)
+        return self._describe(now) | {
+            self.method: gr.update(choices=names, value=now),
+            self._problems: gr.update(**_problems(controller, wanted)),
+            self._reasons: _reasons(controller, wanted),
+            **self._fold.opened(controller.entries(wanted)),
+        }
+
+
+def _problems(controller: BundleController, target: str | None = None) -> dict[str, Any]:
+    count = len(controller.problems(target))
+    return {"label": f"Not available here: {count}", "visible": count > 0}
+
+
+def _reasons(controller: BundleController, target: str | None = None) -> str:
+    return "\n".join(f"- {problem}" for problem in controller.problems(target))

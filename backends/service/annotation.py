@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT",
-    "Suggestion",
+    "ModelSuggestion",
     "about",
     "annotate",
     "annotators",
@@ -40,7 +40,7 @@ FIRST, MOST = 8, 256  # pictures of a batch
 STEP = 0.5  # seconds that a batch shall take, so that a stop is soon obeyed
 
 
-class Suggestion(TypedDict):
+class ModelSuggestion(TypedDict):
     """A label by a model.
 
     ``value`` is the class, ``score`` its probability among the project's classes, of which
@@ -114,7 +114,7 @@ def annotate(
     classes: Sequence[str],
     prompts: Mapping[str, Sequence[str]],
     pictures: Iterable[np.ndarray],
-) -> Iterator[list[Suggestion]]:
+) -> Iterator[list[ModelSuggestion]]:
     """Label pictures, a batch a step; batches grow or shrink to half a second each.
 
     :param annotator: ``classifier`` or another part of the bundle; ``clip:REPOSITORY_OR_FOLDER``
@@ -149,7 +149,7 @@ def _next_size(count: int, seconds: float) -> int:
     return max(1, min(fitting, 2 * count, MOST))
 
 
-def _labelled(model: Annotator, batch: np.ndarray, part: slice) -> Iterator[list[Suggestion]]:
+def _labelled(model: Annotator, batch: np.ndarray, part: slice) -> Iterator[list[ModelSuggestion]]:
     """Of that part of uint8 [B, H, W, C], all at once."""
     import torch
 
@@ -159,7 +159,7 @@ def _labelled(model: Annotator, batch: np.ndarray, part: slice) -> Iterator[list
         p, own = (values.cpu() for values in model.opinion(x))
     names = list(model.columns)
     yield [
-        Suggestion(
+        ModelSuggestion(
             value=names[top], score=row[top], probabilities=dict(zip(names, row, strict=True)),
             own_score=alone[top], agent=model.agent, model_hash=model.model_hash,
         )

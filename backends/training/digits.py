@@ -20,7 +20,7 @@ from backends.priors.gan import Adversaries, Discriminator
 from backends.priors.pixel_diffusion import pixel_alphas
 from backends.training import losses
 from backends.training.data import Split, load_mnist
-from backends.training.fit import Loss, Plan
+from backends.training.fit import FitPlan, Loss
 from backends.training.recipe import Cookbook, Recipe, held_out
 
 __all__ = ["DIGITS", "EXAMPLES"]
@@ -218,28 +218,28 @@ PARTS = {
     "classifier": Recipe(
         "conv_classifier",
         {"channels": 1, "size": SIZE, "classes": 10},
-        Plan(steps=4200, batch=128, learning_rate=2e-3, seed=1),
+        FitPlan(steps=4200, batch=128, learning_rate=2e-3, seed=1),
         lambda data, _: (losses.classifier_loss(data, jitter=False), len(data)),
         _accuracy,
     ),
     "oracle": Recipe(
         "residual_classifier",
         {"channels": 1, "classes": 10},
-        Plan(steps=5600, batch=128, learning_rate=3e-3, seed=2),
+        FitPlan(steps=5600, batch=128, learning_rate=3e-3, seed=2),
         lambda data, _: (losses.classifier_loss(data, jitter=True), len(data)),
         _accuracy,
     ),
     "autoencoder": Recipe(
         "autoencoder",
         {"channels": 1, "size": SIZE, "latent": LATENT, "widths": [32, 64, 128]},
-        Plan(steps=7000, batch=256, learning_rate=3e-3, weight_decay=1e-4, seed=3),
+        FitPlan(steps=7000, batch=256, learning_rate=3e-3, weight_decay=1e-4, seed=3),
         lambda data, _: (losses.autoencoder_loss(data, beta=2.5e-4), len(data)),
         _reconstruction,
     ),
     "velocity": Recipe(
         "velocity_field",
         {"latent": LATENT, "classes": 10, "width": 256, "depth": 4},
-        Plan(steps=24000, batch=512, learning_rate=1e-3, weight_decay=1e-2, seed=4, mixed=False),
+        FitPlan(steps=24000, batch=512, learning_rate=1e-3, weight_decay=1e-2, seed=4, mixed=False),
         _velocity,
         held_out(_velocity),
         after=("classifier", "autoencoder"),
@@ -247,14 +247,14 @@ PARTS = {
     "bridge": Recipe(
         "folded_unet",
         {"channels": 1, "size": SIZE, "widths": [64, 80, 96]},
-        Plan(steps=14000, batch=64, learning_rate=1e-3, seed=5),
+        FitPlan(steps=14000, batch=64, learning_rate=1e-3, seed=5),
         _bridge,
         held_out(_bridge),
     ),
     "flow": Recipe(
         "pixel_flow",
         {"channels": 1, "size": SIZE, "margin": 2, "widths": [32, 80], "depths": [8, 6]},
-        Plan(steps=7500, batch=64, learning_rate=2e-3, weight_decay=1e-4, seed=6, mixed=False),
+        FitPlan(steps=7500, batch=64, learning_rate=2e-3, weight_decay=1e-4, seed=6, mixed=False),
         _flow,
         _bits,
         begin=_standardise,
@@ -262,7 +262,7 @@ PARTS = {
     "latent_autoencoder": Recipe(
         "latent_autoencoder",
         {"channels": 1, "latent": 4, "widths": [32, 48]},
-        Plan(steps=3000, batch=64, learning_rate=2e-3, weight_decay=1e-4, seed=7, mixed=False),
+        FitPlan(steps=3000, batch=64, learning_rate=2e-3, weight_decay=1e-4, seed=7, mixed=False),
         lambda data, _: (losses.latent_autoencoder_loss(data, beta=2e-5), len(data)),
         _reconstruction,
         end=_unit_latents,
@@ -270,7 +270,7 @@ PARTS = {
     "denoiser": Recipe(
         "class_denoiser",
         {"latent": 4, "size": 8, "classes": 10, "widths": [64, 96]},
-        Plan(steps=3600, batch=128, learning_rate=2e-3, weight_decay=1e-4, seed=8, mixed=False),
+        FitPlan(steps=3600, batch=128, learning_rate=2e-3, weight_decay=1e-4, seed=8, mixed=False),
         _denoiser,
         held_out(_denoiser),
         after=("latent_autoencoder",),
@@ -278,7 +278,7 @@ PARTS = {
     "density": Recipe(
         "conditional_density",
         {"latent": LATENT, "classes": 10},
-        Plan(steps=2500, batch=512, learning_rate=2e-3, weight_decay=1e-3, seed=9, mixed=False),
+        FitPlan(steps=2500, batch=512, learning_rate=2e-3, weight_decay=1e-3, seed=9, mixed=False),
         _density,
         _log_density,
         after=("autoencoder",),
@@ -288,14 +288,14 @@ PARTS = {
     "pixel_denoiser": Recipe(
         "folded_unet",
         {"channels": 1, "size": SIZE, "widths": [32, 64, 96]},
-        Plan(steps=5000, batch=64, learning_rate=1e-3, seed=10, mixed=False),
+        FitPlan(steps=5000, batch=64, learning_rate=1e-3, seed=10, mixed=False),
         _pixel_denoiser,
         held_out(_pixel_denoiser),
     ),
     "latent_ensemble": Recipe(
         "latent_ensemble",
         {"latent": LATENT, "classes": 10},
-        Plan(steps=3000, batch=256, learning_rate=2e-3, weight_decay=1e-2, seed=11, mixed=False),
+        FitPlan(steps=3000, batch=256, learning_rate=2e-3, weight_decay=1e-2, seed=11, mixed=False),
         _ensemble,
         _agreement,
         after=("classifier", "autoencoder"),
@@ -303,7 +303,7 @@ PARTS = {
     "thickness": Recipe(
         "conv_classifier",
         {"channels": 1, "size": SIZE, "classes": 1},
-        Plan(steps=2000, batch=128, learning_rate=2e-3, seed=13, mixed=False),
+        FitPlan(steps=2000, batch=128, learning_rate=2e-3, seed=13, mixed=False),
         _regressor,
         _regression_error,
         measures=_stroke,
@@ -311,7 +311,7 @@ PARTS = {
     "gan": Recipe(
         "generator",
         {"channels": 1, "latent": 64, "widths": [128, 96, 48]},
-        Plan(
+        FitPlan(
             steps=6000,
             batch=64,
             learning_rate=4e-4,

@@ -17,7 +17,7 @@ from backends.fetching import cache
 from backends.files import atomic_write
 from backends.priors.stylegan.anchored import whiten
 from backends.training import losses
-from backends.training.fit import Loss, Plan
+from backends.training.fit import FitPlan, Loss
 from backends.training.recipe import Cookbook, Recipe, held_out
 
 __all__ = ["FACES", "Faces", "draw"]
@@ -91,7 +91,7 @@ FACES = Cookbook(
         "velocity": Recipe(
             "velocity_field",
             {"latent": 512, "classes": 2, "width": 640, "depth": 4},
-            Plan(
+            FitPlan(
                 steps=6000, batch=256, learning_rate=1e-3, weight_decay=1e-2, seed=21, mixed=False
             ),
             _velocity,
@@ -100,7 +100,7 @@ FACES = Cookbook(
         "density": Recipe(
             "conditional_density",
             {"latent": 512, "classes": 2, "width": 256, "transforms": 3, "kind": "affine"},
-            Plan(
+            FitPlan(
                 steps=1500, batch=256, learning_rate=1e-3, weight_decay=1e-2, seed=22, mixed=False
             ),
             _density,

@@ -19,13 +19,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from backends.errors import BadInput
 from backends.files import atomic_write
 
-__all__ = ["Plan", "Progress", "fit"]
+__all__ = ["FitPlan", "FitProgress", "fit"]
 
 Loss = Callable[[nn.Module, Tensor, torch.Generator], Tensor]
 
 
 @dataclass(frozen=True)
-class Plan:
+class FitPlan:
     """How long and how fast: AdamW, a cosine schedule with a warm-up, averaged weights.
 
     ``mixed`` allows bfloat16 (weights stay float32), which is used where the device multiplies in
@@ -51,7 +51,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Progress:
+class FitProgress:
     """Where a training stands; ``loss`` is a running mean, ``seconds`` those spent so far in all
     sessions."""
 
@@ -65,10 +65,10 @@ def fit(
     module: nn.Module,
     loss: Loss,
     size: int,
-    plan: Plan,
+    plan: FitPlan,
     checkpoint: Path | None = None,
     every: int = 50,
-) -> Iterator[Progress]:
+) -> Iterator[FitProgress]:
     """Train ``module`` in place and leave the averaged weights in it, in eval mode.
 
     Every random draw comes from (seed, step), so a run that was interrupted and resumed from
@@ -89,7 +89,7 @@ def fit(
     start, seconds, running = 0, 0.0, 0.0
     if checkpoint is not None and checkpoint.is_file():
         start, seconds, running = _load(checkpoint, module, averaged, optimizer, plan)
-        yield Progress(start, plan.steps, running, seconds)
+        yield FitProgress(start, plan.steps, running, seconds)
     batches = size // plan.batch
     device = next(module.parameters()).device.type
     mixed = plan.mixed and (device != "cpu" or torch.cpu._is_avx512_bf16_supported())
@@ -120,7 +120,7 @@ def fit(
         if checkpoint is not None and (done % plan.checkpoint_every == 0 or done == plan.steps):
             _save(checkpoint, module, averaged, optimizer, done, seconds, running, plan)
         if done % every == 0 or done == plan.steps:
-            yield Progress(done, plan.steps, running, seconds)
+            yield FitProgress(done, plan.steps, running, seconds)
     module.load_state_dict(averaged.module.state_dict())
     module.eval()
 
@@ -149,7 +149,7 @@ def _save(
     step: int,
     seconds: float,
     running: float,
-    plan: Plan,
+    plan: FitPlan,
 ) -> None:
     tensors = {f"module.{k}": v for k, v in module.state_dict().items()}
     tensors |= {f"averaged.{k}": v for k, v in averaged.state_dict().items()}
@@ -168,7 +168,7 @@ def _load(
     module: nn.Module,
     averaged: AveragedModel,
     optimizer: torch.optim.Optimizer,
-    plan: Plan,
+    plan: FitPlan,
 ) -> tuple[int, float, float]:
     again = f"delete {path} to train from the beginning"
     try:
@@ -178,7 +178,7 @@ def _load(
     except SafetensorError as error:
         raise BadInput(f"the checkpoint is damaged; {again}") from error
     # A field that the plan has gained since had its default then.
-    if asdict(Plan(**progress["plan"])) != asdict(plan):
+    if asdict(FitPlan(**progress["plan"])) != asdict(plan):
         raise BadInput(f"the checkpoint belongs to another recipe; {again}")
 
     def under(prefix: str) -> dict[str, Tensor]:

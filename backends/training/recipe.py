@@ -12,7 +12,7 @@ from torch import nn
 
 from backends import bundles, registry
 from backends.errors import BadInput, MissingPart
-from backends.training.fit import Loss, Plan, Progress, fit
+from backends.training.fit import FitPlan, FitProgress, Loss, fit
 
 __all__ = ["Cookbook", "Recipe", "held_out", "train"]
 
@@ -34,7 +34,7 @@ class Recipe:
 
     architecture: str
     arguments: dict[str, Any]
-    plan: Plan
+    plan: FitPlan
     loss: Learning
     quality: Quality
     after: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ def held_out(learning: Learning) -> Quality:
 
 def train(
     book: Cookbook, source: str, out: Path, names: list[str], device: str, command: str
-) -> Iterator[tuple[str, Progress]]:
+) -> Iterator[tuple[str, FitProgress]]:
     """Train the named parts (in recipe order) into the bundle folder ``out``.
 
     Interrupted parts resume from ``out/checkpoints``; finished parts with an unchanged recipe
@@ -109,7 +109,7 @@ def train(
             network = network.to(memory_format=torch.channels_last)
         loss, size = recipe.loss(data, bundle)
         checkpoint = out / "checkpoints" / f"{name}.safetensors"
-        progress = Progress(0, recipe.plan.steps, 0.0, 0.0)
+        progress = FitProgress(0, recipe.plan.steps, 0.0, 0.0)
         for progress in fit(recipe.trainee(network), loss, size, recipe.plan, checkpoint):
             yield name, progress
         with torch.no_grad():

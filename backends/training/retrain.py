@@ -20,7 +20,7 @@ from backends.bundles import Bundle, user_models
 from backends.errors import BadInput
 from backends.targets.label_models import Neighbours, Student
 from backends.training import people
-from backends.training.fit import Plan, fit
+from backends.training.fit import FitPlan, fit
 from backends.training.labelled import Labelled
 from backends.training.people import Drawing, Pictures, Space
 from backends.training.retrain_settings import Learning, Retraining
@@ -203,7 +203,7 @@ class Course:
         self, phase: str, network: nn.Module, loss: Any, count: int, steps: int, rate: float
     ) -> Iterator[Learning]:
         batch = min(BATCH if phase == "fitting" else BATCH // 4, count)
-        plan = Plan(
+        plan = FitPlan(
             steps=steps, batch=batch, learning_rate=rate, seed=self.config.seed,
             checkpoint_every=250, mixed=False,
         )  # fmt: skip

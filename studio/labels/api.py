@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backends.errors import BadInput, NotFound, StudioError
 from studio.labels.store import pictures, projects, queue, responses
 from studio.labels.store.database import Database, StoreProblem
-from studio.labels.store.records import Annotator, Answer, State, Text, first_problem
+from studio.labels.store.records import Annotator, State, Submission, Text, first_problem
 from studio.labels.store.records import Response as Stored
 
 __all__ = ["AHEAD", "LONGEST", "answer_by", "routes"]
@@ -53,7 +53,7 @@ class Undo(Next):
 
 
 class AnswerMessage(Next):
-    """An answer, as :class:`studio.labels.store.records.Answer`, which checks it."""
+    """An answer, as :class:`studio.labels.store.records.Submission`, which checks it."""
 
     item: int
     value: str | None = None
@@ -63,9 +63,9 @@ class AnswerMessage(Next):
     via: str = "api"
     request: str
 
-    def record(self) -> Answer:
+    def record(self) -> Submission:
         """What the store takes."""
-        return Answer(
+        return Submission(
             self.item, self.value, self.request, self.state, self.note, self.seconds, self.via
         )
 

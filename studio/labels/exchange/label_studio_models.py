@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-__all__ = ["OURS", "Annotation", "Draft", "Prediction", "Result", "Task"]
+__all__ = ["OURS", "Annotation", "Draft", "Result", "Task", "TaskPrediction"]
 
 OURS = "counterfactual_studio"  # our part of a task's meta
 
@@ -67,7 +67,7 @@ class Draft(Work):
     lead_time: float | None = None
 
 
-class Prediction(Work):
+class TaskPrediction(Work):
     """What a model said; the last two stand in our files."""
 
     model_version: str | None = None
@@ -84,7 +84,7 @@ class Task(BaseModel):
     annotations: list[Annotation | int] | None = None
     completions: list[Annotation | int] | None = None
     drafts: list[Draft | int] | None = None
-    predictions: list[Prediction | int] | None = None
+    predictions: list[TaskPrediction | int] | None = None
 
     @property
     def ours(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from backends.errors import BadInput
-from studio.labels.exchange.label_studio_models import Annotation, Prediction, Result, Task
+from studio.labels.exchange.label_studio_models import Annotation, Result, Task, TaskPrediction
 from studio.labels.exchange.options import ReadOptions
 from studio.labels.exchange.picture_names import (
     PictureNames,
@@ -272,7 +272,7 @@ def _objects(values: Any) -> list[dict[str, Any]]:
     return [v for v in values if isinstance(v, dict)] if isinstance(values, list) else []
 
 
-def _suggestion(prediction: Prediction, value: str) -> dict[str, Any]:
+def _suggestion(prediction: TaskPrediction, value: str) -> dict[str, Any]:
     return {
         "agent": prediction.model_version or "Label Studio",
         "model_hash": prediction.model_hash or "",

@@ -17,7 +17,7 @@ from studio.labels.store.records import Project
 if TYPE_CHECKING:
     from backends.training.labelled import Labelled
 
-__all__ = ["RULES", "Row", "distributions", "rows", "rows_for_training", "trust"]
+__all__ = ["RULES", "LabelRow", "distributions", "rows", "rows_for_training", "trust"]
 
 RULES = {
     "majority": "what most people said; over the classes that tie, in equal shares",
@@ -29,7 +29,7 @@ PERSON = "annotator:"
 
 
 @dataclass(frozen=True)
-class Row:
+class LabelRow:
     """An item's label: ``shares`` of the classes that have any, which sum to 1, and how much the
     item counts in training."""
 
@@ -41,7 +41,7 @@ class Row:
 
 def rows(
     database: Database, project: Project, version: int | None = None, rule: str = "majority"
-) -> list[Row]:
+) -> list[LabelRow]:
     """The label of every item that has one, by a rule of :data:`RULES`; see
     :func:`distributions`.
 
@@ -53,7 +53,7 @@ def rows(
     shares, weights = distributions(votes, rule)
     sha256s = {item.id: item.picture for item in pictures.items(database, project)}
     return [
-        Row(
+        LabelRow(
             item,
             sha256s[item],
             {name: float(s) for name, s in zip(votes.classes, share, strict=True) if s > 0},

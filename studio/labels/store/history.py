@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from studio.labels.store.records import SUBMITTED, Answer, Project, checked
+from studio.labels.store.records import SUBMITTED, Project, Submission, checked
 from studio.labels.store.responses import LABEL, disagreement
 from studio.labels.store.schema import Annotators, Items, Projects, Responses
 
@@ -53,7 +53,7 @@ def appended(connection: Connection, project: Project, rows: Sequence[dict[str, 
     if not rows:
         return project.version
     for row in rows:
-        checked(Answer(*(row[name] for name in ANSWERED)))
+        checked(Submission(*(row[name] for name in ANSWERED)))
     chosen = select(
         Responses.item_id, Responses.annotator_id, Responses.kind, Responses.number,
         Responses.created,

@@ -24,7 +24,7 @@ from studio.labels.store.records import (
     SUBMITTED,
     Annotator,
     Item,
-    Progress,
+    LabelProgress,
     Project,
 )
 from studio.labels.store.responses import LABEL
@@ -51,7 +51,7 @@ def following(database: Database, annotator: Annotator, count: int = 1) -> list[
         return [_shown(connection, project, annotator, row) for row in rows]
 
 
-def progress(database: Database, annotator: Annotator) -> Progress:
+def progress(database: Database, annotator: Annotator) -> LabelProgress:
     """How far a person and the project are."""
     mine = and_(
         Responses.annotator_id == annotator.id,
@@ -80,7 +80,7 @@ def progress(database: Database, annotator: Annotator) -> Progress:
         ).one()
     # Of somebody who began a minute ago, ten minutes would make a slow one.
     minutes = max(time.time() - first, 30.0) / 60 if recent else 1.0
-    return Progress(
+    return LabelProgress(
         done=done,
         total=total,
         submitted=counts.get((SUBMITTED, False), 0),

@@ -25,13 +25,13 @@ __all__ = [
     "SUBMITTED",
     "Access",
     "Annotator",
-    "Answer",
     "Item",
+    "LabelProgress",
     "Order",
-    "Progress",
     "Project",
     "Response",
     "Setup",
+    "Submission",
     "Suggestion",
     "Text",
     "checked",
@@ -187,7 +187,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Submission:
     """What a person says about an item. A submitted answer without a value means *unsure*;
     skipping is *discarded*.
 
@@ -246,7 +246,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
-class Progress:
+class LabelProgress:
     """Of one person and of the project: pictures ``done`` of ``total``; this person's counts;
     ``pace`` in pictures a minute over the last ten minutes."""
 
@@ -258,7 +258,7 @@ class Progress:
     pace: float
 
 
-Some = TypeVar("Some", Answer, Suggestion)
+Some = TypeVar("Some", Submission, Suggestion)
 
 
 def checked(record: Some) -> Some:

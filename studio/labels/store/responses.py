@@ -20,21 +20,21 @@ from studio.labels.store.records import (
     LONGEST_NOTE,
     SUBMITTED,
     Annotator,
-    Answer,
     Kind,
     Project,
     Response,
+    Submission,
     checked,
 )  # fmt: skip
 from studio.labels.store.schema import Annotators, Items, Projects, Responses
 
-__all__ = ["Answer", "adjudicate", "answer", "answer_many", "disagreement", "standing", "undo"]
+__all__ = ["Submission", "adjudicate", "answer", "answer_many", "disagreement", "standing", "undo"]
 
 LABEL, ADJUDICATION = "label", "adjudication"
 LONGEST = LONGEST_NOTE
 
 
-def answer(database: Database, annotator: Annotator, said: Answer) -> Response:
+def answer(database: Database, annotator: Annotator, said: Submission) -> Response:
     """Store an answer; when this returns, it is on the disk.
 
     A second answer about the same item is a correction. The same ``request`` again gives the
@@ -47,7 +47,7 @@ def answer(database: Database, annotator: Annotator, said: Answer) -> Response:
 
 
 def answer_many(
-    database: Database, annotator: Annotator, answers: Sequence[Answer], kind: Kind = "label"
+    database: Database, annotator: Annotator, answers: Sequence[Submission], kind: Kind = "label"
 ) -> list[Response]:
     """As :func:`answer`, all of them or none."""
     for _ in range(2):
@@ -65,7 +65,7 @@ def undo(database: Database, annotator: Annotator, request: str) -> Response | N
 
     :raises BadInput: ``request`` cannot name a message.
     """
-    checked(Answer(1, None, request))
+    checked(Submission(1, None, request))
     with database.write() as connection:
         projects.locked(connection, annotator.project_id)
         repeated = _repeated(connection, annotator, request)
@@ -85,14 +85,14 @@ def undo(database: Database, annotator: Annotator, request: str) -> Response | N
         last = connection.execute(chosen).first()
         if last is None:
             return None
-        back = Answer(last.item_id, last.value, request, DRAFT, last.note, 0.0, "undo")
+        back = Submission(last.item_id, last.value, request, DRAFT, last.note, 0.0, "undo")
         stored = _stored(connection, annotator, back, LABEL)
         # At once, or somebody else would be handed it before its owner asks what comes next.
         reservations.hold(connection, annotator, [last.item_id])
         return stored
 
 
-def adjudicate(database: Database, administrator: Annotator, said: Answer) -> Response:
+def adjudicate(database: Database, administrator: Annotator, said: Submission) -> Response:
     """What counts for an item from now on, whatever the others say.
 
     :raises BadInput: the person does not administer the project.
@@ -146,7 +146,7 @@ def disagreement(values: Sequence[str], classes: int) -> float:
     return -sum(share * math.log(share) for share in shares) / math.log(max(classes, 2)) + 0.0
 
 
-def _stored(connection: Connection, annotator: Annotator, said: Answer, kind: str) -> Response:
+def _stored(connection: Connection, annotator: Annotator, said: Submission, kind: str) -> Response:
     said = checked(said)
     project = projects.locked(connection, annotator.project_id)
     repeated = _repeated(connection, annotator, said.request)
@@ -184,7 +184,7 @@ def _stored(connection: Connection, annotator: Annotator, said: Answer, kind: st
     return Response(**row, annotator=annotator.name)
 
 
-def _check(connection: Connection, project: Project, said: Answer) -> None:
+def _check(connection: Connection, project: Project, said: Submission) -> None:
     if said.value is not None and said.value not in project.classes:
         raise BadInput(
             f"{said.value!r} is no class of {project.name!r}; choose from: "

@@ -12,7 +12,7 @@ import gradio as gr
 from studio.labels.stats import agreement
 from studio.labels.stats.agreement import Agreement, Disputed
 from studio.labels.store import pictures, responses
-from studio.labels.store.responses import Answer
+from studio.labels.store.responses import Submission
 from studio.templates import Markup, render
 from studio.ui.shared import canvas, markup
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
@@ -117,7 +117,7 @@ class AdminPanel:
         def work() -> dict[Any, Any]:
             assignment = self.labels.require(name, held, administrator=True)
             if item is not None and verdict:
-                submission = Answer(
+                submission = Submission(
                     item, verdict, secrets.token_hex(12), note=note or "", via="page"
                 )
                 responses.adjudicate(self.labels.database(), assignment.person, submission)

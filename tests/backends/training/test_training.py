@@ -15,7 +15,7 @@ from backends.priors.bridge import BridgeSchedule
 from backends.training import losses, recipe
 from backends.training.data import Split, affine_jitter, load_mnist
 from backends.training.digits import DIGITS
-from backends.training.fit import Plan, fit
+from backends.training.fit import FitPlan, fit
 from backends.training.masks import random_masks
 
 
@@ -31,7 +31,9 @@ def regression():
     return module, loss
 
 
-PLAN = Plan(steps=60, batch=16, learning_rate=1e-2, checkpoint_every=20, average=0.9, mixed=False)
+PLAN = FitPlan(
+    steps=60, batch=16, learning_rate=1e-2, checkpoint_every=20, average=0.9, mixed=False
+)
 
 
 def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(tmp_path):

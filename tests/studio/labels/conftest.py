@@ -10,7 +10,7 @@ import sqlalchemy
 from studio.labels.store import pictures, projects, responses, suggestions
 from studio.labels.store.database import Database
 from studio.labels.store.records import Setup, Suggestion
-from studio.labels.store.responses import Answer
+from studio.labels.store.responses import Submission
 from tests.postgres import server
 
 NASTY = '=HYPERLINK("http://x","y"), "quoted"\nsecond line; naïve 写 \'apostrophe'
@@ -90,15 +90,15 @@ def spoken(database, made):
     )
     items = [item.id for item in pictures.items(database, project)]
     say = responses.answer
-    say(database, bob, Answer(items[0], "one", "1", note=NASTY, seconds=1.25))
-    say(database, eve, Answer(items[0], "seven", "1"))
-    say(database, bob, Answer(items[1], "one", "2"))
-    say(database, bob, Answer(items[1], "seven", "3", note="'=no"))
-    say(database, eve, Answer(items[1], None, "4"))
-    say(database, eve, Answer(items[2], None, "5", "discarded", seconds=3))
-    say(database, bob, Answer(items[3], "one", "6"))
+    say(database, bob, Submission(items[0], "one", "1", note=NASTY, seconds=1.25))
+    say(database, eve, Submission(items[0], "seven", "1"))
+    say(database, bob, Submission(items[1], "one", "2"))
+    say(database, bob, Submission(items[1], "seven", "3", note="'=no"))
+    say(database, eve, Submission(items[1], None, "4"))
+    say(database, eve, Submission(items[2], None, "5", "discarded", seconds=3))
+    say(database, bob, Submission(items[3], "one", "6"))
     responses.undo(database, bob, "7")
-    responses.adjudicate(database, ada, Answer(items[0], "seven", "8"))
+    responses.adjudicate(database, ada, Submission(items[0], "seven", "8"))
     suggestions.add(database, project, [
         Suggestion(items[0], "clip:@x", "abc", "one", 0.625, {"one": 0.625, "seven": 0.375})
     ])  # fmt: skip

@@ -10,7 +10,7 @@ from PIL import Image
 
 from studio.labels.store import pictures, projects, responses
 from studio.labels.store.database import Database
-from studio.labels.store.responses import Answer
+from studio.labels.store.responses import Submission
 from tests.conftest import write_tiny
 
 
@@ -189,7 +189,7 @@ def labelled(labels, project, folder, place):
     for who, item, value in (
         (ada, a, "one"), (bob, a, "one"), (ada, b, "seven"), (bob, b, "seven"), (ada, c, "one"),
     ):  # fmt: skip
-        responses.answer(store, who, Answer(item, value, f"{item}"))
+        responses.answer(store, who, Submission(item, value, f"{item}"))
     store.close()
 
 
@@ -267,7 +267,7 @@ def test_a_trained_model_is_listed_and_deleted(run, labels, project, place, tiny
     pictures.add(store, ones, [(f"{n}", pixels) for n, pixels in enumerate(noise)])
     (ada,) = projects.people(store, ones)
     for n, item in enumerate(pictures.items(store, ones)):
-        responses.answer(store, ada, Answer(item.id, ["one", "seven"][n % 2], f"{n}"))
+        responses.answer(store, ada, Submission(item.id, ["one", "seven"][n % 2], f"{n}"))
     store.close()
     settings = ("steps=10", "drawn=0", "held_out=0")
     words = [word for setting in settings for word in ("--set", setting)]

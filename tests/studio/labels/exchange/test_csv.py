@@ -9,7 +9,7 @@ import pytest
 from backends.errors import BadInput
 from studio.labels import exchange
 from studio.labels.store import pictures, projects, responses
-from studio.labels.store.responses import Answer
+from studio.labels.store.responses import Submission
 
 ROWS = "item,annotator,value\n0.png,Ann,one\n1.png,Änne,seven\n"
 
@@ -95,8 +95,8 @@ def test_ours_comes_back_from_a_spreadsheet(database, made, tmp_path, elsewhere)
     project, ada = made(2, question="Größer als üblich?")
     anne = projects.invite(database, project, "Änne").annotator
     first, second = (item.id for item in pictures.items(database, project))
-    responses.answer(database, anne, Answer(first, "one", "1", seconds=1.5, note="=1; später"))
-    responses.answer(database, ada, Answer(second, None, "2"))
+    responses.answer(database, anne, Submission(first, "one", "1", seconds=1.5, note="=1; später"))
+    responses.answer(database, ada, Submission(second, None, "2"))
     exchange.export(database, project, tmp_path / "out", "csv")
     path = tmp_path / "out" / "labels.csv"
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
@@ -237,7 +237,7 @@ def test_a_second_answer_of_a_file_is_counted(database, made, tmp_path):
 def test_a_note_reads_back_as_it_was(database, made, tmp_path, elsewhere, note):
     project, ada = made(1)
     item = pictures.items(database, project)[0].id
-    responses.answer(database, ada, Answer(item, "one", "1", note=note))
+    responses.answer(database, ada, Submission(item, "one", "1", note=note))
     exchange.export(database, project, tmp_path / "out", "csv")
     with (tmp_path / "out" / "labels.csv").open(encoding="utf-8-sig", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]

@@ -11,7 +11,7 @@ from backends.errors import BadInput, NotFound, Unreachable
 from studio.labels import exchange
 from studio.labels.exchange import dataset_folder, label_studio
 from studio.labels.store import pictures, projects, queue, responses, suggestions
-from studio.labels.store.responses import Answer
+from studio.labels.store.responses import Submission
 from tests.studio.labels.conftest import drawn
 
 FOLDERS = [("csv", "out"), ("jsonl", "out"), ("datasets", "out"), ("label-studio", "out")]
@@ -85,7 +85,7 @@ def test_the_latest_answer_counts_wherever_it_was_given(database, spoken, tmp_pa
     exchange.export(database, spoken, tmp_path / "old.jsonl")
     bob = next(who for who in projects.people(database, spoken) if who.name == "=Bob")
     first = pictures.items(database, spoken)[0].id
-    responses.answer(database, bob, Answer(first, "seven", "later"))
+    responses.answer(database, bob, Submission(first, "seven", "later"))
     lines = (tmp_path / "old.jsonl").read_text().splitlines()
     changed = [line.replace('"seconds": 1.25', '"seconds": 1.5, "x": 0')
                .replace("second line", "third line") for line in lines]  # fmt: skip

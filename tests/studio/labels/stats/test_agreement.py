@@ -9,7 +9,7 @@ import pytest
 from studio.labels.stats import agreement
 from studio.labels.stats.votes import NO_LABEL, Votes
 from studio.labels.store import pictures, projects, responses
-from studio.labels.store.responses import Answer
+from studio.labels.store.responses import Submission
 
 # Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), section C: 4 observers, 12 units.
 OBSERVERS = [
@@ -176,11 +176,11 @@ def test_from_the_store_what_stands_counts(database, made):
     one, two, three = (item.id for item in pictures.items(database, project))
     for who, answers in ((ada, ("one", "seven")), (bob, ("seven", "seven"))):
         for item, value in zip((one, two), answers, strict=True):
-            responses.answer(database, who, Answer(item, value, f"{item}"))
-    responses.answer(database, ada, Answer(three, "one", "x"))
+            responses.answer(database, who, Submission(item, value, f"{item}"))
+    responses.answer(database, ada, Submission(three, "one", "x"))
     version = projects.find(database, project.name).version
-    responses.answer(database, bob, Answer(one, "one", "corrected"))
-    responses.answer(database, ada, Answer(three, None, "unsure"))
+    responses.answer(database, bob, Submission(one, "one", "corrected"))
+    responses.answer(database, ada, Submission(three, None, "unsure"))
     before = agreement.report(database, project, version)
     after = agreement.report(database, project)
     assert (before.observed.value, after.observed.value) == (0.5, 1.0)
@@ -189,5 +189,5 @@ def test_from_the_store_what_stands_counts(database, made):
     assert [item.item_id for item in after.to_adjudicate] == [three]
     assert after.pairs[0].kappa.value == pytest.approx(1)
     assert after.people[0].unsure == 1
-    responses.adjudicate(database, ada, Answer(three, "seven", "decided"))
+    responses.adjudicate(database, ada, Submission(three, "seven", "decided"))
     assert agreement.report(database, project).to_adjudicate == []

@@ -7,7 +7,7 @@ from backends.errors import BadInput, NotFound
 from studio.labels.stats import consensus
 from studio.labels.stats.votes import NO_LABEL
 from studio.labels.store import pictures, projects, responses
-from studio.labels.store.responses import Answer
+from studio.labels.store.responses import Submission
 from tests.studio.labels.stats.test_agreement import votes
 
 
@@ -19,7 +19,7 @@ def three(database, made):
     items = [item.id for item in pictures.items(database, project)]
 
     def say(who, item, value, state="submitted"):
-        responses.answer(database, who, Answer(items[item], value, f"{item} {value}", state))
+        responses.answer(database, who, Submission(items[item], value, f"{item} {value}", state))
 
     say(ada, 0, "one")
     say(bob, 0, "one")
@@ -59,7 +59,7 @@ def test_adjudication_overrides_all_but_a_person(database, three):
     project, ada, (first, second, third, fourth) = three
     before = projects.find(database, project.name).version
     for item, value in ((first, "seven"), (third, "seven"), (second, None), (fourth, "one")):
-        responses.adjudicate(database, ada, Answer(item, value, f"a{item}"))
+        responses.adjudicate(database, ada, Submission(item, value, f"a{item}"))
     decided = {first: ({"seven": 1.0}, 1), third: ({"seven": 1.0}, 1), fourth: ({"one": 1.0}, 1)}
     for rule in ("majority", "soft", "weighted"):
         assert shares(database, project, rule) == decided

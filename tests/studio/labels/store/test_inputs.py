@@ -8,7 +8,7 @@ import pytest
 from backends.errors import BadInput
 from studio.labels import exchange
 from studio.labels.store import history, pictures, projects, responses, suggestions
-from studio.labels.store.records import Answer, Setup, Suggestion
+from studio.labels.store.records import Setup, Submission, Suggestion
 
 BAD_TEXTS = ["a\0b", "\0", "half \ud83d of a character"]
 BAD_NUMBERS = [math.nan, math.inf, -math.inf]
@@ -25,12 +25,12 @@ def test_texts_that_a_database_may_not_hold_are_refused(database, made, text):
     project, ada = made(1)
     item = pictures.items(database, project)[0].id
     bad = [
-        lambda: responses.answer(database, ada, Answer(item, "one", "1", note=text)),
-        lambda: responses.answer(database, ada, Answer(item, "one", text)),
-        lambda: responses.answer(database, ada, Answer(item, text, "1")),
-        lambda: responses.answer(database, ada, Answer(item, "one", "1", via=text)),
+        lambda: responses.answer(database, ada, Submission(item, "one", "1", note=text)),
+        lambda: responses.answer(database, ada, Submission(item, "one", text)),
+        lambda: responses.answer(database, ada, Submission(item, text, "1")),
+        lambda: responses.answer(database, ada, Submission(item, "one", "1", via=text)),
         lambda: responses.undo(database, ada, text),
-        lambda: responses.adjudicate(database, ada, Answer(item, "one", "1", note=text)),
+        lambda: responses.adjudicate(database, ada, Submission(item, "one", "1", note=text)),
         lambda: suggestions.add(database, project, [Suggestion(item, text, "", "one", 1.0, {})]),
         lambda: suggestions.add(database, project, [Suggestion(item, "a", text, "one", 1.0, {})]),
         lambda: suggestions.add(
@@ -66,7 +66,7 @@ def test_numbers_that_are_none_are_refused(database, made, number):
         with pytest.raises(BadInput, match=r"score|probabilities"):
             suggestions.add(database, project, [guess])
     with pytest.raises(BadInput, match="seconds"):
-        responses.answer(database, ada, Answer(item, "one", "1", seconds=number))
+        responses.answer(database, ada, Submission(item, "one", "1", seconds=number))
     assert suggestions.newest(database, project) == []
 
 
@@ -74,7 +74,7 @@ def test_numbers_that_are_none_are_refused(database, made, number):
 def test_numbers_of_items_beyond_a_column_are_refused(database, made, item):
     _, ada = made(1)
     with pytest.raises(BadInput, match="item"):
-        responses.answer(database, ada, Answer(item, "one", "1"))
+        responses.answer(database, ada, Submission(item, "one", "1"))
 
 
 def test_many_answers_at_once_are_checked_too(database, made):

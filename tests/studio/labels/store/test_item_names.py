@@ -9,7 +9,7 @@ from alembic.config import Config
 from studio.labels import exchange
 from studio.labels.store import pictures, projects, responses
 from studio.labels.store.database import MIGRATIONS, Database
-from studio.labels.store.responses import Answer
+from studio.labels.store.responses import Submission
 from tests.studio.labels.conftest import drawn
 
 
@@ -74,7 +74,7 @@ def test_names_of_one_digest_in_a_file_are_all_kept(database, made, tmp_path):
 def test_a_store_of_before_is_upgraded(place, made, database):
     """Items, their names and responses stay; then further names are kept."""
     project, ada = made(2)
-    responses.answer(database, ada, Answer(pictures.items(database, project)[0].id, "one", "1"))
+    responses.answer(database, ada, Submission(pictures.items(database, project)[0].id, "one", "1"))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.engine.connect() as connection:

@@ -11,7 +11,7 @@ from backends.errors import BadInput, NotFound
 from studio.labels.store import pictures, projects, queue, reservations, responses, suggestions
 from studio.labels.store.database import MIGRATIONS, Database
 from studio.labels.store.records import Setup, Suggestion
-from studio.labels.store.responses import Answer
+from studio.labels.store.responses import Submission
 from studio.labels.store.schema import Responses
 from tests.studio.labels.conftest import drawn
 
@@ -124,8 +124,8 @@ def test_correction_and_undo_are_new_rows(database, made):
     project, _ = made()
     bob = joined(database, project)
     item = queue.following(database, bob)[0].id
-    responses.answer(database, bob, Answer(item, "one", "r1"))
-    responses.answer(database, bob, Answer(item, "seven", "r2"))
+    responses.answer(database, bob, Submission(item, "one", "r1"))
+    responses.answer(database, bob, Submission(item, "seven", "r2"))
     back = responses.undo(database, bob, "r3")
     assert (back.state, back.value, back.number) == ("draft", "seven", 3)
     everything = responses.standing(database, project, history=True)
@@ -141,9 +141,9 @@ def test_every_version_can_be_read_again(database, made):
     project, _ = made()
     bob = joined(database, project)
     first, second = (item.id for item in queue.following(database, bob, 2))
-    responses.answer(database, bob, Answer(first, "one", "1"))
-    responses.answer(database, bob, Answer(second, "one", "2"))
-    responses.answer(database, bob, Answer(first, "seven", "3"))
+    responses.answer(database, bob, Submission(first, "one", "1"))
+    responses.answer(database, bob, Submission(second, "one", "2"))
+    responses.answer(database, bob, Submission(first, "seven", "3"))
     values = [
         {r.item_id: r.value for r in responses.standing(database, project, version)}
         for version in range(4)
@@ -159,7 +159,7 @@ def test_undo_goes_back_one_by_one(database, made):
     bob = joined(database, project)
     items = [item.id for item in queue.following(database, bob, 3)]
     for item in items:
-        responses.answer(database, bob, Answer(item, "one", f"a{item}"))
+        responses.answer(database, bob, Submission(item, "one", f"a{item}"))
     assert [responses.undo(database, bob, f"u{n}").item_id for n in range(3)] == items[::-1]
     assert responses.undo(database, bob, "u4") is None
 
@@ -168,10 +168,10 @@ def test_a_repeated_message_is_one_label(database, made):
     project, _ = made()
     bob = joined(database, project)
     item = queue.following(database, bob)[0].id
-    first = responses.answer(database, bob, Answer(item, "one", "same"))
-    assert responses.answer(database, bob, Answer(item, "one", "same")).number == first.number
+    first = responses.answer(database, bob, Submission(item, "one", "same"))
+    assert responses.answer(database, bob, Submission(item, "one", "same")).number == first.number
     with pytest.raises(BadInput, match="something else"):
-        responses.answer(database, bob, Answer(item, "seven", "same"))
+        responses.answer(database, bob, Submission(item, "seven", "same"))
     assert said(database, project) == [("Bob", item, "one", "submitted")]
 
 
@@ -185,7 +185,7 @@ def test_what_makes_no_sense_is_refused_whole(database, made, wrong):
     one, two = queue.following(database, bob, 2)
     fields = {"item_id": two.id, "value": "one", "request": "b"} | wrong
     with pytest.raises(BadInput):
-        responses.answer_many(database, bob, [Answer(one.id, "one", "a"), Answer(**fields)])
+        responses.answer_many(database, bob, [Submission(one.id, "one", "a"), Submission(**fields)])
     assert said(database, project) == []
     assert projects.find(database, project.name).version == 0
 
@@ -195,7 +195,7 @@ def test_an_item_of_another_project_is_not_found(database, made):
     other, _ = made(1, name="other")
     bob = joined(database, other)
     with pytest.raises(NotFound, match="has no item"):
-        responses.answer(database, bob, Answer(1, "one", "a"))
+        responses.answer(database, bob, Submission(1, "one", "a"))
 
 
 def test_two_people_never_have_the_same_picture(database, made):
@@ -215,7 +215,7 @@ def test_k_people_see_a_picture_when_asked(database, made):
     for who in people * 4:
         for item in queue.following(database, who):
             seen.setdefault(item.id, []).append(who.name)
-            responses.answer(database, who, Answer(item.id, "one", f"{item.id}"))
+            responses.answer(database, who, Submission(item.id, "one", f"{item.id}"))
     assert sorted(map(len, seen.values())) == [2, 2, 2, 2]
     assert all(len(set(names)) == 2 for names in seen.values())
 
@@ -235,7 +235,7 @@ def test_what_was_taken_back_stays_with_its_owner(database, made, monkeypatch):
     project, _ = made(1)
     bob, eve = joined(database, project), joined(database, project, "Eve")
     (item,) = queue.following(database, bob)
-    responses.answer(database, bob, Answer(item.id, "one", "a"))
+    responses.answer(database, bob, Submission(item.id, "one", "a"))
     responses.undo(database, bob, "b")
     assert queue.following(database, eve) == []
     # Until time is up; then it is the other's, and the owner does not get it again.
@@ -249,7 +249,7 @@ def test_a_skipped_picture_goes_to_others(database, made):
     project, _ = made(1)
     bob, eve = joined(database, project), joined(database, project, "Eve")
     (item,) = queue.following(database, bob)
-    responses.answer(database, bob, Answer(item.id, None, "s", "discarded"))
+    responses.answer(database, bob, Submission(item.id, None, "s", "discarded"))
     assert queue.following(database, bob) == []
     assert [got.id for got in queue.following(database, eve)] == [item.id]
     assert queue.progress(database, bob).skipped == 1
@@ -260,7 +260,7 @@ def test_people_are_blind_unless_asked(database, made):
         project, _ = made(1, name=name, votes=2, blind=blind)
         bob, eve = joined(database, project), joined(database, project, "Eve")
         (item,) = queue.following(database, bob)
-        responses.answer(database, bob, Answer(item.id, "one", "a"))
+        responses.answer(database, bob, Submission(item.id, "one", "a"))
         assert queue.following(database, eve)[0].others == (None if blind else {"one": 1})
 
 
@@ -294,7 +294,7 @@ def test_balanced_order_asks_for_the_rare_class(database, made):
     for n in range(12):
         (item,) = queue.following(database, bob)
         value = "seven" if item.id in rare else "one"
-        responses.answer(database, bob, Answer(item.id, value, f"{n}"))
+        responses.answer(database, bob, Submission(item.id, value, f"{n}"))
     values = [r.value for r in responses.standing(database, project)]
     assert values.count("one") == values.count("seven") == 6
 
@@ -304,9 +304,9 @@ def test_disagreement_comes_first(database, made):
     bob, eve = joined(database, project), joined(database, project, "Eve")
     items = [item.id for item in pictures.items(database, project)]
     for item in items:
-        responses.answer(database, bob, Answer(item, "one", f"{item}"))
+        responses.answer(database, bob, Submission(item, "one", f"{item}"))
         value = "seven" if item == items[4] else "one"
-        responses.answer(database, eve, Answer(item, value, f"{item}"))
+        responses.answer(database, eve, Submission(item, value, f"{item}"))
     dan = joined(database, project, "Dan")
     assert queue.following(database, dan)[0].id == items[4]
 
@@ -315,7 +315,7 @@ def test_suggestions_never_touch_responses(database, made):
     project, _ = made(2, hints=True)
     bob = joined(database, project)
     one, two = queue.following(database, bob, 2)
-    responses.answer(database, bob, Answer(one.id, "one", "a"))
+    responses.answer(database, bob, Submission(one.id, "one", "a"))
     suggestions.add(database, project, [suggested(i.id, seven=0.8, one=0.2) for i in (one, two)])
     assert said(database, project) == [("Bob", one.id, "one", "submitted")]
     assert queue.following(database, bob)[0].hint == {
@@ -329,10 +329,10 @@ def test_adjudication_is_the_administrators(database, made):
     project, ada = made()
     bob = joined(database, project)
     (item,) = queue.following(database, bob)
-    responses.answer(database, bob, Answer(item.id, "one", "a"))
+    responses.answer(database, bob, Submission(item.id, "one", "a"))
     with pytest.raises(BadInput, match="administrator"):
-        responses.adjudicate(database, bob, Answer(item.id, "seven", "b"))
-    responses.adjudicate(database, ada, Answer(item.id, "seven", "b"))
+        responses.adjudicate(database, bob, Submission(item.id, "seven", "b"))
+    responses.adjudicate(database, ada, Submission(item.id, "seven", "b"))
     kinds = [(r.kind, r.value) for r in responses.standing(database, project)]
     assert kinds == [("label", "one"), ("adjudication", "seven")]
 
@@ -344,7 +344,7 @@ def test_progress_counts_what_was_done(database, made):
         [("one", "submitted"), ("one", "submitted"), (None, "submitted"), (None, "discarded")]
     ):
         (item,) = queue.following(database, bob)
-        responses.answer(database, bob, Answer(item.id, value, f"{n}", state))
+        responses.answer(database, bob, Submission(item.id, value, f"{n}", state))
     now = queue.progress(database, bob)
     assert (now.done, now.total, now.submitted, now.unsure, now.skipped) == (3, 6, 2, 1, 1)
     assert now.pace > 0
@@ -359,7 +359,7 @@ def test_many_at_once_lose_and_double_nothing(database, made):
         try:
             while items := queue.following(database, who, 2):
                 for item in items:
-                    responses.answer(database, who, Answer(item.id, "one", f"{item.id}"))
+                    responses.answer(database, who, Submission(item.id, "one", f"{item.id}"))
         except Exception as error:
             errors.append(error)
 

@@ -11,7 +11,7 @@ from backends.training.retrain_settings import Learnt
 from studio.labels.store import pictures, projects, responses, suggestions
 from studio.labels.store.database import Database
 from studio.labels.store.records import Setup
-from studio.labels.store.responses import Answer
+from studio.labels.store.responses import Submission
 from studio.labels.tasks import retrain
 from studio.labels.tasks.annotate import annotate
 
@@ -36,7 +36,7 @@ def project(database, tiny):
 
 def labelled(database, project, who, count=20):
     for n, item in enumerate(pictures.items(database, project)[:count]):
-        responses.answer(database, who, Answer(item.id, "abc"[n % 3], f"{n}"))
+        responses.answer(database, who, Submission(item.id, "abc"[n % 3], f"{n}"))
     return projects.find(database, project.name)
 
 
@@ -112,7 +112,7 @@ def test_an_older_version_is_what_was_said_then(database, project):
     made, ada = project
     made = labelled(database, made, ada)
     first = pictures.items(database, made)[0]
-    responses.answer(database, ada, Answer(first.id, "c", "changed my mind"))
+    responses.answer(database, ada, Submission(first.id, "c", "changed my mind"))
     made = projects.find(database, made.name)
     assert made.version == 21
     *_, learnt = retrain.retrain(database, made, "majority", "then", QUICK, version=20)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from backends.errors import BadInput
 from studio.labels.store import pictures, responses
-from studio.labels.store.responses import Answer
+from studio.labels.store.responses import Submission
 from studio.runs.background import BackgroundTasks
 from studio.ui.label.widget import session
 from studio.ui.page import build
@@ -138,7 +138,7 @@ def test_labels_leave_the_page_and_come_back(labels, controller, tiny, form):
     pictures.add(labels.database(), project, [(f"{n}", pixels) for n, pixels in enumerate(noise)])
     ada = labels.assignment("ours", codes).person
     for n, item in enumerate(pictures.items(labels.database(), project)):
-        responses.answer(labels.database(), ada, Answer(item.id, "abc"[n], f"{n}"))
+        responses.answer(labels.database(), ada, Submission(item.id, "abc"[n], f"{n}"))
     page = build(controller, labels=labels)
     export, bring = handler(page, "._exported"), handler(page, "wire.<locals>.import_labels")
     told = asyncio.run(export("ours", codes, form, True, False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,18 @@ class Bundle:
         """The part that draws new pictures: the generator, or else the GAN; None without either."""
         gan = self.named("gan")
         return self.generator or (gan if self.problem(gan) is None else None)
+
+    def classes(self, model: str) -> list[str]:
+        """What a target model can say; of a regressor nothing."""
+        if model == "classifier":
+            return self.manifest.class_names
+        part = self.manifest.parts.get(model)
+        return (part.classes if part else None) or []
+
+    def model_of(self, classes: Sequence[str]) -> str:
+        """The first target model that says just these classes; empty where none does."""
+        named = ["classifier", *(n for n, p in self.manifest.parts.items() if p.classes)]
+        return next((name for name in named if self.classes(name) == list(classes)), "")
 
     def learnt(self, name: str) -> str:
         """The target model whose classes a part learnt."""

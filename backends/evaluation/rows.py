@@ -17,7 +17,8 @@ from backends.core import Answer, Counterfactual, Region, Request, Step
 from backends.errors import BadInput, StudioError
 from backends.evaluation.questions import Questions, draw
 from backends.explain.judge import judge
-from backends.explain.runner import run, target_model
+from backends.explain.question import Question
+from backends.explain.runner import run
 from backends.regions.sources import mask_of
 from backends.service import regions as region_service
 
@@ -81,8 +82,8 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
     questions = draw(found, plan.count, plan.pairs, plan.data, plan.seed)
     regions = {name: _region(plan, questions, name) for name in plan.regions}
     # What is loaded at first use shall not count as the first method's time.
-    one = Region(torch.ones_like(questions.x[:1, :1]))
-    judge(found, target_model(found), questions.x[:1], questions.x[:1], questions.target[:1], one)
+    x, one = questions.x[:1], Region(torch.ones_like(questions.x[:1, :1]))
+    judge(Question.of(found, plan.methods[0], x, questions.target[:1], one), x)
     for method in plan.methods:
         for name, region in regions.items():
             try:
@@ -119,7 +120,10 @@ def _answers(
         some = Region(region.mask[part], region.source)
         x, target = questions.x[part], questions.target[part]
         w = None if questions.w is None else questions.w[part]
-        for step in run(found, method, x, target, some, {}, plan.seed + part.start, latent=w):
+        question = Question.of(
+            found, method, x, target, some, seed=plan.seed + part.start, latent=w
+        )
+        for step in run(question):
             share = (part.start + len(x) * step.index / step.total) / total
             yield Progress(method, region.source, share)
         ends.append((x, target, _end(step)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
@@ -72,7 +73,8 @@ def warm(name: str) -> Iterator[str]:
     import torch
 
     from backends.explain.judge import judge
-    from backends.explain.runner import run, target_model
+    from backends.explain.question import Question
+    from backends.explain.runner import run
 
     found = bundles.get(name)
     manifest = found.manifest
@@ -86,13 +88,13 @@ def warm(name: str) -> Iterator[str]:
     for method_name, entry in about(name)["methods"].items():
         if entry["problem"] is None:
             x, region = torch.zeros(shape), Region(torch.ones(1, 1, *shape[2:]))
-            steps = run(found, method_name, x, torch.tensor([0]), region, {}, 0, latent=w)
-            next(steps)
-            steps.close()
+            question = Question.of(found, method_name, x, torch.tensor([0]), region, latent=w)
+            with closing(run(question)) as steps:
+                next(steps)
             yield method_name
     if found.problem("classifier") is None:
         x, one = torch.zeros(shape), Region(torch.ones(1, 1, *shape[2:]))
-        judge(found, target_model(found), x, x, torch.tensor([0]), one)
+        judge(Question.of(found, next(iter(registry.METHODS)), x, torch.tensor([0]), one), x)
         yield "metrics"
 
 

@@ -131,7 +131,7 @@ def target_model(
     given = words.filled(prompts or {}, classes)
     encoders = load_encoders(checkpoint, device)
     network = ZeroShotNetwork(encoders, encoders.classes(given))
-    return Classifier(network, list(classes), f"clip:{checkpoint.name}")
+    return Classifier(network, list(classes))
 
 
 def _unit(output: Any) -> Tensor:

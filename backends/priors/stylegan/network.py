@@ -16,7 +16,7 @@ Features are [B, S, S, C], so that the 1x1 convolutions are plain matrix product
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import pairwise
 
@@ -24,8 +24,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from backends.core import Step
 from backends.errors import BadInput
 from backends.imaging.straight_through import clamp_through
+from backends.priors.stylegan.anchored import Anchored, anchor
 
 __all__ = ["MobileStyleGAN", "Response", "haar", "map_latents"]
 
@@ -238,6 +240,13 @@ class MobileStyleGAN(nn.Module):
         near = min((int(s) for s in self.responses if int(s) >= size), default=self.size)
         picture = self._in_chunks(w, near)
         return picture if near == size else F.avg_pool2d(picture, near // size)
+
+    def anchor(
+        self, factual: Tensor, mask: Tensor, latent: Tensor | None, steps: int | None, *,
+        gradients: bool,
+    ) -> Iterator[Step | Anchored]:  # fmt: skip
+        """Hold the generator to portraits, as in :class:`backends.core.Anchoring`."""
+        return anchor(self, factual, mask, latent, steps, gradients=gradients)
 
     def _in_chunks(self, w: Tensor, size: int) -> Tensor:
         count = AT_ONCE.get(size, 1) if w.device.type == "cpu" else max(1, len(w))

@@ -15,7 +15,7 @@ import gradio as gr
 from backends.core import Answer, Frame, Request
 from backends.errors import BadInput, StudioError
 from backends.service import interactive
-from backends.service.interactive import Question
+from backends.service.interactive import LabelRequest
 from studio import export
 from studio.labels.store import interactive_runs
 from studio.labels.store.interactive_runs import Path
@@ -123,7 +123,7 @@ class PathPanel:
         database, desk = self.labels.database(), self.desks[path.request.bundle]
         said = await asyncio.to_thread(interactive_runs.answers, database, path)
         question = await desk.ask(owner, lambda: interactive.ask(path.request, said))
-        if isinstance(question, Question):
+        if isinstance(question, LabelRequest):
             # Tried before it is stored: an answer that leads nowhere would stand in the way.
             await desk.ask(owner, lambda: interactive.ask(path.request, [*said, value]))
             await asyncio.to_thread(
@@ -219,13 +219,13 @@ def _named(path: Path) -> str:
     return f"to {path.request.target}, begun {when}"
 
 
-def _asked(now: Question, target: str) -> str:
+def _asked(now: LabelRequest, target: str) -> str:
     if now.number == 0:
         return f"You are the model. What is this, before anything is changed towards “{target}”?"
     return "What is this now?"
 
 
-def _status(now: Question, said: list[str], path: Path) -> str:
+def _status(now: LabelRequest, said: list[str], path: Path) -> str:
     target = path.request.target
     if now.number == 0:
         return markup.line("going", "The run waits for your answers, also over days.")

@@ -7,7 +7,7 @@ import torch
 from backends import bundles, imaging, registry, service
 from backends.core import Request
 from backends.errors import BadInput
-from backends.targets.threshold import Threshold, parse
+from backends.targets.threshold import Regressor, Threshold, parse
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_no_goal_is_one_sentence(text):
 
 
 def test_threshold_is_where_the_odds_are_even():
-    f = Threshold(lambda x: x.mean((1, 2, 3)), 0.5, softness=0.1)
+    f = Threshold(Regressor(lambda x: x.mean((1, 2, 3)), usual=5), 0.5)
     x = torch.tensor([0.4, 0.5, 0.6]).view(3, 1, 1, 1)
     assert torch.allclose(
         f.probabilities(x)[:, 1].logit(), torch.tensor([-1.0, 0.0, 1.0]), atol=1e-5

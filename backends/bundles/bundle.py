@@ -67,7 +67,8 @@ class Bundle:
             )
         self.own = read_manifest(folder)
         self._models: dict[str, user_models.Model] = {}
-        self._overlaid, self._state = self.own, ()
+        self._overlaid = self.own
+        self._state: tuple[tuple[str, int, int], ...] = ()
 
     @property
     def manifest(self) -> Manifest:

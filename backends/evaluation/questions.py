@@ -68,9 +68,9 @@ def draw(
         return _enough(Questions(x, predicted, (predicted + away) % kinds, w), count, data)
     chosen = _in_turn(predicted.tolist(), classes)[:count]
     at = torch.tensor([i for i, _ in chosen], dtype=torch.int64)
-    target = torch.tensor([t for _, t in chosen], dtype=torch.int64)
+    wanted = torch.tensor([t for _, t in chosen], dtype=torch.int64)
     w = None if w is None else w[at]
-    return _enough(Questions(x[at], predicted[at], target, w), count, data)
+    return _enough(Questions(x[at], predicted[at], wanted, w), count, data)
 
 
 def _in_turn(predicted: list[int], classes: list[tuple[int, ...]]) -> list[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -23,6 +23,8 @@ from backends.regions.sources import mask_of
 from backends.service import regions as region_service
 
 __all__ = ["Plan", "Progress", "Row", "evaluate"]
+
+End = tuple[Tensor, Tensor, Counterfactual]  # the factuals and targets of a batch, the answer
 
 
 @dataclass(frozen=True)
@@ -111,10 +113,11 @@ def _region(plan: Plan, questions: Questions, name: str) -> Region:
 
 def _answers(
     plan: Plan, found: Bundle, method: str, questions: Questions, region: Region
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, list[End]]:
     """The end of every batch, as the generator's return value. A batch that the device has no
     room for is begun again with half of its pictures."""
-    total, ends = len(questions.x), []
+    total = len(questions.x)
+    ends: list[End] = []
 
     def explain(part: slice) -> Iterator[Progress]:
         some = Region(region.mask[part], region.source)
@@ -138,9 +141,7 @@ def _end(step: Step) -> Counterfactual:
     return step.counterfactual
 
 
-def _values(
-    ends: list[tuple[Tensor, Tensor, Counterfactual]], questions: Questions, region: Region
-) -> dict[str, Any]:
+def _values(ends: list[End], questions: Questions, region: Region) -> dict[str, Any]:
     """The row's numbers, in the order in which they are shown."""
     answers = [end for _, _, end in ends]
     count = len(questions.x)
@@ -178,15 +179,13 @@ def _mean(value: Tensor) -> dict[str, float | None]:
     }
 
 
-def _shown(
-    plan: Plan, found: Bundle, ends: list[tuple[Tensor, Tensor, Counterfactual]]
-) -> list[Answer]:
+def _shown(plan: Plan, found: Bundle, ends: list[End]) -> list[Answer]:
     """The first pictures as a person may look at them."""
     names = found.manifest.class_names
-    answers = []
+    answers: list[Answer] = []
     for x, target, end in ends:
         for i in range(min(len(x), plan.shown - len(answers))):
-            record = {
+            record: dict[str, Any] = {
                 "target": names[int(target[i])],
                 "factual": names[int(end.factual[i].argmax())],
                 "counterfactual": names[int(end.counterfactual[i].argmax())],
@@ -196,6 +195,6 @@ def _shown(
             if "oracle_label" in end.metrics:
                 record["oracle"] = names[int(end.metrics["oracle_label"][i])]
             mask = (end.region.mask[i, 0] * 255).byte().numpy()
-            pictures = (imaging.to_array(p[i]) for p in (x, end.image))
-            answers.append(Answer(*pictures, mask, record))
+            before, after = imaging.to_array(x[i]), imaging.to_array(end.image[i])
+            answers.append(Answer(before, after, mask, record))
     return answers

@@ -45,7 +45,7 @@ class Meter:
                 def count(_: Tensor) -> None:
                     row["backward"] += 1
 
-                output.register_hook(count)
+                output.register_hook(count)  # type: ignore[no-untyped-call]
             return output
 
         return call

@@ -154,16 +154,17 @@ class _Run:
     def _judged(self, step: Step, rebuilt: Tensor | None) -> tuple[Step, Counterfactual]:
         """A step that is an answer, at full size, and what it is worth."""
         q, measured, mask = self.question, dict(step.measured), self.question.region.mask
+        latent = step.latent
         if self.held:
-            if step.latent is None:
+            if latent is None:
                 raise MissingPart(f"method {q.method.name!r} gives no latent; report this")
-            full = replace(step, image=self.held.answer(step.latent))
+            full = replace(step, image=self.held.answer(latent))
             step = self._shown(full, q.factual, mask)
             if rebuilt is not None:
                 measured["inversion_error"] = self.held.error
             density = density_for(q)
             if density is not None:
-                measured |= density_of(density, step.latent, q.target)
+                measured |= density_of(density, latent, q.target)
         if rebuilt is not None:
             inside = composite(q.factual, rebuilt, mask)
             measured["reconstruction_l1"] = l1(q.factual, inside)

@@ -169,7 +169,7 @@ def digit_like(picture: Image.Image, size: int) -> Image.Image:
     ink = values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height, width = ink.shape
     scale = 20 / max(height, width)
-    small = Image.fromarray(np.uint8(ink * 255)).resize(
+    small = Image.fromarray((ink * 255).astype(np.uint8)).resize(
         (max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BOX
     )
     weights = np.asarray(small, dtype=np.float32)

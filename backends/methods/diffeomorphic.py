@@ -210,6 +210,7 @@ class Diffeomorphic:
             image = factual.index_copy(0, known, step.image)
             p = torch.zeros_like(error).index_copy(0, known, step.measured["confidence"])
             measured = {"confidence": p, "reconstruction_error": error}
+            assert step.latent is not None
             latent = z.index_copy(0, known, step.latent)
             yield replace(
                 step, image=image, measured=measured, latent=latent, reconstruction=rebuilt
@@ -281,10 +282,11 @@ class DiffeomorphicGAN(DiffeomorphicVAE):
         factual: Tensor,
         target: Tensor,
         region: Region,
-        config: GANConfig,
+        config: LatentConfig,
         generator: torch.Generator,
     ) -> Iterator[Step]:
         """Inversion, then ascent from the z that was found."""
+        assert isinstance(config, GANConfig)
         searched = 0
         if not isinstance(self.g, Invertible):  # a generator that is held to its portraits
             z = self.g.encode(factual)

@@ -187,12 +187,12 @@ class LDCE:
     def _guided(self, z: Tensor, t: int, a: float, asked: _Question) -> tuple[Tensor, Tensor]:
         """epsilon with guidance (6), its gradient filtered (10, 11); and D(x0hat) under R."""
         x, y, config = asked.factual, asked.target, asked.config
-        t = torch.full((len(z),), t, device=z.device)
+        times = torch.full((len(z),), t, device=z.device)
         with torch.no_grad():
-            eps_c = self.epsilon(z, t, asked.c)
+            eps_c = self.epsilon(z, times, asked.c)
         with torch.set_grad_enabled(config.guidance == "consensus"):
             z = z.detach().requires_grad_(config.guidance == "consensus")
-            eps_u = self.epsilon(z, t, asked.uc)
+            eps_u = self.epsilon(z, times, asked.uc)
             x0 = (z - math.sqrt(1 - a) * eps_u) / math.sqrt(a)  # (4)
             image = composite(x, self.autoencoder.decode(x0), asked.mask)
             if config.guidance == "free":

@@ -6,7 +6,7 @@ relative differences explode: report medians too.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,8 +65,8 @@ def _frame(ink: np.ndarray) -> tuple[float, float, float]:
     y, x = np.indices(ink.shape)
     total = ink.sum()
 
-    def mean(values: np.ndarray) -> float:
-        return (values * ink).sum() / total
+    def mean(values: Any) -> float:
+        return float((values * ink).sum() / total)
 
     middle = mean(y)
     shear = (mean(x * y) - mean(x) * middle) / (mean(y**2) - middle**2)

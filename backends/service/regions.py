@@ -159,8 +159,8 @@ def _parsed(
         return {}
     from backends.faces import parsing
 
-    known = {phrase: parsing.named(phrase) for phrase in phrases}
-    known = {phrase: classes for phrase, classes in known.items() if classes is not None}
+    named = {phrase: parsing.named(phrase) for phrase in phrases}
+    known = {phrase: classes for phrase, classes in named.items() if classes is not None}
     if not known:
         return {}
     import torch

@@ -31,7 +31,8 @@ class Encoders(nn.Module):
 
     def __init__(self, network: nn.Module, tokenizer: Callable[..., Any], intake: Intake) -> None:
         super().__init__()
-        self.network, self.tokenizer, self.intake = network, tokenizer, intake
+        self.network: Any = network
+        self.tokenizer, self.intake = tokenizer, intake
 
     @property
     def alone(self) -> bool:

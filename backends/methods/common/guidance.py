@@ -25,16 +25,20 @@ class Smoothing:
 
     def __init__(self, shared: bool, beta1: float = 0.9, beta2: float = 0.999) -> None:
         self.shared, self.beta1, self.beta2 = shared, beta1, beta2
-        self.n, self.m, self.v, self.first = 0, 0.0, 0.0, 0.0
+        self.n = 0
+        # Numbers until there is a gradient.
+        self.m: Tensor | float = 0.0
+        self.v: Tensor | float = 0.0
+        self.first: Tensor | float = 0.0
 
     def __call__(self, g: Tensor) -> Tensor:
         """Gradient [B, C, H, W] -> smoothed gradient, of norm 1 a sample at the first call."""
         self.n += 1
         square = g.square().mean((1, 2, 3), keepdim=True) if self.shared else g.square()
-        self.m = self.beta1 * self.m + (1 - self.beta1) * g
-        self.v = self.beta2 * self.v + (1 - self.beta2) * square
-        m_hat = self.m / (1 - self.beta1**self.n)
-        v_hat = self.v / (1 - self.beta2**self.n)
+        self.m = m = self.beta1 * self.m + (1 - self.beta1) * g
+        self.v = v = self.beta2 * self.v + (1 - self.beta2) * square
+        m_hat = m / (1 - self.beta1**self.n)
+        v_hat = v / (1 - self.beta2**self.n)
         g = m_hat / (v_hat.sqrt() + 1e-8)
         if self.n == 1:
             norm = g.flatten(1).norm(dim=1).view(-1, 1, 1, 1)

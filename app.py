@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from backends.compute import devices
-from backends.errors import BadInput, StudioError
+from backends.errors import StudioError
+from backends.settings import settings
 from studio.ui.page import launch
 
 
 def main() -> None:
     """Serve with the settings of the environment."""
-    on_a_space = "SPACE_ID" in os.environ
-    if os.environ.get(devices.SWITCH):  # a wrong one shall be heard of now, not by the first run
-        devices.use(os.environ[devices.SWITCH])
-    launch(
-        host=os.environ.get("STUDIO_HOST", "0.0.0.0" if on_a_space else "127.0.0.1"),
-        port=_port(os.environ.get("STUDIO_PORT", "7860")),
-        bundle=os.environ.get("STUDIO_BUNDLE", "digits"),
-        engine=os.environ.get("STUDIO_ENGINE", "local"),
-    )
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise BadInput(f"STUDIO_PORT is {text!r}; set it to a number from 0 to 65535")
-    return int(text)
+    found = settings()
+    if found.device != "auto":  # a wrong one shall be heard of now, not by the first run
+        devices.use(found.device)
+    launch(host=found.host, port=found.port, bundle=found.bundle, engine=found.engine)
 
 
 if __name__ == "__main__":

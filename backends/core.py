@@ -322,8 +322,8 @@ class Request:
 
     :ivar picture: uint8 [H, W, C].
     :ivar mask: uint8 [H, W], non-zero where change is allowed; None lets ``region`` decide.
-    :ivar region: ``whole``, ``auto``, ``box:X0,Y0,X1,Y1``, ``text:WORDS``, ``points:+X,Y;-X,Y``,
-        or a name for a given mask.
+    :ivar region: as :class:`backends.regions.spec.RegionSpec` reads and writes it, or, with a
+        given mask, a name for it.
     :ivar model: the bundle's part that is explained: ``classifier``, or a regressor.
     :ivar target: a class; of a regressor ``more than 3.5`` or ``less than 3.5``.
     :ivar settings: the method's Config, as JSON values.

@@ -58,7 +58,7 @@ ARCHITECTURES = {
     "latent_ensemble": "backends.priors.density:LatentEnsemble",
     "mini_xception": "backends.targets.expression:MiniXception",
     "mobile_stylegan": "backends.priors.stylegan.network:MobileStyleGAN",
-    "perceptual": "backends.metrics.lpips:Perceptual",
+    "perceptual": "backends.metrics.perceptual:Perceptual",
     "pixel_flow": "backends.priors.flow:PixelFlow",
     "residual_classifier": "backends.targets.classifier:ResidualClassifier",
     "segment_anything": "backends.regions.segment:SegmentAnything",

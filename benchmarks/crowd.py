@@ -24,7 +24,8 @@ from typing import Any
 
 import requests
 
-from backends.training.data import load_mnist
+from backends import bundles
+from benchmarks.digits import pictures as test_pictures
 from benchmarks.digits import table
 from studio.labels.store import pictures, projects, responses
 from studio.labels.store.database import Database
@@ -139,13 +140,13 @@ class Person:
 def main() -> None:
     """Print what was acknowledged, stored, lost and doubled, on both databases."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--data", default="mnist", help="folder with MNIST's idx files")
-    parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--data", help="folder with MNIST's idx files; else the bundle's own")
+    parser.add_argument("--count", type=int, default=2000, help="test pictures")
     parser.add_argument("--people", type=int, default=8)
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--database", action="append", help="file or address; else one of each")
     options = parser.parse_args()
-    test = load_mnist(options.data, "test")
+    test = test_pictures(bundles.find("digits"), options.data, options.count)
     rows = []
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         places = options.database or [f"{folder}/labels.db", stack.enter_context(server())]

@@ -8,8 +8,7 @@ from sklearn.svm import LinearSVC
 from torch import Tensor
 
 from backends import bundles, registry
-from backends.training.data import load_mnist
-from benchmarks.digits import answers, arguments, of_class, table
+from benchmarks.digits import answers, arguments, both, of_class, table
 
 SOURCE, TARGET, CONFIDENCE = 4, 9, 0.99
 TRAINED_ON = 20_000
@@ -19,7 +18,7 @@ def main() -> None:
     """Print how many reach the confidence, and what the linear SVM and the oracle say."""
     options = arguments(100)
     bundle = bundles.find(options.bundle)
-    train, test = (load_mnist(options.data, split) for split in ("train", "test"))
+    train, test = both(options.data)
 
     def rows_of(x: Tensor) -> object:
         return x.flatten(1).numpy()

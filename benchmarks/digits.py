@@ -12,11 +12,22 @@ from torch import Tensor
 
 from backends.bundles import Bundle
 from backends.core import Region, Step
+from backends.errors import StudioError
 from backends.explain.question import Question
 from backends.explain.runner import run
-from backends.training.data import load_mnist
+from backends.training.data import Split, load_mnist, test_split
 
-__all__ = ["answers", "arguments", "earlier", "eight_bit_steps", "of_class", "questions", "table"]
+__all__ = [
+    "answers",
+    "arguments",
+    "both",
+    "earlier",
+    "eight_bit_steps",
+    "of_class",
+    "pictures",
+    "questions",
+    "table",
+]
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -24,7 +35,9 @@ RESULTS = Path(__file__).parent / "results"
 def arguments(count: int, **more: str) -> argparse.Namespace:
     """--data, --count, --bundle: the same for every benchmark; ``more`` options with defaults."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--data", default="mnist", help="folder with MNIST's idx files, or: mnist")
+    parser.add_argument(
+        "--data", help="folder with MNIST's idx files, or: mnist; else the bundle's test pictures"
+    )
     parser.add_argument("--count", type=int, default=count, help="test pictures")
     parser.add_argument("--bundle", default="digits")
     for name, default in more.items():
@@ -32,16 +45,49 @@ def arguments(count: int, **more: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
+def pictures(bundle: Bundle, data: str | None, count: int = 0) -> Split:
+    """The test pictures in ``data``, or those that came with the bundle; at least ``count``.
+
+    :raises SystemExit: there are not so many, in a sentence that says what to do.
+    """
+    try:
+        test = test_split(bundle, data)
+    except StudioError as error:
+        raise SystemExit(f"error: {error}") from error
+    if len(test) < count:
+        more = "give --data a folder with MNIST's idx files (or the word mnist to download them)"
+        raise SystemExit(
+            f"error: {count} test pictures are asked for, {len(test)} are here; lower --count, or "
+            f"{more}"
+        )
+    return test
+
+
+def both(data: str | None) -> tuple[Split, Split]:
+    """MNIST's training and test pictures, of a benchmark that trains.
+
+    :raises SystemExit: they are not here, in a sentence that says what to do.
+    """
+    if data is None:
+        raise SystemExit(
+            "error: this benchmark trains on MNIST; give --data a folder with its idx files, or "
+            "the word mnist to download them"
+        )
+    try:
+        return load_mnist(data, "train"), load_mnist(data, "test")
+    except StudioError as error:
+        raise SystemExit(f"error: {error}") from error
+
+
 @torch.no_grad()
 def questions(
-    bundle: Bundle, data: str, count: int, *, trivial: bool
+    bundle: Bundle, data: str | None, count: int, *, trivial: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The first test pictures [N, 1, 32, 32], the model's predictions [N] and random targets [N].
 
     :param trivial: whether a target may be the prediction itself.
     """
-    test = load_mnist(data, "test")
-    x, _ = test.batch(torch.arange(count))
+    x, _ = pictures(bundle, data, count).batch(torch.arange(count))
     predicted = bundle.part("classifier")(x.to(bundle.device)).argmax(1).cpu()
     generator = torch.Generator().manual_seed(2026)
     if trivial:
@@ -92,13 +138,19 @@ def answers(
     )
 
 
-def of_class(bundle: Bundle, data: str, label: int, count: int) -> Tensor:
+def of_class(bundle: Bundle, data: str | None, label: int, count: int) -> Tensor:
     """The first test pictures of a class that the model recognises, [N, 1, 32, 32]."""
-    test = load_mnist(data, "test")
+    test = pictures(bundle, data)
     x, _ = test.batch((test.labels == label).nonzero().flatten()[: 2 * count])
     with torch.no_grad():
         predicted = bundle.part("classifier")(x.to(bundle.device)).argmax(1).cpu()
-        return x[predicted == label][:count]
+        found = x[predicted == label][:count]
+    if len(found) < count:
+        raise SystemExit(
+            f"error: {count} pictures of class {label} are asked for, {len(found)} are here; lower "
+            "--count, or give --data a folder with MNIST's idx files"
+        )
+    return found
 
 
 def earlier(name: str) -> list[dict[str, object]]:

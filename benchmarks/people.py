@@ -22,10 +22,10 @@ from backends.core import Region
 from backends.explain.question import Question, target_model
 from backends.explain.runner import run
 from backends.service import retraining
-from backends.training.data import Split, load_mnist
+from backends.training.data import Split
 from backends.training.labelled import Labelled
 from backends.training.retrain_settings import Learnt
-from benchmarks.digits import arguments, table
+from benchmarks.digits import arguments, both, table
 from studio.export import as_picture, coloured, enlarge
 
 MODEL, ONE, SEVEN = "slanted ones are sevens", 1, 7
@@ -103,7 +103,7 @@ def main() -> None:
     """Retrain, explain, let the annotator judge, and print the table."""
     options = arguments(1000, split="test", student="", sheet="")
     found = bundles.get(options.bundle)
-    train, test = (load_mnist(options.data, split) for split in ("train", "test"))
+    train, test = both(options.data)
     annotator = Annotator(found, train)
     x, digits = train.batch(torch.arange(LABELS))
     said = annotator.real(x, digits)

@@ -8,6 +8,9 @@ from backends import bundles
 from benchmarks.digits import answers, arguments, of_class, table
 
 CHANGES = ((0, 8), (1, 5))
+ASKED: list[tuple[str, dict[str, object]]] = [
+    ("place", {}), ("revise", {}), ("revise", {"distance": "sum"}), ("clarity", {})
+]  # fmt: skip
 
 
 def main() -> None:
@@ -18,12 +21,13 @@ def main() -> None:
     for source, target in CHANGES:
         x = of_class(bundle, options.data, source, options.count)
         wanted = torch.full((len(x),), target)
-        for name in ("place", "revise", "clarity"):
-            _, measured, seconds = answers(bundle, name, x, wanted)
+        for name, settings in ASKED:
+            _, measured, seconds = answers(bundle, name, x, wanted, settings)
+            own = "".join(f", {key} {value}" for key, value in settings.items())
             rows.append(
                 {
                     "change": f"{source} to {target}",
-                    "method": f"`{name}`",
+                    "method": f"`{name}`{own}",
                     "validity": float(measured["flipped"].mean()),
                     "oracle agrees": float((measured["oracle_label"] == wanted).float().mean()),
                     "L2": float(measured["l2"].mean()),

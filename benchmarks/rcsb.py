@@ -7,7 +7,7 @@ import torch
 from backends import bundles
 from backends.core import Region
 from backends.explain.question import target_model
-from backends.metrics import distance
+from backends.metrics import area, distance
 from backends.metrics.cout import cout
 from backends.regions.attribution import propose
 from backends.regions.settings import AutoRegion
@@ -44,11 +44,11 @@ def main() -> None:
                     "region area": float(region.mask.mean()),
                     "flip rate": float(flipped.float().mean()),
                     "oracle agrees (flipped)": float(verdict[flipped].float().mean()),
-                    "changed area": float(distance.changed_area(x, image).mean()),
+                    "changed area": float(area.changed_area(x, image).mean()),
                     "L1": float(distance.l1(x, image).mean()),
                     "COUT": float(cout(f, x, image, predicted, target).mean()),
                     "greatest change outside": float(
-                        distance.greatest_change(x, image, 1 - region.mask).max()
+                        area.greatest_change(x, image, 1 - region.mask).max()
                     ),
                     "pictures": len(x),
                 }

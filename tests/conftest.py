@@ -7,6 +7,7 @@ from pathlib import Path
 
 # Or the tests would show, and change, the models and labels of the person who runs them.
 os.environ["STUDIO_MODELS"] = tempfile.mkdtemp(prefix="models")
+os.environ["STUDIO_CACHE"] = tempfile.mkdtemp(prefix="cache")
 os.environ["STUDIO_DATABASE"] = f"{tempfile.mkdtemp(prefix='labels')}/labels.db"
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
@@ -93,6 +94,21 @@ def write_tiny(folder: Path, *, without: tuple[str, ...] = ()) -> Path:
         )  # fmt: skip
         bundles.write_part(folder, MANIFEST, name, network, part)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _shipped_weights_are_marked(request, monkeypatch):
+    """`make check` leaves out what loads shipped weights, so each such test must say so."""
+    if "not weights" not in request.config.option.markexpr:
+        return
+    load = bundles.Bundle._load
+
+    def checked(bundle: bundles.Bundle, name: str):
+        shipped = bundle.folder.resolve().is_relative_to(bundles.ASSETS)
+        assert not shipped, "this test loads shipped weights; mark it: @pytest.mark.weights"
+        return load(bundle, name)
+
+    monkeypatch.setattr(bundles.Bundle, "_load", checked)
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,28 @@
-"""What the README says is so."""
+"""What the README and docs/ say is so."""
 
 import re
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
 import typer.main
 
 from backends import bundles, registry
-from benchmarks.readme import MARK, spliced
+from benchmarks.documents import DOCUMENT, MARK, spliced
 from studio.cli import main as cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text()
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+}
+COMMANDS = [
+    (page, line)
+    for page, text in PAGES.items()
+    for line in re.findall(r"^(?:python -m )?studio (.+)$", text, re.MULTILINE)
+]
 
 
 def test_front_matter_comes_first_and_fits_the_requirements():
@@ -23,37 +33,56 @@ def test_front_matter_comes_first_and_fits_the_requirements():
     assert "gradio>=6.31,<7" in (ROOT / "requirements.txt").read_text()
 
 
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 150
+
+
 def test_tables_are_the_measured_ones():
-    shown = {mark[2] for mark in MARK.finditer(README)}
+    text = DOCUMENT.read_text()
+    shown = {mark[2] for mark in MARK.finditer(text)}
     kept = (ROOT / "benchmarks/results").glob("*.md")
     assert shown == {path.relative_to(ROOT).as_posix() for path in kept}
-    assert spliced(README) == README, "run: python -m benchmarks.readme"
+    assert spliced(text) == text, "run: python -m benchmarks.documents"
 
 
-def test_commands_exist():
+@pytest.mark.parametrize(("page", "line"), COMMANDS)
+def test_commands_exist(page, line):
     commands = typer.main.get_command(cli.app).commands
-    found = re.findall(r"^python -m studio (.+)$", README, re.MULTILINE)
-    assert len(found) >= 4
-    for line in found:
-        words = shlex.split(line)
-        command = commands[words[0]]
-        if hasattr(command, "commands"):
-            command, words = command.commands[words[1]], words[1:]
-        options = {o for parameter in command.params for o in parameter.opts}
-        assert {w for w in words if w.startswith("--")} <= options
-        for word in words:
-            if word.startswith("assets/"):
-                assert (ROOT / word).is_file()
-    for module in re.findall(r"python -m (benchmarks\.\w+)", README):
-        assert find_spec(module)
+    words = shlex.split(line, comments=True)
+    command = commands[words[0]]
+    if hasattr(command, "commands"):
+        command, words = command.commands[words[1]], words[1:]
+    options = {o for parameter in command.params for o in parameter.opts}
+    assert {w for w in words if w.startswith("--")} <= options
+    for word in words:
+        if word.startswith("assets/"):
+            assert (ROOT / word).exists()
 
 
-def test_pictures_exist():
-    for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
-        assert (ROOT / path).is_file()
+def test_commands_and_benchmarks_are_found():
+    assert len(COMMANDS) >= 20
+    texts = [text for page, text in PAGES.items() if page != "CHANGELOG.md"]
+    modules = {m for text in texts for m in re.findall(r"-m (benchmarks\.\w+)", text)}
+    assert modules
+    for module in modules:
+        assert find_spec(module), module
 
 
-def test_settings_named_in_the_readme_exist():
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_pictures_exist(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", PAGES[page]):
+        if not target.startswith(("http://", "https://")):
+            assert ((ROOT / page).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_are_named_exist(page):
+    folders = "backends|studio|tests|benchmarks|assets|docs"
+    for name in re.findall(rf"`((?:{folders})/[\w./-]*)`", PAGES[page]):
+        assert (ROOT / name).exists(), name
+
+
+def test_rcsb_settings_named_in_the_docs_exist():
     fields = registry.method("rcsb").Config.model_fields
     for name in ("scale", "truncation", "smoothing", "view", "composite_estimate"):
         assert name in fields

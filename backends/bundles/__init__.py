@@ -12,7 +12,15 @@ from backends.bundles.bundle import (
     write_manifest,
     write_part,
 )
-from backends.bundles.manifest import MANIFEST, Example, Manifest, Part, Property, Training
+from backends.bundles.manifest import (
+    MANIFEST,
+    Example,
+    Manifest,
+    Part,
+    Property,
+    TestPictures,
+    Training,
+)
 
 __all__ = [
     "ASSETS",
@@ -22,6 +30,7 @@ __all__ = [
     "Manifest",
     "Part",
     "Property",
+    "TestPictures",
     "Training",
     "find",
     "get",

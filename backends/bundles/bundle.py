@@ -9,6 +9,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from backends import registry
 from backends.bundles import user_models
 from backends.bundles.manifest import (
@@ -26,6 +28,7 @@ from backends.errors import MissingPart, NotFound
 from backends.fetching import cache
 from backends.fetching.cache import checksum
 from backends.fetching.source import Source, megabytes
+from backends.files import atomic_write
 
 __all__ = [
     "ASSETS",
@@ -232,6 +235,24 @@ class Bundle:
         part = self.manifest.parts.get(name)
         return part.sha256 if part else ""
 
+    def test_pictures(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The test pictures that came with the bundle, uint8 [N, H, W, C], and their labels int64
+        [N]; None where none did.
+
+        :raises MissingPart: their file is missing or damaged.
+        """
+        entry = self.manifest.test
+        if entry is None:
+            return None
+        path = self.folder / entry.file
+        if not path.is_file() or checksum(path) != entry.sha256:
+            raise MissingPart(
+                f"{entry.file} of bundle {self.name!r} is missing or damaged; fetch the bundle "
+                "again, or give --data a folder with MNIST's idx files"
+            )
+        with np.load(path, allow_pickle=False) as arrays:
+            return arrays["pictures"], arrays["labels"].astype(np.int64)
+
     def _not_fetched(self, name: str) -> str | None:
         trouble = cache.damage(self.path(name))
         command = f"({megabytes(self.fetchable[name].size)}) with: {self.pull_command}"
@@ -311,20 +332,22 @@ def write_part(folder: Path, manifest: Manifest, name: str, network: Any, part: 
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / part.file
-    scratch = path.with_suffix(".part")
-    save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, scratch)
-    scratch.replace(path)
+    with atomic_write(path) as scratch:
+        save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, scratch)
     parts = {name: part.model_copy(update={"sha256": checksum(path)})}
     if (folder / MANIFEST).is_file():
         stored = read_manifest(folder)
         manifest = manifest.model_copy(
-            update={"parts": stored.parts, "examples": stored.examples or manifest.examples}
+            update={
+                "parts": stored.parts,
+                "examples": stored.examples or manifest.examples,
+                "test": stored.test or manifest.test,
+            }
         )
     write_manifest(folder, manifest.model_copy(update={"parts": manifest.parts | parts}))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write bundle.json in one move."""
-    scratch = folder / f"{MANIFEST}.part"
-    scratch.write_text(json.dumps(manifest.model_dump(), indent=2) + "\n")
-    scratch.replace(folder / MANIFEST)
+    with atomic_write(folder / MANIFEST) as scratch:
+        scratch.write_text(json.dumps(manifest.model_dump(), indent=2) + "\n")

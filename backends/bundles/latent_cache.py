@@ -7,13 +7,13 @@ is known again. Where the cache cannot be written, it is searched again instead.
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from backends.fetching import cache
+from backends.files import atomic_write
 
 __all__ = ["recall", "remember"]
 
@@ -26,16 +26,10 @@ def remember(prior: str, picture: np.ndarray, w: np.ndarray) -> None:
     :param prior: fingerprint of the generator that it belongs to.
     """
     path = _place(prior, picture)
-    scratch = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("wb") as file:
+    with suppress(OSError):  # a full disk, or a cache that is shared and read-only
+        with atomic_write(path) as scratch, scratch.open("wb") as file:
             np.save(file, w.astype(np.float32), allow_pickle=False)
-        scratch.replace(path)
         _drop_oldest()
-    except OSError:  # a full disk, or a cache that is shared and read-only
-        with suppress(OSError):
-            scratch.unlink()
 
 
 def recall(prior: str, picture: np.ndarray) -> np.ndarray | None:

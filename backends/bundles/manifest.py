@@ -10,7 +10,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from backends.errors import BadInput
 from backends.fetching.source import Source
 
-__all__ = ["MANIFEST", "Example", "Manifest", "Part", "Property", "Training", "read_manifest"]
+__all__ = [
+    "MANIFEST",
+    "Example",
+    "Manifest",
+    "Part",
+    "Property",
+    "TestPictures",
+    "Training",
+    "read_manifest",
+]
 
 MANIFEST = "bundle.json"
 
@@ -66,6 +75,20 @@ class Example(BaseModel):
     index: int
 
 
+class TestPictures(BaseModel):
+    """Pictures that no part learnt from, to evaluate and measure with; ``file`` is an npz of
+    ``pictures`` uint8 [N, H, W, C] as the model sees them and ``labels`` int64 [N].
+
+    ``source`` says which pictures of which data set they are.
+    """
+
+    file: str
+    sha256: str
+    count: int
+    source: str
+    licence: str
+
+
 class Manifest(BaseModel):
     """bundle.json.
 
@@ -89,6 +112,7 @@ class Manifest(BaseModel):
     settings: dict[str, dict[str, Any]] = {}
     parts: dict[str, Part] = {}
     examples: list[Example] = []
+    test: TestPictures | None = None
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -7,18 +7,19 @@ move of model.json exchanges the whole model: an interrupted retraining leaves t
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_data_path
 from pydantic import BaseModel, ValidationError
 
 from backends.bundles.manifest import Manifest, Part
 from backends.errors import BadInput, NotFound
-from backends.fetching.cache import digest
+from backends.files import atomic_write
+from backends.settings import settings
 
 __all__ = [
     "Model",
@@ -62,8 +63,7 @@ class Model(BaseModel):
 
 def root() -> Path:
     """The folder of all such models; it need not exist. ``STUDIO_MODELS`` moves it."""
-    given = os.environ.get("STUDIO_MODELS")
-    return Path(given) if given else user_data_path("counterfactual-studio") / "models"
+    return settings().models
 
 
 def place(bundle: str) -> Path:
@@ -130,24 +130,23 @@ def write(bundle: str, model: Model, networks: dict[str, Any]) -> None:
     :param networks: by part; their weights are written, and entered into ``model.parts``.
     :raises BadInput: the folder cannot be written.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     folder = place(bundle) / model.name
     parts = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, network in networks.items():
-            scratch = folder / f".{os.getpid()}.part"
             state_dict = {k: v.contiguous().cpu() for k, v in network.state_dict().items()}
-            save_file(state_dict, scratch)
-            sha256 = digest(scratch)
+            content = save(state_dict)
+            sha256 = hashlib.sha256(content).hexdigest()
             file = f"{model.parts[name].kind}-{sha256[:12]}.safetensors"
-            scratch.replace(folder / file)
+            with atomic_write(folder / file) as scratch:
+                scratch.write_bytes(content)
             parts[name] = model.parts[name].model_copy(update={"file": file, "sha256": sha256})
-        scratch = folder / f".{os.getpid()}.json"
         whole = model.model_copy(update={"parts": parts})
-        scratch.write_text(whole.model_dump_json(indent=2) + "\n")
-        scratch.replace(folder / RECORD)
+        with atomic_write(folder / RECORD) as scratch:
+            scratch.write_text(whole.model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise _unwritable(folder, error) from error
     kept = {RECORD, *(part.file for part in parts.values())}

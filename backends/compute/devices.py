@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from backends.errors import BadInput
+from backends.settings import settings
 
 __all__ = ["SWITCH", "choose", "current", "describe", "paced", "settle", "use"]
 
@@ -54,7 +55,7 @@ def current() -> str:
 
     :raises BadInput: it says an unknown or absent device.
     """
-    return choose(os.environ.get(SWITCH) or "auto")
+    return choose(settings().device)
 
 
 def describe(device: str) -> str:

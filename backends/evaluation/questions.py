@@ -13,7 +13,7 @@ from backends.bundles import Bundle
 from backends.compute.oom import guarded
 from backends.errors import BadInput, NotFound
 from backends.explain.question import target_model
-from backends.training.data import load_mnist
+from backends.training.data import test_split
 
 __all__ = ["Questions", "draw"]
 
@@ -40,8 +40,8 @@ def draw(
 
     :param pairs: (source, target) class names taken in turn, the source being the prediction;
         empty for random targets.
-    :param data: folder with MNIST's test pictures; None takes the bundle's examples or, where it
-        has none, pictures that its generator draws.
+    :param data: folder with MNIST's test pictures; None takes those that came with the
+        bundle, or its examples, or pictures that its generator draws.
     :raises NotFound: no such class, or no data.
     :raises BadInput: too few pictures.
     :raises MissingPart: the generator is not fetched yet.
@@ -53,7 +53,7 @@ def draw(
             raise BadInput(f"the pair {name}:{name} asks for no change; name two classes")
     generator = torch.Generator().manual_seed(seed)
     w = None
-    if data is None and not bundle.manifest.examples:
+    if data is None and not bundle.manifest.examples and bundle.manifest.test is None:
         x, w = _drawn(bundle, seed, count * POOL if classes else count)
     else:
         x = _pictures(bundle, data, generator, None if classes else count)
@@ -96,12 +96,12 @@ def _pictures(
 ) -> Tensor:
     """The first ``count`` (None for all) in random order, [N, C, H, W] in [0, 1]."""
     manifest = bundle.manifest
-    if data is None:
+    if data is None and manifest.test is None:
         order = torch.randperm(len(manifest.examples), generator=generator)[:count].tolist()
         files = [bundle.folder / manifest.examples[i].file for i in order]
         read = [service.prepare(str(bundle.folder), imaging.read_picture(file)) for file in files]
         return torch.cat([imaging.to_tensor(picture) for picture in read])
-    split = load_mnist(data, "test")
+    split = test_split(bundle, data)
     x, _ = split.batch(torch.randperm(len(split), generator=generator)[:count])
     if x.shape[1:] != (manifest.channels, manifest.image_size, manifest.image_size):
         raise BadInput(

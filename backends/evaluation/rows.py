@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from backends import bundles, imaging, registry, service
+from backends import bundles, imaging, registry
 from backends.bundles import Bundle
 from backends.compute.oom import in_batches
-from backends.core import Answer, Counterfactual, Region, Request, Step
+from backends.core import Answer, Counterfactual, Region, Step
 from backends.errors import BadInput, StudioError
+from backends.evaluation.features import oracle_features, strokes
 from backends.evaluation.questions import Questions, draw
 from backends.explain.judge import judge
 from backends.explain.question import Question
 from backends.explain.runner import run
-from backends.regions.sources import mask_of
+from backends.metrics.metric import METRICS, Supply, measured
+from backends.regions.spec import RegionSpec
 from backends.service import regions as region_service
 
 __all__ = ["Plan", "Progress", "Row", "evaluate"]
@@ -34,8 +35,8 @@ class Plan:
     :ivar regions: as in a :class:`backends.core.Request`; drawn for each picture.
     :ivar count: pictures a row.
     :ivar pairs: (the model says, it should say) by class name; empty for random targets.
-    :ivar data: folder with MNIST's test pictures; None takes the bundle's examples, or pictures
-        that its generator draws.
+    :ivar data: folder with MNIST's test pictures; None takes those that came with the bundle,
+        or its examples, or pictures that its generator draws.
     :ivar batch: pictures that run together; fewer where the device has no room for them.
     :ivar shown: pictures a row that are kept as examples.
     """
@@ -63,13 +64,16 @@ class Progress:
 @dataclass(frozen=True)
 class Row:
     """One method under one region. ``values`` are numbers, or ``{"mean", "sem"}`` of one number a
-    picture (None where there is none); ``problem`` says why there are no values."""
+    picture (None where there is none); ``problem`` says why there are no values. A method that
+    gives further answers has a further row for each, ``answer`` its name; what a run costs stands
+    in the first."""
 
     method: str
     region: str
     values: dict[str, Any] = field(default_factory=dict)
     shown: list[Answer] = field(default_factory=list)
     problem: str | None = None
+    answer: str = ""
 
 
 def evaluate(plan: Plan) -> Iterator[Progress | Row]:
@@ -92,21 +96,21 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
                 for kind in registry.method(method).needs:
                     found.part(found.named(kind))
                 ends = yield from _answers(plan, found, method, questions, region)
-                yield Row(method, name, _values(ends, questions, region), _shown(plan, found, ends))
+                yield Row(method, name, _values(found, ends, region), _shown(plan, found, ends))
+                for other in ends[0][2].alternatives:
+                    its = [(x, y, end.alternatives[other]) for x, y, end in ends]
+                    values = _values(found, its, region)
+                    for key in ("nfe", "nfe_forward", "nfe_backward", "seconds"):
+                        values.pop(key, None)
+                    yield Row(method, name, values, _shown(plan, found, its), answer=other)
             except StudioError as error:
                 yield Row(method, name, problem=str(error))
 
 
 def _region(plan: Plan, questions: Questions, name: str) -> Region:
-    masks = []
+    spec, masks = RegionSpec.parse(name), []
     for x in questions.x:
-        picture = imaging.to_array(x)
-        request = Request(plan.bundle, "", "", picture, region=name)
-        mask = mask_of(
-            request,
-            lambda s, p=picture: service.propose(plan.bundle, p, s).mask,
-            partial(region_service.draw, plan.bundle, picture),
-        )
+        mask = region_service.mask_of(plan.bundle, imaging.to_array(x), spec)
         masks.append((imaging.to_tensor(imaging.require_area(mask)) > 0).float())
     return Region(torch.cat(masks), name)
 
@@ -124,7 +128,7 @@ def _answers(
         x, target = questions.x[part], questions.target[part]
         w = None if questions.w is None else questions.w[part]
         question = Question.of(
-            found, method, x, target, some, seed=plan.seed + part.start, latent=w
+            found, method, x, target, some, seed=plan.seed + part.start, latent=w, watched=False
         )
         for step in run(question):
             share = (part.start + len(x) * step.index / step.total) / total
@@ -141,31 +145,56 @@ def _end(step: Step) -> Counterfactual:
     return step.counterfactual
 
 
-def _values(ends: list[End], questions: Questions, region: Region) -> dict[str, Any]:
-    """The row's numbers, in the order in which they are shown."""
+def _values(found: Bundle, ends: list[End], region: Region) -> dict[str, Any]:
+    """The row's numbers: how many pictures, then the metrics as registered."""
     answers = [end for _, _, end in ends]
-    count = len(questions.x)
-    flipped = torch.cat([answer.flipped for answer in answers])
-    each = {
-        name: torch.cat([answer.metrics[name] for answer in answers]) for name in answers[0].metrics
+    names = answers[0].metrics
+    each = {name: torch.cat([answer.metrics[name] for answer in answers]) for name in names}
+    label = each.pop("oracle_label", None)
+    values = measured("row", _supply(found, ends, region, label)) | each
+    order = [*METRICS, *(name for name in each if name not in METRICS)]
+    return {
+        "n": sum(len(x) for x, _, _ in ends),
+        # Smaller than asked for where the device had no room: other noise was drawn then.
+        "batch": max(len(x) for x, _, _ in ends),
+    } | {
+        name: _mean(values[name]) if isinstance(values[name], Tensor) else values[name]
+        for name in order
+        if name in values
     }
-    values: dict[str, Any] = {"n": count, "region_area": float(region.mask.mean())}
-    # Smaller than asked for where the device had no room: other noise was drawn then.
-    values["batch"] = max(len(x) for x, _, _ in ends)
-    values["flip_rate"] = _mean(flipped)
-    if "oracle_label" in each:
-        agrees = each.pop("oracle_label") == questions.target
-        values["oracle_agreement"] = _mean(agrees)
-        values["oracle_agreement_flipped"] = _mean(agrees[flipped])
-    values |= {name: _mean(value) for name, value in each.items()}
-    for direction in ("forward", "backward"):
-        calls = [sum(c[direction] for c in answer.nfe.values()) for answer in answers]
+
+
+def _supply(
+    found: Bundle,
+    ends: list[End],
+    region: Region,
+    oracle_label: Tensor | None,
+) -> Supply:
+    """What metrics of a whole row are measured from."""
+    answers = [end for _, _, end in ends]
+    factual, target = (torch.cat([end[i] for end in ends]) for i in (0, 1))
+    image = torch.cat([answer.image for answer in answers])
+    count = len(factual)
+
+    def calls() -> dict[str, float]:
         # A picture goes through every call of its batch.
-        shares = [n * len(end[0]) for n, end in zip(calls, ends, strict=True)]
-        values[f"nfe_{direction}"] = sum(shares) / count
-    values["nfe"] = values["nfe_forward"] + values["nfe_backward"]
-    values["seconds"] = sum(answer.seconds for answer in answers) / count
-    return values
+        return {
+            way: sum(sum(c[way] for c in end.nfe.values()) * len(x) for x, _, end in ends) / count
+            for way in ("forward", "backward")
+        }
+
+    def part(name: str) -> Any:
+        return None if found.problem(name) else found.part(name)
+
+    return Supply(
+        part, factual=lambda: factual, counterfactual=lambda: image, target=lambda: target,
+        region=lambda: region.mask, calls=calls,
+        flipped=lambda: torch.cat([answer.flipped for answer in answers]),
+        oracle_agrees=lambda: None if oracle_label is None else oracle_label == target,
+        oracle_features=lambda: oracle_features(found, factual, image),
+        strokes=lambda: strokes(found, factual, image),
+        seconds_taken=lambda: sum(answer.seconds for answer in answers) / count,
+    )  # fmt: skip
 
 
 def _mean(value: Tensor) -> dict[str, float | None]:
@@ -196,5 +225,8 @@ def _shown(plan: Plan, found: Bundle, ends: list[End]) -> list[Answer]:
                 record["oracle"] = names[int(end.metrics["oracle_label"][i])]
             mask = (end.region.mask[i, 0] * 255).byte().numpy()
             before, after = imaging.to_array(x[i]), imaging.to_array(end.image[i])
-            answers.append(Answer(before, after, mask, record))
+            rebuilt = None
+            if end.reconstruction is not None:
+                rebuilt = imaging.to_array(end.reconstruction[i])
+            answers.append(Answer(before, after, mask, record, reconstruction=rebuilt))
     return answers

@@ -4,6 +4,7 @@ bundle's parts allow to measure."""
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,9 +12,8 @@ from torch import Tensor
 from backends.compute.oom import guarded
 from backends.core import Counterfactual, Measuring, Status
 from backends.explain.question import Question
-from backends.metrics import distance, lpips
-from backends.metrics.cout import cout
-from backends.metrics.ssim import ssim
+from backends.metrics import density
+from backends.metrics.metric import Supply, measured
 from backends.priors.density import ConditionalDensity
 
 __all__ = ["density_for", "density_of", "judge"]
@@ -46,33 +46,32 @@ def _measured(question: Question, image: Tensor) -> tuple[Tensor, Tensor, dict[s
     bundle, f, factual = question.bundle, question.model, question.factual
     target, mask = question.target, question.region.mask
     before, after = f.probabilities(factual), f.probabilities(image)
-    metrics = {
-        "target_probability": after.gather(1, target[:, None]).squeeze(1),
-        "l1": distance.l1(factual, image),
-        "l2": distance.l2(factual, image),
-        "changed_area": distance.changed_area(factual, image),
-        "change_inside": distance.greatest_change(factual, image, mask),
-        "change_outside": distance.greatest_change(factual, image, 1 - mask),
-        "ssim": ssim(factual, image),
-        "psnr": distance.psnr(factual, image),
-        "cout": cout(f, factual, image, before.argmax(1), target),
-    }
-    if lpips.problem() is None:
-        metrics["lpips"] = lpips.lpips(factual, image)
-    if bundle.problem("lpips") is None:
-        network = bundle.part("lpips")
-        metrics[network.metric] = network(factual, image)
-    if isinstance(f, Measuring):
-        metrics["factual_value"], metrics["value"] = f.measured(factual), f.measured(image)
     # What was trained for the bundle's classes has nothing to say of another model's.
     classes = list(f.class_names) == bundle.manifest.class_names
-    if classes and bundle.problem("oracle") is None:
-        opinion = bundle.part("oracle")(image).softmax(1)
-        metrics["oracle_label"] = opinion.argmax(1)
-        metrics["oracle_target_probability"] = opinion.gather(1, target[:, None]).squeeze(1)
-    if classes and all(bundle.problem(part) is None for part in ("autoencoder", "density")):
-        z = bundle.part("autoencoder").encode(image)
-        metrics |= density_of(bundle.part("density"), z, target)
+
+    def part(name: str) -> Any:
+        return None if bundle.problem(name) else bundle.part(name)
+
+    def of_classes(name: str) -> Any:
+        return part(name) if classes else None
+
+    def oracle() -> Tensor | None:
+        network = of_classes("oracle")
+        return None if network is None else network(image).softmax(1)
+
+    def latent() -> Tensor | None:
+        codec = of_classes("autoencoder")
+        return None if codec is None or supply("density") is None else codec.encode(image)
+
+    supply = Supply(
+        part, factual=lambda: factual, counterfactual=lambda: image, region=lambda: mask,
+        target=lambda: target, source=lambda: before.argmax(1), after=lambda: after,
+        target_model=lambda: f, regressor=lambda: f if isinstance(f, Measuring) else None,
+        oracle=oracle, density=lambda: of_classes("density"), latent=latent,
+    )  # fmt: skip
+    metrics: dict[str, Tensor] = measured("picture", supply)
+    if supply("oracle") is not None:
+        metrics["oracle_label"] = supply("oracle").argmax(1)
     return before.cpu(), after.cpu(), {name: value.cpu() for name, value in metrics.items()}
 
 
@@ -90,5 +89,7 @@ def density_for(question: Question) -> ConditionalDensity | None:
 @torch.no_grad()
 def density_of(network: ConditionalDensity, z: Tensor, target: Tensor) -> dict[str, Tensor]:
     """How likely latents are under their class, and among real pictures of it, [B] each."""
-    value = network.log_density(z, target)
-    return {"log_density": value, "log_density_percentile": network.percentile(value, target)}
+    return {
+        "log_density": density.log_density(network, z, target),
+        "log_density_percentile": density.log_density_percentile(network, z, target),
+    }

@@ -6,16 +6,21 @@ carries its source's identity, so that another version of a bundle never takes a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import os
+import json
+import tempfile
+import time
 from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from platformdirs import user_cache_path
 from pydantic import BaseModel, ValidationError
 
 from backends.fetching.source import Source
+from backends.files import atomic_write
+from backends.settings import settings
 
 __all__ = [
     "Record",
@@ -29,6 +34,8 @@ __all__ = [
     "remember",
 ]
 
+SETTLED = 2_000_000_000  # nanoseconds; the coarsest file systems count time in steps of two seconds
+
 
 class Record(BaseModel):
     """Beside each converted file: its sha256, and what a person agreed to by fetching it."""
@@ -41,7 +48,7 @@ class Record(BaseModel):
 
 def root() -> Path:
     """The cache's folder; it need not exist."""
-    return Path(os.environ.get("STUDIO_CACHE") or user_cache_path("counterfactual-studio"))
+    return settings().cache
 
 
 def parts() -> Path:
@@ -71,9 +78,8 @@ def remember(path: Path, sha256: str, source: Source, origin: str) -> None:
     """Write a converted file's record, in one move."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     content = Record(sha256=sha256, source=source, fetched_from=origin, fetched_at=now)
-    scratch = path.with_suffix(".json.part")
-    scratch.write_text(content.model_dump_json(indent=2) + "\n")
-    scratch.replace(path.with_suffix(".json"))
+    with atomic_write(path.with_suffix(".json")) as scratch:
+        scratch.write_text(content.model_dump_json(indent=2) + "\n")
 
 
 def damage(path: Path) -> str | None:
@@ -94,11 +100,41 @@ def digest(path: Path) -> str:
 
 
 def checksum(path: Path) -> str:
-    """The same, read once as long as the file's time and size do not change."""
-    state = path.stat()
-    return _checksum(path, state.st_ino, state.st_size, state.st_mtime_ns)
+    """The same, read once as long as the file's times, size and place on the disk do not change,
+    also by later runs of the program. What was changed moments ago is read again: a change within
+    one tick of the file system's clock would not show."""
+    found = path.stat()
+    state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return _checksum(path.resolve(), *state)
 
 
 @lru_cache(maxsize=256)
 def _checksum(path: Path, *state: int) -> str:
-    return digest(path)
+    place = root() / "checksums.json"
+    known = _checksums(place)
+    if known.get(str(path), {}).get("state") == list(state):
+        return str(known[str(path)]["sha256"])
+    value = digest(path)
+    if time.time_ns() - max(state[-2:]) > SETTLED:
+        _remember_checksum(place, path, state, value)
+    return value
+
+
+def _checksums(place: Path) -> dict[str, Any]:
+    """What earlier runs noted; nothing where that cannot be read."""
+    try:
+        known = json.loads(place.read_bytes())
+        return {path: dict(entry) for path, entry in known.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _remember_checksum(place: Path, path: Path, state: tuple[int, ...], value: str) -> None:
+    """In one move, beside what others noted; a folder that cannot be written costs time only."""
+    with contextlib.suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        known = {name: entry for name, entry in _checksums(place).items() if Path(name).is_file()}
+        known[str(path)] = {"state": list(state), "sha256": value}
+        with tempfile.NamedTemporaryFile("w", dir=place.parent, delete=False) as scratch:
+            json.dump(known, scratch)
+        Path(scratch.name).replace(place)

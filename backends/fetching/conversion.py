@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from backends import registry
 from backends.errors import MissingPart, StudioError
 from backends.fetching import cache
+from backends.files import atomic_write
 
 if TYPE_CHECKING:
     from backends.bundles import Bundle
@@ -49,9 +50,8 @@ def move_in(
 ) -> None:
     """Let ``write`` make a part's file; killed at any moment, it leaves the file whole or damaged
     in a way that its record shows."""
-    scratch = path.with_name(path.name + ".part")
-    write(scratch)
-    cache.remember(path, cache.digest(scratch), bundle.fetchable[name], whence)
-    # safetensors lets nobody else read, but a laboratory may share one cache.
-    shutil.copymode(path.with_suffix(".json"), scratch)
-    scratch.replace(path)
+    with atomic_write(path) as scratch:
+        write(scratch)
+        cache.remember(path, cache.digest(scratch), bundle.fetchable[name], whence)
+        # safetensors lets nobody else read, but a laboratory may share one cache.
+        shutil.copymode(path.with_suffix(".json"), scratch)

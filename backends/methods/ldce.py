@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import torch
-from diffusers import DDIMScheduler
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,6 +21,9 @@ from backends.imaging import composite
 from backends.methods.common.guidance import capped
 from backends.priors.latent_diffusion import latent_schedule
 from backends.priors.schedules import schedule_of
+
+if TYPE_CHECKING:
+    from diffusers import DDIMScheduler
 
 __all__ = ["LDCE", "LDCEText", "consensus"]
 
@@ -101,7 +103,8 @@ class LDCE:
     from the unconditional estimate; both pulls are brought to the length of eps_c - eps_u, so
     that the weights have a unit; the distance is to the factual, not to its reconstruction; and
     the walk begins one level below the noise that was added. Ours is the region: latent pixels
-    that see nothing of it keep the factual, at the noise of each step.
+    that see nothing of it keep the factual, at the noise of each step. Ours is also the start from
+    the mean of the autoencoder's posterior; theirs draws from it where the model has text.
     """
 
     name: ClassVar[str] = "ldce"

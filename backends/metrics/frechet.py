@@ -1,4 +1,5 @@
-"""Fréchet distance of two sets of features: FID where they are Inception's.
+"""Fréchet distance of two sets of features: FID where they are Inception's. In the oracle's it is
+another number, which must not stand beside a paper's FID.
 
 Heusel et al.: GANs trained by a two time-scale update rule, 2017, https://arxiv.org/abs/1706.08500;
 the split form after Jeanneret et al. (ACE), CVPR 2023. Features of D dimensions need well over D
@@ -7,23 +8,27 @@ pictures, or the covariances are singular.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from backends.errors import BadInput
+from backends.metrics.metric import metric
 
-__all__ = ["frechet", "halves", "split_frechet"]
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+__all__ = ["frechet", "frechet_oracle", "halves", "split_frechet", "split_frechet_oracle"]
+
+MEANING = "between the oracle's features of factuals and flipped answers; not FID"
 
 
-class _AsTheyAre(nn.Module):
+def _as_they_are(dimensions: int) -> Any:
     """Features in the place of the network that would extract them."""
+    from torch import nn
 
-    def __init__(self, dimensions: int) -> None:
-        super().__init__()
-        self.num_features = dimensions
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features
+    features: Any = nn.Identity()
+    features.num_features = dimensions
+    return features
 
 
 def frechet(real: Tensor, counterfactual: Tensor) -> Tensor:
@@ -33,19 +38,23 @@ def frechet(real: Tensor, counterfactual: Tensor) -> Tensor:
 
     :raises BadInput: a set has fewer than two pictures.
     """
+    import torch
     from torchmetrics.image.fid import FrechetInceptionDistance
 
     if min(len(real), len(counterfactual)) < 2:
         raise BadInput("a Fréchet distance needs two pictures in each set; use more pictures")
-    distance = FrechetInceptionDistance(feature=_AsTheyAre(real.shape[1])).to(real.device)
+    distance = FrechetInceptionDistance(feature=_as_they_are(real.shape[1])).to(real.device)
     distance.set_dtype(torch.float64)
     distance.update(real.double(), real=True)
     distance.update(counterfactual.double(), real=False)
-    return distance.compute()
+    value: Tensor = distance.compute()
+    return value
 
 
 def halves(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Two disjoint random masks [N] of floor(N/2) pictures each; an odd N leaves one out."""
+    import torch
+
     order = torch.randperm(count, generator=generator)
     first, second = torch.zeros(2, count, dtype=torch.bool)
     second[order[: count // 2]] = True
@@ -65,8 +74,37 @@ def split_frechet(
     :param flipped: which answers count, bool [N].
     :param first: :func:`halves` of the pictures, bool [N].
     """
+    import torch
+
     crossed = (
         frechet(real[first], counterfactual[second & flipped]),
         frechet(real[second], counterfactual[first & flipped]),
     )
     return torch.stack(crossed).mean()
+
+
+@metric(
+    "frechet_oracle", "Fréchet distance in the oracle's features", "lower", "squared distance",
+    library="torchmetrics", scope="row", meaning=MEANING,
+)  # fmt: skip
+def frechet_oracle(oracle_features: tuple[Tensor, Tensor], flipped: Tensor) -> float | None:
+    """:func:`frechet` in the oracle's last features; None with too few pictures for them."""
+    real, counterfactual = oracle_features
+    if int(flipped.sum()) <= real.shape[1]:
+        return None
+    return float(frechet(real, counterfactual[flipped]))
+
+
+@metric(
+    "split_frechet_oracle", "Fréchet distance in the oracle's features, split", "lower",
+    "squared distance", library="torchmetrics", scope="row", meaning=MEANING,
+)  # fmt: skip
+def split_frechet_oracle(oracle_features: tuple[Tensor, Tensor], flipped: Tensor) -> float | None:
+    """:func:`split_frechet` in the same; the halves are the same for every method."""
+    import torch
+
+    real, counterfactual = oracle_features
+    first, second = halves(len(real), torch.Generator().manual_seed(0))
+    if min(int((half & flipped).sum()) for half in (first, second)) <= real.shape[1]:
+        return None
+    return float(split_frechet(real, counterfactual, flipped, first, second))

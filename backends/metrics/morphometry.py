@@ -1,16 +1,21 @@
 """The shape of a digit: area, length, thickness, slant, width and height.
 
 Castro et al.: Morpho-MNIST, JMLR 2019, https://arxiv.org/abs/1809.10780. A slant near zero makes
-relative differences explode: report medians too.
+relative differences explode: the changes here are differences.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Morphometry", "measure"]
+from backends.metrics.metric import metric
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Morphometry", "length_change", "measure", "slant_change", "thickness_change"]
 
 SCALE = 4  # the digit is measured on a picture enlarged this many times
 OUTSIDE = 0.02  # share of the ink that may lie outside the bounding parallelogram, each axis
@@ -78,3 +83,36 @@ def _frame(ink: np.ndarray) -> tuple[float, float, float]:
     left, right = np.interp(ends, left_of, columns)
     top, bottom = np.interp(ends, above, rows)
     return float(shear), float(right - left), float(bottom - top)
+
+
+def _change(strokes: tuple[Tensor, Tensor], name: str) -> Tensor:
+    before, after = strokes
+    at = Morphometry._fields.index(name)
+    return (after[:, at] - before[:, at]).abs()
+
+
+@metric(
+    "thickness_change", "Change of the stroke's thickness", "lower", "pixels",
+    library="scikit-image", scope="row", meaning="either way, of the first 200 digits",
+)  # fmt: skip
+def thickness_change(strokes: tuple[Tensor, Tensor]) -> Tensor:
+    """Absolute change of the stroke's mean thickness, [N]."""
+    return _change(strokes, "thickness")
+
+
+@metric(
+    "slant_change", "Change of the slant", "lower", "radians", library="scikit-image",
+    scope="row", meaning="either way, of the first 200 digits",
+)  # fmt: skip
+def slant_change(strokes: tuple[Tensor, Tensor]) -> Tensor:
+    """Absolute change of the slant, [N]."""
+    return _change(strokes, "slant")
+
+
+@metric(
+    "length_change", "Change of the stroke's length", "neither", "pixels",
+    library="scikit-image", scope="row", meaning="either way, of the first 200 digits",
+)  # fmt: skip
+def length_change(strokes: tuple[Tensor, Tensor]) -> Tensor:
+    """Absolute change of the stroke's length, [N]."""
+    return _change(strokes, "length")

@@ -1,14 +1,20 @@
-"""S3: are factual and counterfactual the same picture to a self-supervised network?
+"""Are factual and counterfactual the same picture to another network?
 
-Jeanneret et al.: Adversarial counterfactual visual explanations (ACE), CVPR 2023, section 4.2.
+S3 of Jeanneret et al.: Adversarial counterfactual visual explanations (ACE), CVPR 2023, section
+4.2, is the cosine in SimSiam's features. Here the features are the oracle's, which also differ
+where the class does: it must not stand beside the paper's numbers.
 """
 
 from __future__ import annotations
 
-from torch import Tensor
-from torch.nn import functional as F
+from typing import TYPE_CHECKING
 
-__all__ = ["s3"]
+from backends.metrics.metric import metric
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["cosine_oracle", "s3"]
 
 
 def s3(factual: Tensor, counterfactual: Tensor) -> Tensor:
@@ -16,4 +22,15 @@ def s3(factual: Tensor, counterfactual: Tensor) -> Tensor:
 
     The authors' features are SimSiam's (ResNet-50 with its projector, 2048 dimensions).
     """
+    from torch.nn import functional as F
+
     return F.cosine_similarity(factual, counterfactual, dim=1)
+
+
+@metric(
+    "cosine_oracle", "Cosine in the oracle's features", "neither", "cosine", scope="row",
+    meaning="1 is the same picture to the oracle; not the S3 of SimSiam's features",
+)  # fmt: skip
+def cosine_oracle(oracle_features: tuple[Tensor, Tensor]) -> Tensor:
+    """:func:`s3` in the oracle's last features, [N]."""
+    return s3(*oracle_features)

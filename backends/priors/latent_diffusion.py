@@ -7,11 +7,13 @@ https://arxiv.org/abs/2207.12598. Networks are diffusers'.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DModel
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from diffusers import DDIMScheduler
 
 __all__ = ["ClassDenoiser", "LatentAutoencoder", "latent_schedule"]
 
@@ -25,6 +27,8 @@ def latent_schedule(
     :param beta_schedule: any that diffusers' DDIMScheduler knows.
     :raises NotImplementedError: the schedule is not known.
     """
+    from diffusers import DDIMScheduler  # takes seconds to import
+
     return DDIMScheduler(
         beta_start=beta_start,
         beta_end=beta_end,
@@ -45,6 +49,8 @@ class LatentAutoencoder(nn.Module):
     scale: Tensor
 
     def __init__(self, channels: int, latent: int, widths: list[int], fold: int = 2) -> None:
+        from diffusers import AutoencoderKL  # takes seconds to import
+
         super().__init__()
         levels = len(widths)
         self.fold, self.unfold = nn.PixelUnshuffle(fold), nn.PixelShuffle(fold)
@@ -94,6 +100,8 @@ class ClassDenoiser(nn.Module):
         widths: list[int],
         schedule: dict[str, Any] | None = None,
     ) -> None:
+        from diffusers import UNet2DModel  # takes seconds to import
+
         super().__init__()
         self.schedule = dict(schedule or {})
         deeper = len(widths) - 1

@@ -10,7 +10,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torchdiffeq import odeint
 
 __all__ = ["VelocityField", "transport"]
 
@@ -68,6 +67,8 @@ def transport(
 
     if solver == "rk4":
         return _rk4(v, z, times)
+    from torchdiffeq import odeint  # imports scipy's solvers, half a second
+
     # Steps must end on the times asked for, as in the authors' solver; torchdiffeq would
     # overshoot and interpolate, which costs more accuracy than the tolerance grants.
     options = {"step_t": times}

@@ -58,6 +58,7 @@ def _separate(module: nn.Module) -> nn.Module:
             name = f"activation_{number}"
             traced.add_submodule(name, single)
             node.op, node.target, node.args, node.kwargs = "call_module", name, node.args[:1], {}
+    traced.delete_all_unused_submodules()
     traced.recompile()
     return traced
 

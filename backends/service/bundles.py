@@ -60,7 +60,8 @@ class BundleInfo(TypedDict):
 def about(name: str) -> BundleInfo:
     """A bundle for a page to show: its manifest, and for every method its title, summary, paper,
     settings schema, whether it follows the model's gradients and, where it cannot run, the
-    sentence that says why; what each metric means; and the models that can be explained, with the
+    sentence that says why, and whether a page need not mention it since its parts can neither be
+    trained nor fetched; what each metric means; and the models that can be explained, with the
     property that a regressor gives and what :func:`backends.explain.compatibility.explained` tells
     of them."""
     found = bundles.get(name)
@@ -70,6 +71,7 @@ def about(name: str) -> BundleInfo:
             method = registry.method(method_name)
             names = ["classifier", *(found.named(kind) for kind in method.needs)]
             problems = [found.problem(part) for part in names]
+            known = {*found.manifest.parts, *found.trainable}
         except StudioError as error:
             methods[method_name] = {"title": method_name, "summary": "", "problem": str(error)}
             continue
@@ -82,6 +84,8 @@ def about(name: str) -> BundleInfo:
             "paper": method.paper,
             "schema": _schema(method, found.manifest.settings.get(method_name, {})),
             "problem": next(filter(None, problems), None),
+            # A variant that nothing here could make work is not worth a line on the page.
+            "hidden": method.kind == "variant" and not known.issuperset(names),
         }
     reasons = {name: entry["problem"] for name, entry in methods.items()}
     models: dict[str, Any] = {

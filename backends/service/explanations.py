@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from backends import bundles, imaging
 from backends.bundles import latent_cache
 from backends.compute.oom import guarded
 from backends.core import Answer, Frame, Region, Request, Status
 from backends.errors import BadInput
-from backends.regions.sources import mask_of
+from backends.regions.spec import RegionSpec
 from backends.service import regions as region_service
 from backends.service.pictures import known_latent, predict
 
@@ -43,11 +40,10 @@ def resolve(request: Request) -> Question:
 
 
 def _region(request: Request) -> Region:
-    def proposed(settings: dict[str, Any]) -> np.ndarray:
-        return region_service.propose(request.bundle, request.picture, settings, request.model).mask
-
-    draw = functools.partial(region_service.draw, request.bundle, request.picture)
-    mask = imaging.require_area(mask_of(request, proposed, draw))
+    spec = RegionSpec.parse(request.region, given=request.mask is not None)
+    mask = imaging.require_area(
+        region_service.mask_of(request.bundle, request.picture, spec, request.model, request.mask)
+    )
     return Region((imaging.to_tensor(mask) > 0).float(), request.region)
 
 

@@ -14,15 +14,16 @@ from backends.bundles import Bundle
 from backends.compute.oom import guarded
 from backends.core import Proposal
 from backends.errors import BadInput, MissingPart, NotFound, StudioError
-from backends.regions import sources
+from backends.regions import spec as specs
 from backends.regions.candidates import Candidate, Found, Missed, as_bytes, phrases_in, union
 from backends.regions.settings import AutoRegion, WordRegion
+from backends.regions.spec import RegionSpec
 
 if TYPE_CHECKING:
     from backends.regions.grounding import Detector
     from backends.regions.segment import Segmenter
 
-__all__ = ["about", "candidates", "click", "draw", "propose"]
+__all__ = ["about", "candidates", "click", "mask_of", "propose"]
 
 SHARED = "language"  # the bundle whose parts every bundle of photographs may use
 SEGMENTER, PARSER = "segmenter", "parser"  # kinds of parts
@@ -101,31 +102,72 @@ def click(
         return segmenter.click(picture, points, labels, box)
 
 
-def draw(name: str, picture: np.ndarray, source: str, options: str) -> np.ndarray:
-    """The mask uint8 [H, W] of a region ``text:…``, ``points:…`` or ``sam:…``, whose options
-    are as in :mod:`backends.regions.sources`.
+def mask_of(
+    name: str,
+    picture: np.ndarray,
+    spec: RegionSpec,
+    model: str = "classifier",
+    given: np.ndarray | None = None,
+) -> np.ndarray:
+    """Draw a region, or take the mask that somebody made of it.
 
-    :raises BadInput: the options are not understood, or a phrase found nothing.
+    :param name: of the bundle.
+    :param picture: prepared, uint8 [H, W, C].
+    :param model: part whose attributions draw an automatic region.
+    :param given: uint8 [H, W]; drawn by nobody then.
+    :return: uint8 [H, W], non-zero where change is allowed.
+    :raises BadInput: the region does not fit the picture, or a phrase found nothing.
+    :raises MissingPart: a network that it needs is not here.
     """
     height, width = picture.shape[:2]
-    if source == "text":
-        prompt, settings = sources.text(options)
-        found = candidates(name, picture, prompt, settings)
-        if found.missed:
-            raise BadInput(_unfound(found.missed[0]))
-        return union(one.mask for one in found.candidates)
-    if source == "sam":
-        return click(name, picture, [], [], sources.corners(options, height, width)).mask
-    points, labels, choice = sources.points(options, height, width)
-    clicked = click(name, picture, points, labels)
-    if choice is None:
+    if given is not None:
+        if given.shape != (height, width):
+            raise BadInput(
+                f"the mask is {given.shape[1]}x{given.shape[0]} pixels, the picture "
+                f"{width}x{height}; use a mask of the picture's size"
+            )
+        return given
+    match spec:
+        case specs.Whole():
+            return np.full((height, width), 255, np.uint8)
+        case specs.Auto():
+            return propose(name, picture, dict(spec.settings), model).mask
+        case specs.MaskFile():
+            return imaging.read_mask(spec.file, (width, height))
+        case specs.Words():
+            return _of_words(name, picture, spec)
+        case specs.Clicks():
+            return _of_clicks(name, picture, spec)
+        case specs.BoxPrompt():  # a Box too, so that it comes first
+            return click(name, picture, [], [], spec.inside(height, width)).mask
+        case specs.Box():
+            x0, y0, x1, y1 = spec.inside(height, width)
+            mask = np.zeros((height, width), np.uint8)
+            mask[y0:y1, x0:x1] = 255
+            return mask
+        case specs.Mixed(base=specs.Whole(), how="but not"):
+            taken = mask_of(name, picture, spec.other, model) > 0
+            return np.where(taken, 0, 255).astype(np.uint8)
+    raise BadInput(f"region {str(spec)!r} needs the mask that was painted; use mask:FILE")
+
+
+def _of_words(name: str, picture: np.ndarray, spec: specs.Words) -> np.ndarray:
+    found = candidates(name, picture, spec.prompt, dict(spec.settings))
+    if found.missed:
+        raise BadInput(_unfound(found.missed[0]))
+    return union(one.mask for one in found.candidates)
+
+
+def _of_clicks(name: str, picture: np.ndarray, spec: specs.Clicks) -> np.ndarray:
+    clicked = click(name, picture, spec.inside(*picture.shape[:2]), spec.labels)
+    if spec.choice is None:
         return clicked.mask
-    if not 1 <= choice <= len(clicked.alternatives):
+    if spec.choice > len(clicked.alternatives):
         raise BadInput(
-            f"choice={choice} is none of the {len(clicked.alternatives)} masks of these clicks; "
-            "only a single click has several (1 is the smallest)"
+            f"choice={spec.choice} is none of the {len(clicked.alternatives)} masks of these "
+            "clicks; only a single click has several (1 is the smallest)"
         )
-    return clicked.alternatives[choice - 1].mask
+    return clicked.alternatives[spec.choice - 1].mask
 
 
 def _unfound(missed: Missed) -> str:

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from backends.errors import BadInput, NotFound
+from backends.bundles import Bundle
+from backends.errors import BadInput, NotFound, Unreachable
 
-__all__ = ["Split", "affine_jitter", "load_mnist", "read_idx"]
+__all__ = ["Split", "affine_jitter", "load_mnist", "read_idx", "test_split"]
 
 FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -65,12 +66,20 @@ def load_mnist(source: str, split: str) -> Split:
     :param source: a folder with the four idx files (gzipped or not), or ``mnist`` to let
         torchvision download them into its usual cache folder.
     :raises NotFound: the folder has no such file.
+    :raises Unreachable: MNIST cannot be downloaded.
     """
     if source == "mnist":
-        from platformdirs import user_cache_path
         from torchvision.datasets import MNIST
 
-        data = MNIST(user_cache_path("counterfactual-studio"), split == "train", download=True)
+        from backends.settings import user_cache
+
+        folder = user_cache()
+        try:
+            data = MNIST(folder, split == "train", download=True)
+        except (OSError, RuntimeError) as error:
+            raise Unreachable(
+                f"MNIST cannot be downloaded into {folder}; give a folder with its four idx files"
+            ) from error
         images, labels = data.data.numpy(), data.targets.numpy()
     else:
         arrays = []
@@ -85,6 +94,24 @@ def load_mnist(source: str, split: str) -> Split:
         images, labels = arrays
     padded = F.pad(torch.from_numpy(images.copy()), (2, 2, 2, 2))
     return Split(padded[:, None], torch.from_numpy(labels.astype(np.int64)))
+
+
+def test_split(bundle: Bundle, data: str | None) -> Split:
+    """MNIST's test pictures: those that came with the bundle, unless ``data`` says where more are.
+
+    :param data: as :func:`load_mnist` takes it; None for the bundle's own.
+    :raises NotFound: neither is there.
+    """
+    if data is not None:
+        return load_mnist(data, "test")
+    own = bundle.test_pictures()
+    if own is None:
+        raise NotFound(
+            f"bundle {bundle.name!r} came without test pictures; give --data a folder with MNIST's "
+            "idx files, or the word mnist to download them"
+        )
+    pictures, labels = own
+    return Split(torch.from_numpy(pictures).permute(0, 3, 1, 2), torch.from_numpy(labels))
 
 
 def affine_jitter(x: Tensor, generator: torch.Generator) -> Tensor:

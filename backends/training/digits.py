@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from backends import bundles
 from backends.bundles.manifest import read_manifest
+from backends.fetching.cache import digest
 from backends.metrics import morphometry
 from backends.priors.bridge import BridgeSchedule
 from backends.priors.gan import Adversaries, Discriminator
-from backends.priors.latent_diffusion import latent_schedule
 from backends.priors.pixel_diffusion import pixel_alphas
 from backends.training import losses
 from backends.training.data import Split, load_mnist
@@ -29,6 +30,8 @@ MEASURED = 4000  # pictures whose strokes are measured, some 30 ms each
 CLASSES = [str(digit) for digit in range(10)]
 EXAMPLES = "examples"  # beside the parts: pictures of the test split to begin with
 EXAMPLES_PER_CLASS = 40
+TEST = "test"  # beside the parts: the first pictures of the test split, to measure with offline
+TEST_PICTURES = 1000
 MANIFEST = bundles.Manifest(
     name="digits",
     title="Handwritten digits",
@@ -161,6 +164,8 @@ def _agreement(network: nn.Module, test: Split, bundle: bundles.Bundle | None) -
 
 
 def _denoiser(data: Split, bundle: bundles.Bundle | None) -> tuple[Loss, int]:
+    from backends.priors.latent_diffusion import latent_schedule  # diffusers takes seconds
+
     assert bundle is not None
     encoder = bundle.part("latent_autoencoder").to(data.labels.device)
     with torch.no_grad():
@@ -342,10 +347,27 @@ def _write_examples(test: Split, out: Path) -> None:
     bundles.write_manifest(out, stored.model_copy(update={"examples": examples}))
 
 
+def _write_test(test: Split, out: Path) -> None:
+    """The first pictures of the test split, with their labels, entered into bundle.json."""
+    count = min(TEST_PICTURES, len(test))
+    pictures = test.pictures[:count].permute(0, 2, 3, 1).cpu().numpy()
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "test.npz"
+    np.savez_compressed(path, pictures=pictures, labels=test.labels[:count].cpu().numpy())
+    entry = bundles.TestPictures(
+        file=path.name, sha256=digest(path), count=count,
+        source=f"MNIST's test split (LeCun, Cortes, Burges), pictures 0 to {count - 1}, "
+        "28x28 padded to 32x32",
+        licence="CC BY-SA 3.0",
+    )  # fmt: skip
+    stored = read_manifest(out) if (out / bundles.MANIFEST).is_file() else MANIFEST
+    bundles.write_manifest(out, stored.model_copy(update={"test": entry}))
+
+
 DIGITS = Cookbook(
     manifest=MANIFEST,
     recipes=PARTS,
     data="MNIST, 60 000 training pictures; quality on the 10 000 test pictures",
     load=_load,
-    extras={EXAMPLES: _write_examples},
+    extras={EXAMPLES: _write_examples, TEST: _write_test},
 )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from backends import bundles
 from backends.fetching import cache
+from backends.files import atomic_write
 from backends.priors.stylegan.anchored import whiten
 from backends.training import losses
 from backends.training.fit import Loss, Plan
@@ -60,9 +61,8 @@ def _load(source: str, device: torch.device) -> tuple[Faces, Faces]:
         path = folder / f"{chunk:03}.safetensors"
         if not path.is_file():
             faces = draw(bundle, chunk)
-            scratch = path.with_suffix(".part")
-            save_file({"u": faces.u.cpu(), "probabilities": faces.probabilities.cpu()}, scratch)
-            scratch.replace(path)
+            with atomic_write(path) as scratch:
+                save_file({"u": faces.u.cpu(), "probabilities": faces.probabilities.cpu()}, scratch)
         rows.append(load_file(path))
     u, p = (torch.cat([row[k] for row in rows]).to(device) for k in ("u", "probabilities"))
     return Faces(u[HELD_OUT:], p[HELD_OUT:]), Faces(u[:HELD_OUT], p[:HELD_OUT])

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from backends.errors import BadInput
+from backends.files import atomic_write
 
 __all__ = ["Plan", "Progress", "fit"]
 
@@ -157,10 +158,9 @@ def _save(
     progress = json.dumps(
         {"step": step, "seconds": seconds, "running": running, "plan": asdict(plan)}
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, part, {"progress": progress})
-    part.replace(path)
+    whole = {k: v.contiguous().cpu() for k, v in tensors.items()}
+    with atomic_write(path) as scratch:
+        save_file(whole, scratch, {"progress": progress})
 
 
 def _load(

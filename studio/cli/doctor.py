@@ -8,10 +8,9 @@ import shutil
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
-from backends import bundles
+from backends import bundles, settings
 from backends.compute import devices
 from backends.errors import StudioError
-from studio.runs.study import usual_file
 
 __all__ = ["findings"]
 
@@ -35,7 +34,11 @@ def findings() -> Iterator[str]:
         yield f"broken   device: {error} (set {devices.SWITCH})"
     free = shutil.disk_usage(bundles.ASSETS).free / 1e9
     yield f"{'ok      ' if free > 1 else 'low     '} {free:.0f} GB free on disk"
-    yield f"ok       choices in Compare are kept in {usual_file()}"
+    try:
+        for name, value, origin in settings.rows():
+            yield f"ok       {name:16} {value} ({origin})"
+    except StudioError as error:
+        yield f"broken   settings: {error}"
     for name in bundles.installed():
         try:
             bundle = bundles.find(name)

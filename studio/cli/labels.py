@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from backends.errors import BadInput
 from studio.cli import options
-from studio.labels.store import pictures, projects
-from studio.labels.store.database import Database, usual_place
 from studio.labels.store.records import Access, Setup
-from studio.labels.tasks import add_pictures as sources
+
+if TYPE_CHECKING:
+    from studio.labels.store.database import Database
+
+# The store is imported where it is used: SQLAlchemy takes half a second that the other commands
+# need not wait for.
 
 __all__ = ["labels"]
 
@@ -46,6 +49,8 @@ HELP = _fields()
 
 @contextmanager
 def _store(place: str | None) -> Iterator[Database]:
+    from studio.labels.store.database import Database, usual_place
+
     database = Database(place or usual_place())
     try:
         yield database
@@ -53,13 +58,15 @@ def _store(place: str | None) -> Iterator[Database]:
         database.close()
 
 
-def _told(access: Access) -> None:
+def _print_code(access: Access) -> None:
     print(f"access code of {access.annotator.name}, told once: {access.code}")
 
 
 @labels.command("list")
 def list_projects(database: DatabaseOption = None) -> None:
     """Every project: its bundle, classes, pictures, people, and the label set's version."""
+    from studio.labels.store import pictures, projects
+
     with _store(database) as store:
         for project in projects.listed(store):
             people = ", ".join(who.name for who in projects.people(store, project))
@@ -89,6 +96,7 @@ def create_project(
 ) -> None:
     """Make a project; prints its administrator's access code."""
     from backends import bundles
+    from studio.labels.store import projects
 
     bundles.find(bundle)  # said now rather than when the first picture is brought
     text = "" if instructions is None else instructions.read_text(encoding="utf-8")
@@ -102,7 +110,7 @@ def create_project(
     with _store(database) as store:
         project, access = projects.create(store, setup, administrator)
         print(f"{project.name}: {len(project.classes)} classes, no pictures yet")
-        _told(access)
+        _print_code(access)
 
 
 @labels.command("add")
@@ -116,6 +124,9 @@ def add_pictures(
     database: DatabaseOption = None,
 ) -> None:
     """Put pictures into a project, prepared as its bundle's models see them."""
+    from studio.labels.store import pictures, projects
+    from studio.labels.tasks import add_pictures as sources
+
     with _store(database) as store:
         found = projects.find(store, project)
         skipped, new, seen, waiting = 0, 0, 0, []
@@ -152,6 +163,7 @@ def export_labels(
 ) -> None:
     """Write a label set; prints one JSON object."""
     from studio.labels import exchange
+    from studio.labels.store import projects
 
     with _store(database) as store:
         found = projects.find(store, project)
@@ -173,13 +185,22 @@ def push_labels(
 @labels.command("import")
 def import_labels(
     project: ProjectArgument,
-    source: Annotated[Path, typer.Argument(help="File or folder that labels were exported to")],
+    source: Annotated[
+        Path, typer.Argument(help="File, folder or zip that labels were exported to")
+    ],
     format_: FormatOption = None,
     bundle: Annotated[
         str | None, typer.Option(help="Of a new project, where the file does not say it")
     ] = None,
     classes: Annotated[
         str | None, typer.Option(help="Of a new project, where the file does not say them")
+    ] = None,
+    control: Annotated[
+        str | None,
+        typer.Option(help="Label Studio's control whose choices are the labels, of several"),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a CSV file that is not in UTF-8, such as cp1252")
     ] = None,
     administrator: Annotated[
         str, typer.Option(help="Who administers a new project")
@@ -190,14 +211,17 @@ def import_labels(
     from studio.labels import exchange
 
     with _store(database) as store:
-        brought = exchange.take_in(
+        done = exchange.import_labels(
             store, project, source, format_, bundle=bundle,
-            classes=classes.split(",") if classes else None, administrator=administrator,
+            classes=classes.split(",") if classes else None, control=control, encoding=encoding,
+            administrator=administrator,
         )  # fmt: skip
-    told = {key: value for key, value in asdict(brought).items() if key != "access"}
-    print(json.dumps(told, ensure_ascii=False))
-    if brought.access:
-        _told(brought.access)
+    for reason, count in done.left_out.items():
+        print(f"left out: {reason}: {count}", file=sys.stderr)
+    fields = {key: value for key, value in asdict(done).items() if key != "access"}
+    print(json.dumps(fields, ensure_ascii=False))
+    if done.access:
+        _print_code(done.access)
 
 
 @labels.command("agreement")
@@ -208,6 +232,7 @@ def agreement_of(
 ) -> None:
     """Kappas, alpha, confusion, items to adjudicate; prints one JSON object."""
     from studio.labels.stats import agreement
+    from studio.labels.store import projects
 
     with _store(database) as store:
         report = agreement.report(store, projects.find(store, project), version)
@@ -224,9 +249,11 @@ def invite_person(
     database: DatabaseOption = None,
 ) -> None:
     """Let a person in; prints the access code, which is told only now."""
+    from studio.labels.store import projects
+
     role = projects.ADMINISTRATOR if administrator else projects.ANNOTATOR
     with _store(database) as store:
-        _told(projects.invite(store, projects.find(store, project), name, role))
+        _print_code(projects.invite(store, projects.find(store, project), name, role))
 
 
 @labels.command("retrain")
@@ -251,6 +278,7 @@ def retrain_model(
     """Fit LeapFactual's velocity field to a label set: a target model of what people say; prints
     one JSON object. Interrupted, it is taken up again by the same words."""
     from backends.training.retrain_settings import Learning
+    from studio.labels.store import projects
     from studio.labels.tasks import retrain
 
     settings: dict[str, Any] = dict(options.settings_in(set_ or [], "retraining", []))

@@ -13,6 +13,7 @@ import typer
 from backends.compute import devices
 from backends.core import Request
 from backends.errors import BadInput, StudioError
+from backends.regions.spec import RegionSpec
 from studio.cli import options
 from studio.cli.bundles import shelf
 from studio.cli.labels import labels
@@ -60,13 +61,7 @@ def explain(
     model: Annotated[
         str, typer.Option(help="classifier, or a regressor of the bundle (target: more than 3.5)")
     ] = "classifier",
-    region: Annotated[
-        str,
-        typer.Option(
-            help="whole, auto, auto:area=0.3,cell=4, mask:FILE, box:X0,Y0,X1,Y1, text:WORDS, "
-            "points:+X,Y;-X,Y, sam:X0,Y0,X1,Y1 (the thing in a box)"
-        ),
-    ] = "whole",
+    region: Annotated[str, typer.Option(help=RegionSpec.forms())] = "whole",
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Setting, key=value; of one among several: method.key=value"),
@@ -85,13 +80,11 @@ def explain(
 
     options.check_folder(out)
     picture = service.prepare(bundle, imaging.read_picture(image))
-    mask = None
-    if region.startswith("mask:"):
-        mask = imaging.read_mask(region.removeprefix("mask:"), picture.shape[1::-1])
+    spec = RegionSpec.parse(region)
     names = options.methods_in(method, bundle)
     requests = {
         name: Request(
-            bundle=bundle, method=name, target=target, picture=picture, region=region, mask=mask,
+            bundle=bundle, method=name, target=target, picture=picture, region=str(spec),
             settings=options.settings_in(set_ or [], name, names), seed=seed, model=model,
             importance=importance,
         )
@@ -130,7 +123,7 @@ def evaluate(
         "random"
     ),
     regions: Annotated[
-        str, typer.Option(help="whole, auto, auto:area=0.3, box:X0,Y0,X1,Y1; commas between")
+        str, typer.Option(help=f"Regions with commas between: {RegionSpec.forms()}")
     ] = "whole",
     data: Annotated[
         str | None,
@@ -151,8 +144,8 @@ def evaluate(
         raise BadInput(f"there is no engine {engine!r} for evaluations; choose: local")
     plan = evaluation.Plan(
         bundle=bundle, methods=options.methods_in(methods, bundle), count=n,
-        regions=options.regions_in(regions), pairs=options.pairs_in(pairs), data=data, seed=seed,
-        batch=batch,
+        regions=[str(spec) for spec in RegionSpec.split(regions)], pairs=options.pairs_in(pairs),
+        data=data, seed=seed, batch=batch,
     )  # fmt: skip
     rows = []
 

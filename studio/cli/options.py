@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +21,6 @@ __all__ = [
     "finish",
     "methods_in",
     "pairs_in",
-    "regions_in",
     "settings_in",
 ]
 
@@ -88,11 +86,6 @@ def settings_in(pairs: list[str], method: str, methods: list[str]) -> dict[str, 
         elif owner == method:
             settings[short] = value.strip()
     return settings
-
-
-def regions_in(text: str) -> list[str]:
-    """``whole,auto:area=0.2,cell=4`` -> its regions; a comma before an option divides none."""
-    return [region.strip() for region in re.split(r",(?=\s*[a-z]+\s*(?::|,|$))", text)]
 
 
 def pairs_in(text: str) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ __all__ = [
     "as_picture",
     "at_once",
     "coloured",
+    "difference_from_reconstruction",
     "enlarge",
     "important_changes",
     "signed_difference",
@@ -30,7 +32,9 @@ __all__ = [
 ]
 
 GIF_FRAMES = 60
+LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601, as Pillow's mode L
 IMPORTANCE, RECONSTRUCTION = "importance.png", "reconstruction.png"
+BEYOND, LATENT, OTHER = "difference_from_reconstruction.png", "latent.npy", "alternative_"
 
 
 def as_picture(array: np.ndarray) -> Image.Image:
@@ -52,9 +56,9 @@ def _scaled(picture: Image.Image, factor: float, filter_: int) -> Image.Image:
 
 
 def _change(answer: Answer) -> np.ndarray:
-    """x' - x, mean over the channels, [H, W] in [-1, 1]."""
+    """x' - x, [H, W, C] in [-1, 1]."""
     after, before = (a.astype(np.float32) for a in (answer.counterfactual, answer.factual))
-    return (after - before).reshape(*after.shape[:2], -1).mean(-1) / 255
+    return (after - before).reshape(*after.shape[:2], -1) / 255
 
 
 def coloured(values: np.ndarray, colours: str) -> Image.Image:
@@ -65,14 +69,28 @@ def coloured(values: np.ndarray, colours: str) -> Image.Image:
 
 
 def absolute_difference(answer: Answer) -> Image.Image:
-    """|x' - x|, black to yellow for 0 to 1 (inferno: perceptually uniform)."""
-    return coloured(np.abs(_change(answer)), "inferno")
+    """The mean over the channels of |x' - x|, black to yellow for 0 to 1 (inferno: perceptually
+    uniform). A change of hue alone counts as much as any other."""
+    return coloured(np.abs(_change(answer)).mean(-1), "inferno")
 
 
 def signed_difference(answer: Answer) -> Image.Image:
-    """x' - x from -1 (blue, darker) over 0 (black) to 1 (red, brighter): Crameri's berlin, which
-    keeps its two arms apart for colour-blind eyes."""
-    return coloured((_change(answer) + 1) / 2, "berlin")
+    """The change of luminance from -1 (blue, darker) over 0 (black) to 1 (red, brighter):
+    Crameri's berlin, which keeps its two arms apart for colour-blind eyes. What changed its hue
+    alone may be dark here; :func:`absolute_difference` shows it."""
+    change = _change(answer)
+    weights = np.float32(LUMINANCE) if change.shape[-1] == 3 else np.float32([1])
+    return coloured((change @ weights + 1) / 2, "berlin")
+
+
+def difference_from_reconstruction(answer: Answer) -> Image.Image:
+    """:func:`absolute_difference` from what the prior makes of the factual inside the region,
+    instead of the factual: what it fails to rebuild does not count as change."""
+    if answer.reconstruction is None:
+        raise ValueError("this answer has no reconstruction")
+    mask = answer.mask.reshape(*answer.mask.shape[:2], 1) > 0
+    rebuilt = np.where(mask, answer.reconstruction, answer.factual)
+    return absolute_difference(replace(answer, factual=rebuilt))
 
 
 def important_changes(importance: np.ndarray) -> Image.Image:
@@ -84,8 +102,11 @@ def important_changes(importance: np.ndarray) -> Image.Image:
 
 def write(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:
     """The result folder: factual, counterfactual, region, difference and signed_difference as
-    PNG of the model's size, importance.png where it was asked for, reconstruction.png of a
-    photograph that a generator had to rebuild, trajectory.gif, result.json.
+    PNG of the model's size, importance.png where it was asked for, trajectory.gif, result.json.
+    Where the method has a prior, reconstruction.png, what it makes of the factual (of a
+    generator: of a photograph), difference_from_reconstruction.png, and latent.npy, the answer in
+    its coordinates. Of each further answer that the method gave, alternative_NAME.png,
+    alternative_NAME_difference.png and alternative_NAME_latent.npy.
     Appears at once or not at all."""
     with at_once(folder) as scratch:
         _fill(scratch, answer, frames)
@@ -111,9 +132,12 @@ def at_once(folder: Path) -> Iterator[Path]:
 
 def _move(source: Path, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    for name in (IMPORTANCE, RECONSTRUCTION):
+    for name in (IMPORTANCE, RECONSTRUCTION, BEYOND, LATENT):
         if not (source / name).exists():  # an earlier answer's would not belong to this one
             (folder / name).unlink(missing_ok=True)
+    for path in folder.glob(f"{OTHER}*"):
+        if not (source / path.name).exists():
+            path.unlink()
     for path in source.iterdir():
         if path.is_dir():
             _move(path, folder / path.name)
@@ -131,6 +155,14 @@ def _fill(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:
         important_changes(answer.importance).save(folder / IMPORTANCE)
     if answer.reconstruction is not None:
         as_picture(answer.reconstruction).save(folder / RECONSTRUCTION)
+        difference_from_reconstruction(answer).save(folder / BEYOND)
+    if answer.latent is not None:
+        np.save(folder / LATENT, answer.latent)
+    for name, other in answer.alternatives.items():
+        as_picture(other.counterfactual).save(folder / f"{OTHER}{name}.png")
+        absolute_difference(other).save(folder / f"{OTHER}{name}_difference.png")
+        if other.latent is not None:
+            np.save(folder / f"{OTHER}{name}_latent.npy", other.latent)
     _gif(folder / "trajectory.gif", answer, frames)
     (folder / "result.json").write_text(json.dumps(answer.record, indent=2) + "\n")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from backends.core import Answer
-from studio.export import as_picture, enlarge, signed_difference
+from studio.export import absolute_difference, as_picture, enlarge, signed_difference
 
 if TYPE_CHECKING:
     from backends.evaluation import Row
@@ -94,25 +94,36 @@ def _cell(value: Any) -> str:
 
 
 def _examples(row: Row, table: dict[str, Any]) -> str:
-    title = next(r["title"] for r in table["rows"] if r["method"] == row.method)
+    title = next(
+        r["title"] for r in table["rows"]
+        if (r["method"], r.get("answer", "")) == (row.method, row.answer)
+    )  # fmt: skip
+    rebuilt = row.shown[0].reconstruction is not None
+    head = '<th scope="col">Rebuilt by the prior</th>' if rebuilt else ""
     lines = "".join(_example(answer) for answer in row.shown)
     return f"""<h2>{escape(title)}, region {escape(row.region)}</h2>
-<table><caption>The difference is red where a picture became brighter, blue where darker.</caption>
-<thead><tr><th scope="col">Question</th><th scope="col">Factual</th>
-<th scope="col">Counterfactual</th><th scope="col">Difference</th><th scope="col">Answer</th></tr>
+<table><caption>The change is black (none) to yellow (all channels from black to white or back),
+the mean over the colour channels. The change of luminance is red where a picture became brighter,
+blue where darker.</caption>
+<thead><tr><th scope="col">Question</th><th scope="col">Factual</th>{head}
+<th scope="col">Counterfactual</th><th scope="col">Change</th>
+<th scope="col">Change of luminance</th><th scope="col">Answer</th></tr>
 </thead><tbody>{lines}</tbody></table>"""
 
 
 def _example(answer: Answer) -> str:
     record = {name: escape(str(value)) for name, value in answer.record.items()}
     before, asked, after = (record[k] for k in ("factual", "target", "counterfactual"))
+    pictures = [
+        (as_picture(answer.factual), f"factual, called {before}"),
+        (as_picture(answer.counterfactual), f"counterfactual, called {after}"),
+        (absolute_difference(answer), f"how much changed from {before} to {asked}"),
+        (signed_difference(answer), f"what became brighter or darker from {before} to {asked}"),
+    ]
+    if answer.reconstruction is not None:
+        pictures.insert(1, (as_picture(answer.reconstruction), "factual, rebuilt by the prior"))
     cells = "".join(
-        f'<td><img alt="{alt}" src="{_data_uri(picture)}"></td>'
-        for picture, alt in (
-            (as_picture(answer.factual), f"factual, called {before}"),
-            (as_picture(answer.counterfactual), f"counterfactual, called {after}"),
-            (signed_difference(answer), f"what changed from {before} to {asked}"),
-        )
+        f'<td><img alt="{alt}" src="{_data_uri(picture)}"></td>' for picture, alt in pictures
     )
     verdict = f"{after}, with {answer.record['target_probability']:.0%} for {asked}"
     if "oracle" in record:

@@ -40,6 +40,8 @@ def evaluation(plan: Plan, rows: Sequence[Row], about: dict[str, Any]) -> dict[s
     for row in rows:
         values = {"problem": row.problem} if row.problem else row.values
         title = about["methods"][row.method]["title"]
+        if row.answer:
+            title, values = f"{title}, {row.answer}", {"answer": row.answer, **values}
         listed.append({"method": row.method, "title": title, "region": row.region, **values})
     used = {name for row in listed for name in row}
     parts = {name: part["sha256"][:12] for name, part in about["parts"].items()}

@@ -5,25 +5,25 @@ answer is on the disk before its reply is sent; sent again with the same ``reque
 once. Errors are ``{"error": sentence}``.
 """
 
-from __future__ import annotations
-
+# Annotations are evaluated here: FastAPI reads those of functions within a function.
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Depends, FastAPI, Header, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backends.errors import BadInput, NotFound, StudioError
 from studio.labels.store import pictures, projects, queue, responses
-from studio.labels.store.database import Database
-from studio.labels.store.records import Annotator, State
-from studio.labels.store.responses import Answer
+from studio.labels.store.database import Database, StoreProblem
+from studio.labels.store.records import Annotator, Answer, State, Text, first_problem
+from studio.labels.store.records import Response as Stored
 
-__all__ = ["AHEAD", "routes"]
+__all__ = ["AHEAD", "LONGEST", "answer_by", "routes"]
 
 AHEAD = 6  # items that a page holds: the one on screen and those that follow
 LONGEST = 16_384  # bytes of a message
@@ -34,8 +34,8 @@ class Join(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    project: str
-    name: str
+    project: Text
+    name: Text
 
 
 class Next(BaseModel):
@@ -49,23 +49,43 @@ class Next(BaseModel):
 class Undo(Next):
     """Take the newest answer back."""
 
-    request: str
+    request: Text
 
 
-class Said(Next):
-    """An answer, as :class:`studio.labels.store.responses.Answer`."""
+class AnswerMessage(Next):
+    """An answer, as :class:`studio.labels.store.records.Answer`, which checks it."""
 
     item: int
     value: str | None = None
     state: State = "submitted"
     note: str = ""
     seconds: float = 0.0
-    via: str = Field("api", max_length=20)
+    via: str = "api"
     request: str
+
+    def record(self) -> Answer:
+        """What the store takes."""
+        return Answer(
+            self.item, self.value, self.request, self.state, self.note, self.seconds, self.via
+        )
 
 
 class Unknown(Exception):
     """The access code is nobody's."""
+
+
+def answer_by(database: Database, code: str, fields: dict[str, Any]) -> Stored:
+    """Store an answer of the person with that access code.
+
+    :param fields: of an :class:`AnswerMessage`.
+    :raises BadInput: a field cannot be as it is.
+    :raises NotFound: the code is nobody's, or the project has no such item.
+    """
+    try:
+        message = AnswerMessage.model_validate(fields)
+    except ValidationError as error:
+        raise BadInput(first_problem(error, "the answer")) from error
+    return responses.answer(database, projects.enter(database, str(code)), message.record())
 
 
 def routes(opened: Callable[[], Database]) -> list[BaseRoute]:
@@ -73,131 +93,110 @@ def routes(opened: Callable[[], Database]) -> list[BaseRoute]:
 
     :param opened: gives the label store; called off the event loop.
     """
+    return [Mount("/labels", app=ShortMessages(_application(opened)))]
 
-    def held(database: Database, who: Annotator, ahead: int) -> dict[str, Any]:
-        items = queue.following(database, who, ahead)
-        progress = queue.progress(database, who)
-        return {"items": [asdict(item) for item in items], "progress": asdict(progress)}
 
-    def listed(database: Database, body: bytes) -> dict[str, Any]:
-        return {
-            "projects": [
-                project.setup.model_dump(include={"name", "bundle", "question", "classes"})
-                for project in projects.listed(database)
-                if project.setup.open
-            ]
-        }
+def _application(opened: Callable[[], Database]) -> FastAPI:
+    # Without the documentation pages: they load their script from another host.
+    app = FastAPI(title="Labelling", docs_url=None, redoc_url=None)
+    Store = Annotated[Database, Depends(opened)]  # noqa: N806 - a type
 
-    def join(database: Database, body: bytes) -> dict[str, Any]:
-        wanted = Join.model_validate_json(body)
-        access = projects.join(database, projects.find(database, wanted.project), wanted.name)
+    def person(store: Store, authorization: Annotated[str, Header()] = "") -> Annotator:
+        try:
+            return projects.enter(store, authorization.removeprefix("Bearer "))
+        except NotFound as error:
+            raise Unknown(str(error)) from error
+
+    Person = Annotated[Annotator, Depends(person)]  # noqa: N806 - a type
+
+    @app.get("/projects")
+    def open_projects(store: Store) -> dict[str, Any]:
+        shown = {"name", "bundle", "question", "classes"}
+        found = [project.setup for project in projects.listed(store) if project.setup.open]
+        return {"projects": [setup.model_dump(include=shown) for setup in found]}
+
+    @app.post("/join")
+    def join(store: Store, message: Join) -> dict[str, Any]:
+        access = projects.join(store, projects.find(store, message.project), message.name)
         return {"name": access.annotator.name, "code": access.code}
 
-    def following(database: Database, who: Annotator, body: bytes) -> dict[str, Any]:
-        wanted = Next.model_validate_json(body or b"{}")
-        return held(database, who, wanted.ahead)
+    @app.post("/next")
+    def following(store: Store, who: Person, message: Next = Next()) -> dict[str, Any]:  # noqa: B008
+        return _held(store, who, message.ahead)
 
-    def answer(database: Database, who: Annotator, body: bytes) -> dict[str, Any]:
-        said = Said.model_validate_json(body)
-        stored = responses.answer(
-            database, who,
-            Answer(said.item, said.value, said.request, said.state, said.note, said.seconds,
-                   said.via),
-        )  # fmt: skip
-        return {"number": stored.number} | held(database, who, said.ahead)
+    @app.post("/answers")
+    def answer(store: Store, who: Person, message: AnswerMessage) -> dict[str, Any]:
+        stored = responses.answer(store, who, message.record())
+        return {"number": stored.number} | _held(store, who, message.ahead)
 
-    def undo(database: Database, who: Annotator, body: bytes) -> dict[str, Any]:
-        wanted = Undo.model_validate_json(body)
-        back = responses.undo(database, who, wanted.request)
-        return {"item": back.item_id if back else None} | held(database, who, wanted.ahead)
+    @app.post("/undo")
+    def undo(store: Store, who: Person, message: Undo) -> dict[str, Any]:
+        back = responses.undo(store, who, message.request)
+        return {"item": back.item_id if back else None} | _held(store, who, message.ahead)
 
-    def identified(
-        work: Callable[[Database, Annotator, bytes], dict[str, Any]],
-    ) -> Callable[[Database, bytes, str], dict[str, Any]]:
-        return lambda database, body, code: work(database, _person(database, code), body)
+    @app.get("/pictures/{sha256}.png", response_class=Response)
+    def picture(store: Store, who: Person, sha256: Text) -> Response:
+        content = pictures.shown(store, who.project_id, sha256)
+        # Named by its content, it never changes; private, since it took a code to see it.
+        headers = {"Cache-Control": "private, max-age=86400, immutable"}
+        return Response(content, media_type="image/png", headers=headers)
 
-    def anyone(
-        work: Callable[[Database, bytes], dict[str, Any]],
-    ) -> Callable[[Database, bytes, str], dict[str, Any]]:
-        return lambda database, body, code: work(database, body)
-
-    def route(
-        path: str, work: Callable[[Database, bytes, str], dict[str, Any]], verb: str
-    ) -> Route:
-        async def handle(request: Request) -> Response:
-            body = await _body(request)
-            if body is None:
-                return _problem(413, f"a message has at most {LONGEST} bytes")
-            code = _code(request)
-            return await run_in_threadpool(_told, lambda: JSONResponse(work(opened(), body, code)))
-
-        return Route(path, handle, methods=[verb])
-
-    async def picture(request: Request) -> Response:
-        code, sha256 = _code(request), request.path_params["sha256"]
-
-        def work() -> Response:
-            database = opened()
-            who = _person(database, code)
-            content = pictures.shown(database, who.project_id, sha256)
-            # Named by its content, it never changes; private, since it took a code to see it.
-            headers = {"Cache-Control": "private, max-age=86400, immutable"}
-            return Response(content, media_type="image/png", headers=headers)
-
-        return await run_in_threadpool(_told, work)
-
-    return [
-        Mount(
-            "/labels",
-            routes=[
-                route("/projects", anyone(listed), "GET"),
-                route("/join", anyone(join), "POST"),
-                route("/next", identified(following), "POST"),
-                route("/answers", identified(answer), "POST"),
-                route("/undo", identified(undo), "POST"),
-                Route("/pictures/{sha256}.png", picture, methods=["GET"]),
-            ],
-        )
-    ]
+    for kind, status in STATUS.items():
+        app.add_exception_handler(kind, _problem(status))
+    app.add_exception_handler(RequestValidationError, _unreadable)
+    return app
 
 
-async def _body(request: Request) -> bytes | None:
-    """The message, or None when it is too long to be one."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
+STATUS: dict[type[Exception], int] = {
+    Unknown: 401, NotFound: 404, BadInput: 400, StoreProblem: 503, StudioError: 500,
+}  # fmt: skip
+
+
+def _held(database: Database, who: Annotator, ahead: int) -> dict[str, Any]:
+    items = queue.following(database, who, ahead)
+    progress = queue.progress(database, who)
+    return {"items": [asdict(item) for item in items], "progress": asdict(progress)}
+
+
+def _problem(status: int) -> Callable[[Request, Exception], Response]:
+    return lambda request, error: JSONResponse({"error": str(error)}, status)
+
+
+def _unreadable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    names = [str(part) for part in first["loc"][1:] if isinstance(part, str)]
+    where = ".".join(names) or "the message"
+    reason = first["msg"].removeprefix("Value error, ")
+    return JSONResponse({"error": f"{where}: {reason}"}, 400)
+
+
+class ShortMessages:
+    """Refuse messages above :data:`LONGEST` bytes; read the others as JSON, whatever type their
+    sender names."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body, more = b"", True
+        while more and len(body) <= LONGEST:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
         if len(body) > LONGEST:
-            return None
-    return body
+            problem = JSONResponse({"error": f"a message has at most {LONGEST} bytes"}, 413)
+            await problem(scope, receive, send)
+            return
+        headers = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
+        scope = scope | {"headers": [*headers, (b"content-type", b"application/json")]}
+        read: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
+        async def replay() -> Message:
+            return read.pop() if read else await receive()
 
-def _code(request: Request) -> str:
-    return request.headers.get("authorization", "").removeprefix("Bearer ")
-
-
-def _person(database: Database, code: str) -> Annotator:
-    try:
-        return projects.enter(database, code)
-    except NotFound as error:
-        raise Unknown(str(error)) from error
-
-
-def _told(work: Callable[[], Response]) -> Response:
-    try:
-        return work()
-    except Unknown as error:
-        return _problem(401, str(error))
-    except NotFound as error:
-        return _problem(404, str(error))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the message"
-        return _problem(400, f"{where}: {first['msg']}")
-    except BadInput as error:
-        return _problem(400, str(error))
-    except StudioError as error:
-        return _problem(500, str(error))
-
-
-def _problem(status: int, sentence: str) -> JSONResponse:
-    return JSONResponse({"error": sentence}, status)
+        await self.app(scope, replay, send)

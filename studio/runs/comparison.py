@@ -13,16 +13,13 @@ from typing import Any
 
 from backends.core import Request
 from backends.errors import BadInput
+from backends.metrics import METRICS
 from studio.runs import Run
 
 __all__ = ["MOST", "NONE", "Comparison", "questions", "seeds_of"]
 
 MOST = 24  # runs in one comparison: what a person can still look at, and wait for
 NONE = "none"  # the choice of who is convinced by none of them
-MEASURED = (
-    "l1", "l2", "ssim", "lpips", "lpips_alex", "lpips_vgg", "cout", "changed_area",
-    "log_density_percentile",
-)  # fmt: skip
 
 
 def seeds_of(text: str) -> list[int]:
@@ -95,6 +92,16 @@ class Comparison:
             for request, run in zip(self.requests, self.runs, strict=True)
         ]
 
+    def alternatives(self, of: Run | None = None) -> list[dict[str, Any]]:
+        """The further answers of all runs, or ``of`` one, as rows; ``answer`` is what the method
+        calls each. What was counted for the run as a whole is not theirs: None."""
+        return [
+            _row(run.request, replace(run, answer=other), None)
+            | {"answer": name, "nfe": None, "seconds": None, "convincing": None}
+            for run in self.answered if run.answer and of in (None, run)
+            for name, other in run.answer.alternatives.items()
+        ]  # fmt: skip
+
     def as_json(self) -> dict[str, Any]:
         """The question, the rows and the choice, for comparison.json."""
         asked = self.requests[0]
@@ -107,6 +114,7 @@ class Comparison:
             "factual_sha256": hashlib.sha256(asked.picture.tobytes()).hexdigest(),
             "convincing": self.choice,
             "runs": self.rows(),
+            "alternatives": self.alternatives(),
         }
 
     def testimony(self, pseudonym: str) -> dict[str, Any]:
@@ -138,21 +146,24 @@ def _row(request: Request, run: Run | None, choice: str | None) -> dict[str, Any
     metrics = _clean(record["metrics"]) if record else {}
     oracle = (record or {}).get("oracle") or {}
     calls = (record or {}).get("nfe", {}).values()
+    values = metrics | {
+        # A stopped run's calls were not counted to an end.
+        "nfe": sum(n["forward"] + n["backward"] for n in calls) or None,
+        "seconds": (record or {}).get("seconds"),
+    }
     return {
         "method": request.method,
+        "answer": (record or {}).get("answer", ""),
         "seed": request.seed,
         "run": run.id if run else None,
         "status": record["status"] if record else run.state if run else "not_started",
         "reason": run.reason if run else None,
         "flipped": record["flipped"] if record else None,
         "label": record["counterfactual"]["label"] if record else None,
-        "target_probability": metrics.get("target_probability"),
+        "target_probability": values.get("target_probability"),
         "oracle_label": oracle.get("label"),
         "oracle_agrees": oracle.get("agrees"),
-        **{name: metrics.get(name) for name in MEASURED},
-        # A stopped run's calls were not counted to an end.
-        "nfe": sum(n["forward"] + n["backward"] for n in calls) or None,
-        "seconds": record["seconds"] if record else None,
+        **{name: values.get(name) for name, m in METRICS.items() if m.compared != "never"},
         "convincing": None if choice is None or not run else choice == run.id,
     }
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from backends.core import Request
 from backends.errors import BadInput, NotFound
+from backends.files import atomic_write
 from studio import export
 from studio.export import tables
 from studio.runs import Runs, TooMany
@@ -118,7 +119,9 @@ class Comparisons:
         with self._writing:
             self.get(comparison.id, comparison.owner)
             folder.mkdir(exist_ok=True)
-            (folder / "table.csv").write_text(tables.as_csv(comparison.rows()))
+            (folder / "table.csv").write_text(
+                tables.as_csv([*comparison.rows(), *comparison.alternatives()])
+            )
             told = json.dumps(comparison.as_json(), indent=2, allow_nan=False)
             (folder / "comparison.json").write_text(told + "\n")
             for run in comparison.answered:
@@ -128,11 +131,12 @@ class Comparisons:
                     export.write(own, run.answer, run.frames)
                 # A choice is made after the pictures were written.
                 (own / "result.json").write_text(json.dumps(run.answer.record, indent=2) + "\n")
-            scratch = path.with_suffix(".part")
-            with zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED) as archive:
+            with (
+                atomic_write(path) as scratch,
+                zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED) as archive,
+            ):
                 for file in sorted(p for p in folder.rglob("*") if p.is_file()):
                     archive.write(file, file.relative_to(folder))
-            scratch.replace(path)
         return str(path)
 
     def _drop(self, comparison: Comparison) -> None:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import threading
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_data_path
-
 from backends.errors import BadInput
+from backends.settings import settings
 
 __all__ = ["Study", "usual_file"]
 
 
 def usual_file() -> Path:
     """``STUDIO_CHOICES``, or ``choices.jsonl`` where the system keeps a person's data."""
-    named = os.environ.get("STUDIO_CHOICES")
-    return Path(named or user_data_path("counterfactual-studio") / "choices.jsonl")
+    return settings().choices
 
 
 class Study:

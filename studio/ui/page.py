@@ -30,11 +30,11 @@ from studio.runs.study import Study, usual_file
 from studio.ui.compare import tab as compare_tab
 from studio.ui.explain import tab as explain_tab
 from studio.ui.label import tab as label_tab
-from studio.ui.label.controller import Codes, LabelDesk
 from studio.ui.shared import canvas, shortcuts
 from studio.ui.shared.controller import Desk
 from studio.ui.shared.controllers import Desks
 from studio.ui.shared.fetch_parts import FetchPanel
+from studio.ui.shared.label_controller import Codes, LabelDesk
 from studio.ui.shared.requests import owner_of
 
 __all__ = ["ENGINES", "build", "free_port", "launch", "launch_options"]

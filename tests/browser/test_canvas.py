@@ -69,3 +69,15 @@ def test_a_click_is_answered_for_its_own_picture_only(board):
     assert board.evaluate("window.regionCanvas.clicks()") == points, "it was not this click"
     assert send(board, laid("one", "clicks", 1)) == "nothing marked"
     assert send(board, laid("two", "clicks", 1)) == "50.0 % of the picture marked"
+
+
+def test_a_mask_file_goes_to_python_as_it_is_and_comes_back(board, tmp_path):
+    send(board, shown("one"))
+    (tmp_path / "mask.tif").write_bytes(b"any bytes")
+    board.locator("input[type=file]").set_input_files(str(tmp_path / "mask.tif"))
+    board.wait_for_function("window.regionCanvas.brought()[1] === 'one'")
+    assert canvas.file_of(board.evaluate("window.regionCanvas.brought()[0]")) == b"any bytes"
+    assert send(board, laid("one", "file")) == "50.0 % of the picture marked"
+    send(board, canvas.scene(of="one", message="The mask is empty."))
+    assert board.locator(".message").inner_text() == "The mask is empty."
+    assert board.evaluate("window.regionCanvas.story()") == "painted"

@@ -3,11 +3,11 @@
 from studio.labels.exchange.formats import (
     FORMATS,
     IMAGES,
-    Brought,
     Exported,
+    Imported,
     export,
     format_of,
-    take_in,
+    import_labels,
 )
 
-__all__ = ["FORMATS", "IMAGES", "Brought", "Exported", "export", "format_of", "take_in"]
+__all__ = ["FORMATS", "IMAGES", "Exported", "Imported", "export", "format_of", "import_labels"]

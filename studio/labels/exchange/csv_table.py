@@ -1,31 +1,36 @@
 """CSV: a row a response, a suggestion or an item, for spreadsheets and data frames.
 
 A spreadsheet would run a cell that begins with = + - or @ as a formula (OWASP, *CSV Injection*).
-Such a text gets an apostrophe before it, which reading takes away again.
+Such a text gets an apostrophe before it, which reading takes away again. The file begins with a
+byte order mark, or spreadsheets take it for their system's own code page.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from backends.errors import BadInput
+from studio.labels.exchange.csv_text import decoded, table
 from studio.labels.exchange.lines import collected
-from studio.labels.exchange.rows import LabelSet, Row, plain
+from studio.labels.exchange.options import ReadOptions
+from studio.labels.exchange.rows import LabelSet, parsed, plain
 
 __all__ = ["NAME", "read", "write"]
 
 NAME = "labels.csv"
 COLUMNS = (
     "kind", "item", "picture", "annotator", "state", "value", "note", "seconds", "created",
-    "number", "superseded_by", "agent", "model_hash", "score", "probabilities", "settings",
+    "number", "superseded_by", "agent", "model_hash", "score", "probabilities", "settings", "names",
 )  # fmt: skip
-FREE = ("item", "annotator", "value", "note", "agent", "model_hash")  # what anybody may write
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
-LONGEST_CELL = 1_000_000  # characters; a project's instructions are the longest honest cell
-csv.field_size_limit(LONGEST_CELL)
+NEEDED = frozenset({"annotator", "value"})
+JSON = ("probabilities", "settings", "names")
+NUMBERS = ("seconds", "score", "number", "superseded_by")
+WORDS = ("kind", "state")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
 
 
 def write(path: Path, labels: LabelSet) -> None:
@@ -35,62 +40,54 @@ def write(path: Path, labels: LabelSet) -> None:
     settings = {k: v for k, v in header.items() if k not in ("kind", "project", "version")}
     first = {
         "kind": "project", "item": header["project"], "number": header["version"],
-        "settings": json.dumps(settings, ensure_ascii=False),
+        "settings": settings,
     }  # fmt: skip
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(COLUMNS)
-        table.writerow(_cells(first))
-        for piece in labels.items:
-            table.writerow(_cells({"kind": "item", **plain(piece)}))
-        for row in (*labels.said, *labels.guesses):
-            table.writerow(_cells(_flat(row)))
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        rows = csv.writer(file)  # its \r\n makes it quote cells that hold either
+        rows.writerow(COLUMNS)
+        rows.writerow(_cells(first))
+        for item in labels.items:
+            rows.writerow(_cells({"kind": "item", **plain(item)}))
+        for one in (*labels.responses, *labels.suggestions):
+            rows.writerow(_cells(plain(one)))
 
 
-def read(path: Path) -> LabelSet:
-    """A CSV file of ours, or any with the columns annotator, value, and picture or item.
+def read(path: Path, options: ReadOptions) -> LabelSet:
+    """A CSV file of ours, or any with the columns annotator, value, and picture or item; in any
+    encoding, separator and case of column names that spreadsheets save.
 
     :raises BadInput: with the line that cannot be read.
     """
-    rows = []
-    try:
-        # Spreadsheets put a byte order mark before the first column's name.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, strict=True)
-            if not {"annotator", "value"} <= {*(table.fieldnames or [])}:
-                raise BadInput(
-                    f"{path.name} has no columns annotator and value; its first line must name "
-                    f"the columns, such as: {','.join(COLUMNS[:6])}"
-                )
-            for cells in table:
-                where = f"line {table.line_num}"
-                if None in cells or None in cells.values():
-                    raise BadInput(
-                        f"{where} of {path.name} has not as many cells as the first line; mend it, "
-                        "nothing was taken"
-                    )
-                rows.append((_values(cells, where), where))
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise BadInput(
-            f"{path.name} cannot be read as CSV after line {len(rows) + 1} ({error}); "
-            "save it as CSV in UTF-8, nothing was taken"
-        ) from error
-    return collected(rows, path.name)
-
-
-def _flat(row: Row) -> dict[str, Any]:
-    values = plain(row)
-    if "probabilities" in values:
-        values["probabilities"] = json.dumps(values["probabilities"], ensure_ascii=False)
-    return values
+    text = decoded(path, options.encoding, options.known)
+    columns, lines = table(text, NEEDED, path.name)
+    rows, unnamed = [], 0
+    for line, cells in lines:
+        where = f"line {line}"
+        if len(cells) < len(columns) or any(cells[len(columns) :]):
+            raise BadInput(
+                f"{where} of {path.name} has not as many cells as the first line; mend it, nothing "
+                "was taken"
+            )
+        named = dict(zip(columns, cells, strict=False))
+        unnamed += any(cell.strip() for c, cell in zip(columns, cells, strict=False) if not c)
+        rows.append((_values(named, where), where))
+    labels = collected(rows, path.name)
+    for column in columns:
+        if column and column not in COLUMNS:
+            labels.left_out[f"column {column!r}, which the studio does not know"] += 1
+    if unnamed:
+        labels.left_out["rows' cells in a column without a name"] += unnamed
+    return labels
 
 
 def _cells(values: dict[str, Any]) -> list[Any]:
-    for column in FREE:
-        cell = values.get(column)
-        if cell and cell[0] in FORMULA:
-            values[column] = f"'{cell}"
-    return [values.get(column) for column in COLUMNS]
+    return [_cell(values.get(column)) for column in COLUMNS]
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, (dict, list)):
+        value = json.dumps(value, ensure_ascii=False)
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _meant(cell: str) -> str:
@@ -99,13 +96,18 @@ def _meant(cell: str) -> str:
 
 def _values(cells: dict[str, str], where: str) -> dict[str, Any]:
     """A row's cells that are not empty, by column."""
-    values: dict[str, Any] = {k: _meant(cell) for k, cell in cells.items() if cell != ""}
-    for column in ("probabilities", "settings"):
+    values: dict[str, Any] = {
+        k: _meant(cell) for k, cell in cells.items() if cell.strip() or (cell and k == "note")
+    }
+    for column in JSON:
         if column in values:
-            try:
-                values[column] = json.loads(values[column])
-            except ValueError as error:
-                raise BadInput(f"{where}: {column} is no JSON; mend it") from error
+            values[column] = parsed(values[column], f"{where}: {column}")
+    for column in NUMBERS:
+        if re.fullmatch(r"\s*-?\d+,\d+\s*", values.get(column, "")):
+            values[column] = values[column].replace(",", ".")  # many countries' decimal comma
+    for column in WORDS:
+        if column in values:
+            values[column] = values[column].strip().casefold()
     if values.get("kind") == "project":
         about = {"project": values.get("item"), "version": values.get("number", 0)}
         settings = values.get("settings")

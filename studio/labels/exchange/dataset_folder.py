@@ -1,5 +1,5 @@
 """A Hugging Face ``datasets`` folder: a row an item, with its picture, the class that most people
-gave it, and every single response."""
+gave it, and every single response; :mod:`.dataset_rows` reads it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.errors import BadInput, Unreachable
-from studio.labels.exchange.lines import project_of
-from studio.labels.exchange.rows import BATCH, Guess, LabelSet, Piece, Row, Said, plain, row
+from studio.labels.exchange.dataset_rows import PROJECT, read
+from studio.labels.exchange.rows import (
+    BATCH,
+    FileRow,
+    ItemRow,
+    LabelSet,
+    ResponseRow,
+    SuggestionRow,
+    plain,
+)
 from studio.labels.stats.consensus import distributions
 from studio.labels.stats.votes import votes_of
 from studio.labels.store.records import Response
@@ -25,11 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["PROJECT", "push", "read", "write"]
 
-PROJECT = "project.json"
 TIE = -1  # what a ClassLabel has for no label
 
 
-def write(folder: Path, labels: LabelSet, content: Iterable[tuple[Piece, bytes]]) -> None:
+def write(folder: Path, labels: LabelSet, content: Iterable[tuple[ItemRow, bytes]]) -> None:
     """What ``datasets.load_from_disk`` reads, and project.json beside it.
 
     ``label`` is the adjudicated class, else what most people said; none where they tie or nobody
@@ -86,38 +93,6 @@ def push(folder: Path, repository: str, token: str | None = None) -> str:
     return f"https://huggingface.co/datasets/{repository}"
 
 
-def read(folder: Path) -> LabelSet:
-    """A folder of ours.
-
-    :raises BadInput: it is none.
-    """
-    dataset = _opened(folder)
-    wanted = {"image", "item", "picture", "responses", "suggestions"}
-    if wanted - {*dataset.column_names}:
-        raise BadInput(
-            f"{folder.name} has no column {min(wanted - {*dataset.column_names})!r}; give a folder "
-            "that labels were exported to"
-        )
-    about = folder / PROJECT
-    try:
-        header = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else None
-    except ValueError as error:
-        raise BadInput(f"{about} is no JSON; export again") from error
-    setup, version = (None, 0) if header is None else project_of(header, PROJECT)
-    labels = LabelSet(setup, version)
-    for number, values in enumerate(_undecoded(dataset), 1):
-        where = f"row {number}"
-        key = {"item": values["item"], "picture": values["picture"]}
-        piece = row(Piece, key, where)
-        labels.items.append(piece.model_copy(update={"content": values["image"]["bytes"]}))
-        for said in values["responses"]:
-            labels.said.append(row(Said, said | key, where))
-        for guess in values["suggestions"]:
-            named = {p["class"]: p["score"] for p in guess.pop("probabilities")}
-            labels.guesses.append(row(Guess, guess | key | {"probabilities": named}, where))
-    return labels
-
-
 def _features(classes: list[str]) -> Features:
     from datasets import ClassLabel, Features, Image, List, Value
 
@@ -129,6 +104,9 @@ def _features(classes: list[str]) -> Features:
             "shares": List(number),
             "item": text,
             "picture": text,
+            "names": List(text),
+            # In the first row alone, so that it is not lost where project.json is.
+            "project": text,
             "responses": List(
                 {
                     "kind": text, "annotator": text, "state": text, "value": text, "note": text,
@@ -146,43 +124,47 @@ def _features(classes: list[str]) -> Features:
     )  # fmt: skip
 
 
-def _rows(labels: LabelSet, content: Iterable[tuple[Piece, bytes]]) -> Iterator[dict[str, Any]]:
-    about: dict[str, list[Row]] = defaultdict(list)
-    for said in (*labels.said, *labels.guesses):
-        about[said.picture].append(said)
+def _rows(labels: LabelSet, content: Iterable[tuple[ItemRow, bytes]]) -> Iterator[dict[str, Any]]:
+    about: dict[str, list[FileRow]] = defaultdict(list)
+    for one in (*labels.responses, *labels.suggestions):
+        about[one.picture].append(one)
     consensus = _consensus(labels)
-    for piece, png in content:
-        label, shares = consensus.get(piece.picture, (TIE, []))
-        said = [_nested(r) for r in about[piece.picture] if isinstance(r, Said)]
-        guesses = [_nested(r) for r in about[piece.picture] if isinstance(r, Guess)]
-        for guess in guesses:
-            named = guess["probabilities"].items()
-            guess["probabilities"] = [{"class": k, "score": score} for k, score in named]
+    header: str | None = json.dumps(labels.header(), ensure_ascii=False)
+    for item, png in content:
+        label, shares = consensus.get(item.picture, (TIE, []))
+        responses = [_nested(r) for r in about[item.picture] if isinstance(r, ResponseRow)]
+        suggestions = [_nested(r) for r in about[item.picture] if isinstance(r, SuggestionRow)]
+        for suggestion in suggestions:
+            named = suggestion["probabilities"].items()
+            suggestion["probabilities"] = [{"class": k, "score": score} for k, score in named]
         yield {
-            "image": {"bytes": png, "path": f"{piece.picture}.png"},
+            "image": {"bytes": png, "path": f"{item.picture}.png"},
             "label": None if label == TIE else label,
             "shares": shares,
-            "item": piece.item,
-            "picture": piece.picture,
-            "responses": said,
-            "suggestions": guesses,
+            "item": item.item,
+            "picture": item.picture,
+            "names": item.names,
+            "project": header,
+            "responses": responses,
+            "suggestions": suggestions,
         }
+        header = None
 
 
-def _nested(what: Row) -> dict[str, Any]:
+def _nested(what: FileRow) -> dict[str, Any]:
     return {k: v for k, v in plain(what).items() if k not in ("item", "picture")}
 
 
 def _consensus(labels: LabelSet) -> dict[str, tuple[int, list[float]]]:
     """The class of each picture, -1 for none, and the shares of its votes."""
     assert labels.setup is not None, "an exported label set knows its project"
-    numbers = {piece.picture: n for n, piece in enumerate(labels.items)}
+    numbers = {item.picture: n for n, item in enumerate(labels.items)}
     standing = [
         Response(
             r.number or 0, numbers[r.picture], r.annotator, r.kind, r.state, r.value, r.note,
             r.seconds, "", 0.0,
         )
-        for r in labels.said
+        for r in labels.responses
         if r.superseded_by is None
     ]  # fmt: skip
     votes = votes_of(labels.setup.classes, standing)
@@ -190,7 +172,7 @@ def _consensus(labels: LabelSet) -> dict[str, tuple[int, list[float]]]:
     soft, _ = distributions(votes, "soft")
     single = (majority == 1).any(1) & (weights > 0)
     best = np.where(single, majority.argmax(1), TIE)
-    pictures = [piece.picture for piece in labels.items]
+    pictures = [item.picture for item in labels.items]
     return {
         pictures[item]: (int(best[n]), soft[n].tolist() if weights[n] > 0 else [])
         for n, item in enumerate(votes.items)
@@ -216,13 +198,6 @@ def _opened(folder: Path) -> Dataset:
         raise BadInput(
             f"{folder} is no datasets folder ({error}); give one that labels were exported to"
         ) from error
-
-
-def _undecoded(dataset: Dataset) -> Iterator[dict[str, Any]]:
-    """Rows with the pictures' bytes as they are: they are read by our own door."""
-    from datasets import Image
-
-    return iter(dataset.cast_column("image", Image(decode=False)))
 
 
 @contextmanager

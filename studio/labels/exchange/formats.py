@@ -1,4 +1,4 @@
-"""Which formats there are, and the two ways through them: out of the store, and into it.
+"""Which formats there are, and export and import in any of them.
 
 =============  ==============================  =================================================
 format         a file                          a folder
@@ -15,6 +15,8 @@ Pictures in ``images/`` are PNG, named by the sha256 of their pixels.
 from __future__ import annotations
 
 import functools
+import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,14 +28,18 @@ from PIL import Image
 
 from backends.errors import BadInput, NotFound
 from studio.labels.exchange import csv_table, label_studio, lines
-from studio.labels.exchange.intake import Brought, Prepare, bring
-from studio.labels.exchange.rows import LabelSet, gathered, pngs
+from studio.labels.exchange.gathering import gathered, pngs
+from studio.labels.exchange.importing import Imported, store_labels
+from studio.labels.exchange.matching import Prepare
+from studio.labels.exchange.options import ReadOptions
+from studio.labels.exchange.rows import LabelSet
+from studio.labels.exchange.unzip import unzip
 from studio.labels.exchange.whole import whole_file, whole_folder
-from studio.labels.store import projects
+from studio.labels.store import pictures, projects
 from studio.labels.store.database import Database
 from studio.labels.store.records import Project, Setup
 
-__all__ = ["FORMATS", "IMAGES", "Brought", "Exported", "export", "format_of", "take_in"]
+__all__ = ["FORMATS", "IMAGES", "Exported", "Imported", "export", "format_of", "import_labels"]
 
 FORMATS = ("csv", "jsonl", "datasets", "label-studio")
 IMAGES = "images"
@@ -83,11 +89,11 @@ def export(
     else:
         with whole_folder(to) as folder:
             _write_folder(database, chosen, folder, labels)
-    counts = len(labels.items), len(labels.said), len(labels.guesses)
+    counts = len(labels.items), len(labels.responses), len(labels.suggestions)
     return Exported(project.name, labels.version, chosen, str(to), *counts)
 
 
-def take_in(
+def import_labels(
     database: Database,
     name: str | None,
     source: Path,
@@ -95,31 +101,49 @@ def take_in(
     *,
     bundle: str | None = None,
     classes: list[str] | None = None,
+    control: str | None = None,
+    encoding: str | None = None,
     administrator: str = "administrator",
     prepare: Prepare | None = None,
-    permit: Callable[[str], None] = lambda name: None,
-) -> Brought:
+    permit: Callable[[Project | None], None] = lambda project: None,
+) -> Imported:
     """Read a label set into a project, which is made if there is none of that name; all of it or
     nothing.
 
     :param name: of the project; what the file says unless given.
+    :param source: file, folder, or zip of a folder.
+    :param format: one of :data:`FORMATS`; by the source's name and content unless given.
     :param bundle: whose pictures they are, and ``classes``, of a new project where the file does
         not say.
-    :param prepare: a picture as the bundle's models see it; :func:`backends.service.prepare` unless
-        given.
-    :param permit: told the project's name before anything is stored; may raise.
+    :param control: name of Label Studio's control whose choices are the labels, where it has
+        several.
+    :param encoding: of a CSV file that is not in UTF-8.
+    :param administrator: name of who administers a new project.
+    :param prepare: a picture as the bundle's models see it; the bundle's own
+        preparation unless given.
+    :param permit: called with the project, or None where it is new, before anything is stored;
+        may raise.
     :raises BadInput: the file cannot be used, with the line and the reason.
     :raises NotFound: there is no such file.
     """
-    path, chosen = _place(source, format)
-    labels = _reader(chosen).read(path)
-    setup = _setup(database, labels, name, bundle, classes, source)
-    permit(setup.name)
-    folder = path if path.is_dir() else path.parent
-    return bring(
-        database, setup, labels, prepare or functools.partial(_prepared, setup.bundle),
-        folder / IMAGES, administrator,
-    )  # fmt: skip
+    if not source.exists():
+        raise NotFound(f"there is no file {source}; check the path")
+    if name:
+        permit(_find(database, name))  # before a file is read that may be large
+    with tempfile.TemporaryDirectory(prefix="import-") as scratch:
+        if source.is_file() and (zipfile.is_zipfile(source) or source.suffix.lower() == ".zip"):
+            path, chosen = _place(unzip(source, Path(scratch)), format, source.name)
+        else:
+            path, chosen = _place(source, format, source.name)
+        known = frozenset(_names_in(database, name)) if chosen == "csv" and name else frozenset()
+        labels = _reader(chosen).read(path, ReadOptions(control, encoding, known))
+        setup, project = _setup(database, labels, name, bundle, classes, source)
+        permit(project)
+        folder = path if path.is_dir() else path.parent
+        return store_labels(
+            database, project, setup, labels,
+            prepare or functools.partial(_prepared, setup.bundle), folder / IMAGES, administrator,
+        )  # fmt: skip
 
 
 def format_of(source: Path) -> str | None:
@@ -127,24 +151,40 @@ def format_of(source: Path) -> str | None:
     if not source.is_dir():
         return SUFFIXES.get(source.suffix.lower())
     inside = {"csv": csv_table.NAME, "jsonl": lines.NAME, "label-studio": label_studio.NAME}
-    inside["datasets"] = "dataset_info.json"
-    return next((name for name, file in inside.items() if (source / file).is_file()), None)
+    found = next((name for name, file in inside.items() if (source / file).is_file()), None)
+    if found is None and any(
+        next(source.rglob(f"*.{kind}"), None) for kind in ("arrow", "parquet")
+    ):
+        return "datasets"
+    only = _only_file(source)
+    return found or (only and SUFFIXES[only.suffix.lower()]) or None
 
 
-def _place(source: Path, format: str | None) -> tuple[Path, str]:
-    if not source.exists():
-        raise NotFound(f"there is no file {source}; check the path")
+def _only_file(folder: Path) -> Path | None:
+    """The one file of a folder that may hold labels; None where there are several."""
+    files = [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
+    some = [path for path in files if path.suffix.lower() in SUFFIXES]
+    return some[0] if len(some) == 1 else None
+
+
+def _place(source: Path, format: str | None, name: str) -> tuple[Path, str]:
     chosen = format_of(source) if format is None else _known(format)
     if chosen is None:
         raise BadInput(
-            f"{source.name} does not tell its format; say --format with one of: "
-            f"{', '.join(FORMATS)}"
+            f"{name} does not tell its format; say --format with one of: {', '.join(FORMATS)}"
         )
-    if chosen == "datasets" or not source.is_dir():
+    if chosen == "datasets":
+        if not source.is_dir():
+            raise BadInput(f"{name} is no folder; give the folder that labels were exported to")
+        return source, chosen
+    if not source.is_dir():
         return source, chosen
     path = source / _reader(chosen).NAME
+    only = _only_file(source)
+    if not path.is_file() and only is not None and SUFFIXES[only.suffix.lower()] == chosen:
+        path = only
     if not path.is_file():
-        raise NotFound(f"there is no {path.name} in {source}; give the file itself")
+        raise NotFound(f"there is no {path.name} in {name}; give the file itself")
     return path, chosen
 
 
@@ -175,8 +215,8 @@ def _write_folder(database: Database, format: str, folder: Path, labels: LabelSe
         module.write(folder, labels, pngs(database, labels))
         return
     (folder / IMAGES).mkdir()
-    for piece, png in pngs(database, labels):
-        (folder / IMAGES / f"{piece.picture}.png").write_bytes(png)
+    for item, png in pngs(database, labels):
+        (folder / IMAGES / f"{item.picture}.png").write_bytes(png)
     if format == "label-studio":
         module.write(folder / module.NAME, labels, None, IMAGES)
         (folder / "label_config.xml").write_text(label_studio.config(labels), encoding="utf-8")
@@ -184,26 +224,43 @@ def _write_folder(database: Database, format: str, folder: Path, labels: LabelSe
         module.write(folder / module.NAME, labels)
 
 
+def _find(database: Database, name: str) -> Project | None:
+    try:
+        return projects.find(database, name)
+    except NotFound:
+        return None
+
+
+def _names_in(database: Database, name: str) -> set[str]:
+    """Everything that has a name in a project."""
+    project = _find(database, name)
+    if project is None:
+        return set()
+    people = {person.name for person in projects.people(database, project)}
+    items = {item.name for item in pictures.items(database, project)}
+    return people | items | set(project.classes)
+
+
 def _setup(
     database: Database, labels: LabelSet, name: str | None, bundle: str | None,
     classes: list[str] | None, source: Path,
-) -> Setup:  # fmt: skip
-    """The settings of the project that the labels go into."""
-    said = labels.setup.model_dump() if labels.setup else {}
+) -> tuple[Setup, Project | None]:  # fmt: skip
+    """The settings of the project that the labels go into, and the project if it is there."""
+    settings = labels.setup.model_dump() if labels.setup else {}
     given: dict[str, Any] = {"name": name, "bundle": bundle, "classes": classes}
-    said |= {key: value for key, value in given.items() if value}
-    if "name" not in said:
+    settings |= {key: value for key, value in given.items() if value}
+    if "name" not in settings:
         raise BadInput(f"{source.name} does not say its project's name; give one")
-    try:
-        return projects.find(database, said["name"]).setup
-    except NotFound:
-        missing = [key for key in ("bundle", "classes") if key not in said]
-        if missing:
-            raise BadInput(
-                f"there is no project {said['name']!r} yet, and {source.name} does not say its "
-                f"{' and '.join(missing)}; give --{' and --'.join(missing)}"
-            ) from None
-        return Setup.checked(said)
+    project = _find(database, settings["name"])
+    if project is not None:
+        return project.setup, project
+    missing = [key for key in ("bundle", "classes") if key not in settings]
+    if missing:
+        raise BadInput(
+            f"there is no project {settings['name']!r} yet, and {source.name} does not say its "
+            f"{' and '.join(missing)}; give --{' and --'.join(missing)}"
+        )
+    return Setup.checked(settings), None
 
 
 def _prepared(bundle: str, picture: Image.Image) -> np.ndarray:

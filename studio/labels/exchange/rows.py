@@ -1,44 +1,110 @@
-"""What every format carries: the rows of a label set, and how a foreign file's are checked."""
+"""The rows of a label set in a file, whatever the format, and how a file's values are checked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import from_json
 
 from backends.errors import BadInput
-from studio.labels.store import pictures, projects, responses, suggestions
-from studio.labels.store.database import Database
-from studio.labels.store.projects import LONGEST
-from studio.labels.store.records import Kind, Project, Setup, State
+from studio.labels.store import projects, responses
+from studio.labels.store.records import Kind, Setup, State, Text, first_problem
 
-__all__ = ["Guess", "LabelSet", "Piece", "Said", "gathered", "iso", "plain", "pngs", "row"]
+__all__ = [
+    "BATCH",
+    "FileRow",
+    "Header",
+    "ItemRow",
+    "LabelSet",
+    "ResponseRow",
+    "SuggestionRow",
+    "iso",
+    "moment",
+    "parsed",
+    "plain",
+    "project_of",
+    "row",
+]
 
 BATCH = 200  # pictures that are in memory at once
-Sha256 = Annotated[str, Field("", pattern="^([0-9a-f]{64})?$")]
+SPREADSHEET_DAY_0 = datetime(1899, 12, 30, tzinfo=timezone.utc)
+SPREADSHEET_DAYS = 2_958_466  # the first day after 9999
+EARLIEST_SECONDS = 1e8  # since 1970; a smaller number is a date such as 20240501, or no time
+DOTTED = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y")  # as German spreadsheets write dates
 
 
-def _utc(value: Any) -> Any:
-    """A time without a zone is UTC; Python 3.10 reads no Z, pydantic does."""
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=value.tzinfo or timezone.utc)
+def _person(name: Any) -> Any:
+    return projects.person_name(name) if isinstance(name, str) else name
+
+
+def _time(value: Any) -> Any:
+    """Also what a spreadsheet makes of a time: days since 1899-12-30, or a dotted date."""
+    text = str(value).strip().replace(",", ".", 1)
+    try:
+        days = float(text)
+    except ValueError:
+        days = None
+    if days is not None and 0 < days < SPREADSHEET_DAYS:
+        return SPREADSHEET_DAY_0 + timedelta(seconds=round(days * 86400))
+    if days is not None and days < EARLIEST_SECONDS:
+        raise ValueError("it is no time; write it like 2024-05-01T10:00:00Z")
+    for form in DOTTED if isinstance(value, str) and value.count(".") > 1 else ():
+        try:
+            return datetime.strptime(value.strip(), form)
+        except ValueError:
+            continue
     return value
 
 
-class Row(BaseModel):
-    """About a picture: by its sha256, or by its item's name. ``where`` it stood is told in
-    errors."""
+def _utc(value: datetime | None) -> datetime | None:
+    """A time without a zone is UTC."""
+    if value is None:
+        return None
+    try:
+        value = value.replace(tzinfo=value.tzinfo or timezone.utc).astimezone(timezone.utc)
+    except OverflowError:
+        raise ValueError("it is beyond the year 9999") from None
+    if value.year < 1970:
+        raise ValueError("it is before 1970")
+    return value
 
-    item: str = ""
+
+Sha256 = Annotated[str, Field("", pattern="^([0-9a-f]{64})?$")]
+Person = Annotated[Text, BeforeValidator(_person), Field(min_length=1, max_length=projects.LONGEST)]
+Time = Annotated[datetime | None, BeforeValidator(_time), AfterValidator(_utc)]
+
+
+class FileRow(BaseModel):
+    """A row about a picture.
+
+    :ivar item: name of the picture's item.
+    :ivar picture: sha256 of its pixels, where the file has it.
+    :ivar record: what rows about one picture share where the file has other means than these two
+        to tell pictures apart, such as a task's number.
+    :ivar where: place in the file, for errors.
+    """
+
+    item: Text = ""
     picture: Sha256 = ""
+    record: str = ""
     where: str = ""
 
     @model_validator(mode="after")
-    def _about_something(self) -> Row:
+    def _about_something(self) -> FileRow:
         if not self.key:
             raise ValueError("it names neither an item nor a picture")
         return self
@@ -46,53 +112,66 @@ class Row(BaseModel):
     @property
     def key(self) -> str:
         """What rows about the same picture have in common."""
-        return self.picture or self.item
+        return self.picture or self.record or self.item
 
 
-class Piece(Row):
-    """An item; ``content`` is its picture, or the file that holds it, where the format has it."""
+class ItemRow(FileRow):
+    """An item.
 
+    :ivar names: further names of the same picture.
+    :ivar reference: how the file refers to the picture, such as an address; else its name.
+    :ivar content: the picture, or the file that holds it, where the format has it.
+    """
+
+    names: list[Text] = []
+    reference: str = ""
     content: bytes | Path | None = None
 
 
-class Said(Row):
+class ResponseRow(FileRow):
     """A response. ``number`` and ``superseded_by`` are the exported project's; among rows of one
     person about one picture the later one replaces the earlier, also where they are absent."""
 
     kind: Kind = "label"
-    annotator: str = Field(min_length=1, max_length=LONGEST)
+    annotator: Person
     state: State = "submitted"
-    value: str | None = None
-    note: str = Field("", max_length=responses.LONGEST)
-    seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
-    created: Annotated[datetime | None, BeforeValidator(_utc)] = None
+    value: Text | None = None
+    note: Text = Field("", max_length=responses.LONGEST)
+    seconds: FiniteFloat = Field(0.0, ge=0)
+    created: Time = None
     number: int | None = None
     superseded_by: int | None = None
 
 
-class Guess(Row):
+class SuggestionRow(FileRow):
     """A suggestion."""
 
     kind: Literal["suggestion"] = "suggestion"
-    agent: str = Field(min_length=1)
-    model_hash: str = ""
-    value: str
-    score: float = Field(1.0, allow_inf_nan=False)
-    probabilities: dict[str, float] = {}
-    created: Annotated[datetime | None, BeforeValidator(_utc)] = None
+    agent: Text = Field(min_length=1)
+    model_hash: Text = ""
+    value: Text
+    score: FiniteFloat = 1.0
+    probabilities: dict[Text, FiniteFloat] = {}
+    created: Time = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class LabelSet:
-    """A label set outside the store. ``setup`` is None, and ``version`` 0, where a file does not
-    say whose it is."""
+    """A label set outside the store.
+
+    :ivar setup: the project's settings; None where a file does not say whose labels it has.
+    :ivar version: of the label set; 0 where a file does not say it.
+    :ivar history: whether superseded responses are among the responses.
+    :ivar left_out: what a file holds beside labels, or that cannot be used: how often, by reason.
+    """
 
     setup: Setup | None
     version: int = 0
     history: bool = False
-    items: list[Piece] = field(default_factory=list)
-    said: list[Said] = field(default_factory=list)
-    guesses: list[Guess] = field(default_factory=list)
+    items: list[ItemRow] = field(default_factory=list)
+    responses: list[ResponseRow] = field(default_factory=list)
+    suggestions: list[SuggestionRow] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
 
     def header(self) -> dict[str, Any]:
         """The project, its classes and its other settings, and the label set's version."""
@@ -101,47 +180,15 @@ class LabelSet:
         return {"kind": "project", **about, **self.setup.model_dump(exclude={"name"})}
 
 
-def gathered(
-    database: Database, project: Project, version: int | None = None, *, history: bool = False
-) -> LabelSet:
-    """A label set of the store: its responses, every item, each agent's newest suggestions.
+class Header(BaseModel):
+    """What a file says about its project. The settings are checked by :class:`Setup`, but for
+    characters that a database cannot hold."""
 
-    :param version: the newest unless given.
-    :param history: superseded responses too.
-    :raises NotFound: there is no such version.
-    """
-    if version is None:
-        version = projects.find(database, project.name).version
-    standing = responses.standing(database, project, version, history=history)
-    items = {item.id: item for item in pictures.items(database, project)}
-
-    def about(number: int) -> dict[str, Any]:
-        return {"item": items[number].name, "picture": items[number].picture, "where": ""}
-
-    return LabelSet(
-        project.setup,
-        version,
-        history,
-        [Piece.model_construct(**about(number), content=None) for number in items],
-        [
-            Said.model_construct(
-                **about(r.item_id), kind=r.kind, annotator=r.annotator, state=r.state,
-                value=r.value, note=r.note, seconds=r.seconds, created=moment(r.created),
-                number=r.number,
-                # A later version's correction is not in this one.
-                superseded_by=r.superseded_by if (r.superseded_by or 0) <= version else None,
-            )
-            for r in standing
-        ],
-        [
-            Guess.model_construct(
-                **about(s.item_id), kind="suggestion", agent=s.agent, model_hash=s.model_hash,
-                value=s.value, score=s.score, probabilities=s.probabilities,
-                created=moment(s.created),
-            )
-            for s in suggestions.newest(database, project)
-        ],
-    )  # fmt: skip
+    project: Text
+    version: int = Field(0, ge=0)
+    question: Text = ""
+    instructions: Text = ""
+    classes: list[Text] = []
 
 
 def moment(seconds: float) -> datetime:
@@ -156,36 +203,54 @@ def iso(time: datetime | None) -> str | None:
     return time.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def plain(what: Row) -> dict[str, Any]:
+def plain(what: FileRow) -> dict[str, Any]:
     """A row as JSON values."""
-    values = {k: v for k, v in what.__dict__.items() if k not in ("where", "content")}
+    hidden = ("where", "content", "record", "reference")
+    values = {k: v for k, v in what.__dict__.items() if k not in hidden}
     if "created" in values:
         values["created"] = iso(values["created"])
+    if not values.get("names", True):
+        del values["names"]
     return values
+
+
+def parsed(text: str | bytes, where: str) -> Any:
+    """JSON as Python values.
+
+    :raises BadInput: it is none: damaged, nested too deep, or with numbers that JSON has not.
+    """
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise BadInput(f"{where} is no JSON ({error}); mend it, nothing was taken") from error
 
 
 Some = TypeVar("Some", bound=BaseModel)
 
 
 def row(kind: type[Some], values: Mapping[str, Any], where: str) -> Some:
-    """A checked row of a file.
+    """A checked row of a file; a value of None is as good as none.
 
     :raises BadInput: it cannot be one, with the place and the reason.
     """
+    given = {key: value for key, value in values.items() if value is not None}
+    if issubclass(kind, FileRow):
+        given["where"] = where
     try:
-        return kind(**{**values, "where": where} if issubclass(kind, Row) else values)
-    except (ValidationError, TypeError) as error:
-        if isinstance(error, TypeError):
-            raise BadInput(f"{where} has a field without a name; mend it") from error
-        first = error.errors()[0]
-        what = ".".join(str(part) for part in first["loc"]) or "the row"
-        raise BadInput(f"{where}: {what}: {first['msg']}; mend it, nothing was taken") from error
+        return kind.model_validate(given)
+    except ValidationError as error:
+        raise BadInput(
+            f"{where}: {first_problem(error, '')}; mend it, nothing was taken"
+        ) from error
 
 
-def pngs(database: Database, labels: LabelSet) -> Iterator[tuple[Piece, bytes]]:
-    """Every item with its picture, a few at a time."""
-    for start in range(0, len(labels.items), BATCH):
-        some = labels.items[start : start + BATCH]
-        content = pictures.content(database, [piece.picture for piece in some])
-        for piece in some:
-            yield piece, content[piece.picture]
+def project_of(values: Any, where: str) -> tuple[Setup, int]:
+    """The project's settings and the label set's version, of a file's header.
+
+    :raises BadInput: it is no header.
+    """
+    if not isinstance(values, Mapping):
+        raise BadInput(f"{where} is no JSON object about a project; export again")
+    header = row(Header, values, where)
+    fields = {key: values[key] for key in Setup.model_fields if key in values}
+    return row(Setup, {**fields, "name": header.project}, where), header.version

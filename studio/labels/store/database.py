@@ -3,30 +3,42 @@ opening."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-from platformdirs import user_data_path
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, OperationalError
+from filelock import FileLock, Timeout
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+    SQLAlchemyError,
+)  # fmt: skip
 
-from backends.errors import BadInput
+from backends.errors import BadInput, StudioError
+from backends.settings import settings
+from studio.labels.store.schema import Base
 
-__all__ = ["Database", "usual_place"]
+__all__ = ["Database", "StoreProblem", "usual_place"]
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-BUSY = 30_000  # milliseconds that a writer waits for another one
+PATIENCE = 30.0  # seconds that a writer, or an upgrade of the tables, waits for another one
+ANSWER = 10  # seconds that a PostgreSQL server has to answer a first call
 UPGRADE = 0x57D10  # PostgreSQL's advisory lock while tables change; any number, always the same
 
 
 def usual_place() -> str:
     """``STUDIO_DATABASE``, or ``labels.db`` where the system keeps a person's data."""
-    named = os.environ.get("STUDIO_DATABASE")
-    return named or str(user_data_path("counterfactual-studio") / "labels.db")
+    return settings().database
+
+
+class StoreProblem(StudioError):
+    """The label store cannot be read or written now; nothing was stored."""
 
 
 class Database:
@@ -39,39 +51,69 @@ class Database:
     def __init__(self, place: str) -> None:
         self.place = place
         url = _url(place)
-        if url.get_backend_name() == "sqlite":
-            self.engine = _sqlite(url)
-        elif url.get_backend_name() == "postgresql":
-            url = url.set(drivername="postgresql+psycopg")
-            self.engine = create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=32)
-        else:
-            raise BadInput(
-                f"labels cannot be kept in {url.get_backend_name()}; give a file, or a "
-                "postgresql:// address"
-            )
+        self.shown = url.database if _in_file(url) else url.render_as_string(hide_password=True)
         try:
+            self.engine = _sqlite(url) if _in_file(url) else _postgresql(url)
             self._upgrade()
-        except OperationalError as error:
-            shown = url.render_as_string(hide_password=True)
+        except (SQLAlchemyError, OSError, NotImplementedError, ValueError, TypeError) as error:
             raise BadInput(
-                f"the label store at {shown} cannot be opened ({error.orig}); check --database"
+                f"the label store at {self.shown} cannot be opened: {_reason(error)}; mend that, "
+                "or give --database another file or a postgresql:// address"
             ) from error
+        self._file = _identity(url)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view; nothing that is written meanwhile appears in it."""
+        """A consistent view; nothing that is written meanwhile appears in it.
+
+        :raises StoreProblem: the store cannot be read.
+        """
         level = {} if self.engine.dialect.name == "sqlite" else {"isolation_level": SNAPSHOT}
-        with self.engine.connect().execution_options(**level) as connection, connection.begin():
+        with (
+            self._problems("read"),
+            self.engine.connect().execution_options(**level) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that is on the disk when the block ends, or never was."""
+        """A transaction that is on the disk when the block ends, or never was.
+
+        :raises StoreProblem: the store cannot be written; nothing of the block was stored.
+        """
         with (
+            self._problems("written"),
             self.engine.connect().execution_options(writes=True) as connection,
             connection.begin(),
         ):
             yield connection
+
+    @contextmanager
+    def _problems(self, done: str) -> Iterator[None]:
+        """Turn what the database says into a sentence; a broken constraint is the caller's."""
+        self._require_file()
+        try:
+            yield
+        except (IntegrityError, ProgrammingError):
+            raise
+        except DataError as error:
+            raise BadInput(f"the label store cannot hold this: {_reason(error)}") from error
+        except UnicodeEncodeError as error:
+            raise BadInput("a text has half a character in it; write it again") from error
+        except SQLAlchemyError as error:
+            raise StoreProblem(
+                f"the label store at {self.shown} cannot be {done}: {_reason(error)}; nothing was "
+                "stored, try again when that is mended"
+            ) from error
+        self._require_file()  # or what was written just now went into a file without a name
+
+    def _require_file(self) -> None:
+        if self._file is not None and _identity(self.engine.url) != self._file:
+            raise StoreProblem(
+                f"the label store's file {self.shown} was deleted or replaced; put it back, or "
+                "start the studio again to begin a new one; nothing was stored"
+            )
 
     def close(self) -> None:
         """Give the connections back."""
@@ -80,15 +122,17 @@ class Database:
     def _upgrade(self) -> None:
         """Create or migrate the tables, one process at a time."""
         if self.engine.dialect.name == "sqlite":
-            assert self.engine.url.database is not None
-            with FileLock(f"{self.engine.url.database}.lock"), self.engine.connect() as connection:
-                _migrate(connection)
+            lock = FileLock(f"{self.engine.url.database}.lock", timeout=PATIENCE)
+            with lock, self.engine.connect() as connection:
+                _migrate(connection, self.shown)
             return
         with self.engine.connect() as connection:
+            connection.execute(text(f"SET lock_timeout = {round(1000 * PATIENCE)}"))
             connection.execute(text("SELECT pg_advisory_lock(:n)"), {"n": UPGRADE})
+            connection.execute(text("RESET lock_timeout"))
             connection.commit()
             try:
-                _migrate(connection)
+                _migrate(connection, self.shown)
             finally:
                 connection.rollback()
                 connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": UPGRADE})
@@ -98,34 +142,118 @@ class Database:
 SNAPSHOT = "REPEATABLE READ"
 
 
-def _url(place: str) -> Any:
+def _url(place: str) -> URL:
+    """The address of a store; the folder of its file is there then.
+
+    :raises BadInput: it is none, or a store that would not outlive the program.
+    """
+    if place.strip().lower().startswith((":memory:", "file:")) or "\0" in place:
+        raise BadInput(_wrong(place))
     if "://" not in place:
-        path = Path(place).expanduser().absolute()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadInput(
-                f"{path.parent} cannot be made ({error.strerror}); give --database another file"
-            ) from error
-        place = f"sqlite:///{path}"
+        return _file_url(Path(place))
     # What hosts hand out, and SQLAlchemy's own word for it.
     place = place.replace("postgres://", "postgresql://", 1)
     try:
-        return make_url(place)
-    except ArgumentError as error:
+        url = make_url(place)
+    except (SQLAlchemyError, ValueError) as error:  # ValueError: a port that is no number
+        raise BadInput(_wrong(place)) from error
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        if url.host or url.query or (url.database or ":memory:").startswith((":memory:", "file:")):
+            raise BadInput(_wrong(place))
+        return _file_url(Path(str(url.database)))
+    if backend != "postgresql":
         raise BadInput(
-            f"{place!r} is no database address; give a file, or postgresql://user:secret@host/name"
+            f"labels cannot be kept in {backend}; give a file, or a postgresql:// address"
+        )
+    if url.port is not None and not 0 < url.port < 65536:
+        raise BadInput(f"port {url.port} of the database address is not between 1 and 65535")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _wrong(place: str) -> str:
+    """Why ``place`` is refused; a secret in it is not repeated."""
+    start, at, rest = place.rpartition("@")
+    shown = f"{start.split('://')[0]}://***@{rest}" if at else place
+    return (
+        f"{shown!r} is no database address that keeps labels; give a file such as labels.db, or "
+        "postgresql://user:secret@host/name"
+    )
+
+
+def _file_url(path: Path) -> URL:
+    try:
+        path = path.expanduser().absolute()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder; give --database a file in it, such as labels.db")
+    except (OSError, RuntimeError) as error:  # RuntimeError: nobody's home folder
+        why = getattr(error, "strerror", None) or error
+        raise BadInput(
+            f"{path.parent} cannot be made ({why}); give --database another file"
         ) from error
+    return URL.create("sqlite", database=str(path))
 
 
-def _sqlite(url: Any) -> Engine:
+def _in_file(url: URL) -> bool:
+    return bool(url.get_backend_name() == "sqlite")
+
+
+def _identity(url: URL) -> tuple[int, int] | None:
+    """What tells a store's file from another of its name; None for a server's."""
+    if not _in_file(url):
+        return None
+    try:
+        state = os.stat(str(url.database))
+    except OSError:
+        return (0, 0)
+    return state.st_dev, state.st_ino
+
+
+SAID = {
+    "file is not a database": "the file is not a label store",
+    "malformed": "the file is damaged or incomplete; bring back a copy of it",
+    "disk is full": "the disk is full; make room on it",
+    "readonly database": "the file may not be written; change its permissions",
+    "unable to open database file": "the file cannot be opened or its folder may not be written",
+    "database is locked": "another program is writing to it and does not end",
+    "lock timeout": "another program is writing to it and does not end",
+    "locking protocol": "its disk cannot lock files; use a local disk",
+    "disk I/O error": "its disk fails, or cannot lock files as a network disk may not",
+}
+
+
+def _reason(error: Exception) -> str:
+    """A database's error in our words where we have some, else its first line."""
+    if isinstance(error, Timeout):
+        return "another program has been changing its tables for long and does not end"
+    if isinstance(error, NotImplementedError) or getattr(error, "errno", None) in NO_LOCKS:
+        return "its disk cannot lock files, as some network disks cannot; use a local disk"
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}; its folder must be writable"
+    said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    found = next((ours for theirs, ours in SAID.items() if theirs in said), None)
+    return found or " ".join(said.split("\n", 1)[0].split())
+
+
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+
+
+def _postgresql(url: URL) -> Engine:
+    patience = {} if "connect_timeout" in url.query else {"connect_timeout": ANSWER}
+    return create_engine(
+        url, pool_pre_ping=True, pool_size=8, max_overflow=32, connect_args=patience
+    )
+
+
+def _sqlite(url: URL) -> Engine:
     engine = create_engine(url, pool_size=8, max_overflow=32)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # transactions begin where we say
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY}")
+        cursor.execute(f"PRAGMA busy_timeout = {round(1000 * PATIENCE)}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")  # a label outlives a power cut too
         cursor.execute("PRAGMA foreign_keys = ON")
@@ -140,11 +268,34 @@ def _sqlite(url: Any) -> Engine:
     return engine
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, shown: str | None) -> None:
+    """Bring the tables up to date.
+
+    :raises BadInput: the tables are another program's, or a newer studio's.
+    """
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
+    _require_ours(connection, shown)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:  # a revision that we do not know
+        raise BadInput(
+            f"the label store at {shown} was made by a newer studio; update this one, or give "
+            "--database another file"
+        ) from error
+
+
+def _require_ours(connection: Connection, shown: str | None) -> None:
+    names = set(inspect(connection).get_table_names())
+    connection.rollback()  # a migration begins its own transaction
+    others = names if connection.dialect.name == "sqlite" else names & set(Base.metadata.tables)
+    if others and "alembic_version" not in names:
+        raise BadInput(
+            f"the database at {shown} is another program's (it has a table {min(others)!r}); give "
+            "--database another file or another database"
+        )

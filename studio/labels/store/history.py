@@ -9,11 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from studio.labels.store.records import SUBMITTED, Project
+from studio.labels.store.records import SUBMITTED, Answer, Project, checked
 from studio.labels.store.responses import LABEL, disagreement
 from studio.labels.store.schema import Annotators, Items, Projects, Responses
 
 __all__ = ["appended", "everything", "requests"]
+
+ANSWERED = ("item_id", "value", "request", "state", "note", "seconds", "via")
 
 
 def everything(connection: Connection, project: Project) -> list[Any]:
@@ -46,9 +48,12 @@ def appended(connection: Connection, project: Project, rows: Sequence[dict[str, 
     shows them.
 
     :param rows: a response's columns but project_id, number and superseded_by.
+    :raises BadInput: a text or a number that the store does not take.
     """
     if not rows:
         return project.version
+    for row in rows:
+        checked(Answer(*(row[name] for name in ANSWERED)))
     chosen = select(
         Responses.item_id, Responses.annotator_id, Responses.kind, Responses.number,
         Responses.created,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from PIL import Image
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, insert, select
 from backends.errors import NotFound
 from studio.labels.store.database import Database
 from studio.labels.store.records import Item, Project
-from studio.labels.store.schema import Items, Pictures
+from studio.labels.store.schema import ItemNames, Items, StoredPictures
 
 __all__ = [
     "add",
@@ -22,6 +23,7 @@ __all__ = [
     "content",
     "digest",
     "entered",
+    "further_names",
     "image_of",
     "items",
     "keep",
@@ -65,7 +67,7 @@ def keep(database: Database, pictures: Sequence[np.ndarray]) -> list[str]:
         here: set[str] = set()
         for start in range(0, len(names), MANY):
             some = names[start : start + MANY]
-            chosen = select(Pictures.sha256).where(Pictures.sha256.in_(some))
+            chosen = select(StoredPictures.sha256).where(StoredPictures.sha256.in_(some))
             here |= set(connection.scalars(chosen))
         rows = [
             {
@@ -76,7 +78,7 @@ def keep(database: Database, pictures: Sequence[np.ndarray]) -> list[str]:
             if name not in here
         ]  # fmt: skip
         if rows:
-            connection.execute(insert(Pictures), rows)
+            connection.execute(insert(StoredPictures), rows)
     return [digest(pixels) for pixels in pictures]
 
 
@@ -84,30 +86,64 @@ def add(database: Database, project: Project, pictures: Iterable[tuple[str, np.n
     """Put pictures (name, uint8 [H, W, C]) into a project; how many were new to it."""
     pictures = list(pictures)
     digests = keep(database, [pixels for _, pixels in pictures])
-    named = dict(zip(digests, (name for name, _ in pictures), strict=True))
+    names = [name for name, _ in pictures]
     with database.write() as connection:
-        return entered(connection, project, named)[1]
+        return entered(connection, project, zip(digests, names, strict=True))[1]
 
 
 def entered(
-    connection: Connection, project: Project, named: Mapping[str, str]
+    connection: Connection, project: Project, named: Iterable[tuple[str, str]]
 ) -> tuple[dict[str, int], int]:
-    """Make items of stored pictures, digests with names, within a transaction: every item's number
-    by its picture's digest, and how many are new."""
-    chosen = select(Items.picture, Items.id).where(Items.project_id == project.id)
-    known = {row.picture: row.id for row in connection.execute(chosen)}
+    """Make items of stored pictures, within a transaction: every item's number by its picture's
+    digest, and how many are new.
+
+    :param named: digests with names. A picture may come under several, and is found by each; the
+        first is shown. An empty name is none.
+    """
+    names: dict[str, list[str]] = defaultdict(list)
+    for sha256, name in named:
+        names[sha256] += [name] if name else []
+    chosen = select(Items.picture, Items.id, Items.name).where(Items.project_id == project.id)
+    known = {row.picture: row for row in connection.execute(chosen)}
     rows = [
         {
-            "project_id": project.id, "picture": sha256, "name": name,
+            "project_id": project.id, "picture": sha256,
+            "name": next(iter(some), f"{sha256[:12]}.png"),
             "shuffle": random.random(), "votes": 0, "disagreement": 0.0,
         }
-        for sha256, name in named.items()
+        for sha256, some in names.items()
         if sha256 not in known
     ]  # fmt: skip
     if rows:
         connection.execute(insert(Items), rows)
-        known = {row.picture: row.id for row in connection.execute(chosen)}
-    return known, len(rows)
+        known = {row.picture: row for row in connection.execute(chosen)}
+    chosen = select(ItemNames.item_id, ItemNames.name).join(Items).where(
+        Items.project_id == project.id
+    )  # fmt: skip
+    there = {(row.id, row.name) for row in known.values()}
+    there |= {(row.item_id, row.name) for row in connection.execute(chosen)}
+    wanted = dict.fromkeys(
+        (known[sha256].id, name) for sha256, some in names.items() for name in some
+    )
+    further = [{"item_id": n, "name": name} for n, name in wanted if (n, name) not in there]
+    if further:
+        connection.execute(insert(ItemNames), further)
+    return {sha256: row.id for sha256, row in known.items()}, len(rows)
+
+
+def further_names(database: Database, project: Project) -> dict[int, list[str]]:
+    """By an item's number: the names that its picture has beside the item's own."""
+    chosen = (
+        select(ItemNames.item_id, ItemNames.name)
+        .join(Items)
+        .where(Items.project_id == project.id)
+        .order_by(ItemNames.item_id, ItemNames.name)
+    )
+    found: dict[int, list[str]] = defaultdict(list)
+    with database.read() as connection:
+        for row in connection.execute(chosen):
+            found[row.item_id].append(row.name)
+    return found
 
 
 def items(database: Database, project: Project) -> list[Item]:
@@ -130,7 +166,9 @@ def content(database: Database, sha256s: Sequence[str]) -> dict[str, bytes]:
     with database.read() as connection:
         for start in range(0, len(sha256s), MANY):
             some = list(sha256s[start : start + MANY])
-            chosen = select(Pictures.sha256, Pictures.content).where(Pictures.sha256.in_(some))
+            chosen = select(StoredPictures.sha256, StoredPictures.content).where(
+                StoredPictures.sha256.in_(some)
+            )
             found |= {row.sha256: row.content for row in connection.execute(chosen)}
     missing = set(sha256s) - set(found)
     if missing:
@@ -144,9 +182,9 @@ def shown(database: Database, project_id: int, sha256: str) -> bytes:
     :raises NotFound: the project has no such picture.
     """
     chosen = (
-        select(Pictures.content)
-        .join(Items, Items.picture == Pictures.sha256)
-        .where(Items.project_id == project_id, Pictures.sha256 == sha256)
+        select(StoredPictures.content)
+        .join(Items, Items.picture == StoredPictures.sha256)
+        .where(Items.project_id == project_id, StoredPictures.sha256 == sha256)
     )
     with database.read() as connection:
         found = connection.scalar(chosen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+import unicodedata
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -30,10 +31,15 @@ __all__ = [
     "of",
     "of_id",
     "people",
+    "person_name",
 ]
 
 ADMINISTRATOR, ANNOTATOR = "administrator", "annotator"
 LONGEST = 60  # characters of a person's name
+# Letters of Persian and Indic words, emoji and flags are joined by these, which do not print.
+JOINERS = {0x200C, 0x200D, *range(0xE0020, 0xE0080)}
+# Soft hyphen, zero-width space, direction marks, word joiner, byte order mark: nothing is seen.
+INVISIBLE = dict.fromkeys([0x00AD, 0x200B, 0x200E, 0x200F, 0x061C, 0x2060, 0xFEFF])
 
 
 def create(database: Database, setup: Setup, administrator: str) -> tuple[Project, Access]:
@@ -172,11 +178,29 @@ def founded(connection: Connection, setup: Setup, administrator: str) -> Access:
     return added(connection, number, administrator, ADMINISTRATOR)
 
 
+def person_name(text: str) -> str:
+    """A person's name as it is kept, so that one person has one spelling: in Unicode's form NFC,
+    every kind of space a plain one, without characters that nobody sees."""
+    text = unicodedata.normalize("NFC", text.translate(INVISIBLE))
+    text = "".join(" " if unicodedata.category(c) == "Zs" else c for c in text)
+    return text.strip(" \t\r\n\u200c\u200d")
+
+
 def added(connection: Connection, project: int, name: str, role: str = ANNOTATOR) -> Access:
-    """As :func:`invite`, within a transaction."""
-    name = name.strip()
-    if not name or len(name) > LONGEST or not name.isprintable():
+    """As :func:`invite`, within a transaction.
+
+    :raises BadInput: it is no name, or somebody has it in another spelling.
+    """
+    name = person_name(name)
+    seen = "".join(c for c in name if ord(c) not in JOINERS)
+    if not name or len(name) > LONGEST or not seen.isprintable():
         raise BadInput(f"give a name of 1 to {LONGEST} characters")
+    chosen = select(Annotators.name).where(Annotators.project_id == project)
+    if any(name == person_name(other) for other in connection.scalars(chosen)):
+        raise BadInput(
+            f"somebody is called {name!r} already; choose another name, or give that person's "
+            "access code"
+        )
     code = secrets.token_urlsafe(16)
     row = {
         "project_id": project, "name": name, "role": role, "secret": _hashed(code),

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)  # fmt: skip
 
 from backends.errors import BadInput
 
@@ -16,6 +25,7 @@ __all__ = [
     "SUBMITTED",
     "Access",
     "Annotator",
+    "Answer",
     "Item",
     "Order",
     "Progress",
@@ -23,12 +33,38 @@ __all__ = [
     "Response",
     "Setup",
     "Suggestion",
+    "Text",
+    "checked",
+    "first_problem",
 ]
 
 DRAFT, SUBMITTED, DISCARDED = "draft", "submitted", "discarded"
 Order = Literal["random", "balanced", "confidence", "margin", "disagreement"]
 State = Literal["draft", "submitted", "discarded"]
 Kind = Literal["label", "adjudication"]
+LONGEST_NOTE = 2000  # characters
+
+
+def _storable(text: str) -> str:
+    """What PostgreSQL stores too: it takes neither NUL nor half of a surrogate pair."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("it holds a NUL character, or half of a character")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Number = Annotated[int, Field(ge=1, le=2**31 - 1)]  # PostgreSQL's INTEGER
+
+
+def first_problem(error: ValidationError, whole: str) -> str:
+    """The first field that cannot be as it is, and why.
+
+    :param whole: what is named where no field is to blame, such as ``the message``; may be empty.
+    """
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"] if part != "[key]") or whole
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
 
 
 class Setup(BaseModel):
@@ -36,19 +72,19 @@ class Setup(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    name: str = Field(
+    name: Text = Field(
         min_length=1, max_length=60, pattern=r"^[\w][\w .-]*$", title="Name",
         description="What the project is called; letters, digits, spaces, - and .",
     )  # fmt: skip
-    bundle: str = Field(min_length=1, title="Bundle", description="Whose pictures are labelled")
-    question: str = Field(
+    bundle: Text = Field(min_length=1, title="Bundle", description="Whose pictures are labelled")
+    question: Text = Field(
         "What is this?", min_length=1, max_length=300, title="Question",
         description="What people are asked about each picture",
     )  # fmt: skip
-    classes: list[str] = Field(
+    classes: list[Text] = Field(
         min_length=2, max_length=100, title="Classes", description="What they can answer"
     )
-    instructions: str = Field(
+    instructions: Text = Field(
         "", max_length=20_000, title="Instructions", description="Shown to everyone; Markdown"
     )
     order: Order = Field(
@@ -79,9 +115,7 @@ class Setup(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            first = error.errors()[0]
-            what = ".".join(str(part) for part in first["loc"]) or "the project"
-            raise BadInput(f"{what}: {first['msg']}; give another") from error
+            raise BadInput(f"{first_problem(error, 'the project')}; give another") from error
 
     @field_validator("classes")
     @classmethod
@@ -153,6 +187,24 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a person says about an item. A submitted answer without a value means *unsure*;
+    skipping is *discarded*.
+
+    :ivar request: names the message, so that a repeated one counts once.
+    :ivar via: how it was given: ``key``, ``mouse``, ``api``, ``import`` ...
+    """
+
+    item_id: Number
+    value: Text | None
+    request: Annotated[Text, Field(min_length=1, max_length=100)]
+    state: State = "submitted"
+    note: Annotated[Text, Field(max_length=LONGEST_NOTE)] = ""
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    via: Annotated[Text, Field(max_length=20)] = "api"
+
+
+@dataclass(frozen=True)
 class Response:
     """What a person said about an item, in the project's numbering."""
 
@@ -178,13 +230,13 @@ class Response:
 class Suggestion:
     """What a model said about an item: its probabilities by class, their greatest, which one."""
 
-    item_id: int
-    agent: str
-    model_hash: str
-    value: str
-    score: float
-    probabilities: dict[str, float]
-    created: float = 0.0
+    item_id: Number
+    agent: Annotated[Text, Field(min_length=1)]
+    model_hash: Text
+    value: Text
+    score: Annotated[float, Field(allow_inf_nan=False)]
+    probabilities: dict[Text, Annotated[float, Field(allow_inf_nan=False)]]
+    created: Annotated[float, Field(allow_inf_nan=False)] = 0.0
 
     @property
     def margin(self) -> float:
@@ -204,3 +256,23 @@ class Progress:
     unsure: int
     skipped: int
     pace: float
+
+
+Some = TypeVar("Some", Answer, Suggestion)
+
+
+def checked(record: Some) -> Some:
+    """The record, if the store takes it: both databases take the same.
+
+    :raises BadInput: a field cannot be as it is.
+    """
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    try:
+        return _adapter(type(record)).validate_python(values)
+    except ValidationError as error:
+        raise BadInput(f"{first_problem(error, 'the answer')}; nothing was stored") from error
+
+
+@cache
+def _adapter(kind: type[Some]) -> TypeAdapter[Some]:
+    return TypeAdapter(kind)

@@ -6,7 +6,6 @@ import math
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, insert, or_, select, update
@@ -18,33 +17,21 @@ from studio.labels.store.database import Database
 from studio.labels.store.records import (
     DISCARDED,
     DRAFT,
+    LONGEST_NOTE,
     SUBMITTED,
     Annotator,
+    Answer,
     Kind,
     Project,
     Response,
-    State,
+    checked,
 )  # fmt: skip
 from studio.labels.store.schema import Annotators, Items, Projects, Responses
 
 __all__ = ["Answer", "adjudicate", "answer", "answer_many", "disagreement", "standing", "undo"]
 
 LABEL, ADJUDICATION = "label", "adjudication"
-LONGEST = 2000  # characters of a note
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a person says about an item; ``request`` names the message, so that a repeated one
-    counts once. A submitted answer without a value means *unsure*; skipping is *discarded*."""
-
-    item_id: int
-    value: str | None
-    request: str
-    state: State = "submitted"
-    note: str = ""
-    seconds: float = 0.0
-    via: str = "api"
+LONGEST = LONGEST_NOTE
 
 
 def answer(database: Database, annotator: Annotator, said: Answer) -> Response:
@@ -74,7 +61,11 @@ def answer_many(
 
 def undo(database: Database, annotator: Annotator, request: str) -> Response | None:
     """Take a person's newest answer back: the picture returns to them, with the value remembered.
-    None where there is nothing to undo."""
+    None where there is nothing to undo.
+
+    :raises BadInput: ``request`` cannot name a message.
+    """
+    checked(Answer(1, None, request))
     with database.write() as connection:
         projects.locked(connection, annotator.project_id)
         repeated = _repeated(connection, annotator, request)
@@ -156,6 +147,7 @@ def disagreement(values: Sequence[str], classes: int) -> float:
 
 
 def _stored(connection: Connection, annotator: Annotator, said: Answer, kind: str) -> Response:
+    said = checked(said)
     project = projects.locked(connection, annotator.project_id)
     repeated = _repeated(connection, annotator, said.request)
     if repeated is not None:
@@ -198,12 +190,6 @@ def _check(connection: Connection, project: Project, said: Answer) -> None:
             f"{said.value!r} is no class of {project.name!r}; choose from: "
             f"{', '.join(project.classes)}"
         )
-    if not said.request or len(said.request) > 100:
-        raise BadInput("an answer needs a request of 1 to 100 characters, its own")
-    if len(said.note) > LONGEST:
-        raise BadInput(f"the note is longer than {LONGEST} characters; shorten it")
-    if not (math.isfinite(said.seconds) and said.seconds >= 0):
-        raise BadInput("seconds must be a number that is not negative")
     found = connection.scalar(
         select(Items.id).where(Items.id == said.item_id, Items.project_id == project.id)
     )

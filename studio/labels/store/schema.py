@@ -30,13 +30,14 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 __all__ = [
     "Annotators",
     "Base",
+    "ItemNames",
     "Items",
     "LeapAnswers",
     "Paths",
-    "Pictures",
     "Projects",
     "Reservations",
     "Responses",
+    "StoredPictures",
     "Suggestions",
     "Trainings",
 ]
@@ -81,7 +82,7 @@ class Projects(Base):
     created: Mapped[float]
 
 
-class Pictures(Base):
+class StoredPictures(Base):
     """Pictures as a bundle's models see them, as PNG, under the sha256 of their pixels."""
 
     __tablename__ = "pictures"
@@ -112,6 +113,17 @@ class Items(Base):
     guess: Mapped[str | None]
     confidence: Mapped[float | None]
     margin: Mapped[float | None]
+
+
+class ItemNames(Base):
+    """Further names of an item: the same picture may lie in several files."""
+
+    __tablename__ = "item_names"
+
+    item_id: Mapped[int] = mapped_column(
+        ForeignKey("items.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(primary_key=True)
 
 
 class Annotators(Base):

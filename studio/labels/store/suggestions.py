@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, insert, select, update
 
 from studio.labels.store.database import Database
-from studio.labels.store.records import Item, Project, Suggestion
+from studio.labels.store.records import Item, Project, Suggestion, checked
 from studio.labels.store.schema import Items, Suggestions
 
 __all__ = ["add", "added", "lacking", "marks", "newest"]
@@ -22,9 +22,13 @@ def add(database: Database, project: Project, suggestions: Sequence[Suggestion])
 
 
 def added(connection: Connection, project: Project, suggestions: Sequence[Suggestion]) -> None:
-    """As :func:`add`, within a transaction."""
+    """As :func:`add`, within a transaction.
+
+    :raises BadInput: a text or a number that the store does not take.
+    """
     if not suggestions:
         return
+    suggestions = [checked(said) for said in suggestions]
     now = time.time()
     rows = [
         {

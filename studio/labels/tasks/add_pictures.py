@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from backends import imaging
-from backends.errors import BadInput, NotFound
+from backends.errors import BadInput, NotFound, StudioError
 
 __all__ = ["GENERATE", "Named", "Skip", "pictures_of"]
 
@@ -60,7 +60,7 @@ def _prepared(bundle: str, found: Iterator[tuple[str, Callable]], skip: Skip) ->
     for name, opened in found:
         try:
             pixels = service.prepare(bundle, opened())
-        except BadInput as error:
+        except StudioError as error:
             skip(name, str(error))
             continue
         yield name, pixels

@@ -30,22 +30,6 @@ STATUS = {
     "waiting": "waiting …",
     "running": "running …",
 }
-NUMBERS = (
-    "target_probability", "l1", "l2", "ssim", "lpips", "lpips_alex", "lpips_vgg", "cout",
-    "changed_area", "log_density_percentile", "nfe", "seconds",
-)  # fmt: skip
-OPTIONAL = ("lpips", "lpips_alex", "lpips_vgg")  # which networks are there differs by bundle
-SHORT = {
-    "target_probability": "Target confidence",
-    "l1": "L1",
-    "l2": "L2",
-    "lpips": "LPIPS (SqueezeNet)",
-    "lpips_alex": "LPIPS (AlexNet)",
-    "lpips_vgg": "LPIPS (VGG-16)",
-    "nfe": "Network evaluations",
-    "seconds": "Seconds",
-}  # where a column has no room for the metric's title
-TABLE = ("method", "seed", "flipped", "target_probability", "oracle", *NUMBERS[1:])
 FACTS = {  # columns that are no number: heading, better, sorted first, what it means
     "method": ("Method", "", "ascending", ""),
     "seed": ("Seed", "", "ascending", ""),
@@ -88,18 +72,38 @@ def going(
 
 
 def answered(
-    title: str, seed: int, picture: str, heat: str, row: Mapping[str, Any], *, chosen: bool = False
+    title: str,
+    seed: int,
+    picture: str,
+    heat: str,
+    row: Mapping[str, Any],
+    others: Sequence[tuple[str, Mapping[str, Any]]] = (),
+    *,
+    chosen: bool = False,
 ) -> str:
-    """Counterfactual, absolute difference, and how it ended."""
+    """Counterfactual, absolute difference, how it ended, and the run's further answers.
+
+    :param others: picture (a data URL) and row of each further answer.
+    """
     images = (
         f'<img src="{picture}" alt="Counterfactual of {escape(title)}">'
         f'<img src="{heat}" alt="How much {escape(title)} changed">'
     )
-    p = row["target_probability"]
-    said = f"says “{escape(row['label'])}”"
-    if p is not None:
-        said += f"<br>target {p:.0%}"
+    said = _opinion(row)
+    if others:
+        said = f"{escape(row['answer'])}: {said}"
+    for image, its in others:
+        name = escape(its["answer"])
+        said += (
+            f'<br><img src="{image}" alt="The {name} counterfactual of {escape(title)}">'
+            f"<br>{name}: {STATUS[its['status']]}, {_opinion(its)}"
+        )
     return _column(title, seed, row["status"], images, said, chosen)
+
+
+def _opinion(row: Mapping[str, Any]) -> str:
+    p = row["target_probability"]
+    return f"says “{escape(row['label'])}”" + ("" if p is None else f"<br>target {p:.0%}")
 
 
 def unanswered(title: str, seed: int, status: str, reason: str | None) -> str:
@@ -123,23 +127,33 @@ def _column(
 def table(
     rows: Sequence[Mapping[str, Any]],
     titles: Mapping[str, str],
-    metrics: Mapping[str, Mapping[str, str]],
+    metrics: Mapping[str, Mapping[str, Any]],
 ) -> str:
     """A row a run; headings are buttons that sort.
 
     :param titles: of the methods.
-    :param metrics: title, direction, unit and form of each (``backends.service.about``).
+    :param metrics: of each its title, direction, unit, form and whether it is compared
+        (``backends.service.about``).
     """
-    best = {name: _best(rows, name, metrics[name]["direction"]) for name in NUMBERS}
+    numbers = [
+        name
+        for name, m in metrics.items()
+        if m["compared"] == "always"
+        or (m["compared"] == "known" and any(row.get(name) is not None for row in rows))
+    ]
+    best = {name: _best(rows, name, metrics[name]["direction"]) for name in numbers}
 
     def cell(row: Mapping[str, Any], name: str) -> str:
-        if name in NUMBERS:
+        if name in best:
             return _number(row, name, metrics[name]["form"], best[name])
         return _fact(row, name, titles)
 
-    known = [n for n in TABLE if n not in OPTIONAL or any(row.get(n) is not None for row in rows)]
-    head = "".join(_heading(name, metrics) for name in known)
-    body = "".join("<tr>" + "".join(cell(row, name) for name in known) + "</tr>" for row in rows)
+    # What both models say comes first.
+    first = [name for name in numbers if name == "target_probability"]
+    rest = [name for name in numbers if name not in first]
+    shown = ["method", "seed", "flipped", *first, "oracle", *rest]
+    head = "".join(_heading(name, metrics) for name in shown)
+    body = "".join("<tr>" + "".join(cell(row, name) for name in shown) + "</tr>" for row in rows)
     return (
         '<div class="scroller" tabindex="0" role="region" aria-label="Table of the answers">'
         f'<table class="compared"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -148,13 +162,13 @@ def table(
     )
 
 
-def _heading(name: str, metrics: Mapping[str, Mapping[str, str]]) -> str:
+def _heading(name: str, metrics: Mapping[str, Mapping[str, Any]]) -> str:
     if name in FACTS:
         label, arrow, first, hint = FACTS[name]
     else:
         metric = metrics[name]
         arrow, first = BETTER[metric["direction"]]
-        label, hint = SHORT.get(name, metric["title"]), f"{metric['title']}: {metric['unit']}"
+        label, hint = metric["short"] or metric["title"], f"{metric['title']}: {metric['unit']}"
     number = "" if name in ("method", "flipped", "oracle") else ' class="number"'
     return (
         f'<th scope="col" aria-sort="none"{number}><button type="button" data-first="{first}" '
@@ -174,6 +188,7 @@ def _best(rows: Sequence[Mapping[str, Any]], name: str, direction: str) -> float
 def _fact(row: Mapping[str, Any], name: str, titles: Mapping[str, str]) -> str:
     if name == "method":
         label = titles.get(row["method"], row["method"])
+        label += f", {row['answer']}" if row.get("answer") else ""
         return f'<th scope="row" data-value="{escape(label)}">{escape(label)}</th>'
     if name == "flipped":
         said = {True: "✓ yes", False: "✗ no", None: "–"}[row["flipped"]]

@@ -14,11 +14,11 @@ from PIL import Image
 
 from backends.core import Request
 from backends.errors import StudioError
+from backends.regions.spec import RegionSpec
 from studio import export
 from studio.runs.comparison import MOST, NONE, Comparison, questions, seeds_of
 from studio.runs.comparisons import Comparisons
 from studio.ui.compare import markup as columns
-from studio.ui.explain.region import region_of
 from studio.ui.shared import canvas, form, markup
 from studio.ui.shared.controller import Desk, Factual
 from studio.ui.shared.controllers import Desks
@@ -28,13 +28,6 @@ __all__ = ["Compare", "build"]
 
 HERE = Path(__file__).parents[1] / "static"
 TINT = (255, 150, 0)  # of the region, as on the canvas
-WHERE = {
-    "whole": "anywhere in the picture",
-    "painted": "in the painted region",
-    "auto": "where the model looks",
-    "text": "in {}",
-    "points": "in what was clicked",
-}
 FIRST = "Choose a picture and what the model should say in the Explain tab; then come back."
 
 
@@ -90,7 +83,7 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
     )
 
     def ask(seen: Factual | None, painted: str, story: str, source: str, wanted: str) -> Request:
-        desk, region = desks.of(seen), region_of(source, story)
+        desk, region = desks.of(seen), RegionSpec.chosen(source, story)
         name = next(iter(desk.methods()), "")
         return desk.request(seen.pixels, painted, region, wanted, name, {}, 0)
 
@@ -143,7 +136,9 @@ def build(desks: Desks, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab) -> Com
             shown[first] = columns.factual(picture, label)
         return shown | {
             status: columns.summary(rows, comparison.requests[0].target),
-            table: columns.table(rows, titles, desk.about["metrics"]),
+            table: columns.table(
+                [*rows, *comparison.alternatives()], titles, desk.about["metrics"]
+            ),
             choice: gr.update(
                 choices=[*options, ("None of them", NONE)], value=None, visible=bool(options)
             ),
@@ -234,8 +229,7 @@ def _small(picture: Image.Image) -> str:
 def _question(asked: Request) -> str:
     """The factual with its region, and what is asked."""
     picture = export.as_picture(asked.picture).convert("RGB")
-    source, _, what = asked.region.partition(":")
-    where = WHERE.get(source, WHERE["painted"]).format(f"“{what}”")
+    where = RegionSpec.parse(asked.region, given=True).describe()
     if asked.mask is not None:
         mask = Image.fromarray(((asked.mask > 0) * 115).astype("uint8"))
         picture.paste(Image.new("RGB", picture.size, TINT), mask=mask)
@@ -256,7 +250,13 @@ def _column(comparison: Comparison, i: int, titles: dict[str, str]) -> str:
         heat = _small(export.absolute_difference(run.answer))
         row = comparison.rows()[i]
         chosen = comparison.choice == run.id
-        return columns.answered(title, seed, picture, heat, row, chosen=chosen)
+        others = [
+            (_small(export.as_picture(other.counterfactual)), its)
+            for other, its in zip(
+                run.answer.alternatives.values(), comparison.alternatives(run), strict=True
+            )
+        ]  # fmt: skip
+        return columns.answered(title, seed, picture, heat, row, others, chosen=chosen)
     if run.ended:
         return columns.unanswered(title, seed, run.state, run.reason)
     if not run.frames:

@@ -21,12 +21,12 @@ from studio.labels.store import interactive_runs
 from studio.labels.store.interactive_runs import Path
 from studio.runs import Run
 from studio.ui.explain.answer import AnswerColumn
-from studio.ui.label.controller import LabelDesk
-from studio.ui.label.widget import keys_of
 from studio.ui.shared import canvas, markup
 from studio.ui.shared.controller import Desk
 from studio.ui.shared.controllers import Desks
+from studio.ui.shared.label_controller import LabelDesk
 from studio.ui.shared.requests import owner_of, sentence, sentences
+from studio.ui.shared.shortcuts import keys_of
 
 __all__ = ["PathPanel"]
 

@@ -42,6 +42,8 @@ class Regions:
         first = desks.first
         self.mask = gr.Textbox(visible=False, label="Mask (PNG data URL)")
         self.story = gr.Textbox(visible=False, label="How the mask was made")
+        self._file = gr.Textbox(visible=False, label="A mask file (data URL)")
+        self._of = gr.Textbox(visible=False, label="The picture that it is a mask of")
         self.source = gr.Radio(
             _sources(first), value="whole", label="Where change is allowed",
             info=_note(first), elem_id="region-source",
@@ -107,16 +109,25 @@ class Regions:
             source_chosen, [self.source, picture, target, *settings], places,
             js=TAKE_UP, api_visibility="private",
         )  # fmt: skip
+        self.canvas.brought(
+            self.bring, [self._file, self._of, picture], [self.canvas, self.source],
+            js=canvas.READ_FILE, show_progress="hidden", trigger_mode="always_last",
+            api_visibility="private",
+        )  # fmt: skip
         self.language.wire(picture, bundle, self.source, self.canvas)
 
-
-def region_of(source: str, story: str) -> str:
-    """What a request calls its region: the source, told in full where the canvas knows more."""
-    if source == "whole":
-        return source
-    if source == "auto":
-        return story if story.startswith("auto") else source
-    return story[:300] or "painted"
+    async def bring(
+        self, request: gr.Request, file: str, of: str, seen: Factual | None
+    ) -> tuple[Any, ...]:
+        """Lay a mask file that a person chose over the picture, or say why it cannot be used."""
+        try:
+            desk = self.desks.of(seen)
+            mask = await desk.mask_of(owner_of(request), file, seen.pixels)
+        except StudioError as error:
+            said = sentence(error)
+            return gr.update(scene=canvas.scene(of=of, message=said)), gr.skip()
+        laid = canvas.Laid(mask, "file", "painted")
+        return gr.update(scene=canvas.scene(laid=laid, of=of)), "painted"
 
 
 def _sources(desk: Desk) -> list[tuple[str, str]]:

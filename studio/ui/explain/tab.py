@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from backends.regions.spec import RegionSpec
 from studio.ui.explain.answer import AnswerColumn
 from studio.ui.explain.interactive import PathPanel
 from studio.ui.explain.picture_input import Pictures
-from studio.ui.explain.region import Regions, region_of
+from studio.ui.explain.region import Regions
 from studio.ui.explain.region_prompts import Language
-from studio.ui.label.controller import LabelDesk
 from studio.ui.shared import canvas, form, markup
 from studio.ui.shared.controller import Desk, Factual, Shown
 from studio.ui.shared.controllers import Desks
+from studio.ui.shared.label_controller import LabelDesk
 from studio.ui.shared.requests import owner_of, running, told
 
 __all__ = ["Explain", "build"]
@@ -168,7 +169,7 @@ def build(
         }
         owner = owner_of(request)
         try:
-            desk, region = desks.of(seen), region_of(source, story)
+            desk, region = desks.of(seen), RegionSpec.chosen(source, story)
             asked = await asyncio.to_thread(
                 desk.request, seen.pixels, painted, region, wanted, name, own, number
             )

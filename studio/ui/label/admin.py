@@ -14,9 +14,9 @@ from studio.labels.stats import agreement
 from studio.labels.stats.agreement import Agreement, Disputed, Figure
 from studio.labels.store import pictures, responses
 from studio.labels.store.responses import Answer
-from studio.ui.label.controller import Codes, LabelDesk, Seat
 from studio.ui.shared import canvas
 from studio.ui.shared import markup as views
+from studio.ui.shared.label_controller import Codes, LabelDesk, Seat
 from studio.ui.shared.requests import sentences
 
 __all__ = ["AdminPanel"]

@@ -12,9 +12,9 @@ import gradio as gr
 from backends.service import annotation
 from studio.labels.tasks.annotate import Annotated, annotate
 from studio.runs.background import Chore
-from studio.ui.label.controller import Codes, LabelDesk, Seat
 from studio.ui.shared import markup
 from studio.ui.shared.controller import Desk
+from studio.ui.shared.label_controller import Codes, LabelDesk, Seat
 from studio.ui.shared.requests import running, sentences
 
 __all__ = ["AnnotatorPanel"]

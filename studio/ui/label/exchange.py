@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,17 +18,16 @@ from PIL import Image
 from backends import service
 from backends.errors import BadInput
 from studio.labels import exchange
-from studio.labels.exchange import Brought, Exported
-from studio.labels.store import projects
-from studio.ui.label.controller import Codes, LabelDesk, Seat
+from studio.labels.exchange import Exported, Imported
+from studio.labels.store.records import Project
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Desks
+from studio.ui.shared.label_controller import Codes, LabelDesk, Seat
 from studio.ui.shared.requests import owner_of, sentences
 
 __all__ = ["ExchangePanel"]
 
 ENDINGS = {"csv": "csv", "jsonl": "jsonl", "label-studio": "json", "datasets": "zip"}
-LARGEST = 2_000_000_000  # bytes that an uploaded zip may hold when unpacked
 EXPORT, KEPT = "export-", 600.0  # seconds; the page has its own copy by then
 LOST = (
     "This studio runs as a Space, whose disk is not kept: push the labels to a dataset repository "
@@ -77,8 +75,12 @@ class ExchangePanel:
                 label="Into the project", max_lines=1, elem_id="import-project",
                 info="Made if there is none of that name; empty: as the file says",
             )  # fmt: skip
+            self._control = gr.Textbox(
+                label="Label Studio’s question", max_lines=1, elem_id="import-control",
+                info="The control whose choices are the labels, where the file has several",
+            )  # fmt: skip
             self._import = gr.Button("Import", elem_id="import-run")
-            self._brought = gr.HTML(elem_id="import-status")
+            self._imported = gr.HTML(elem_id="import-status")
 
     def seated(self, seat: Seat | None) -> dict[Any, Any]:
         """Updates for who works in which project."""
@@ -99,9 +101,9 @@ class ExchangePanel:
         )  # fmt: skip
         self._push.click(self._pushed, [*chosen, self._repository], self._told, **quiet)
 
-        async def take_in(
-            request: gr.Request, which: str, file: str | None, name: str, person: str,
-            held: Codes | None,
+        async def import_labels(
+            request: gr.Request, which: str, file: str | None, name: str, control: str,
+            person: str, held: Codes | None,
         ) -> dict[Any, Any]:  # fmt: skip
             with sentences():
                 if not file:
@@ -113,18 +115,19 @@ class ExchangePanel:
                     asked = desk.ask(owner, lambda: service.prepare(desk.bundle, picture))
                     return asyncio.run_coroutine_threadsafe(asked, loop).result()
 
-                brought = await asyncio.to_thread(
-                    self._taken, Path(file), name, which, person, prepare, held
+                done = await asyncio.to_thread(
+                    self._import_file, Path(file), name, control, which, person, prepare, held
                 )
                 held = dict(held or {})
-                if brought.access:
-                    held[brought.project] = brought.access.code
-                shown = await asyncio.to_thread(made, brought.project, held)
-                return shown | {self._brought: _said(brought)}
+                if done.access:
+                    held[done.project] = done.access.code
+                shown = await asyncio.to_thread(made, done.project, held)
+                return shown | {self._imported: _summary(done)}
 
         self._import.click(
-            take_in, [bundle, self._source, self._into, self._person, self._codes],
-            [self._brought, *places], **quiet,
+            import_labels,
+            [bundle, self._source, self._into, self._control, self._person, self._codes],
+            [self._imported, *places], **quiet,
         )  # fmt: skip
 
     async def _exported(
@@ -173,23 +176,19 @@ class ExchangePanel:
         with sentences():
             return markup.line("flipped", f"Pushed to {await asyncio.to_thread(work)}")
 
-    def _taken(
-        self, file: Path, name: str, bundle: str, person: str,
+    def _import_file(
+        self, file: Path, name: str, control: str, bundle: str, person: str,
         prepare: Callable[[Image.Image], np.ndarray], held: Codes | None,
-    ) -> Brought:  # fmt: skip
-        database = self.labels.database()
-        known = {project.name for project in projects.listed(database)}
+    ) -> Imported:  # fmt: skip
+        def permit(project: Project | None) -> None:
+            if project is not None:  # only its administrator brings labels into a project
+                self.labels.require(project.name, held, administrator=True)
 
-        def permit(into: str) -> None:
-            if into in known:  # into a project that is there only its administrator brings labels
-                self.labels.require(into, held, administrator=True)
-
-        with tempfile.TemporaryDirectory(dir=self.desks.first.results) as scratch:
-            source = _unpacked(file, Path(scratch)) if zipfile.is_zipfile(file) else file
-            return exchange.take_in(
-                database, (name or "").strip() or None, source, bundle=bundle,
-                administrator=person or "me", prepare=prepare, permit=permit,
-            )  # fmt: skip
+        return exchange.import_labels(
+            self.labels.database(), (name or "").strip() or None, file, bundle=bundle,
+            control=(control or "").strip() or None, administrator=person or "me",
+            prepare=prepare, permit=permit,
+        )  # fmt: skip
 
 
 def _scratch(results: Path) -> Path:
@@ -200,21 +199,11 @@ def _scratch(results: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix=EXPORT, dir=results))
 
 
-def _unpacked(file: Path, folder: Path) -> Path:
-    """The folder that was zipped; extraction keeps every member inside it."""
-    with zipfile.ZipFile(file) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > LARGEST:
-            raise BadInput("the zip holds more than 2 GB; import it with: python -m studio labels")
-        archive.extractall(folder)
-    inside = [path for path in folder.iterdir() if not path.name.startswith((".", "__"))]
-    if len(inside) == 1 and inside[0].is_dir() and exchange.format_of(folder) is None:
-        return inside[0]
-    return folder
-
-
-def _said(brought: Brought) -> str:
+def _summary(done: Imported) -> str:
+    left_out = "".join(f" Left out: {reason}: {count}." for reason, count in done.left_out.items())
+    replaced = f" {done.replaced} were answered again later." if done.replaced else ""
     return markup.line(
         "flipped",
-        f"“{brought.project}”: {brought.items} new pictures, {brought.responses} answers, "
-        f"{brought.suggestions} suggestions; {brought.repeated} were here already.",
+        f"“{done.project}”: {done.items} new pictures, {done.responses} answers, "
+        f"{done.suggestions} suggestions; {done.repeated} were here already.{replaced}{left_out}",
     )

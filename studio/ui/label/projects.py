@@ -10,10 +10,10 @@ import gradio as gr
 
 from studio.labels.store import projects
 from studio.labels.store.records import Project, Setup
-from studio.ui.label.controller import Codes, Filled, LabelDesk, Seat, examples
 from studio.ui.shared import form, markup
 from studio.ui.shared.controller import Desk
 from studio.ui.shared.controllers import Desks
+from studio.ui.shared.label_controller import Codes, Filled, LabelDesk, Seat, examples
 from studio.ui.shared.requests import owner_of, sentences
 
 __all__ = ["ProjectPanels"]

@@ -16,9 +16,9 @@ from studio.labels.stats.consensus import RULES
 from studio.labels.store import projects
 from studio.labels.tasks import retrain as training
 from studio.runs.background import Chore
-from studio.ui.label.controller import Codes, LabelDesk, Seat
 from studio.ui.shared import form, markup
 from studio.ui.shared.controller import Desk
+from studio.ui.shared.label_controller import Codes, LabelDesk, Seat
 from studio.ui.shared.requests import running, sentences
 
 __all__ = ["TrainingPanel"]

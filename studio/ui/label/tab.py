@@ -10,17 +10,16 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from backends.errors import StudioError
-from studio.labels.store import responses
-from studio.labels.store.responses import Answer
+from studio.labels.api import answer_by
 from studio.ui.label.admin import AdminPanel
 from studio.ui.label.annotator import AnnotatorPanel
-from studio.ui.label.controller import Codes, LabelDesk, Seat
 from studio.ui.label.exchange import ExchangePanel
 from studio.ui.label.projects import ProjectPanels
 from studio.ui.label.retrain import TrainingPanel
 from studio.ui.label.widget import label_widget, session
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Desks
+from studio.ui.shared.label_controller import Codes, LabelDesk, Seat
 from studio.ui.shared.requests import sentences
 
 __all__ = ["Labelling", "build"]
@@ -147,8 +146,10 @@ def build(
         note: str = "",
     ) -> dict[str, Any]:  # fmt: skip
         with sentences():
-            said = Answer(item, value, request, state, note)
-            return asdict(responses.answer(labels.database(), labels.known(code).person, said))
+            fields = {
+                "item": item, "value": value, "request": request, "state": state, "note": note,
+            }  # fmt: skip
+            return asdict(answer_by(labels.database(), code, fields))
 
     gr.api(label, api_name="label")
 

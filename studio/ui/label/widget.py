@@ -13,6 +13,7 @@ import gradio as gr
 
 from studio.labels.api import AHEAD
 from studio.labels.store.records import Project
+from studio.ui.shared.shortcuts import keys_of
 
 __all__ = ["label_widget", "session"]
 
@@ -52,11 +53,3 @@ def session(project: Project | None, code: str = "") -> str:
         "classes": project.classes, "keys": keys_of(project.classes), "ahead": AHEAD,
     }  # fmt: skip
     return json.dumps(content)
-
-
-def keys_of(classes: list[str]) -> list[str]:
-    """The key of each class: a class that is a digit has that digit, otherwise the first nine have
-    1 to 9, the tenth 0, and further ones none."""
-    if all(name in "0123456789" and len(name) == 1 for name in classes):
-        return list(classes)
-    return [str((n + 1) % 10) if n < 10 else "" for n in range(len(classes))]

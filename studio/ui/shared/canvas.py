@@ -24,10 +24,12 @@ from studio import export
 
 __all__ = [
     "READ_CLICKS",
+    "READ_FILE",
     "READ_MASK",
     "SMALL",
     "Laid",
     "data_url",
+    "file_of",
     "from_data_url",
     "preview",
     "region_canvas",
@@ -82,6 +84,9 @@ READ_MASK = """(...a) => {
   [a[1], a[2]] = region ? [region.mask(), region.story()] : ["", ""];
   return a;
 }"""
+# Puts a mask file as a data URL, and of which picture it is a mask, in place of a handler's first
+# two inputs.
+READ_FILE = "(...a) => { [a[0], a[1]] = window.regionCanvas.brought(); return a; }"
 # Puts the clicks in place of a handler's first input.
 READ_CLICKS = "(...a) => { a[0] = window.regionCanvas.clicks(); return a; }"
 
@@ -91,15 +96,15 @@ class Laid:
     """A mask to lay over what is painted on the canvas; None lays nothing, and takes back what
     the same source laid before.
 
-    :ivar source: ``auto`` replaces what is painted; ``words`` and ``clicks`` add to it or take
-        away from it, until something else is painted.
+    :ivar source: ``auto`` and ``file`` replace what is painted; ``words`` and ``clicks`` add to
+        it or take away from it, until something else is painted.
     :ivar story: how the mask was made, for the record.
     :ivar count: of clicks that the mask answers; later clicks make it old.
     :ivar replaces: whether the same clicks gave another mask before.
     """
 
     mask: np.ndarray | None
-    source: Literal["auto", "words", "clicks"]
+    source: Literal["auto", "file", "words", "clicks"]
     story: str
     how: Literal["add", "subtract"] = "add"
     count: int = 0
@@ -109,7 +114,8 @@ class Laid:
 def region_canvas(elem_id: str, first: str) -> gr.HTML:
     """The canvas over the picture. Set its ``scene`` prop with :func:`scene`; read the mask in a
     ``js=`` hook with ``regionCanvas.mask()``; its ``painted`` event fires after every edit, its
-    ``clicked`` event after every click on a thing."""
+    ``clicked`` event after every click on a thing, its ``brought`` event when a mask file was
+    chosen."""
     script = (HERE / "canvas.js").read_text() + (HERE / "clicks.js").read_text()
     return gr.HTML(elem_id=elem_id, html_template=REGION, js_on_load=script, scene=first)
 
@@ -139,17 +145,27 @@ def preview(picture: Image.Image, side: int) -> str:
 
 
 def from_data_url(text: str) -> bytes:
-    """The bytes of a PNG data URL that a browser sent.
+    """The bytes of a PNG data URL that the page's own canvas sent.
 
     :raises BadInput: it is something else, or too large.
     """
-    head, _, body = text.partition(",")
-    if head != "data:image/png;base64" or len(body) > LONGEST:
+    if not text.startswith("data:image/png;base64,"):
         raise BadInput("the browser sent no PNG; reload the page and try again")
+    return file_of(text)
+
+
+def file_of(text: str) -> bytes:
+    """The bytes of a data URL: of any file that a person chose.
+
+    :raises BadInput: it is none, damaged, or too large.
+    """
+    head, _, body = text.partition(",")
+    if not head.startswith("data:") or not head.endswith(";base64") or len(body) > LONGEST:
+        raise BadInput("the browser sent no file, or too large a one; reload the page, try again")
     try:
         return base64.b64decode(body, validate=True)
     except binascii.Error as error:
-        raise BadInput("the browser sent a damaged PNG; reload the page and try again") from error
+        raise BadInput("the browser sent a damaged file; reload the page and try again") from error
 
 
 def scene(
@@ -160,6 +176,7 @@ def scene(
     clickable: bool | None = None,
     refused: int | None = None,
     empty: bool = False,
+    message: str | None = None,
 ) -> str:
     """What the canvas shall show: a new picture (which clears the mask), something laid over it,
     or no picture any more.
@@ -167,6 +184,7 @@ def scene(
     :param of: which picture that is, or was looked at for what is laid or refused; when another
         is shown meanwhile, that is dropped.
     :param clickable: whether the tools for clicks are offered.
+    :param message: a sentence beneath the canvas.
     :param refused: so many clicks gave nothing; the last of them is taken back.
     """
     # The page hears of a scene only when it differs from the last one; showing the same picture
@@ -181,4 +199,6 @@ def scene(
         content["clickable"] = clickable
     if refused is not None:
         content["refused"] = refused
+    if message is not None:
+        content["message"] = message
     return json.dumps(content)

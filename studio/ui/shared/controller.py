@@ -20,6 +20,7 @@ from backends import bundles, imaging, service
 from backends.core import Prediction, Request
 from backends.errors import BadInput, NotFound, StudioError
 from backends.regions.candidates import Candidate, Found
+from backends.regions.spec import Auto, RegionSpec, Whole
 from backends.service import regions as region_service
 from studio import export
 from studio.engines.core import Done, Event, Failed, Stepped, Stopped
@@ -137,8 +138,8 @@ class Desk:
         return {n: m for n, m in self.entries(target).items() if m["problem"] is None}
 
     def problems(self, target: str | None = None) -> list[str]:
-        """Why the others cannot."""
-        methods = self.entries(target).values()
+        """Why the others cannot, but for those that nothing here could make work."""
+        methods = [m for m in self.entries(target).values() if not m.get("hidden")]
         return [f"{m['title']}: {m['problem']}." for m in methods if m["problem"]]
 
     async def ask(self, owner: str, work: Callable[[], Any]) -> Any:
@@ -208,10 +209,19 @@ class Desk:
             owner, lambda: service.propose(self.bundle, picture, settings, model)
         )
         heat = export.coloured(found.attribution, "inferno")
-        story = ",".join(f"{key}={value}" for key, value in settings.items())
-        laid = canvas.Laid(found.mask, "auto", f"auto:{story}" if story else "auto")
+        story = Auto(tuple((key, str(value)) for key, value in settings.items()))
+        laid = canvas.Laid(found.mask, "auto", str(story))
         of = Factual(self.bundle, picture).digest
         return canvas.scene(laid=laid, of=of), export.enlarge(heat, 192)
+
+    async def mask_of(self, owner: str, file: str, picture: np.ndarray) -> np.ndarray:
+        """The mask of a file that a person chose (a data URL) for a picture, by the command
+        line's own rule.
+
+        :raises BadInput: it cannot be read, has another size, or it is not clear what it marks.
+        """
+        content, size = canvas.file_of(file), picture.shape[1::-1]
+        return await self.ask(owner, lambda: imaging.read_mask(content, size))
 
     def need(self, picture: np.ndarray | None) -> np.ndarray:
         """The picture, or a sentence for who forgot it."""
@@ -223,7 +233,7 @@ class Desk:
         self,
         picture: np.ndarray | None,
         mask: str,
-        region: str,
+        region: RegionSpec,
         target: str | None,
         method: str,
         settings: dict[str, Any],
@@ -232,7 +242,7 @@ class Desk:
         """What the controls ask for.
 
         :param mask: the canvas as a PNG data URL, empty when nothing is painted.
-        :param region: ``whole``, ``auto``, or how the mask was made.
+        :param region: which, or how the mask was made.
         :raises BadInput: something is missing.
         """
         picture = self.need(picture)
@@ -240,10 +250,10 @@ class Desk:
             raise BadInput("choose what the model should say instead")
         array = None
         # An automatic region without a mask is proposed anew.
-        if region != "whole" and (mask or not region.startswith("auto")):
+        if not isinstance(region, Whole) and (mask or not isinstance(region, Auto)):
             array = np.zeros(picture.shape[:2], np.uint8)
             if mask:
-                array = imaging.read_mask(canvas.from_data_url(mask), picture.shape[1::-1])
+                array = imaging.painted_mask(canvas.from_data_url(mask), picture.shape[1::-1])
             imaging.require_area(array)
         model, goal = self._asked(target)
         return Request(
@@ -251,7 +261,7 @@ class Desk:
             method,
             goal,
             picture,
-            region,
+            str(region),
             array,
             settings,
             int(seed or 0),
@@ -347,6 +357,18 @@ class Desk:
             panels["importance"] = export.important_changes(answer.importance)
         if answer.reconstruction is not None:
             panels["reconstruction"] = export.as_picture(answer.reconstruction)
+            panels["beyond"] = export.difference_from_reconstruction(answer)
         shown = {name: canvas.preview(picture, 768) for name, picture in panels.items()}
         before_after = (canvas.preview(picture, 768) for picture in pair)
-        return markup.before_after(*before_after), markup.differences(**shown)
+        others = [
+            markup.alternative(
+                name, answer.record["target"], other.record,
+                canvas.preview(export.as_picture(other.counterfactual), 384),
+                canvas.preview(export.absolute_difference(other), 384),
+            )
+            for name, other in answer.alternatives.items()
+        ]  # fmt: skip
+        pair_shown = markup.before_after(*before_after) + markup.alternatives(
+            answer.record["answer"], others
+        )
+        return pair_shown, markup.differences(**shown)

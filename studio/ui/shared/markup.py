@@ -7,6 +7,8 @@ from html import escape
 from typing import Any
 
 __all__ = [
+    "alternative",
+    "alternatives",
     "answer_line",
     "curve",
     "failure",
@@ -22,13 +24,6 @@ __all__ = [
     "to_fetch",
     "top_classes",
 ]
-
-SHOWN = (  # of an answer's metrics, in this order
-    "changed_area", "change_inside", "change_outside", "l1", "l2", "ssim", "lpips", "lpips_alex",
-    "lpips_vgg", "cout", "log_density", "log_density_percentile", "reconstruction_error",
-    "inversion_error",
-    "factual_value", "value",
-)  # fmt: skip
 
 
 def curve(probabilities: Sequence[float], total: int, target: str) -> str:
@@ -132,13 +127,14 @@ def top_classes(record: dict[str, Any], count: int = 5) -> str:
     return f'<div class="bars">{before}{after}</div>'
 
 
-def metrics_table(record: dict[str, Any], metrics: Mapping[str, Mapping[str, str]]) -> str:
+def metrics_table(record: dict[str, Any], metrics: Mapping[str, Mapping[str, Any]]) -> str:
     """The answer's numbers with what they mean.
 
-    :param metrics: title, form and meaning of each (``backends.service.about``).
+    :param metrics: title, form, meaning and place of each (``backends.service.about``).
     """
     rows = []
-    for name in SHOWN:
+    places = {n: m["page"] for n, m in metrics.items() if m["page"] is not None}
+    for name in sorted(places, key=places.__getitem__):
         value, metric = record["metrics"].get(name), metrics[name]
         if value is not None:
             rows.append((metric["title"], metric["form"].format(value), metric["meaning"]))
@@ -182,9 +178,39 @@ def before_after(factual: str, counterfactual: str) -> str:
     )
 
 
-def differences(absolute: str, signed: str, importance: str = "", reconstruction: str = "") -> str:
-    """The heatmaps (data URLs) with their scales: ``importance`` where it was asked for; and what
-    a generator makes of a photograph, where it had to rebuild it."""
+def alternatives(name: str, others: Sequence[str]) -> str:
+    """The method's further answers, each from :func:`alternative`, below its answer, which it
+    calls ``name``."""
+    if not others:
+        return ""
+    said = f"Above is the {escape(name)} counterfactual. This run also gives:"
+    return f'<p class="hint">{said}</p><div class="differences">{"".join(others)}</div>'
+
+
+def alternative(name: str, target: str, record: Mapping[str, Any], picture: str, heat: str) -> str:
+    """A further answer: picture and how much changed (data URLs), what the model and the oracle
+    say of it, and its distance.
+
+    :param record: what ``alternatives`` of result.json says of it.
+    """
+    opinion, oracle = record["counterfactual"], record["oracle"]
+    said = f"says “{opinion['label']}”, P({target}) = {opinion['probabilities'][target]:.0%}"
+    if oracle:
+        said += f"; the oracle says “{oracle['label']}”"
+    said += f"; L1 {record['metrics']['l1']:.1f}, step {record['step']}"
+    title = escape(f"{name} counterfactual")
+    return (
+        f'<figure><img src="{picture}" alt="The {title}">'
+        f'<img src="{heat}" alt="How much the {title} changed">'
+        f"<figcaption>The {title}: {escape(said)}</figcaption></figure>"
+    )
+
+
+def differences(
+    absolute: str, signed: str, importance: str = "", reconstruction: str = "", beyond: str = ""
+) -> str:
+    """The heatmaps (data URLs) with their scales: ``importance`` where it was asked for; what the
+    method's prior makes of the factual, and how much changed ``beyond`` that."""
 
     def figure(source: str, title: str, scale: str = "") -> str:
         return (
@@ -198,14 +224,17 @@ def differences(absolute: str, signed: str, importance: str = "", reconstruction
 
     figures = [
         heat(absolute, "How much changed", "absolute", "nothing", "black to white"),
-        heat(signed, "In which direction", "signed", "darker", "brighter"),
+        heat(signed, "Which became brighter or darker (luminance)", "signed", "darker", "brighter"),
     ]
     if importance:
         figures.append(
             heat(importance, "Which changes mattered", "signed", "against", "for the target")
         )
     if reconstruction:
-        figures.append(figure(reconstruction, "What the generator makes of your picture"))
+        figures.append(figure(reconstruction, "Your picture, as the method’s prior rebuilds it"))
+    if beyond:
+        title = "How much changed against the rebuilt picture"
+        figures.append(heat(beyond, title, "absolute", "nothing", "black to white"))
     return f'<div class="differences">{"".join(figures)}</div>'
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-__all__ = ["SHORTCUTS", "help_sheet", "script"]
+__all__ = ["SHORTCUTS", "help_sheet", "keys_of", "script"]
 
 SHORTCUTS = {
     # key: (selector of what to click, what it does)
@@ -66,3 +66,11 @@ def help_sheet() -> str:
     rows += [("hold F", "see the factual in place of the counterfactual")]
     rows += [(f"on the canvas: {key}", text) for key, text in CANVAS.items()]
     return "| key | does |\n|---|---|\n" + "\n".join(f"| {k} | {v} |" for k, v in rows)
+
+
+def keys_of(classes: list[str]) -> list[str]:
+    """The key of each class: a class that is a digit has that digit, otherwise the first nine have
+    1 to 9, the tenth 0, and further ones none."""
+    if all(name in "0123456789" and len(name) == 1 for name in classes):
+        return list(classes)
+    return [str((n + 1) % 10) if n < 10 else "" for n in range(len(classes))]

@@ -16,7 +16,10 @@ let past = [], future = [];     // what undo and redo bring back: {mask, session
 let session = null;             // what words, clicks or the model laid over the paint, see clicks.js
 let tool = "brush", size = 3;
 let cursor = null;              // in picture pixels; also moved by the arrow keys
+let brought = null;             // a mask file as a data URL, and of which picture it is a mask
 let stroke = null;              // {from, erase, box} while the pointer is down
+
+const LARGEST = 5e6;            // bytes of a mask file
 
 const tinted = document.createElement("canvas");
 
@@ -234,20 +237,11 @@ $("input[type=file]").addEventListener("change", (event) => {
   event.target.value = "";
   if (!file) return;
   if (!picture) { say("Choose a picture first, then load its mask."); return; }
-  const url = URL.createObjectURL(file);
-  const image = new Image();
-  image.onload = () => {
-    if (image.naturalWidth !== width || image.naturalHeight !== height) {
-      say(`The mask is ${image.naturalWidth}x${image.naturalHeight} pixels, the picture that the model sees is ` +
-          `${width}x${height}; save the mask in that size (white = change allowed).`);
-    } else {
-      edit(() => { mask = decoded(image); });
-      say(mask.includes(1) ? "" : "The mask has no white pixel: white is where change is allowed.");
-    }
-    URL.revokeObjectURL(url);
-  };
-  image.onerror = () => say("This mask cannot be read as a picture; save it as PNG and try again.");
-  image.src = url;
+  if (file.size > LARGEST) { say(`This mask has more than ${LARGEST / 1e6} MB; save it as PNG in the picture's size.`); return; }
+  const reader = new FileReader();
+  reader.onload = () => { brought = { of: shown, file: reader.result }; say("Reading the mask …"); trigger("brought"); };
+  reader.onerror = () => say("This file cannot be read; choose it again.");
+  reader.readAsDataURL(file);  // Python decodes it: one rule for the page and the command line
 });
 
 function decoded(image) {
@@ -313,5 +307,6 @@ async function show(scene) {
   if (scene.of !== shown) return;  // looked for in a picture that is gone
   if (scene.laid && picture) await lay(scene.laid, scene.of);
   if ("refused" in scene) refuse(scene.refused);
+  if ("message" in scene) say(scene.message);
 }
 watch("scene", () => show(props.scene ? JSON.parse(props.scene) : {}));

@@ -43,6 +43,12 @@ async function lay({ mask: url, source, story, how, count, replaces }, of) {
   if (!fresh()) return;  // clicked again, or undone, or another picture chosen, while this was looked for
   if (source !== "clicks" || replaces) remember();
   say("");
+  if (source === "file") {  // as if it had been painted
+    session = null;
+    mask = over;
+    changed();
+    return;
+  }
   if (source === "auto") {
     session = { source, base: mask.slice(), points: [], story };
     mask = over;
@@ -81,6 +87,7 @@ function drawClicks() {
 window.regionCanvas = {
   mask: exported,
   story: () => (session && session.story) || (mask.includes(1) ? "painted" : ""),
+  brought: () => (brought ? [brought.file, brought.of] : ["", ""]),
   clicks: () => JSON.stringify((session && session.points) || []),
   bake: () => { session = null; draw(); },
   choose: (name) => { if (name && (name !== "brush" || clicking())) choose(name); },

@@ -7,6 +7,8 @@ let session = null;   // {code, project, question, classes, keys, guide}
 let items = [];       // what the studio has reserved for us, the one on screen first
 let outbox = [];      // [{path, body}], sent one after another
 let sending = false, waiting = 0, saved = 0, shown = null, since = 0, spent = 0, trouble = "";
+const refused = new Map();   // item, or "undo" -> why the studio did not take it; until it takes another
+const TRIES = 6;             // of an answer on which the studio fails, before those behind it go first
 const pictures = new Map();  // sha256 -> promise of a blob: address
 
 // randomUUID needs a secure context, which a laboratory's own http address is not.
@@ -37,9 +39,9 @@ async function call(path, body) {
     method: "POST", body: JSON.stringify(body),
     headers: { "Content-Type": "application/json", Authorization: `Bearer ${session.code}` },
   });
-  if (reply.status >= 500) throw new Error(reply.statusText);
-  const content = await reply.json();
-  if (!reply.ok) throw Object.assign(new Error(content.error), { refused: true });
+  // A proxy's own error page is not JSON; what it says of the request counts all the same.
+  const content = await reply.json().catch(() => ({ error: reply.statusText || `status ${reply.status}` }));
+  if (!reply.ok) throw Object.assign(new Error(content.error ?? reply.statusText), { status: reply.status });
   return content;
 }
 
@@ -112,6 +114,11 @@ function undo() {
   keep(); send(); report();
 }
 
+const about = ({ path, body }) => (path === "answers" ? body.item : "undo");
+
+// Sent again, the same message would be refused again; but for one that came too soon or too late.
+const final = (status) => status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
+
 async function send() {
   if (sending || !session) return;
   sending = true;
@@ -122,19 +129,22 @@ async function send() {
       const reply = await call(first?.path ?? "next", { ...(first?.body ?? {}), ahead });
       if (session !== ours) return;
       trouble = ""; waiting = 0;
-      if (first) { outbox.shift(); keep(); saved += first.path === "answers"; }
+      if (first) { outbox.shift(); keep(); saved += first.path === "answers"; refused.delete(about(first)); }
       take(reply, first?.path === "undo" && reply.item !== null);
       if (!first) break;
     } catch (error) {
       if (session !== ours) return;
-      if (error.refused) {
-        trouble = error.message;
-        if (!first) break;
+      const status = error.status ?? 0;  // 0: no reply came
+      if (status === 401) { trouble = error.message; break; }  // what waits is kept for the right code
+      if (first && status === 500) first.failed = (first.failed ?? 0) + 1;
+      if (final(status) || first?.failed >= TRIES) {
+        if (!first) { trouble = error.message; break; }
+        refused.set(about(first), error.message);
         outbox.shift(); keep();
         continue;
       }
       waiting = Math.min(waiting * 2 || 250, 4000);
-      trouble = "the studio does not answer; trying again";
+      trouble = status ? `${error.message}; trying again` : "the studio does not answer; trying again";
       report();
       await new Promise((resolve) => setTimeout(resolve, waiting));
     }
@@ -166,13 +176,16 @@ function take(reply, undone) {
 function report() {
   const open = outbox.filter(({ path }) => path === "answers").length;
   const state = part(".saved");
-  state.classList.toggle("open", open > 0 || trouble !== "");
-  state.textContent = [open ? `${open} not saved yet` : saved ? `saved ✓ ${saved}` : "", trouble].filter(Boolean).join(": ");
+  state.classList.toggle("open", open > 0 || trouble !== "" || refused.size > 0);
+  const counts = open ? `${open} not saved yet` : saved ? `saved ✓ ${saved}` : "";
+  const reasons = [...new Set(refused.values())].join("; ");
+  const lost = refused.size ? `${refused.size} not taken by the studio, answer again: ${reasons}` : "";
+  state.textContent = [[counts, trouble].filter(Boolean).join(": "), lost].filter(Boolean).join(" · ");
 }
 
 function begin(text) {
   session = text ? JSON.parse(text) : null;
-  items = []; outbox = []; shown = null; sending = false; saved = 0; trouble = "";
+  items = []; outbox = []; shown = null; sending = false; saved = 0; trouble = ""; refused.clear();
   element.querySelector(".labelling").classList.toggle("closed", !session);
   if (!session) return;
   adopt();
@@ -208,6 +221,6 @@ element.addEventListener("click", (event) => {
 });
 note.addEventListener("keydown", (event) => { if (event.key === "Escape" || event.key === "Enter") note.blur(); });
 window.addEventListener("beforeunload", (event) => { if (outbox.length) event.preventDefault(); });
-window.labelling = { state: () => ({ shown, held: items.length, open: outbox.length, saved, trouble }) };
+window.labelling = { state: () => ({ shown, held: items.length, open: outbox.length, saved, trouble, refused: [...refused.values()] }) };
 watch("session", () => begin(props.session));
 begin(props.session);

@@ -12,7 +12,7 @@ from backends import registry
 from backends.conversion import checkpoints
 from backends.errors import MissingPart
 from backends.faces.parsing import CLASSES, DEVIATION, MEAN, BiSeNet
-from backends.metrics.lpips import Perceptual
+from backends.metrics.perceptual import Perceptual
 
 WIDTH = 4
 

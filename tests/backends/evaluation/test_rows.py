@@ -9,11 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from backends import bundles, evaluation
+from backends import bundles, evaluation, service
 from backends.errors import BadInput, NotFound
 from backends.evaluation import Plan, Progress, Row, questions
 from backends.explain.question import target_model
 from backends.imaging import eight_bit
+from studio.export import report, tables
 from tests.conftest import write_tiny
 from tests.faces import write_faces
 
@@ -87,8 +88,9 @@ def test_pictures_of_another_size_are_refused(bundle, tmp_path):
 
 def test_a_row_is_the_mean_of_its_answers(bundle):
     plan = Plan(bundle, ["leapfactual"], 6, regions=["box:2,2,10,10"], batch=4, shown=5)
-    *progress, row = evaluation.evaluate(plan)
+    *progress, row, standard = evaluation.evaluate(plan)
     assert isinstance(row, Row)
+    assert standard.answer == "standard"
     assert all(isinstance(item, Progress) for item in progress)
     shares = [item.share for item in progress]
     assert shares == sorted(shares)
@@ -109,7 +111,7 @@ def test_a_row_is_the_mean_of_its_answers(bundle):
             answer.record["counterfactual"] == answer.record["target"]
         )
     whole = Plan(bundle, ["leapfactual"], 6, regions=["box:2,2,10,10"], batch=4, shown=6)
-    *_, row = evaluation.evaluate(whole)
+    *_, row, _ = evaluation.evaluate(whole)
     flips = [answer.record["flipped"] for answer in row.shown]
     assert row.values["flip_rate"]["mean"] == np.mean(flips)
     assert np.isclose(row.values["flip_rate"]["sem"], np.std(flips, ddof=1) / 6**0.5)
@@ -121,6 +123,7 @@ def test_a_method_without_its_parts_is_a_row_that_says_so(tmp_path):
     bundle = with_examples(tmp_path / "bundle", without=("bridge",))
     plan = Plan(bundle, ["rcsb", "leapfactual"], 2, regions=["whole", "auto"])
     rows = [item for item in evaluation.evaluate(plan) if isinstance(item, Row)]
+    rows = [row for row in rows if not row.answer]
     assert [(row.method, row.region) for row in rows] == [
         ("rcsb", "whole"), ("rcsb", "auto"), ("leapfactual", "whole"), ("leapfactual", "auto"),
     ]  # fmt: skip
@@ -146,7 +149,10 @@ def test_without_examples_the_generator_draws(faces, monkeypatch, tmp_path):
     methods = ["leapfactual", "diffeomorphic_gan"]
     plan = Plan(faces, methods, 3, regions=["box:8,8,100,100"], batch=2, shown=3)
     rows = [item for item in evaluation.evaluate(plan) if isinstance(item, Row)]
-    assert [(row.method, row.problem) for row in rows] == [(name, None) for name in methods]
+    assert [(row.method, row.answer, row.problem) for row in rows] == [
+        ("leapfactual", "", None), ("leapfactual", "standard", None),
+        ("diffeomorphic_gan", "", None),
+    ]  # fmt: skip
     for row in rows:
         assert row.values["n"] == 3
         assert row.values["change_outside"]["mean"] == 0
@@ -171,3 +177,34 @@ def test_drawn_faces_come_from_the_seed_and_can_be_asked_for_by_class(faces):
 def test_with_neither_examples_nor_a_generator_a_folder_is_asked_for(tiny):
     with pytest.raises(BadInput, match="no examples; give --data"):
         questions.draw(bundles.find(tiny), 1, [], None, 0)
+
+
+def test_a_method_with_two_answers_has_a_row_and_pictures_for_each(bundle):
+    plan = Plan(bundle, ["leapfactual", "revise"], 4, shown=2)
+    rows = [item for item in evaluation.evaluate(plan) if isinstance(item, Row)]
+    assert [(row.method, row.answer) for row in rows] == [
+        ("leapfactual", ""), ("leapfactual", "standard"), ("revise", "")
+    ]  # fmt: skip
+    first, standard, _ = rows
+    assert "seconds" not in standard.values, "a run is paid for once"
+    assert set(first.values) - set(standard.values) == {
+        "nfe", "nfe_forward", "nfe_backward", "seconds"
+    }  # fmt: skip
+    assert len(standard.shown) == 2
+    assert not np.array_equal(standard.shown[0].counterfactual, first.shown[0].counterfactual)
+    about = service.about(bundle)
+    table = tables.evaluation(plan, rows, about)
+    assert [row["title"] for row in table["rows"]] == [
+        "LeapFactual", "LeapFactual, standard", "REVISE (baseline)"
+    ]  # fmt: skip
+    page = report.page({**table, "pairs": []}, rows)
+    assert page.count("<h2>") == 3
+    assert page.count("rebuilt by the prior") == 6
+
+
+def test_methods_that_nothing_here_could_serve_are_not_worth_a_line(bundle):
+    methods = service.about("digits")["methods"]
+    assert methods["ldce_txt"]["hidden"]
+    assert "no recipe trains it" in methods["ldce_txt"]["problem"]
+    assert [name for name, entry in methods.items() if entry["hidden"]] == ["ldce_txt"]
+    assert not any(entry["hidden"] for entry in service.about(bundle)["methods"].values())

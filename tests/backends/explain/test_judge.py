@@ -7,7 +7,7 @@ from backends.core import Region
 from backends.explain.judge import judge
 from backends.explain.nfe import Meter
 from backends.explain.question import Question
-from backends.metrics import METRICS, distance
+from backends.metrics import METRICS, area, distance
 from backends.metrics.cout import cout
 from tests.conftest import write_tiny
 
@@ -24,10 +24,10 @@ def test_distances():
     x, y = pair()
     assert torch.allclose(distance.l1(x, y), torch.tensor([5.05]))
     assert torch.allclose(distance.l2(x, y), torch.tensor([(10 * 0.25 + 0.0025) ** 0.5]))
-    assert torch.allclose(distance.changed_area(x, y), torch.tensor([0.1]))
+    assert torch.allclose(area.changed_area(x, y), torch.tensor([0.1]))
     outside = torch.ones_like(x)
     outside[0, 0, :2] = 0
-    assert torch.allclose(distance.greatest_change(x, y, outside), torch.tensor([0.05]))
+    assert torch.allclose(area.greatest_change(x, y, outside), torch.tensor([0.05]))
 
 
 class Area:

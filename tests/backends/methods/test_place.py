@@ -218,3 +218,57 @@ def test_a_model_that_is_very_sure_still_has_a_gradient():
         x, torch.tensor([1]), Region(torch.ones_like(x)), ReviseConfig(), torch.Generator()
     )
     assert sure.probabilities(last.image)[0, 1] > 0.5
+
+
+@pytest.mark.parametrize("distance", ["mean", "sum"])
+def test_revise_weighs_the_mean_of_the_pixels_or_their_sum(distance):
+    """The reference (CARLA) adds the absolute differences up."""
+    seen = []
+
+    class Shifted(Linear):
+        def encode(self, x):
+            return x.flatten(1) + 0.1
+
+    original = torch.autograd.grad
+
+    def spy(value, z):
+        seen.append(value.detach())
+        return original(value, z)
+
+    config = ReviseConfig(distance=distance, distance_weight=3, steps=2)
+    torch.autograd.grad = spy
+    try:
+        list(Revise(F, Shifted()).explain(X, torch.tensor([1, 1]), WHOLE, config, None))
+    finally:
+        torch.autograd.grad = original
+    cross_entropy = -F.probabilities(X + 0.1)[:, 1].log()
+    share = 0.1 * (1 if distance == "mean" else 4)
+    assert seen[0] == pytest.approx(float((cross_entropy + 3 * share).sum()), abs=1e-4)
+
+
+def test_the_perceptual_term_is_the_bundles_own_network(tmp_path):
+    """PLACE's fourth term works offline where the bundle has a part ``lpips``."""
+    from backends import bundles
+    from backends.explain.question import Question
+    from backends.explain.runner import run
+    from backends.metrics.lpips import Perceptual
+    from tests.conftest import MANIFEST, write_tiny
+
+    folder = write_tiny(tmp_path / "own")
+    torch.manual_seed(0)
+    arguments = {"backbone": "alex", "width": 4}
+    part = bundles.Part(
+        kind="lpips", architecture="perceptual", arguments=arguments, file="lpips.safetensors",
+        licence="Apache-2.0",
+    )  # fmt: skip
+    bundles.write_part(folder, MANIFEST, "lpips", Perceptual(**arguments), part)
+    x, found = torch.rand(1, 1, 16, 16), bundles.find(str(folder))
+    region = Region(torch.ones_like(x))
+    ends = []
+    for weight in (0, 500):
+        settings = {"steps": 8, "perceptual_weight": weight}
+        *_, last = run(Question.of(found, "place", x, torch.tensor([1]), region, settings, 0))
+        ends.append(last.counterfactual)
+    assert not torch.equal(ends[0].image, ends[1].image)
+    assert "lpips" not in ends[0].nfe
+    assert ends[1].nfe["lpips"]["backward"] > 0

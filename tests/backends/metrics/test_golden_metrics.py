@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from backends.metrics import attributes
 from backends.metrics.cout import cout, curves
 from backends.metrics.frechet import frechet, halves, split_frechet
 from backends.metrics.morphometry import Morphometry, measure
@@ -105,22 +104,6 @@ def test_halves_are_disjoint_and_an_odd_one_is_left_out():
     assert not (one & two).any()
     again, _ = halves(61, torch.Generator().manual_seed(0))
     assert torch.equal(one, again)
-
-
-def test_changed_attributes():
-    count = attributes.changed_attributes(tensor("cd_oracle_x"), tensor("cd_oracle_cf"))
-    assert np.array_equal(count, DATA["mnac_per_image"])
-    close(count.double().mean(), "mnac_value")
-
-
-def test_correlation_difference():
-    value, correlations = attributes.correlation_difference(
-        tensor("cd_oracle_x"), tensor("cd_oracle_cf"), tensor("cd_label_correlations"),
-        int(DATA["cd_query"]),
-    )  # fmt: skip
-    close(correlations, "cd_delta_correlations")
-    close(value, "cd_value")
-    assert correlations[7] == 0, "an attribute that never changes"
 
 
 def test_morphometry():

@@ -11,6 +11,7 @@ from backends.errors import MissingPart
 from backends.explain import judge as judging
 from backends.explain.question import Question
 from backends.metrics import METRICS, lpips, ssim
+from backends.metrics.perceptual import Perceptual
 from tests.conftest import write_tiny
 
 
@@ -74,7 +75,7 @@ def test_lpips_is_one_number_a_picture(cache, pair, monkeypatch):
 
 
 def test_a_bundle_with_weights_of_its_own_is_measured_with_them(cache, tmp_path):
-    network = lpips.Perceptual("alex", width=4)
+    network = Perceptual("alex", width=4)
     part = bundles.Part(
         kind="lpips", architecture="perceptual", arguments={"backbone": "alex", "width": 4},
         file="lpips.safetensors", sha256="", licence="Apache-2.0",

@@ -7,8 +7,9 @@ import torch
 from backends import bundles, service
 from backends.errors import BadInput
 from backends.explain.question import target_model
-from backends.regions import attribution, sources
+from backends.regions import attribution
 from backends.regions.settings import AutoRegion
+from backends.targets.model import Classifier
 
 
 @pytest.mark.parametrize("cell", [1, 2, 4, 8])
@@ -90,16 +91,55 @@ def test_eleven_attributions_two_of_them_without_gradients():
         attribution.attribute(Labels(), torch.rand(1, 1, 8, 8), "saliency")
 
 
-def test_box():
-    mask = sources.box("2,3,5,7", 10, 8)
-    assert mask.sum() == 255 * 3 * 4
-    assert mask[3:7, 2:5].all()
-    for bad in ("1,2,3", "5,5,2,9", "0,0,9,9", "a,b,c,d", ""):
-        with pytest.raises(BadInput, match="box"):
-            sources.box(bad, 10, 8)
-
-
 def test_a_blank_attribution_is_one_sentence(tiny, monkeypatch):
     monkeypatch.setattr(attribution, "attribute", lambda f, x, name: torch.zeros(1, *x.shape[-2:]))
     with pytest.raises(BadInput, match="zero everywhere"):
         service.propose(tiny, np.zeros((16, 16, 1), np.uint8), {})
+
+
+def attributed(monkeypatch, kind, name, side=64):
+    """What an attribution method of Captum is called with."""
+    import captum.attr
+
+    seen = {}
+    original = getattr(captum.attr, kind).attribute
+
+    def spy(self, x, *args, **words):
+        seen.update(words, args=args)
+        return original(self, x, *args, **words)
+
+    monkeypatch.setattr(getattr(captum.attr, kind), "attribute", spy)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 2, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    ).requires_grad_(False)
+    x = torch.rand(1, 1, side, side, generator=torch.Generator().manual_seed(0))
+    attribution.attribute(Classifier(network, ["a", "b"]), x, name)
+    return seen
+
+
+def test_attributions_take_the_authors_parameters_scaled_to_the_picture(monkeypatch):
+    """RCSB's code: 60 and 20 of 256 pixels; 64 samples and one baseline; no ReLU."""
+    seen = attributed(monkeypatch, "Occlusion", "occlusion")
+    assert (seen["args"], seen["strides"]) == (((1, 15, 15),), (1, 5, 5))
+    seen = attributed(monkeypatch, "GradientShap", "gradient_shap")
+    (baseline,) = seen["args"]
+    assert baseline.shape == (1, 1, 64, 64)
+    assert 0.9 < baseline.std() < 1.1
+    assert seen["n_samples"] == 64
+    assert not attributed(monkeypatch, "LayerGradCam", "grad_cam").get("relu_attributions")
+    patches = attributed(monkeypatch, "Lime", "lime")["feature_mask"]
+    assert patches.shape == (1, 1, 64, 64)
+    assert 100 <= len(patches.unique()) <= 160
+
+
+@pytest.mark.parametrize("side", [16, 32, 128])
+def test_superpixels_follow_the_picture(side):
+    x = torch.zeros(1, side, side)
+    x[:, :, side // 2 :] = 1
+    patches = attribution.superpixels(x, 128)
+    assert patches.shape == (side, side)
+    assert patches.min() == 0
+    assert not set(patches[:, : side // 2].flatten().tolist()) & set(
+        patches[:, side // 2 :].flatten().tolist()
+    )
+    assert torch.equal(patches, attribution.superpixels(x, 128))

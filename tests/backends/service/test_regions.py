@@ -12,8 +12,9 @@ from backends import bundles, registry, service
 from backends.conversion import mobile_sam
 from backends.errors import BadInput, MissingPart
 from backends.faces import parsing
-from backends.regions import candidates, grounding, segment, sources
+from backends.regions import candidates, grounding, segment
 from backends.regions.segment import SegmentAnything, Segmenter
+from backends.regions.spec import RegionSpec
 from backends.service import regions as region_service
 
 SIZE = 48
@@ -29,6 +30,10 @@ PARTS = {
     "classifier": ("conv_classifier", {"channels": 3, "size": SIZE, "classes": 2, "width": 4}),
     "segmenter": ("segment_anything", SAM),
 }
+
+
+def drawn(bundle, picture, region):
+    return region_service.mask_of(bundle, picture, RegionSpec.parse(region))
 
 
 def write_grounding(folder):
@@ -269,7 +274,7 @@ def test_what_is_below_the_threshold_is_offered_not_given(speaking, photograph):
     again = region_service.candidates(speaking, photograph, "cat", {"threshold": missed.lower})
     assert again.candidates
     with pytest.raises(BadInput, match=rf'--region "text:cat;threshold={missed.lower:.2f}"'):
-        region_service.draw(speaking, photograph, "text", f"cat;threshold={high}")
+        drawn(speaking, photograph, f"text:cat;threshold={high}")
 
 
 def test_a_word_is_not_found_by_another_words_box(speaking, photograph, monkeypatch):
@@ -309,7 +314,7 @@ def test_without_grounding_dino_the_sentence_says_how_to_get_it(silent, photogra
     assert offer["words"].startswith("other words need Grounding DINO")
     assert offer["clicks"] is None
     assert region_service.click(silent, photograph, [(20, 20)], [1]).mask.any()
-    assert region_service.draw(silent, photograph, "sam", "4,4,30,40").any()
+    assert drawn(silent, photograph, "sam:4,4,30,40").any()
 
 
 def test_the_parser_is_asked_first(tmp_path, photograph, monkeypatch):
@@ -354,13 +359,11 @@ def test_a_setting_out_of_bounds_is_said(speaking, photograph):
             region_service.candidates(speaking, photograph, "cat", wrong)
 
 
-@pytest.mark.parametrize(
-    ("source", "options"), [("text", "cat"), ("points", "+3,3"), ("sam", "1,1,5,5")]
-)
-def test_digits_have_no_words(source, options):
+@pytest.mark.parametrize("region", ["text:cat", "points:+3,3", "sam:1,1,5,5"])
+def test_digits_have_no_words(region):
     picture = np.zeros((32, 32, 1), np.uint8)
     with pytest.raises(BadInput, match="need photographs"):
-        region_service.draw("digits", picture, source, options)
+        drawn("digits", picture, region)
     assert "need photographs" in region_service.about("digits")["clicks"]
 
 
@@ -375,28 +378,59 @@ def test_union_and_subtract():
     assert candidates.subtract(one, []).tolist() == one.tolist()
 
 
-def test_clicks_are_read():
-    assert sources.points("+10,20; -5,5.5;30,1;choice=3", 40, 40) == (
-        [(10, 20), (5, 5.5), (30, 1)], [1, 0, 1], 3,
-    )  # fmt: skip
-    for bad in ("", "10", "-3,3", "+40,3", "+3,40", "+a,b", "+1,2,3", "choice=1", "choice=0;+1,1"):
-        with pytest.raises(BadInput):
-            sources.points(bad, 40, 40)
+def test_a_box_is_its_pixels(tiny):
+    picture = np.zeros((16, 16, 1), np.uint8)
+    mask = drawn(tiny, picture, "box:2,3,5,7")
+    assert mask.sum() == 255 * 3 * 4
+    assert mask[3:7, 2:5].all()
+    assert drawn(tiny, picture, "whole").all()
+    assert np.array_equal(drawn(tiny, picture, "whole but not box:2,3,5,7"), 255 - mask)
 
 
-def test_words_and_their_settings_are_read():
-    assert sources.text("cat, dog;threshold=0.2") == ("cat, dog", {"threshold": "0.2"})
-    with pytest.raises(BadInput, match="setting"):
-        sources.text("cat;dog")
+@pytest.mark.parametrize("region", ["box:0,0,17,9", "box:0,0,9,17"])
+def test_a_box_must_lie_in_the_picture(tiny, region):
+    with pytest.raises(BadInput, match="not inside the 16x16 picture"):
+        drawn(tiny, np.zeros((16, 16, 1), np.uint8), region)
+
+
+@pytest.mark.parametrize("region", ["points:+48,3", "points:+3,48", "sam:1,1,5,49"])
+def test_clicks_must_lie_in_the_picture(silent, photograph, region):
+    with pytest.raises(BadInput, match="48x48 picture"):
+        drawn(silent, photograph, region)
+
+
+def test_a_mask_is_read_from_its_file(tiny, tmp_path):
+    picture = np.zeros((16, 16, 1), np.uint8)
+    marked = np.zeros((16, 16), np.uint8)
+    marked[4:8, 1:3] = 255
+    Image.fromarray(marked).save(tmp_path / "mask, of a stroke.png")
+    region = f"mask:{tmp_path / 'mask, of a stroke.png'}"
+    assert np.array_equal(drawn(tiny, picture, region), marked)
+    with pytest.raises(BadInput):
+        drawn(tiny, np.zeros((8, 8, 1), np.uint8), region)
+
+
+@pytest.mark.parametrize("region", ["painted", "painted and box:1,1,3,3", "painted but not whole"])
+def test_what_was_painted_cannot_be_drawn_again(tiny, region):
+    with pytest.raises(BadInput, match="mask:FILE"):
+        drawn(tiny, np.zeros((16, 16, 1), np.uint8), region)
+
+
+def test_a_given_mask_must_have_the_picture_s_size(tiny):
+    picture = np.zeros((16, 16, 1), np.uint8)
+    with pytest.raises(BadInput, match="8x9 pixels"):
+        region_service.mask_of(
+            tiny, picture, RegionSpec.parse("mine", given=True), given=np.ones((9, 8), np.uint8)
+        )
 
 
 def test_a_click_can_choose_its_size(silent, photograph):
     one = region_service.click(silent, photograph, [(20, 20)], [1])
     for place, other in enumerate(one.alternatives, start=1):
-        mask = region_service.draw(silent, photograph, "points", f"+20,20;choice={place}")
+        mask = drawn(silent, photograph, f"points:+20,20;choice={place}")
         assert np.array_equal(mask, other.mask)
     with pytest.raises(BadInput, match="single click"):
-        region_service.draw(silent, photograph, "points", "+20,20;+30,30;choice=1")
+        drawn(silent, photograph, "points:+20,20;+30,30;choice=1")
 
 
 def test_clicks_must_lie_in_the_picture_and_one_must_add(silent, photograph):

@@ -5,7 +5,9 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from studio.cli import options as asking
 from studio.export.report import _cell
@@ -39,9 +41,10 @@ def test_evaluate_writes_three_files_that_agree(run, bundle, tmp_path):
     assert "flipped" in told
     assert {path.name for path in out.iterdir()} == {"table.json", "table.csv", "report.html"}
     table = json.loads((out / "table.json").read_text())
-    assert [(row["method"], row["region"]) for row in table["rows"]] == [
-        ("leapfactual", "whole"), ("leapfactual", "box:1,2,9,14"),
-        ("rcsb", "whole"), ("rcsb", "box:1,2,9,14"),
+    assert [(row["title"], row["region"]) for row in table["rows"]] == [
+        ("LeapFactual", "whole"), ("LeapFactual, standard", "whole"),
+        ("LeapFactual", "box:1,2,9,14"), ("LeapFactual, standard", "box:1,2,9,14"),
+        ("RCSB", "whole"), ("RCSB", "box:1,2,9,14"),
     ]  # fmt: skip
     first, *_, last = table["rows"]
     assert first["n"] == 4
@@ -58,7 +61,7 @@ def test_evaluate_writes_three_files_that_agree(run, bundle, tmp_path):
     assert "http" not in text
     tags = Page(text).tags
     pictures = [attributes for tag, attributes in tags if tag == "img"]
-    assert len(pictures) == 2 * 4 * 3
+    assert len(pictures) == 4 * 4 * 5  # the factual, rebuilt, the answer, two heatmaps
     assert all(attributes["alt"] for attributes in pictures)
     assert all(attributes.get("scope") for tag, attributes in tags if tag == "th")
     assert ("html", {"lang": "en"}) in tags
@@ -92,11 +95,7 @@ def test_what_cannot_be_evaluated_is_one_sentence(run, bundle, tmp_path, words, 
     assert not list(tmp_path.glob(".result-*"))
 
 
-def test_lists_are_divided_where_a_region_begins():
-    assert asking.regions_in("whole,auto") == ["whole", "auto"]
-    assert asking.regions_in("auto:area=0.2,cell=4,box:1,2,9,14, whole") == [
-        "auto:area=0.2,cell=4", "box:1,2,9,14", "whole",
-    ]  # fmt: skip
+def test_pairs_are_read():
     assert asking.pairs_in("4:9,3:8") == [("4", "9"), ("3", "8")]
     assert asking.pairs_in("random") == []
 
@@ -106,3 +105,19 @@ def test_cells_say_what_is_not_known():
     assert _cell({"mean": None, "sem": None}) == "–"
     assert _cell({"mean": 1.0, "sem": None}) == "1"
     assert _cell(None) == "–"
+
+
+def test_a_mask_file_is_a_region_of_an_evaluation(run, bundle, tmp_path):
+    mask = np.zeros((16, 16), np.uint8)
+    mask[2:6, 3:11] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    region = f"mask:{tmp_path / 'mask.png'}"
+    code, _, told = run(
+        "evaluate", "--bundle", bundle, "--methods", "adversarial", "--n", "2",
+        "--regions", f"whole,{region}", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert code == 0, told
+    rows = json.loads((tmp_path / "out/table.json").read_text())["rows"]
+    assert [row["region"] for row in rows] == ["whole", region]
+    assert rows[1]["region_area"] == 32 / 256
+    assert rows[1]["change_outside"]["mean"] == 0

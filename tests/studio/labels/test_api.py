@@ -1,11 +1,15 @@
 """Labelling over HTTP."""
 
+import json
+
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from studio.labels.api import LONGEST, routes
+from backends.errors import StudioError
+from studio.labels.api import LONGEST, answer_by, routes
 from studio.labels.store import pictures, projects, responses
+from studio.labels.store.database import StoreProblem
 
 
 @pytest.fixture
@@ -98,3 +102,62 @@ def test_a_wrong_code_is_nobodys(client, made):
     reply = client.post("/labels/next", headers={"Authorization": "Bearer wrong"})
     assert reply.status_code == 401
     assert "nobody" in reply.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"note": "a\0b"}, {"note": "\ud83d"}, {"via": "\0"}, {"seconds": float("nan")},
+        {"seconds": float("inf")}, {"item": 2**63}, {"request": "\0"}, {"value": ["one"]},
+        {"item": None}, {"state": {}}, {"other": 1},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_stored_is_refused_alike(database, bob, client, body):
+
+    content = {"item": 1, "value": "one", "request": "a"} | body
+    reply = client.post(
+        "/labels/answers", content=json.dumps(content),
+        headers={"Authorization": f"Bearer {bob.code}"},
+    )  # fmt: skip
+    assert reply.status_code == 400
+    assert reply.json()["error"]
+    assert projects.find(database, "ones").version == 0
+
+
+@pytest.mark.parametrize("content", ["", "[", "[]", "3", "null", '"a"'])
+def test_what_is_no_message_is_a_sentence(bob, client, content):
+    reply = client.post(
+        "/labels/answers", content=content, headers={"Authorization": f"Bearer {bob.code}"}
+    )
+    assert (reply.status_code, set(reply.json())) == (400, {"error"})
+
+
+@pytest.mark.parametrize("path", ["a%00b", "x" * 300])
+def test_a_picture_that_is_none_is_a_sentence(bob, client, path):
+    reply = client.get(
+        f"/labels/pictures/{path}.png", headers={"Authorization": f"Bearer {bob.code}"}
+    )
+    assert reply.status_code in (400, 404)
+    assert "error" in reply.json()
+
+
+def test_a_message_needs_no_content_type_and_next_no_message(bob, client):
+    reply = client.post("/labels/next", headers={"Authorization": f"Bearer {bob.code}"})
+    assert reply.status_code == 200
+
+
+def test_a_store_that_fails_is_not_the_callers_mistake(bob, database, monkeypatch):
+    def fails(*_):
+        raise StoreProblem("the disk is full; nothing was stored")
+
+    monkeypatch.setattr(responses, "answer", fails)
+    reply = bob("answers", item=1, value="one", request="a")
+    assert (reply.status_code, reply.json()["error"][:16]) == (503, "the disk is full")
+
+
+def test_an_answer_by_its_code(database, bob):
+    fields = {"item": 1, "value": "one", "request": "a"}
+    assert answer_by(database, bob.code, fields).number == 1
+    for code, wrong in ((["x"], fields), (bob.code, fields | {"item": "x"})):
+        with pytest.raises(StudioError):
+            answer_by(database, code, wrong)

@@ -258,3 +258,32 @@ def test_no_such_project(labels, project, words, tmp_path, monkeypatch):
     assert (code, out) == (2, "")
     assert "projects are: ones" in err
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_import_tells_what_it_left_out(labels, project, folder, tmp_path):
+    labels("add", "ones", folder)
+
+    def choice(question, value):
+        return {"type": "choices", "from_name": question, "value": {"choices": [value]}}
+
+    results = [choice("digit", "one"), choice("quality", "good")]
+    tasks = [{"data": {"image": "a.png"}, "annotations": [{"id": 1, "result": results}],
+              "predictions": [7]}]  # fmt: skip
+    (tmp_path / "tasks.json").write_text(json.dumps(tasks))
+    code, out, err = labels("import", "ones", tmp_path / "tasks.json")
+    assert (code, out) == (2, "")
+    assert "several questions (digit, quality); choose one with --control" in err
+    code, out, err = labels("import", "ones", tmp_path / "tasks.json", "--control", "digit")
+    assert (code, json.loads(out)["responses"]) == (0, 1)
+    assert sorted(err.splitlines()) == [
+        "left out: choices (quality) beside a choice: 1",
+        "left out: predictions of which the file has only the number: 1",
+    ]
+
+
+def test_a_table_in_another_encoding(labels, project, folder, tmp_path):
+    labels("add", "ones", folder)
+    (tmp_path / "l.csv").write_bytes("item,annotator,value\na.png,Анна,one\n".encode("cp1251"))
+    assert labels("import", "ones", tmp_path / "l.csv")[0] == 2
+    _, out, _ = labels("import", "ones", tmp_path / "l.csv", "--encoding", "cp1251")
+    assert json.loads(out)["people"] == ["Анна"]

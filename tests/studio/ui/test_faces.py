@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from backends import bundles, service
+from backends.regions.spec import Whole
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.runs.study import Study
@@ -56,7 +57,7 @@ def test_another_classifier_is_in_the_target_list(desk):
     (goal,) = [v for _, v in desk.ranked(shown)["choices"] if v.startswith("gender: ")]
     said = shown.opinions["gender"].label
     assert goal == f"gender: {'m' if said == 'f' else 'f'}"
-    request = desk.request(shown.picture, "", "whole", goal, "diffeomorphic_gan", {}, 0)
+    request = desk.request(shown.picture, "", Whole(), goal, "diffeomorphic_gan", {}, 0)
     assert (request.model, request.target) == ("gender", goal[-1])
 
 
@@ -72,7 +73,7 @@ def test_frames_may_be_smaller_than_the_answer(desk):
     goal = shown.prediction.probabilities
     target = list(goal)[1]
     request = desk.request(
-        shown.picture, "", "whole", target, "diffeomorphic_gan", {"steps": 4}, 0
+        shown.picture, "", Whole(), target, "diffeomorphic_gan", {"steps": 4}, 0
     )  # fmt: skip
 
     async def follow():

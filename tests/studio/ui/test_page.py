@@ -16,6 +16,7 @@ from PIL import Image
 from backends import bundles, service
 from backends.core import Answer
 from backends.errors import BadInput, NotFound
+from backends.regions.spec import Given, Whole
 from studio import export
 from studio.ui import page as served_page
 from studio.ui.page import build, launch_options
@@ -84,7 +85,7 @@ def test_nothing_is_shared_with_outside_hosts(tiny):
 def ask(desk, picture, **changes):
     label = service.predict(desk.bundle, picture).label
     values = {
-        "picture": picture, "mask": "", "region": "whole", "target": "b" if label != "b" else "c",
+        "picture": picture, "mask": "", "region": Whole(), "target": "b" if label != "b" else "c",
         "method": "leapfactual", "settings": {}, "seed": 0,
     } | changes  # fmt: skip
     return desk.request(**values)
@@ -166,12 +167,12 @@ def test_a_closed_page_leaves_nothing(desk, page, picture):
     [
         ({"picture": None}, "picture first"),
         ({"target": None}, "should say instead"),
-        ({"region": "painted"}, "region is empty"),
-        ({"region": "painted", "mask": "hello"}, "no PNG"),
+        ({"region": Given()}, "region is empty"),
+        ({"region": Given(), "mask": "hello"}, "no PNG"),
     ],
 )
 def test_what_is_missing_is_said(desk, picture, changes, words):
-    values = {"mask": "", "region": "whole", "target": "b", "method": "leapfactual",
+    values = {"mask": "", "region": Whole(), "target": "b", "method": "leapfactual",
               "settings": {}, "seed": 0, "picture": picture} | changes  # fmt: skip
     with pytest.raises(BadInput, match=words):
         desk.request(**values)
@@ -200,9 +201,9 @@ def test_a_regressor_is_in_the_target_list(desk, picture):
     choices = dict(desk.ranked(shown)["choices"])
     goals = [value for value in choices.values() if value.startswith("width: ")]
     assert len(goals) == 3
-    request = desk.request(picture, "", "whole", goals[0], "adversarial", {}, 0)
+    request = desk.request(picture, "", Whole(), goals[0], "adversarial", {}, 0)
     assert (request.model, request.target) == ("width", goals[0].removeprefix("width: "))
-    assert desk.request(picture, "", "whole", "a", "adversarial", {}, 0).model == "classifier"
+    assert desk.request(picture, "", Whole(), "a", "adversarial", {}, 0).model == "classifier"
 
 
 def test_the_seed_tells_when_it_changes_nothing(page, desk):

@@ -47,16 +47,16 @@ def test_a_folder_tells_everything_to_another_store(
 ):
     done = exchange.export(database, spoken, tmp_path / name, form, history=history)
     assert (done.items, done.version) == (6, spoken.version)
-    brought = exchange.take_in(elsewhere, None, tmp_path / name, prepare=refuse)
+    brought = exchange.import_labels(elsewhere, None, tmp_path / name, prepare=refuse)
     assert brought.access.annotator.administers
     assert brought.repeated == 0
     assert told(elsewhere, "ones", history=history) == told(database, "ones", history=history)
     copy = projects.find(elsewhere, "ones").setup
     assert copy == spoken.setup
     # The same file again, and a round trip back home, add nothing.
-    again = exchange.take_in(elsewhere, "ones", tmp_path / name, prepare=refuse)
+    again = exchange.import_labels(elsewhere, "ones", tmp_path / name, prepare=refuse)
     assert (again.items, again.responses, again.suggestions, again.people) == (0, 0, 0, [])
-    back = exchange.take_in(database, "ones", tmp_path / name, prepare=refuse)
+    back = exchange.import_labels(database, "ones", tmp_path / name, prepare=refuse)
     assert (back.items, back.responses, back.suggestions) == (0, 0, 0)
     assert back.version == spoken.version
 
@@ -65,7 +65,7 @@ def test_a_folder_tells_everything_to_another_store(
 def test_a_file_goes_into_another_project_of_the_store(database, spoken, tmp_path, form, name):
     exchange.export(database, spoken, tmp_path / name)
     assert exchange.format_of(tmp_path / name) == form
-    exchange.take_in(database, "copy", tmp_path / name, prepare=refuse)
+    exchange.import_labels(database, "copy", tmp_path / name, prepare=refuse)
     assert told(database, "copy") == told(database, "ones")
 
 
@@ -73,7 +73,7 @@ def test_a_file_goes_into_another_project_of_the_store(database, spoken, tmp_pat
 def test_an_earlier_version_is_written_as_it_was(database, spoken, tmp_path, elsewhere, form, name):
     before = responses.standing(database, spoken, 3)
     exchange.export(database, spoken, tmp_path / name, form, version=3, history=True)
-    exchange.take_in(elsewhere, None, tmp_path / name)
+    exchange.import_labels(elsewhere, None, tmp_path / name)
     after = responses.standing(elsewhere, projects.find(elsewhere, "ones"))
     assert [(r.annotator, r.value) for r in after] == [(r.annotator, r.value) for r in before]
     with pytest.raises(NotFound, match="label sets 0 to"):
@@ -91,7 +91,7 @@ def test_the_latest_answer_counts_wherever_it_was_given(database, spoken, tmp_pa
                .replace("second line", "third line") for line in lines]  # fmt: skip
     assert changed != lines
     (tmp_path / "old.jsonl").write_text("\n".join(changed))
-    brought = exchange.take_in(database, "ones", tmp_path / "old.jsonl")
+    brought = exchange.import_labels(database, "ones", tmp_path / "old.jsonl")
     assert brought.responses == 1
     standing = [r for r in responses.standing(database, spoken) if r.item_id == first]
     assert [r.value for r in standing if r.annotator == "=Bob"] == ["seven"]
@@ -102,7 +102,7 @@ def test_the_latest_answer_counts_wherever_it_was_given(database, spoken, tmp_pa
 def test_an_import_counts_as_people_do(database, spoken, tmp_path, elsewhere):
     """The next picture's order follows from votes and disagreement."""
     exchange.export(database, spoken, tmp_path / "out", "jsonl")
-    exchange.take_in(elsewhere, None, tmp_path / "out")
+    exchange.import_labels(elsewhere, None, tmp_path / "out")
     dan = projects.join(elsewhere, projects.find(elsewhere, "ones"), "Dan").annotator
     assert queue.progress(elsewhere, dan).total == 6
     order = projects.find(elsewhere, "ones").setup.model_copy(update={"order": "disagreement"})
@@ -125,11 +125,11 @@ def test_a_plain_table_of_names_and_values(database, made, tmp_path):
     project, _ = made(3)
     table = tmp_path / "theirs.csv"
     table.write_text("item,annotator,value\n0.png,Bob,one\n1.png,Bob,\n0.png,Eve,seven\n")
-    brought = exchange.take_in(database, "ones", table)
+    brought = exchange.import_labels(database, "ones", table)
     assert (brought.responses, brought.people) == (3, ["Bob", "Eve"])
     said = [(r.annotator, r.value, r.unsure) for r in responses.standing(database, project)]
     assert said == [("Bob", "one", False), ("Bob", None, True), ("Eve", "seven", False)]
-    assert exchange.take_in(database, "ones", table).repeated == 3
+    assert exchange.import_labels(database, "ones", table).repeated == 3
 
 
 GOOD = "item,annotator,value,seconds,created,kind,state\n0.png,Bob,one,1,,,\n"
@@ -172,7 +172,7 @@ def test_what_cannot_be_used_is_one_sentence_and_nothing_is_taken(
     (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     before = told(database, "ones")
     with pytest.raises(BadInput, match=message):
-        exchange.take_in(database, "ones", tmp_path / name)
+        exchange.import_labels(database, "ones", tmp_path / name)
     assert told(database, "ones") == before
     assert [who.name for who in projects.people(database, project)] == ["Ada"]
 
@@ -182,12 +182,12 @@ def test_a_new_project_needs_its_settings(database, made, tmp_path):
     table = tmp_path / "theirs.csv"
     table.write_text("item,annotator,value\n0.png,Bob,one\n")
     with pytest.raises(BadInput, match="give --bundle and --classes"):
-        exchange.take_in(database, "new", table)
+        exchange.import_labels(database, "new", table)
     with pytest.raises(BadInput, match=r"item '0\.png' is not here"):
-        exchange.take_in(database, "new", table, bundle="digits", classes=["one", "two"])
+        exchange.import_labels(database, "new", table, bundle="digits", classes=["one", "two"])
     assert [project.name for project in projects.listed(database)] == ["ones"]
     with pytest.raises(NotFound, match="check the path"):
-        exchange.take_in(database, "new", tmp_path / "none.csv")
+        exchange.import_labels(database, "new", tmp_path / "none.csv")
 
 
 def test_another_picture_under_its_name_is_noticed(database, spoken, tmp_path, elsewhere):
@@ -195,7 +195,7 @@ def test_another_picture_under_its_name_is_noticed(database, spoken, tmp_path, e
     one, two = sorted((tmp_path / "out" / "images").iterdir())[:2]
     one.write_bytes(two.read_bytes())
     with pytest.raises(BadInput, match="sha256 differs"):
-        exchange.take_in(elsewhere, None, tmp_path / "out")
+        exchange.import_labels(elsewhere, None, tmp_path / "out")
     assert projects.listed(elsewhere) == []
 
 
@@ -289,7 +289,7 @@ def test_a_project_without_pictures_has_nothing_to_export(database, made, tmp_pa
 def test_pictures_without_labels(database, made, tmp_path, elsewhere, form, name):
     project, _ = made(2)
     exchange.export(database, project, tmp_path / name, form)
-    brought = exchange.take_in(database, "copy", tmp_path / name)
+    brought = exchange.import_labels(database, "copy", tmp_path / name)
     assert (brought.items, brought.version) == (2, 0)
 
 

@@ -86,10 +86,10 @@ def prepared(picture):
 
 
 def test_its_export_is_read(database, exported):
-    brought = exchange.take_in(
+    brought = exchange.import_labels(
         database, "pets", exported, bundle="digits", classes=["cat", "dog"], prepare=prepared
     )
-    assert (brought.items, brought.responses, brought.suggestions) == (3, 6, 1)
+    assert (brought.items, brought.responses, brought.suggestions) == (3, 7, 1)
     project = projects.find(database, "pets")
     items = pictures.items(database, project)
     assert [item.name for item in items] == ["cat.png", "dog.png", "task-3.png"]
@@ -103,15 +103,19 @@ def test_its_export_is_read(database, exported):
         (0, "eve@example.org", "label", "submitted", "dog", ""),
         (1, "annotator 10", "label", "discarded", None, ""),
         (1, "annotator 11", "label", "submitted", None, ""),
+        # Ground truth is what that person said, and what counts.
         (2, "annotator 10", "adjudication", "submitted", "dog", ""),
+        (2, "annotator 10", "label", "submitted", "dog", ""),
         (2, "eve@example.org", "label", "draft", "cat", ""),
     ]
     first = responses.standing(database, project)[0]
     assert (first.seconds, first.created) == (4.288, 1615328168.728378)
     (guess,) = suggestions.newest(database, project)
     assert (guess.agent, guess.value, guess.score) == ("model 1", "cat", 0.75)
-    again = exchange.take_in(database, "pets", exported, prepare=prepared)
-    assert (again.items, again.responses, again.suggestions, again.repeated) == (0, 0, 0, 7)
+    # A draft that changes a submitted answer is none of its own.
+    assert brought.left_out == {"drafts that change a submitted answer": 1}
+    again = exchange.import_labels(database, "pets", exported, prepare=prepared)
+    assert (again.items, again.responses, again.suggestions, again.repeated) == (0, 0, 0, 8)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +138,7 @@ def test_what_it_cannot_be_is_told_by_task(database, exported, change, message):
     change(tasks)
     exported.write_text(json.dumps(tasks))
     with pytest.raises(BadInput, match=message):
-        exchange.take_in(
+        exchange.import_labels(
             database, "pets", exported, bundle="digits", classes=["cat", "dog"], prepare=prepared
         )
     assert projects.listed(database) == []
@@ -194,7 +198,7 @@ def test_what_it_keeps_of_ours_comes_back(database, spoken, tmp_path, elsewhere)
         kept.append({"id": old["id"], "data": old["data"], "meta": old["meta"],
                      "annotations": annotations, "drafts": [], "predictions": []})  # fmt: skip
     (tmp_path / "theirs.json").write_text(json.dumps(kept))
-    brought = exchange.take_in(elsewhere, None, tmp_path / "theirs.json")
+    brought = exchange.import_labels(elsewhere, None, tmp_path / "theirs.json")
     assert brought.people == ["me@lab.org", "eve@example.org"]
     project = projects.find(elsewhere, "ones")
     assert project.setup == spoken.setup

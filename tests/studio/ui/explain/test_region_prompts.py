@@ -16,11 +16,11 @@ from backends.errors import BadInput
 from backends.regions import grounding
 from backends.regions.candidates import Candidate, Found, Missed
 from backends.regions.settings import AutoRegion
+from backends.regions.spec import RegionSpec
 from backends.service import regions as region_service
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.runs.study import Study
-from studio.ui.explain.region import region_of
 from studio.ui.explain.region_prompts import Language
 from studio.ui.page import build
 from studio.ui.shared import canvas
@@ -160,7 +160,9 @@ def test_clicks_update_the_mask_and_one_click_has_sizes(language, seen):
     other = laid(language.resize(0, seen, parts, "add"), language)
     assert other["replaces"]
     assert other["story"] == "points:+20,20;choice=1"
-    request = region_service.draw(seen.bundle, seen.pixels, "points", "+20,20;choice=1")
+    request = region_service.mask_of(
+        seen.bundle, seen.pixels, RegionSpec.parse("points:+20,20;choice=1")
+    )
     assert np.array_equal(np.asarray(mask_of(other)), request), "the command line's words for it"
 
     shown = asyncio.run(language.click("[[20, 20, 1], [40, 8, 0]]", seen, "add", ME))
@@ -281,9 +283,9 @@ def test_digits_are_not_offered_words(desk, tiny, speaking):
     ],
 )  # fmt: skip
 def test_how_a_region_is_named(source, story, region):
-    assert region_of(source, story) == region
+    assert str(RegionSpec.chosen(source, story)) == region
 
 
 def test_words_without_a_mask_are_refused_not_looked_up(desk, seen):
     with pytest.raises(Exception, match="region is empty"):
-        desk.request(seen.pixels, "", "text:cat", "a", "adversarial", {}, 0)
+        desk.request(seen.pixels, "", RegionSpec.parse("text:cat"), "a", "adversarial", {}, 0)

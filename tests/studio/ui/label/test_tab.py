@@ -14,9 +14,10 @@ from backends.errors import BadInput
 from studio.labels.store import pictures, responses
 from studio.labels.store.responses import Answer
 from studio.runs.background import Chores
-from studio.ui.label.controller import LabelDesk
-from studio.ui.label.widget import keys_of, session
+from studio.ui.label.widget import session
 from studio.ui.page import build
+from studio.ui.shared.label_controller import LabelDesk
+from studio.ui.shared.shortcuts import keys_of
 
 FIELDS = {"name": "ours", "classes": ["a", "b", "c"]}
 
@@ -135,11 +136,11 @@ def test_labels_leave_the_page_and_come_back(labels, desk, tiny, form):
     for n, item in enumerate(pictures.items(labels.database(), project)):
         responses.answer(labels.database(), ada, Answer(item.id, "abc"[n], f"{n}"))
     page = build(desk, labels=labels)
-    export, take_in = handler(page, "._exported"), handler(page, "wire.<locals>.take_in")
+    export, bring = handler(page, "._exported"), handler(page, "wire.<locals>.import_labels")
     told = asyncio.run(export("ours", codes, form, True, False))
     path = next(update["value"] for update in told.values() if isinstance(update, dict))
     request = SimpleNamespace(session_hash="me")
-    told = asyncio.run(take_in(request, tiny, path, "copy", "Bob", {}))
+    told = asyncio.run(bring(request, tiny, path, "copy", "", "Bob", {}))
     held = next(value for value in told.values() if isinstance(value, dict) and "copy" in value)
     copy = labels.seat("copy", held)
     assert copy.person.administers
@@ -147,7 +148,7 @@ def test_labels_leave_the_page_and_come_back(labels, desk, tiny, form):
     assert [r.value for r in said] == ["a", "b", "c"]
     # Into a project that is there only its administrator may bring labels.
     with pytest.raises(gr.Error, match="oin a project first"):
-        asyncio.run(take_in(request, tiny, path, "ours", "Eve", {}))
+        asyncio.run(bring(request, tiny, path, "ours", "", "Eve", {}))
 
 
 def test_only_administrators_export(labels, desk, tiny):

@@ -44,7 +44,7 @@ def test_the_answer_is_told_honestly():
 
 
 def test_every_number_shown_is_named_written_and_explained_by_the_metric():
-    assert all(METRICS[name].meaning for name in markup.SHOWN)
+    assert all(metric.meaning for metric in METRICS.values() if metric.page is not None)
     table = markup.metrics_table(record(), METRIC_TABLE)
     assert "<th>Changed area</th><td>10.0%</td><td>share of pixels" in table
     assert "<th>COUT</th><td>+0.50</td>" in table
@@ -169,6 +169,21 @@ def test_heatmaps():
     assert signed[0, 0, 0] > signed[0, 0, 2], "brighter is red"
     assert signed[1, 1, 2] > signed[1, 1, 0], "darker is blue"
     assert signed[2, 2].sum() < 60, "unchanged is dark"
+
+
+def test_a_change_of_hue_alone_is_seen():
+    factual = np.zeros((4, 4, 3), np.uint8)
+    factual[..., 0] = 255  # red
+    changed = factual.copy()
+    changed[0, 0] = (0, 0, 255)
+    changed[1, 1] = (0, 255, 0)
+    answer = Answer(factual, changed, np.full((4, 4), 255, np.uint8), {})
+    absolute = np.asarray(export.absolute_difference(answer)).astype(int).sum(-1)
+    assert absolute[0, 0] == absolute[1, 1] > absolute[2, 2] + 200, "two of three channels"
+    signed = np.asarray(export.signed_difference(answer)).astype(int)
+    assert signed[0, 0, 2] > signed[0, 0, 0], "blue is darker than red"
+    assert signed[1, 1, 0] > signed[1, 1, 2], "green is brighter"
+    assert "luminance" in markup.differences("data:a", "data:s")
 
 
 def test_shortcuts_point_at_elements_and_are_on_the_sheet():

@@ -1,0 +1,198 @@
+"""One digit out of a drawing or a photograph, the way MNIST shows it."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from backends.errors import BadInput
+
+__all__ = ["digit_like"]
+
+BOX = 20  # pixels: the longer side of a digit of MNIST
+WORKED_AT = 400  # pixels; a digit's shape needs no more
+FITTED_AT = 48  # pixels; enough for how light falls
+TOP = 0.003  # of the pixels: what the thinnest pen covers
+THINNEST = 1.7  # pixels of MNIST; a thinner line is grown to it
+FAINTEST = 0.05  # natural logarithm: ink is 5 % darker or brighter than its paper
+
+
+def digit_like(picture: Image.Image, size: int) -> Image.Image:
+    """Any picture of one digit, the way MNIST shows it: white ink on black, the digit's longer
+    side 20 pixels, its centre of mass in the middle (LeCun et al., 1998, section III.A).
+
+    Ink is what is darker or brighter than the paper around it, whichever stands out more; so
+    the paper's grey, the light on it and the width of the pen do not matter.
+    A grey picture of MNIST's size, white on black, is taken as it is.
+
+    :param picture: of mode L or RGB.
+    :param size: of the square that is returned, in pixels, 28 or more.
+    :raises BadInput: no ink is found, or only specks.
+    """
+    if _as_mnist(picture, size):
+        return ImageOps.expand(picture, (size - picture.width) // 2)
+    picture = picture.convert("L")
+    picture.thumbnail((WORKED_AT, WORKED_AT), Image.Resampling.BOX)
+    ink = _cropped(_digit_of(_ink(np.asarray(picture, dtype=np.float32))))
+    scale = BOX / max(ink.shape)
+    height, width = (max(1, round(side * scale)) for side in ink.shape)
+    small = Image.fromarray((ink * 255).astype(np.uint8)).resize(
+        (width, height), Image.Resampling.BOX
+    )
+    weights = np.asarray(small, dtype=np.float32)
+    weights *= 255 / weights.max()
+    # The mass belongs to the scaled weights: a thin pen's digit would leave the square otherwise.
+    total = weights.sum()
+    x = (weights.sum(0) * (np.arange(width) + 0.5)).sum() / total
+    y = (weights.sum(1) * (np.arange(height) + 0.5)).sum() / total
+    canvas = Image.new("L", (size, size))
+    canvas.paste(
+        Image.fromarray(weights.round().astype(np.uint8)),
+        (round(size / 2 - x), round(size / 2 - y)),
+    )
+    return canvas
+
+
+def _as_mnist(picture: Image.Image, size: int) -> bool:
+    if picture.mode != "L" or picture.size not in ((size, size), (28, 28)):
+        return False
+    values = np.asarray(picture)
+    border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    return bool(border.max() < 64 <= values.max())
+
+
+def _ink(values: np.ndarray) -> np.ndarray:
+    """How much each pixel of a grey picture [H, W] stands out as ink, 0 or more.
+
+    Light multiplies what paper and ink reflect, so that a difference of logarithms is the same
+    in the light and in the shade.
+
+    :raises BadInput: nothing stands out.
+    """
+    logs = np.log(values + 16)
+    border = np.concatenate([logs[0], logs[-1], logs[:, 0], logs[:, -1]])
+    # Paper in even light is told from a digit that fills the picture by its border alone.
+    found = [_standing_out(logs - b) for b in (np.median(border), _background(logs))]
+    inks = [ink for ink in found if ink is not None]
+    if not inks:
+        raise BadInput("the picture is blank: no ink was found; draw or choose a digit")
+    return min(inks, key=_half_shades)
+
+
+def _standing_out(contrast: np.ndarray) -> np.ndarray | None:
+    """The darker or the brighter part of a contrast [H, W], whichever is greater; None where it
+    is hardly more than grain."""
+    from scipy import ndimage
+
+    if max(contrast.shape) > 100:  # a smaller picture has no pixel to spare
+        contrast = ndimage.gaussian_filter(contrast, 0.8)
+    noise = 1.4826 * float(np.median(np.abs(contrast - np.median(contrast))))
+    darker, brighter = _greatest(-contrast), _greatest(contrast)
+    if max(darker, brighter) < max(FAINTEST, 4 * noise):
+        return None
+    return ((-contrast if darker > brighter else contrast) - noise).clip(0)
+
+
+def _half_shades(ink: np.ndarray) -> float:
+    """How many pixels are neither paper nor ink, for each that is ink: few on a background that
+    was seen rightly, many where shade is left."""
+    share = ink / _greatest(ink)
+    return float(((share > 0.15) & (share < 0.6)).sum() / max((share >= 0.6).sum(), 1))
+
+
+def _greatest(contrast: np.ndarray) -> float:
+    """The mean of the greatest values: of so many that a few glaring pixels do not count."""
+    count = max(4, int(TOP * contrast.size))
+    return float(np.partition(contrast.ravel(), -count)[-count:].mean())
+
+
+def _background(values: np.ndarray) -> np.ndarray:
+    """What a picture [H, W] would be without ink: a smooth surface for the light and, around
+    it, medians, which follow the borders of shadows."""
+    from scipy import ndimage
+
+    height, width = values.shape
+    scale = min(1.0, FITTED_AT / max(height, width))
+    size = (max(2, round(width * scale)), max(2, round(height * scale)))
+    picture = Image.fromarray(values)
+    small = np.asarray(picture.resize(size, Image.Resampling.BOX))
+    surface = _surface(small)
+    window = max(3, int(0.45 * min(size)) | 1)
+    local = ndimage.median_filter(small - surface, window, mode="nearest")
+    background = Image.fromarray(np.float32(surface + local))
+    return np.asarray(background.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _surface(values: np.ndarray) -> np.ndarray:
+    """The polynomial of degree 4 in x and y that is nearest to most of the values [H, W]."""
+    height, width = values.shape
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    degree = 4 if min(values.shape) >= 32 else 2
+    powers = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
+    basis = np.stack([x.ravel() ** i * y.ravel() ** j for i, j in powers], 1)
+    # What lies at the border is paper more often than what lies in the middle.
+    border = np.where(np.maximum(abs(x), abs(y)).ravel() > 0.8, 2.0, 1.0)
+    target, weights = values.ravel(), border
+    for _ in range(8):  # iteratively reweighted least squares: the least absolute deviations
+        scaled = basis * weights[:, None]
+        solution = np.linalg.lstsq(scaled.T @ basis, scaled.T @ target, rcond=None)[0]
+        weights = border / np.maximum(np.abs(target - basis @ solution), 0.01)
+    return (basis @ solution).reshape(height, width)
+
+
+def _digit_of(ink: np.ndarray) -> np.ndarray:
+    """The ink [H, W] that belongs to the digit, in [0, 1]; shade, grain, specks and what comes
+    in from the picture's border are 0.
+
+    :raises BadInput: there are only specks.
+    """
+    from scipy import ndimage
+
+    strongest = _greatest(ink)
+    marked = ink > 0.35 * strongest
+    reach = max(1, round(0.012 * max(ink.shape))) if max(ink.shape) > 100 else 0
+    joined = ndimage.binary_dilation(marked, np.ones((3, 3)), iterations=reach) if reach else marked
+    labels, count = ndimage.label(joined, np.ones((3, 3)))
+    pieces = np.arange(1, count + 1)
+    mass = np.asarray(ndimage.sum_labels(ink * marked, labels, pieces))
+    places = ndimage.find_objects(labels)
+    lengths = np.array([max(s.stop - s.start for s in place) - 2 * reach for place in places])
+    large = lengths >= max(3, 0.08 * min(ink.shape))
+    inside = np.array([_inside(place, ink.shape, reach) for place in places])
+    if (large & inside).any():
+        large &= inside
+    if not large.any():
+        raise BadInput("only specks were found, no digit; draw or choose a digit")
+    near = mass >= 0.04 * mass[large].max()
+    kept = np.isin(labels, pieces[near & (inside | large)])
+    if (large & inside).any():
+        kept = np.isin(labels, pieces[near & inside])
+    level = float(np.quantile(ink[kept & marked], 0.8))
+    # Shade and grain of photographed paper stay below this, ink does not.
+    return np.where(kept, ((ink / level - 0.25) / 0.5).clip(0, 1), 0)
+
+
+def _inside(place: tuple[slice, ...], shape: tuple[int, ...], reach: int) -> bool:
+    """Whether a piece stays off the picture's border."""
+    return all(
+        s.start + reach > 0 and s.stop - reach < side for s, side in zip(place, shape, strict=True)
+    )
+
+
+def _cropped(ink: np.ndarray) -> np.ndarray:
+    """The ink in [0, 1] within its bounding box; a line too thin for MNIST is grown."""
+    from scipy import ndimage
+
+    rows, columns = (np.flatnonzero(ink.max(axis) > 0.5) for axis in (1, 0))
+    longest = max(np.ptp(rows), np.ptp(columns)) + 1
+    solid = ink > 0.5
+    # A line of width w has edges on both sides: its area is w / 2 times their length.
+    around = solid & ~ndimage.binary_erosion(solid)
+    width = 2 * solid.sum() / max(around.sum(), 1)
+    lacking = (THINNEST * longest / BOX - width) / 2
+    if lacking > 0.5:
+        ink = np.pad(ink, int(lacking) + 2)
+        distance = ndimage.distance_transform_edt(ink <= 0.5)
+        ink = np.maximum(ink, (lacking + 0.5 - distance).clip(0, 1))
+        rows, columns = (np.flatnonzero(ink.max(axis) > 0.5) for axis in (1, 0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

@@ -1,0 +1,175 @@
+"""Mask files as other tools write them: where a picture may change."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from backends.errors import BadInput
+from backends.imaging.reading import Source, decoded
+
+__all__ = ["painted_mask", "read_mask", "require_area"]
+
+NOISE = 48  # of 255: how far JPEG strays from the two levels of a mask
+PAINT = 80  # of 255: between the strongest and the weakest channel of a colour that was painted
+HALF_SHADES = 0.3  # of the pixels, at most: the blurred rims of what was painted
+LABELS = 64  # so many different values at most where they are labels
+PHOTOGRAPH = 100  # so many different colours, in what is opaque, are no paint
+LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")
+WHY = "save it as black and white (white = change allowed)"
+
+
+def read_mask(source: Source, size: tuple[int, int]) -> np.ndarray:
+    """A mask file as uint8 [H, W] of 0 and 255 (255 = change allowed). The page and the command
+    line read masks by this one rule:
+
+    1. With transparent pixels, paint counts, however faint: a pixel may change where it is not
+       transparent. A photograph with a hole is refused: the hole may mean either.
+    2. With labels (a palette, or few whole numbers, on a ground of 0), a pixel may change where
+       its label is not 0; VOC's 255 around an object, "do not care", is no label.
+    3. With grey values, two levels are looked for, and the upper one may change: 0 and 1, 0 and
+       255, 0 and 65535, or 0 and 1 as floats, with the noise of a JPEG or blurred rims between.
+    4. With colours, paint on a black, white or grey ground counts: a pixel may change where it
+       has a colour; if none has, rule 3.
+
+    :param size: (width, height) that the mask must have, of the picture the model sees.
+    :raises BadInput: another size, nothing marked, all marked, or no two levels, as in a
+        photograph.
+    """
+    picture = decoded(source, size)
+    lossy = picture.format in LOSSY
+    if picture.has_transparency_data:
+        values = np.asarray(picture.convert("RGBA"))
+        if np.ptp(values[..., 3]) > 8:  # less is a decoder's rounding
+            return _marked(_painted(values[..., 3], values[..., :3]))
+        if not values[..., 3].any():
+            raise BadInput("the mask is transparent everywhere; paint where change is allowed")
+        return _marked(_coloured(values[..., :3], lossy))
+    if picture.mode == "P":
+        return _marked(_palette(picture))
+    if picture.mode == "1" or picture.mode.startswith(("L", "I", "F")):
+        values = np.asarray(picture.convert("L") if picture.mode == "1" else picture)
+        return _marked(_levels(_finite(values.astype(np.float64)), lossy))
+    return _marked(_coloured(np.asarray(picture.convert("RGB")), lossy))
+
+
+def painted_mask(content: bytes, size: tuple[int, int]) -> np.ndarray:
+    """The mask of a PNG that the page's own canvas made, uint8 [H, W] of 0 and 255; all of it may
+    be painted.
+
+    :raises BadInput: another size, or nothing painted.
+    """
+    grey = np.asarray(decoded(content, size).convert("L"))
+    return require_area(np.where(grey > 127, 255, 0).astype(np.uint8))
+
+
+def require_area(mask: np.ndarray) -> np.ndarray:
+    """The mask itself.
+
+    :raises BadInput: nothing is marked.
+    """
+    if not mask.any():
+        raise BadInput("the region is empty; mark where change is allowed, or choose whole picture")
+    return mask
+
+
+def _marked(mask: np.ndarray) -> np.ndarray:
+    """A mask of booleans as bytes."""
+    return require_area(np.where(mask, 255, 0).astype(np.uint8))
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    most = np.max(values, where=np.isfinite(values), initial=0)
+    return np.nan_to_num(values, nan=0.0, posinf=most, neginf=0.0)
+
+
+def _palette(picture: Image.Image) -> np.ndarray:
+    """Rule 2 where the first colour is black, as a ground is; else the colours count."""
+    colours, indices = np.asarray(picture.convert("RGB")), np.asarray(picture)
+    if (np.ptp(colours, axis=-1) <= 8).all():
+        return _levels(colours[..., 0].astype(np.float64), lossy=False)
+    if (colours[indices == 0] == 0).all() and (indices == 0).any():
+        return _labelled(indices)
+    return _coloured(colours, lossy=False)
+
+
+def _labelled(labels: np.ndarray) -> np.ndarray:
+    """Rule 2: where a label is, but not VOC's "do not care" around it."""
+    objects = (labels > 0) & (labels != 255)
+    return objects if objects.any() else labels > 0
+
+
+def _painted(alpha: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Rule 1."""
+    # Few strengths are meant, each of them; of many, a quarter leaves out a soft brush's rim.
+    few = len(np.unique(alpha)) <= 4
+    seen = alpha >= (1 if few else max(1, int(alpha.max()) / 4))
+    tones = colours[seen]
+    if seen.mean() > 0.5 and len(np.unique(tones, axis=0)) > PHOTOGRAPH:
+        raise BadInput(
+            "the mask is a photograph with a transparent hole, so that it is not clear which of "
+            f"the two may change; {WHY}"
+        )
+    # A black and white mask with a transparent margin: its own two levels count.
+    both = (tones.max(-1) < NOISE).any() and (tones.min(-1) > 255 - NOISE).any()
+    return seen & (colours.min(-1) > 127) if both else seen
+
+
+def _coloured(colours: np.ndarray, lossy: bool) -> np.ndarray:
+    """Rule 4, or 2 where few colours lie on black."""
+    values = colours.astype(np.float64)
+    chroma = np.ptp(values, axis=-1)
+    paint = chroma > PAINT
+    if chroma.max() <= (PAINT if lossy else 8):
+        return _levels(values @ (0.299, 0.587, 0.114), lossy)
+    distinct = np.unique(colours.reshape(-1, 3), axis=0)
+    if not lossy and len(distinct) <= LABELS and not distinct[0].any():
+        frame = (colours == (224, 224, 192)).all(-1)  # the colour of VOC's 255
+        return _labelled(np.where(frame, 255, colours.any(-1).astype(int)))
+    ground = values[chroma <= NOISE].mean(-1)
+    rims = (chroma > NOISE) & ~paint
+    even = paint.any() and len(ground) > 0 and _spread(ground) < 16
+    one = even and (_spread(values[paint]) < 25 or (not lossy and len(distinct) <= LABELS))
+    if not one or rims.mean() > HALF_SHADES:
+        raise BadInput(
+            "the mask has many colours, like a photograph, so that it is not clear what was "
+            f"painted; {WHY}"
+        )
+    return paint
+
+
+def _spread(values: np.ndarray) -> float:
+    """How far values [N] or colours [N, 3] lie from their median, in the mean."""
+    return float(np.abs(values - np.median(values, axis=0)).mean())
+
+
+def _levels(values: np.ndarray, lossy: bool) -> np.ndarray:
+    """Rule 3 for grey values [H, W] of 0 or more, or 2 where they are small numbers."""
+    distinct = np.unique(values)
+    least, greatest = float(distinct[0]), float(distinct[-1])
+    if greatest == 0:
+        raise BadInput(
+            "the region is empty: the mask is 0 everywhere; mark where change is allowed, "
+            "or choose whole picture"
+        )
+    if least < 0:
+        raise BadInput(f"the mask has negative values ({least:g}); {WHY}")
+    if greatest - least < greatest / 4 or (lossy and greatest < 128):
+        raise BadInput(
+            f"the mask is nearly the same everywhere ({least:g} to {greatest:g}), so that it sets "
+            f"nothing apart; {WHY}, or choose whole picture"
+        )
+    if len(distinct) == 2:
+        return values == greatest
+    whole = not lossy and least == 0 and len(distinct) <= LABELS
+    if whole and (distinct == distinct.round()).all():
+        labels = distinct[distinct != 255]
+        if labels[-1] < LABELS or 255 < greatest < 65535:
+            return _labelled(values)
+    share = (values - least) / (greatest - least)
+    if ((share > NOISE / 255) & (share < 1 - NOISE / 255)).mean() > HALF_SHADES:
+        raise BadInput(
+            "the mask has many greys between its darkest and its brightest, like a photograph, "
+            f"so that it is not clear where change is allowed; {WHY}"
+        )
+    return share > 0.5

@@ -1,0 +1,25 @@
+"""What a prior alone does to a picture, as methods and the runner report it."""
+
+from __future__ import annotations
+
+from backends.metrics.metric import reported
+
+__all__: list[str] = []
+
+reported(
+    "reconstruction_error", "Reconstruction error", "lower", "0 to 1", form="{:.4f}",
+    meaning="greatest change of a pixel by the codec alone", page=1,
+)  # fmt: skip
+reported(
+    "reconstruction_l1", "L1 distance of the reconstruction", "lower", "sum of |g(z) - x|",
+    form="{:.1f}", meaning="what the prior alone changes, before anything is asked", page=1,
+)  # fmt: skip
+reported(
+    "l1_from_reconstruction", "L1 distance from the reconstruction", "neither",
+    "sum of |x' - g(z)|", form="{:.1f}", meaning="changes that the prior alone does not make",
+    page=1,
+)  # fmt: skip
+reported(
+    "inversion_error", "Inversion error", "lower", "0 to 1", form="{:.3f}",
+    meaning="root mean square of what the generator cannot draw of the portrait", page=1,
+)  # fmt: skip

@@ -1,0 +1,393 @@
+"""A region as people write it: read, written back and described here, for the page, the command
+line, the Python API and the files alike.
+
+A new kind of region is one class here, and how it is drawn in
+:func:`backends.service.regions.mask_of`.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import ClassVar, Literal
+
+from backends.errors import BadInput
+
+__all__ = [
+    "Auto", "Box", "BoxPrompt", "Clicks", "Given", "MaskFile", "Mixed", "RegionSpec", "Whole",
+    "Words",
+]  # fmt: skip
+
+NUMBER = r"\s*(\d+(?:\.\d+)?)\s*"
+LONGEST = 300  # characters of a story that are kept
+SHORT = 60  # characters of it that a description repeats
+
+Corners = tuple[int, int, int, int]
+Pairs = tuple[tuple[str, str], ...]
+
+
+class RegionSpec(ABC):
+    """One kind of region, with its options.
+
+    :cvar kind: the word before the colon.
+    :cvar form: how it is written, for help and errors.
+    :cvar bare: whether the word alone is a region too.
+    """
+
+    kinds: ClassVar[dict[str, type[RegionSpec]]] = {}
+    kind: ClassVar[str] = ""
+    form: ClassVar[str] = ""
+    bare: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        if cls.kind:
+            RegionSpec.kinds[cls.kind] = cls
+
+    @classmethod
+    def _read(cls, options: str) -> RegionSpec:
+        """The region with the options that follow the colon.
+
+        :raises BadInput: they are not understood.
+        """
+        raise NotImplementedError(f"{cls.__name__} is not read by its kind")
+
+    @property
+    def _options(self) -> str:
+        """What follows the colon; empty for a bare word."""
+        return ""
+
+    @abstractmethod
+    def _phrase(self) -> str: ...
+
+    def describe(self) -> str:
+        """A phrase that goes on after "change is allowed"."""
+        return self._phrase()
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self._options}" if self._options else self.kind
+
+    @staticmethod
+    def parse(text: str, given: bool = False) -> RegionSpec:
+        """The region that a text asks for.
+
+        :param given: there is a mask already, and the text says how it was made: nothing is
+            refused, and what is not understood is a name.
+        :raises BadInput: there is no such region, or its options are not understood.
+        """
+        if given:
+            return _named(text)
+        text = text.strip()
+        if text == Given.PAINTED:
+            return Given()
+        if mixed := re.fullmatch(r"(painted|whole) (and|but not) (.+)", text, re.DOTALL):
+            return Mixed.of(mixed[1], mixed[2], RegionSpec.parse(mixed[3]))
+        kind, _, options = text.partition(":")
+        found = RegionSpec.kinds.get(kind.strip())
+        if found is None:
+            raise BadInput(f"region {text!r} is not known; use {RegionSpec.forms()}")
+        if not (options.strip() or found.bare):
+            raise BadInput(f"region {text!r} says too little; write {found.form}")
+        return found._read(options)
+
+    @staticmethod
+    def split(text: str) -> list[RegionSpec]:
+        """A list such as ``whole,auto:area=0.2,cell=4``, each region once: only a comma before
+        the beginning of a region divides.
+
+        :raises BadInput: one of them is not understood.
+        """
+        words = "|".join(RegionSpec.kinds)
+        bare = "|".join(name for name, kind in RegionSpec.kinds.items() if kind.bare)
+        begins = rf",(?=\s*(?:(?:{words})\s*:|(?:{bare})\s*(?:,|$)))"
+        return list(dict.fromkeys(RegionSpec.parse(one) for one in re.split(begins, text)))
+
+    @staticmethod
+    def forms() -> str:
+        """How each kind is written, with commas between."""
+        *most, last = (kind.form for kind in RegionSpec.kinds.values())
+        return f"{', '.join(most)} or {last}"
+
+    @staticmethod
+    def chosen(source: str, story: str) -> RegionSpec:
+        """What the page's controls ask for.
+
+        :param source: ``whole``, ``auto``, or another way to draw on the canvas.
+        :param story: how the canvas says that its mask was made; may be empty.
+        """
+        if source == Whole.kind:
+            return Whole()
+        spec = _named(story[:LONGEST])
+        if source == Auto.kind:
+            return spec if isinstance(spec, Auto) else Auto()
+        return spec
+
+
+def _named(text: str) -> RegionSpec:
+    """What a story says, or a name where it says nothing that can be written back as it was."""
+    try:
+        spec = RegionSpec.parse(text)
+    except BadInput:
+        return Given(text or Given.PAINTED)
+    return spec if str(spec) == text else Given(text)
+
+
+@dataclass(frozen=True)
+class Whole(RegionSpec):
+    """The whole picture."""
+
+    kind = form = "whole"
+    bare = True
+
+    @classmethod
+    def _read(cls, options: str) -> Whole:
+        if options.strip():
+            raise BadInput(f"the whole picture has no option {options.strip()!r}; write whole")
+        return cls()
+
+    def _phrase(self) -> str:
+        return "anywhere in the picture"
+
+
+@dataclass(frozen=True)
+class Auto(RegionSpec):
+    """Where the model looks.
+
+    :ivar settings: of :class:`backends.regions.settings.AutoRegion`, as they were written.
+    """
+
+    settings: Pairs = ()
+    kind = "auto"
+    form = "auto, auto:area=0.3,cell=4"
+    bare = True
+
+    @classmethod
+    def _read(cls, options: str) -> Auto:
+        return cls(_pairs(options.split(","), "auto:area=0.3,cell=4"))
+
+    @property
+    def _options(self) -> str:
+        return _written(self.settings, ",")
+
+    def _phrase(self) -> str:
+        return "where the model looks"
+
+
+@dataclass(frozen=True)
+class MaskFile(RegionSpec):
+    """A mask in a file: white where change is allowed.
+
+    :ivar file: path of a picture of the size that the model sees.
+    """
+
+    file: str
+    kind = "mask"
+    form = "mask:FILE"
+
+    @classmethod
+    def _read(cls, options: str) -> MaskFile:
+        return cls(options.strip())
+
+    @property
+    def _options(self) -> str:
+        return self.file
+
+    def _phrase(self) -> str:
+        return f"in the mask “{PurePath(self.file).name}”"
+
+
+@dataclass(frozen=True)
+class Box(RegionSpec):
+    """A rectangle.
+
+    :ivar corners: X0, Y0, X1, Y1 in pixels, X1 and Y1 exclusive.
+    """
+
+    corners: Corners
+    kind = "box"
+    form = "box:X0,Y0,X1,Y1"
+
+    @classmethod
+    def _read(cls, options: str) -> Box:
+        return cls(_corners(options))
+
+    @property
+    def _options(self) -> str:
+        return ",".join(map(str, self.corners))
+
+    def inside(self, height: int, width: int) -> Corners:
+        """The corners.
+
+        :raises BadInput: they reach out of a picture of that size.
+        """
+        if self.corners[2] > width or self.corners[3] > height:
+            raise _outside(self._options, height, width)
+        return self.corners
+
+    def _phrase(self) -> str:
+        return "in the box from {},{} to {},{}".format(*self.corners)
+
+
+@dataclass(frozen=True)
+class Words(RegionSpec):
+    """What words mean.
+
+    :ivar prompt: one phrase or several, commas between.
+    :ivar settings: of :class:`backends.regions.settings.WordRegion`, as they were written.
+    """
+
+    prompt: str
+    settings: Pairs = ()
+    kind = "text"
+    form = "text:WORDS"
+
+    @classmethod
+    def _read(cls, options: str) -> Words:
+        prompt, *pairs = options.split(";")
+        if not re.search(r"\w", prompt):
+            raise BadInput("no word to look for was given; write one, such as: text:cat")
+        return cls(prompt.strip(), _pairs(pairs, "text:WORDS;threshold=0.25"))
+
+    @property
+    def _options(self) -> str:
+        return ";".join(filter(None, (self.prompt, _written(self.settings, ";"))))
+
+    def _phrase(self) -> str:
+        return f"in “{self.prompt}”"
+
+
+@dataclass(frozen=True)
+class Clicks(RegionSpec):
+    """What was clicked (+), without what was clicked away (-).
+
+    :ivar points: (x, y) in pixels.
+    :ivar labels: one a point: 1 belongs to the region, 0 does not.
+    :ivar choice: which of the masks that a single click may mean; 1 is the smallest.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    labels: tuple[int, ...]
+    choice: int | None = None
+    kind = "points"
+    form = "points:+X,Y;-X,Y"
+
+    @classmethod
+    def _read(cls, options: str) -> Clicks:
+        points, labels, choice = [], [], None
+        for piece in filter(None, map(str.strip, options.split(";"))):
+            if chosen := re.fullmatch(r"choice\s*=\s*([1-9])", piece, re.ASCII):
+                choice = int(chosen[1])
+            elif click := re.fullmatch(rf"([+-]?){NUMBER},{NUMBER}", piece, re.ASCII):
+                points.append((float(click[2]), float(click[3])))
+                labels.append(0 if click[1] == "-" else 1)
+            else:
+                raise BadInput(f"click {piece!r} is not understood; write {cls.form}")
+        if 1 not in labels:
+            raise BadInput("no click says what shall change; write points:+X,Y")
+        return cls(tuple(points), tuple(labels), choice)
+
+    @property
+    def _options(self) -> str:
+        clicks = [
+            f"{'+' if label else '-'}{_plain(x)},{_plain(y)}"
+            for (x, y), label in zip(self.points, self.labels, strict=True)
+        ]
+        return ";".join(clicks if self.choice is None else [*clicks, f"choice={self.choice}"])
+
+    def inside(self, height: int, width: int) -> tuple[tuple[float, float], ...]:
+        """The points.
+
+        :raises BadInput: one is outside a picture of that size.
+        """
+        if any(x >= width or y >= height for x, y in self.points):
+            raise BadInput(f"a click of {self._options!r} is outside the {width}x{height} picture")
+        return self.points
+
+    def _phrase(self) -> str:
+        return "in what was clicked"
+
+
+@dataclass(frozen=True)
+class BoxPrompt(Box):
+    """The thing in a rectangle, as Segment Anything sees it."""
+
+    kind = "sam"
+    form = "sam:X0,Y0,X1,Y1 (the thing in that box)"
+
+    def _phrase(self) -> str:
+        return "in the thing in the box from {},{} to {},{}".format(*self.corners)
+
+
+@dataclass(frozen=True)
+class Given(RegionSpec):
+    """A mask that somebody made, by the name they gave it."""
+
+    PAINTED: ClassVar[str] = "painted"
+    name: str = PAINTED
+
+    def __str__(self) -> str:
+        return self.name
+
+    def _phrase(self) -> str:
+        if self.name == self.PAINTED:
+            return "in the painted region"
+        short = self.name if len(self.name) <= SHORT else f"{self.name[:SHORT]}…"
+        return f"in the region “{short}”"
+
+
+@dataclass(frozen=True)
+class Mixed(RegionSpec):
+    """A region that was added to a painted one, or taken away from it or from the picture."""
+
+    base: RegionSpec
+    how: Literal["and", "but not"]
+    other: RegionSpec
+
+    @classmethod
+    def of(cls, base: str, how: str, other: RegionSpec) -> Mixed:
+        """From the words that the canvas writes."""
+        first = Whole() if base == Whole.kind else Given(base)
+        return cls(first, "and" if how == "and" else "but not", other)
+
+    def __str__(self) -> str:
+        return f"{self.base} {self.how} {self.other}"
+
+    def _phrase(self) -> str:
+        return f"{self.base.describe()} {self.how} {self.other.describe()}"
+
+
+def _corners(text: str) -> Corners:
+    match = re.fullmatch(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*", text, re.ASCII)
+    if match is None:
+        raise BadInput(f"box {text.strip()!r} is not of the form X0,Y0,X1,Y1, in whole pixels")
+    x0, y0, x1, y1 = (int(number) for number in match.groups())
+    if not (x0 < x1 and y0 < y1):
+        raise BadInput(f"box {text.strip()!r} is empty; write X0,Y0,X1,Y1 with X0 < X1 and Y0 < Y1")
+    return x0, y0, x1, y1
+
+
+def _outside(options: str, height: int, width: int) -> BadInput:
+    return BadInput(
+        f"box {options!r} is not inside the {width}x{height} picture; "
+        "write X0,Y0,X1,Y1 with X0 < X1 and Y0 < Y1"
+    )
+
+
+def _pairs(pieces: Iterable[str], example: str) -> Pairs:
+    settings = {}
+    for piece in filter(None, map(str.strip, pieces)):
+        key, equals, value = (part.strip() for part in piece.partition("="))
+        if not (key and equals and value):
+            raise BadInput(f"{piece!r} is no setting of a region; write {example}")
+        settings[key] = value
+    return tuple(settings.items())
+
+
+def _written(settings: Pairs, between: str) -> str:
+    return between.join(f"{key}={value}" for key, value in settings)
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if number.is_integer() else repr(number)

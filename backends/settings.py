@@ -1,0 +1,90 @@
+"""Every environment variable ``STUDIO_*``, read when it is asked for, and the folders that follow
+from them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from backends.errors import BadInput
+
+__all__ = ["Settings", "rows", "settings", "user_cache", "user_data"]
+
+NAME = "counterfactual-studio"
+PREFIX = "STUDIO_"
+
+
+def user_data() -> Path:
+    """The folder where the system keeps a person's data of this program; it need not exist."""
+    return user_data_path(NAME)
+
+
+def user_cache() -> Path:
+    """The folder where the system keeps what this program can make or fetch again."""
+    return user_cache_path(NAME)
+
+
+def _default_host() -> str:
+    """All addresses on a Hugging Face Space, which forwards from outside; else this machine's."""
+    return "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1"
+
+
+class Settings(BaseSettings):
+    """What the environment says; an empty variable counts as none."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+
+    host: str = Field(default_factory=_default_host, description="Address that app.py listens on")
+    port: int = Field(
+        7860, ge=0, le=65535, description="Port of app.py; a number from 0 to 65535, 0 a free one"
+    )
+    bundle: str = Field("digits", description="Bundle that app.py opens")
+    engine: str = Field("local", description="Engine of app.py: local")
+    device: str = Field("auto", description="cpu, cuda, mps or auto")
+    cache: Path = Field(default_factory=user_cache, description="Folder of fetched parts")
+    models: Path = Field(
+        default_factory=lambda: user_data() / "models",
+        description="Folder of models that labels were trained to",
+    )
+    database: str = Field(
+        default_factory=lambda: str(user_data() / "labels.db"),
+        description="File of the labels, or postgresql://user:secret@host/name",
+    )
+    choices: Path = Field(
+        default_factory=lambda: user_data() / "choices.jsonl",
+        description="File of people's choices between answers",
+    )
+
+
+def settings() -> Settings:
+    """The environment as it is now.
+
+    :raises BadInput: a variable cannot be what it is.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        wanted = Settings.model_fields[name].description
+        raise BadInput(
+            f"{PREFIX}{name.upper()} is {first['input']!r}; set it to: {wanted}"
+        ) from error
+
+
+def rows() -> Iterator[tuple[str, str, str]]:
+    """Each variable, its value without a secret, and where that is from.
+
+    :raises BadInput: as :func:`settings`.
+    """
+    found = settings()
+    for name in Settings.model_fields:
+        value = re.sub(r"(://[^/:@]*):.*@", r"\1:***@", str(getattr(found, name)))
+        origin = "environment" if name in found.model_fields_set else "default"
+        yield PREFIX + name.upper(), value, origin

@@ -1,0 +1,149 @@
+"""Which picture each row of a label set is about: one in the file, beside it, or in the project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from sqlalchemy import select
+
+from backends import imaging
+from backends.errors import BadInput, StudioError
+from studio.labels.exchange.picture_names import PictureNames
+from studio.labels.exchange.rows import BATCH, FileRow, ItemRow, LabelSet
+from studio.labels.store import pictures
+from studio.labels.store.database import Database
+from studio.labels.store.records import Project
+from studio.labels.store.schema import StoredPictures
+
+__all__ = ["Matched", "Prepare", "matched"]
+
+Prepare = Callable[[Image.Image], np.ndarray]
+
+
+@dataclass
+class Matched:
+    """The picture of some rows: sha256 of its pixels, and the names it comes under."""
+
+    picture: str
+    names: list[str] = field(default_factory=list)
+
+
+def matched(
+    database: Database,
+    project: Project | None,
+    labels: LabelSet,
+    prepare: Prepare,
+    beside: Path | None,
+) -> dict[str, Matched]:
+    """The picture of every row, by the rows' keys; the pictures are in the store then.
+
+    They may be there before anything else is: no item shows them until then.
+
+    :param project: that the labels go into; None where it is new.
+    :param prepare: a picture as the bundle's models see it; of pictures without a sha256.
+    :param beside: a folder with pictures named by their sha256.
+    :raises BadInput: a picture is missing, damaged, another than it should be, or may be several.
+    """
+    wanted = _wanted(labels)
+    here = _in_store(database, [item.picture for item, _ in wanted.values() if item.picture])
+    by_name = _ByName(database, project, labels)
+    found: dict[str, Matched] = {}
+    waiting: list[np.ndarray] = []
+    for key, (item, names) in wanted.items():
+        content = item.content or _beside(beside, item.picture)
+        if item.picture in here:
+            found[key] = Matched(item.picture, names)
+        elif content is not None:
+            pixels = _pixels(content, item, prepare)
+            found[key] = Matched(pictures.digest(pixels), names)
+            waiting.append(pixels)
+        else:
+            found[key] = Matched(by_name.find(item))
+        if len(waiting) >= BATCH:
+            pictures.keep(database, waiting)
+            waiting.clear()
+    if waiting:
+        pictures.keep(database, waiting)
+    return found
+
+
+def _wanted(labels: LabelSet) -> dict[str, tuple[ItemRow, list[str]]]:
+    """By key: the item, as its own row tells it where it has one, and all names it has."""
+    found: dict[str, tuple[ItemRow, list[str]]] = {}
+    rows: Iterable[FileRow] = (*labels.items, *labels.responses, *labels.suggestions)
+    for row in rows:
+        item = row if isinstance(row, ItemRow) else None
+        if row.key not in found:
+            named = ItemRow(item=row.item, picture=row.picture, record=row.record, where=row.where)
+            found[row.key] = (item or named, [])
+        known = found[row.key][1]
+        known += [n for n in (row.item, *(item.names if item else ())) if n and n not in known]
+    return found
+
+
+def _in_store(database: Database, sha256s: list[str]) -> set[str]:
+    found: set[str] = set()
+    with database.read() as connection:
+        for start in range(0, len(sha256s), pictures.MANY):
+            some = sha256s[start : start + pictures.MANY]
+            chosen = select(StoredPictures.sha256).where(StoredPictures.sha256.in_(some))
+            found |= set(connection.scalars(chosen))
+    return found
+
+
+def _beside(folder: Path | None, sha256: str) -> Path | None:
+    path = folder / f"{sha256}.png" if folder and sha256 else None
+    return path if path and path.is_file() else None
+
+
+def _pixels(content: bytes | Path, item: ItemRow, prepare: Prepare) -> np.ndarray:
+    try:
+        picture = imaging.read_picture(content)
+        if not item.picture:
+            return prepare(picture)
+    except StudioError as error:
+        raise BadInput(f"{item.where}: {error}; nothing was taken") from error
+    pixels = np.asarray(picture)
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    if pictures.digest(pixels) != item.picture:
+        raise BadInput(
+            f"{item.where}: the picture is not the one that was labelled (its sha256 differs); "
+            "export again; nothing was taken"
+        )
+    return pixels
+
+
+class _ByName:
+    """Pictures of the project, and of the file, by their names."""
+
+    def __init__(self, database: Database, project: Project | None, labels: LabelSet) -> None:
+        named: list[tuple[str, str]] = []
+        if project is not None:
+            further = pictures.further_names(database, project)
+            for item in pictures.items(database, project):
+                named += [(name, item.picture) for name in (item.name, *further.get(item.id, ()))]
+        for row in labels.items:
+            if row.picture:
+                named += [(name, row.picture) for name in (row.item, *row.names) if name]
+        self._names: PictureNames[str] = PictureNames(named)
+
+    def find(self, item: ItemRow) -> str:
+        """The sha256 of the one picture that an item's reference means."""
+        try:
+            found = None if item.picture else self._names.find(item.reference or item.item)
+        except BadInput as error:
+            raise BadInput(f"{item.where}: {error}; {ADVICE}") from error
+        if found is None:
+            what = f"item {item.item!r}" if item.item else f"picture {item.picture[:12]}"
+            raise BadInput(f"{item.where}: {what} is not here; {ADVICE}")
+        return found
+
+
+ADVICE = (
+    "add its picture first with: python -m studio labels add, or put the pictures into a folder "
+    "images beside the file; nothing was taken"
+)

@@ -1,0 +1,23 @@
+"""What a person may have to say about a file before it can be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["ReadOptions"]
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read a file.
+
+    :ivar control: name of Label Studio's control whose choices are the labels, where there are
+        several.
+    :ivar encoding: of a CSV file that is not in UTF-8, such as cp1252.
+    :ivar known: names of the project's people, classes and pictures, which tell in what encoding a
+        CSV file is.
+    """
+
+    control: str | None = None
+    encoding: str | None = None
+    known: frozenset[str] = field(default_factory=frozenset)

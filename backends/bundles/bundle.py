@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -70,8 +69,7 @@ class Bundle:
             )
         self.own = read_manifest(folder)
         self._models: dict[str, user_models.Model] = {}
-        self._overlaid = self.own
-        self._state: tuple[tuple[str, int, int], ...] = ()
+        self._overlaid, self._state = self.own, user_models.NOTHING
 
     @property
     def manifest(self) -> Manifest:
@@ -155,15 +153,14 @@ class Bundle:
 
     def classes(self, model: str) -> list[str]:
         """What a target model can say; of a regressor nothing."""
-        if model == "classifier":
-            return self.manifest.class_names
         part = self.manifest.parts.get(model)
-        return (part.classes if part else None) or []
+        own = self.manifest.class_names if model == "classifier" else []
+        return (part.classes if part else None) or own
 
-    def model_of(self, classes: Sequence[str]) -> str:
+    def model_of(self, classes: list[str]) -> str:
         """The first target model that says just these classes; empty where none does."""
-        named = ["classifier", *(n for n, p in self.manifest.parts.items() if p.classes)]
-        return next((name for name in named if self.classes(name) == list(classes)), "")
+        names = ("classifier", *self.manifest.parts)
+        return next((name for name in names if self.classes(name) == classes), "")
 
     def learnt(self, name: str) -> str:
         """The target model whose classes a part learnt."""

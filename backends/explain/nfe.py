@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from backends.core import Anchoring, Goal, Invertible, TargetModel
+from backends.core import Goal, TargetModel
+from backends.priors.core import Anchoring, Invertible
 
 __all__ = ["Meter"]
 

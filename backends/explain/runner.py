@@ -19,13 +19,14 @@ from torch.nn import functional as F
 
 from backends.compute.devices import paced
 from backends.compute.oom import guarded
-from backends.core import Anchoring, Counterfactual, Held, Region, Step
+from backends.core import Counterfactual, Region, Step
 from backends.errors import BadInput, MissingPart
 from backends.explain.judge import density_for, density_of, judge
 from backends.explain.nfe import Meter
 from backends.explain.question import Question
 from backends.imaging import composite, eight_bit
 from backends.metrics.distance import l1
+from backends.priors.core import Anchoring, Held
 
 __all__ = ["run"]
 

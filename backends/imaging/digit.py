@@ -119,7 +119,7 @@ def _background(values: np.ndarray) -> np.ndarray:
     surface = _surface(small)
     window = max(3, int(0.45 * min(size)) | 1)
     local = ndimage.median_filter(small - surface, window, mode="nearest")
-    background = Image.fromarray(np.float32(surface + local))
+    background = Image.fromarray((surface + local).astype(np.float32))
     return np.asarray(background.resize((width, height), Image.Resampling.BILINEAR))
 
 

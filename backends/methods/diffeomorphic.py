@@ -17,10 +17,11 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from backends.core import Correctable, Goal, Invertible, Prior, Region, Step, TargetModel
+from backends.core import Goal, Region, Step, TargetModel
 from backends.errors import BadInput
 from backends.imaging import composite, eight_bit
 from backends.methods.common.search import Search
+from backends.priors.core import Correctable, Invertible, Prior
 from backends.priors.stylegan.anchored import by_row
 
 __all__ = ["Adversarial", "Diffeomorphic", "DiffeomorphicGAN", "DiffeomorphicVAE", "ascend"]

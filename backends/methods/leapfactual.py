@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from backends.core import Prior, Region, Settling, Step, TargetModel
+from backends.core import Region, Step, TargetModel
 from backends.imaging import composite
+from backends.priors.core import Prior, Settling
 from backends.priors.velocity import transport
 
 __all__ = ["LeapFactual", "leap"]

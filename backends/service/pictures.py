@@ -11,8 +11,9 @@ from PIL import Image
 from backends import bundles, imaging
 from backends.bundles import Bundle, latent_cache
 from backends.compute.oom import guarded
-from backends.core import Prediction, Prior
+from backends.core import Prediction
 from backends.errors import BadInput
+from backends.priors.core import Prior
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -21,9 +21,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from backends.core import ByRow, Prior, Step
+from backends.core import Step
 from backends.imaging import composite, eight_bit
 from backends.imaging.straight_through import clamp_through
+from backends.priors.core import ByRow, Prior
 from backends.priors.stylegan.inversion import invert
 
 if TYPE_CHECKING:

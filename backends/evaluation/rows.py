@@ -172,7 +172,7 @@ def _supply(
 ) -> Supply:
     """What metrics of a whole row are measured from."""
     answers = [end for _, _, end in ends]
-    factual, target = (torch.cat([end[i] for end in ends]) for i in (0, 1))
+    factual, target = torch.cat([x for x, _, _ in ends]), torch.cat([y for _, y, _ in ends])
     image = torch.cat([answer.image for answer in answers])
     count = len(factual)
 

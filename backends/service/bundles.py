@@ -22,6 +22,7 @@ class _Loaded(TypedDict, total=False):
     gradients: bool
     paper: str
     schema: dict[str, Any]
+    hidden: bool
 
 
 class MethodInfo(_Loaded):

@@ -8,10 +8,10 @@ numpy and JSON, so that an engine may send it to another thread or machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,10 @@ __all__ = [
     "Answer",
     "Counterfactual",
     "Frame",
+    "Goal",
+    "Measuring",
     "Method",
+    "Networked",
     "Prediction",
     "Proposal",
     "Region",
@@ -43,7 +46,8 @@ class Status(str, Enum):
 
 
 class TargetModel(Protocol):
-    """The model that is explained."""
+    """The model that is explained. These four are all that a method or the judge needs of it;
+    :class:`Measuring`, :class:`Goal` and :class:`Networked` are what some models offer besides."""
 
     class_names: list[str]
     differentiable: bool
@@ -54,6 +58,36 @@ class TargetModel(Protocol):
 
     def probabilities(self, x: Tensor) -> Tensor:
         """[B, C, H, W] in [0, 1] -> probabilities [B, K]; one-hot where only labels exist."""
+        ...
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """A target model that gives a value."""
+
+    def measured(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] in [0, 1] -> values [B] in the model's unit."""
+        ...
+
+
+@runtime_checkable
+class Goal(Protocol):
+    """A target model whose classes a value divides: a search ends where the value is passed."""
+
+    def confidence(self, beyond: float = 0.0) -> float:
+        """The target's probability where the value is passed by ``beyond``, a share of the usual
+        range of such values; at 0 by no more than rounding needs."""
+        ...
+
+
+@runtime_checkable
+class Networked(Protocol):
+    """A target model that is one network."""
+
+    network: Callable[[Tensor], Tensor]
+
+    def over(self, network: Callable[[Tensor], Tensor]) -> TargetModel:
+        """The same model with another network of the same kind."""
         ...
 
 

@@ -6,10 +6,18 @@ optional package disables one row instead of the program.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from backends.errors import MissingPart, NotFound
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from backends.core import Method
 
 __all__ = [
     "ARCHITECTURES",
@@ -94,13 +102,13 @@ def _find(table: dict[str, str], kind: str, name: str) -> Any:
         ) from error
 
 
-def method(name: str) -> Any:
+def method(name: str) -> type[Method]:
     """The method class of that name.
 
     :raises NotFound: no such method.
     :raises MissingPart: a package it needs is not installed.
     """
-    return _find(METHODS, "method", name)
+    return cast("type[Method]", _find(METHODS, "method", name))
 
 
 def architecture(name: str) -> Any:
@@ -108,9 +116,10 @@ def architecture(name: str) -> Any:
     return _find(ARCHITECTURES, "architecture", name)
 
 
-def converter(name: str) -> Any:
+def converter(name: str) -> Callable[[dict[str, Path]], dict[str, Tensor]]:
     """The function of that name that turns published files into a part's state dict."""
-    return _find(CONVERTERS, "converter", name)
+    found: Callable[[dict[str, Path]], dict[str, Tensor]] = _find(CONVERTERS, "converter", name)
+    return found
 
 
 def cookbook(name: str) -> Any:

@@ -17,7 +17,8 @@ from backends.compute import devices, oom
 from backends.core import Region
 from backends.errors import OutOfMemory
 from backends.evaluation import questions as sampling
-from backends.explain.runner import run, target_model
+from backends.explain.question import Question, target_model
+from backends.explain.runner import run
 from backends.imaging import eight_bit
 from backends.priors.stylegan.network import MobileStyleGAN
 from benchmarks.digits import table
@@ -142,7 +143,7 @@ def measured(bundle: Bundle, name: str, asked: Asked, part: slice) -> tuple[floa
     x, target, w = (None if t is None else t[part] for t in asked)
     peak, begun = Peak(bundle.device), time.perf_counter()
     region = Region(torch.ones_like(x[:, :1]))
-    for _ in run(bundle, name, x, target, region, {}, SEED, latent=w):
+    for _ in run(Question.of(bundle, name, x, target, region, seed=SEED, latent=w)):
         peak.look()
     return time.perf_counter() - begun, peak.look()
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from backends.bundles import Bundle
 from backends.core import Region, Step
 from backends.errors import StudioError
+from backends.explain.question import Question
 from backends.explain.runner import run
 from backends.training.data import Split, load_mnist, test_split
 
@@ -109,7 +110,7 @@ def eight_bit_steps(
     for i in range(0, len(x), batch):
         part = slice(i, i + batch)
         some = Region(region.mask[part], region.source)
-        yield list(run(bundle, method, x[part], target[part], some, settings, seed=i))
+        yield list(run(Question.of(bundle, method, x[part], target[part], some, settings, i)))
 
 
 def answers(

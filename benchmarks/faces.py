@@ -24,7 +24,8 @@ from torchvision.utils import make_grid
 from backends import bundles
 from backends.bundles import Bundle
 from backends.core import Counterfactual, Region
-from backends.explain.runner import run, target_model
+from backends.explain.question import Question, posed, target_model
+from backends.explain.runner import run
 from backends.faces import parsing
 from backends.imaging import eight_bit, to_array
 from benchmarks.digits import RESULTS, table
@@ -90,14 +91,14 @@ def main() -> None:
     both, some = (0, 1), options.few // 2
     questions = [
         *(
-            Question("leapfactual", whole, label, options.count, {"blending_leaps": leaps})
+            Change("leapfactual", whole, label, options.count, {"blending_leaps": leaps})
             for leaps in (10, 20)
             for label in both
         ),
-        *(Question("leapfactual", mouth, label, options.few) for label in both),
-        *(Question("diffeomorphic_gan", whole, label, some) for label in both),
-        *(Question("place", whole, label, some) for label in both),
-        *(Question("diffeomorphic_gan", whole, label, some, {"steps": 200}, 15) for label in both),
+        *(Change("leapfactual", mouth, label, options.few) for label in both),
+        *(Change("diffeomorphic_gan", whole, label, some) for label in both),
+        *(Change("place", whole, label, some) for label in both),
+        *(Change("diffeomorphic_gan", whole, label, some, {"steps": 200}, 15) for label in both),
     ]
     for number, question in enumerate(questions, 1):
         if options.rows and number not in options.rows:
@@ -132,7 +133,7 @@ def sheet(pairs: list[tuple[Tensor, Counterfactual]]) -> Image.Image:
 
 
 @dataclass(frozen=True)
-class Question:
+class Change:
     """Faces that the model gives ``label`` shall get the other class; or, where ``years`` are
     given, those of the first class become older by so much, of the second younger."""
 
@@ -147,17 +148,17 @@ class Question:
         """Batches of faces, on the CPU, and what becomes of them."""
         # Each face has an age of its own to pass.
         for faces in batches(bundle, self.label, self.count, 1 if self.years else batch):
-            model, goal = target_model(bundle), 1 - self.label
+            model, part, goal = target_model(bundle), "classifier", 1 - self.label
             if self.years:
                 wanted = float(bundle.part("age")(faces.x)) + self._shift
-                goal = int(self._shift > 0)
-                side = "more" if goal else "less"
-                model = target_model(bundle, "age", f"{side} than {wanted:.1f}")
+                side, part = "more" if self._shift > 0 else "less", "age"
+                model, goal = posed(bundle, part, f"{side} than {wanted:.1f}")
             region = Region(self.region(faces), self.region.__name__)
             target = torch.full((len(faces.x),), goal)
-            *_, last = run(
-                bundle, self.method, faces.x, target, region, self.settings, 0, model, faces.w
-            )  # fmt: skip
+            *_, last = run(Question.of(
+                bundle, self.method, faces.x, target, region, self.settings, 0, model, faces.w,
+                part=part,
+            ))  # fmt: skip
             yield faces.x.cpu(), last.counterfactual
 
     def row(self, bundle: Bundle, answers: list[Counterfactual]) -> dict[str, object]:

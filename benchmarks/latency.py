@@ -13,6 +13,7 @@ import torch
 
 from backends import bundles, registry
 from backends.core import Region
+from backends.explain.question import Question
 from backends.explain.runner import run
 from benchmarks.digits import arguments, earlier, questions, table
 
@@ -32,7 +33,7 @@ def main() -> None:
         """Seconds, and the longest gap between steps."""
         some, begun = Region(torch.ones_like(x[part])), time.perf_counter()
         gaps, last = [], begun
-        for _ in run(bundle, name, x[part], target[part], some, {}, 0):
+        for _ in run(Question.of(bundle, name, x[part], target[part], some)):
             now = time.perf_counter()
             gaps.append(now - last)
             last = now

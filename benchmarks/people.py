@@ -19,7 +19,8 @@ from torch import Tensor
 
 from backends import bundles, imaging
 from backends.core import Region
-from backends.explain.runner import run, target_model
+from backends.explain.question import Question, target_model
+from backends.explain.runner import run
 from backends.service import retraining
 from backends.training.data import Split
 from backends.training.labelled import Labelled
@@ -65,10 +66,10 @@ class Annotator:
 
 def explained(bundle: bundles.Bundle, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor, float]:
     """Whole-picture answers in 8 bits, whether the model says that they flipped, seconds each."""
-    model, images, flipped, seconds = target_model(bundle, MODEL), [], [], 0.0
+    images, flipped, seconds = [], [], 0.0
     for some, wanted in zip(x.split(AT_ONCE), target.split(AT_ONCE), strict=True):
         region = Region(torch.ones_like(some[:, :1]))
-        *_, last = run(bundle, "leapfactual", some, wanted, region, {}, 0, model)
+        *_, last = run(Question.of(bundle, "leapfactual", some, wanted, region, part=MODEL))
         assert last.counterfactual is not None
         images.append(last.counterfactual.image)
         flipped.append(last.counterfactual.flipped)

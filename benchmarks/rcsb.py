@@ -6,7 +6,7 @@ import torch
 
 from backends import bundles
 from backends.core import Region
-from backends.explain.runner import target_model
+from backends.explain.question import target_model
 from backends.metrics import area, distance
 from backends.metrics.cout import cout
 from backends.regions.attribution import propose

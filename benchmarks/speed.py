@@ -11,7 +11,8 @@ import torch
 
 from backends import bundles
 from backends.core import Region
-from backends.explain.runner import run, target_model
+from backends.explain.question import Question, target_model
+from backends.explain.runner import run
 from backends.methods.leapfactual import LeapFactual
 from backends.regions.attribution import propose
 from backends.regions.settings import AutoRegion
@@ -51,10 +52,10 @@ def main() -> None:
     x, target, region = xs[:1], targets[:1], Region(torch.ones_like(xs[:1]))
 
     def explain(method: str) -> Callable[[], object]:
-        return lambda: list(run(bundle, method, x, target, region, {}, 0))
+        return lambda: list(run(Question.of(bundle, method, x, target, region)))
 
     def first(method: str) -> Callable[[], object]:
-        return lambda: next(iter(run(bundle, method, x, target, region, {}, 0)))
+        return lambda: next(run(Question.of(bundle, method, x, target, region)))
 
     class Latents:
         """The bundle's autoencoder, remembering the latents it decodes."""

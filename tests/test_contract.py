@@ -14,6 +14,7 @@ from PIL import Image
 
 from backends import bundles, registry, service
 from backends.core import Answer, Frame, Region, Status
+from backends.explain.question import Question
 from backends.explain.runner import run
 from studio import export
 
@@ -43,7 +44,7 @@ def few_steps(name):
 def explain(tiny, name, batch, seed=0, **settings):
     x, target, region = batch
     settings = few_steps(name) | settings
-    return list(run(bundles.find(tiny), name, x, target, region, settings, seed))
+    return list(run(Question.of(bundles.find(tiny), name, x, target, region, settings, seed)))
 
 
 def test_steps_then_one_end(tiny, name, batch):
@@ -97,7 +98,7 @@ def test_what_it_says_of_itself_is_measured(tiny, name, batch):
 
 def test_closing_early_is_safe_and_no_grad_mode_leaks(tiny, name, batch):
     x, target, region = batch
-    steps = run(bundles.find(tiny), name, x, target, region, few_steps(name), 0)
+    steps = run(Question.of(bundles.find(tiny), name, x, target, region, few_steps(name)))
     for _ in range(2):
         next(steps)
         assert torch.is_grad_enabled()
@@ -105,7 +106,7 @@ def test_closing_early_is_safe_and_no_grad_mode_leaks(tiny, name, batch):
     steps.close()
     assert torch.is_grad_enabled()
     with torch.no_grad():
-        steps = run(bundles.find(tiny), name, x, target, region, {}, 0)
+        steps = run(Question.of(bundles.find(tiny), name, x, target, region))
         next(steps)
         assert not torch.is_grad_enabled()
 

@@ -10,7 +10,7 @@ from backends import bundles, evaluation, service
 from backends.core import Region
 from backends.evaluation import Plan, Row
 from backends.explain.judge import judge
-from backends.explain.runner import target_model
+from backends.explain.question import Question
 from backends.metrics import METRICS, metric
 from studio.export import tables
 from studio.runs.comparison import Comparison
@@ -84,7 +84,8 @@ def test_a_metric_is_left_out_where_what_it_needs_is_missing(table, tiny):
 
     x, region = torch.zeros(2, 1, 16, 16), Region(torch.ones(2, 1, 16, 16))
     found = bundles.find(tiny)
-    answer = judge(found, target_model(found), x, x, torch.zeros(2, dtype=torch.int64), region)
+    target = torch.zeros(2, dtype=torch.int64)
+    answer = judge(Question.of(found, "adversarial", x, target, region), x)
     assert "alone" not in answer.metrics
     assert answer.metrics["by_width"].shape == (2,)
 

@@ -69,7 +69,7 @@ class Bundle:
             )
         self.own = read_manifest(folder)
         self._models: dict[str, user_models.Model] = {}
-        self._overlaid, self._state = self.own, ()
+        self._overlaid, self._state = self.own, user_models.NOTHING
 
     @property
     def manifest(self) -> Manifest:
@@ -150,6 +150,17 @@ class Bundle:
         """The part that draws new pictures: the generator, or else the GAN; None without either."""
         gan = self.named("gan")
         return self.generator or (gan if self.problem(gan) is None else None)
+
+    def classes(self, model: str) -> list[str]:
+        """What a target model can say; of a regressor nothing."""
+        part = self.manifest.parts.get(model)
+        own = self.manifest.class_names if model == "classifier" else []
+        return (part.classes if part else None) or own
+
+    def model_of(self, classes: list[str]) -> str:
+        """The first target model that says just these classes; empty where none does."""
+        names = ("classifier", *self.manifest.parts)
+        return next((name for name in names if self.classes(name) == classes), "")
 
     def learnt(self, name: str) -> str:
         """The target model whose classes a part learnt."""

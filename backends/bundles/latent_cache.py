@@ -36,7 +36,8 @@ def recall(prior: str, picture: np.ndarray) -> np.ndarray | None:
     """The latent [D] of a picture, or None where it is not known."""
     path = _place(prior, picture)
     try:
-        return np.load(path, allow_pickle=False)
+        latent: np.ndarray = np.load(path, allow_pickle=False)
+        return latent
     except (OSError, ValueError):
         return None
 
@@ -54,5 +55,5 @@ def _root() -> Path:
 
 
 def _place(prior: str, picture: np.ndarray) -> Path:
-    name = hashlib.sha256(np.ascontiguousarray(picture)).hexdigest()
+    name = hashlib.sha256(np.ascontiguousarray(picture).data).hexdigest()
     return _root() / prior[:12] / f"{name}.npy"

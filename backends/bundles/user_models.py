@@ -88,6 +88,9 @@ def checked(name: str, manifest: Manifest) -> str:
     return name
 
 
+NOTHING: State = ()  # the state where there are no models
+
+
 def state(bundle: str) -> State:
     """What changes whenever a model comes, changes or goes, in this process or in another."""
     found = []

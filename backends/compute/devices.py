@@ -81,7 +81,7 @@ def settle(device: str) -> None:
     # Read when cuBLAS starts: without it, its sums may differ from one run to the next.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # Its gradient adds in any order; the plain attention's does not.
     torch.backends.cuda.enable_mem_efficient_sdp(False)
     # TensorFloat-32 has ten bits: a flow's decode(encode(x)) would be a grey level off.

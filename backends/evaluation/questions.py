@@ -12,7 +12,7 @@ from backends import imaging, service
 from backends.bundles import Bundle
 from backends.compute.oom import guarded
 from backends.errors import BadInput, NotFound
-from backends.explain.runner import target_model
+from backends.explain.question import target_model
 from backends.training.data import test_split
 
 __all__ = ["Questions", "draw"]
@@ -68,9 +68,9 @@ def draw(
         return _enough(Questions(x, predicted, (predicted + away) % kinds, w), count, data)
     chosen = _in_turn(predicted.tolist(), classes)[:count]
     at = torch.tensor([i for i, _ in chosen], dtype=torch.int64)
-    target = torch.tensor([t for _, t in chosen], dtype=torch.int64)
+    wanted = torch.tensor([t for _, t in chosen], dtype=torch.int64)
     w = None if w is None else w[at]
-    return _enough(Questions(x[at], predicted[at], target, w), count, data)
+    return _enough(Questions(x[at], predicted[at], wanted, w), count, data)
 
 
 def _in_turn(predicted: list[int], classes: list[tuple[int, ...]]) -> list[tuple[int, int]]:

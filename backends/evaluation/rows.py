@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +17,15 @@ from backends.errors import BadInput, StudioError
 from backends.evaluation.features import oracle_features, strokes
 from backends.evaluation.questions import Questions, draw
 from backends.explain.judge import judge
-from backends.explain.runner import run, target_model
+from backends.explain.question import Question
+from backends.explain.runner import run
 from backends.metrics.metric import METRICS, Supply, measured
 from backends.regions.spec import RegionSpec
 from backends.service import regions as region_service
 
 __all__ = ["Plan", "Progress", "Row", "evaluate"]
+
+End = tuple[Tensor, Tensor, Counterfactual]  # the factuals and targets of a batch, the answer
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,8 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
     questions = draw(found, plan.count, plan.pairs, plan.data, plan.seed)
     regions = {name: _region(plan, questions, name) for name in plan.regions}
     # What is loaded at first use shall not count as the first method's time.
-    one = Region(torch.ones_like(questions.x[:1, :1]))
-    judge(found, target_model(found), questions.x[:1], questions.x[:1], questions.target[:1], one)
+    x, one = questions.x[:1], Region(torch.ones_like(questions.x[:1, :1]))
+    judge(Question.of(found, plan.methods[0], x, questions.target[:1], one), x)
     for method in plan.methods:
         for name, region in regions.items():
             try:
@@ -114,19 +117,20 @@ def _region(plan: Plan, questions: Questions, name: str) -> Region:
 
 def _answers(
     plan: Plan, found: Bundle, method: str, questions: Questions, region: Region
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, list[End]]:
     """The end of every batch, as the generator's return value. A batch that the device has no
     room for is begun again with half of its pictures."""
-    total, ends = len(questions.x), []
+    total = len(questions.x)
+    ends: list[End] = []
 
     def explain(part: slice) -> Iterator[Progress]:
         some = Region(region.mask[part], region.source)
         x, target = questions.x[part], questions.target[part]
         w = None if questions.w is None else questions.w[part]
-        steps = run(
-            found, method, x, target, some, {}, plan.seed + part.start, latent=w, watched=False
+        question = Question.of(
+            found, method, x, target, some, seed=plan.seed + part.start, latent=w, watched=False
         )
-        for step in steps:
+        for step in run(question):
             share = (part.start + len(x) * step.index / step.total) / total
             yield Progress(method, region.source, share)
         ends.append((x, target, _end(step)))
@@ -141,9 +145,7 @@ def _end(step: Step) -> Counterfactual:
     return step.counterfactual
 
 
-def _values(
-    found: Bundle, ends: list[tuple[Tensor, Tensor, Counterfactual]], region: Region
-) -> dict[str, Any]:
+def _values(found: Bundle, ends: list[End], region: Region) -> dict[str, Any]:
     """The row's numbers: how many pictures, then the metrics as registered."""
     answers = [end for _, _, end in ends]
     names = answers[0].metrics
@@ -164,13 +166,13 @@ def _values(
 
 def _supply(
     found: Bundle,
-    ends: list[tuple[Tensor, Tensor, Counterfactual]],
+    ends: list[End],
     region: Region,
     oracle_label: Tensor | None,
 ) -> Supply:
     """What metrics of a whole row are measured from."""
     answers = [end for _, _, end in ends]
-    factual, target = (torch.cat([end[i] for end in ends]) for i in (0, 1))
+    factual, target = torch.cat([x for x, _, _ in ends]), torch.cat([y for _, y, _ in ends])
     image = torch.cat([answer.image for answer in answers])
     count = len(factual)
 
@@ -206,15 +208,13 @@ def _mean(value: Tensor) -> dict[str, float | None]:
     }
 
 
-def _shown(
-    plan: Plan, found: Bundle, ends: list[tuple[Tensor, Tensor, Counterfactual]]
-) -> list[Answer]:
+def _shown(plan: Plan, found: Bundle, ends: list[End]) -> list[Answer]:
     """The first pictures as a person may look at them."""
     names = found.manifest.class_names
-    answers = []
+    answers: list[Answer] = []
     for x, target, end in ends:
         for i in range(min(len(x), plan.shown - len(answers))):
-            record = {
+            record: dict[str, Any] = {
                 "target": names[int(target[i])],
                 "factual": names[int(end.factual[i].argmax())],
                 "counterfactual": names[int(end.counterfactual[i].argmax())],
@@ -224,9 +224,9 @@ def _shown(
             if "oracle_label" in end.metrics:
                 record["oracle"] = names[int(end.metrics["oracle_label"][i])]
             mask = (end.region.mask[i, 0] * 255).byte().numpy()
-            pictures = (imaging.to_array(p[i]) for p in (x, end.image))
+            before, after = imaging.to_array(x[i]), imaging.to_array(end.image[i])
             rebuilt = None
             if end.reconstruction is not None:
                 rebuilt = imaging.to_array(end.reconstruction[i])
-            answers.append(Answer(*pictures, mask, record, reconstruction=rebuilt))
+            answers.append(Answer(before, after, mask, record, reconstruction=rebuilt))
     return answers

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 from backends import registry
 from backends.bundles import Bundle
+from backends.core import Method
 
-__all__ = ["explained", "refusal"]
+__all__ = ["Explained", "explained", "refusal"]
 
 
-def explained(bundle: Bundle, model: str, problems: dict[str, str | None]) -> dict[str, Any]:
+class Explained(TypedDict):
+    """What a page shows of a model beside the bundle's classifier."""
+
+    differentiable: bool
+    labels: str | None
+    methods: dict[str, str | None]
+
+
+def explained(bundle: Bundle, model: str, problems: Mapping[str, str | None]) -> Explained:
     """Of a model beside the bundle's classifier: whether it is ``differentiable``, the ``labels``
     that it came from, if it did, and by which ``methods`` it can be explained: None, or why not.
 
@@ -22,7 +32,9 @@ def explained(bundle: Bundle, model: str, problems: dict[str, str | None]) -> di
     for name in [name for name, problem in problems.items() if problem is None]:
         method = registry.method(name)
         needed = (bundle.problem(bundle.named(kind, model)) for kind in method.needs)
-        reason = refusal(bundle, method, model, differentiable)
+        reason = refusal(
+            bundle, method, model, bundle.classes(model), differentiable=differentiable
+        )
         reasons[name] = reason or next(filter(None, needed), None)
     return {
         "differentiable": differentiable,
@@ -31,17 +43,27 @@ def explained(bundle: Bundle, model: str, problems: dict[str, str | None]) -> di
     }
 
 
-def refusal(bundle: Bundle, method: Any, model: str, differentiable: bool = True) -> str | None:
-    """Why a method cannot explain one of the bundle's models, in one sentence that says what to
-    do; None where it can. A method whose parts learnt classes can explain only the model that has
-    them, and gradients can only be followed where there are some.
+def refusal(
+    bundle: Bundle,
+    method: type[Method],
+    part: str,
+    classes: Sequence[str],
+    *,
+    differentiable: bool = True,
+) -> str | None:
+    """Why a method cannot explain a model, in one sentence that says what to do; None where it
+    can. A method whose parts learnt classes can explain only models that have the same ones, and
+    gradients can only be followed where there are some.
 
-    :param model: the part that is explained; ``differentiable`` whether it has gradients.
+    :param part: what the bundle calls the model; empty for one that is not the bundle's.
+    :param classes: the model's.
+    :param differentiable: whether it has gradients.
     """
     gradients = not differentiable and method.differentiable
-    if not gradients and _knows(bundle, method, model):
+    if not gradients and _knows(bundle, method, part, classes):
         return None
-    titles = [m.title for m in _able(bundle, model) if differentiable or not m.differentiable]
+    able = _able(bundle, part, classes)
+    titles = [m.title for m in able if differentiable or not m.differentiable]
     if gradients:
         return (
             f"{method.title} follows gradients, and labels have none; "
@@ -53,19 +75,20 @@ def refusal(bundle: Bundle, method: Any, model: str, differentiable: bool = True
     )
 
 
-def _knows(bundle: Bundle, method: Any, model: str) -> bool:
-    """Whether a method's parts learnt the model's classes, or need none."""
+def _knows(bundle: Bundle, method: type[Method], part: str, classes: Sequence[str]) -> bool:
+    """Whether a method's parts learnt these classes, or need none."""
     parts = bundle.manifest.parts
-    names = [bundle.named(kind, model) for kind in method.needs]
+    names = [bundle.named(kind, part) for kind in method.needs]
     learnt = {parts[n].model for n in names if n in parts}
-    return model == "classifier" or model in learnt or not method.knows_classes
+    same = list(classes) == bundle.manifest.class_names
+    return same or part in learnt or not method.knows_classes
 
 
-def _able(bundle: Bundle, model: str) -> list[Any]:
+def _able(bundle: Bundle, part: str, classes: Sequence[str]) -> list[type[Method]]:
     """Methods whose parts are here and know the model's classes."""
     found = [registry.method(name) for name in registry.METHODS]
     return [
         method for method in found
-        if _knows(bundle, method, model)
-        and all(bundle.problem(bundle.named(kind, model)) is None for kind in method.needs)
+        if _knows(bundle, method, part, classes)
+        and all(bundle.problem(bundle.named(kind, part)) is None for kind in method.needs)
     ]  # fmt: skip

@@ -9,53 +9,45 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from backends.bundles import Bundle
 from backends.compute.oom import guarded
-from backends.core import Counterfactual, Region, Status, TargetModel
+from backends.core import Counterfactual, Measuring, Status
+from backends.explain.question import Question
 from backends.metrics import density
 from backends.metrics.metric import Supply, measured
-from backends.targets.threshold import Threshold
+from backends.priors.density import ConditionalDensity
 
-__all__ = ["density_of", "judge"]
+__all__ = ["density_for", "density_of", "judge"]
 
 
 @torch.no_grad()
-def judge(
-    bundle: Bundle,
-    f: TargetModel,
-    factual: Tensor,
-    image: Tensor,
-    target: Tensor,
-    region: Region,
-    status: Status | None = None,
-) -> Counterfactual:
+def judge(question: Question, image: Tensor, status: Status | None = None) -> Counterfactual:
     """Measure an answer: predictions, flip, distances, COUT, and what else the bundle's parts
     and this machine allow: the oracle's verdict, LPIPS, the density of the answer's latent.
 
+    :param image: the answer, [B, C, H, W] in [0, 1].
     :param status: given for a run that was stopped; otherwise flipped or not.
     :raises OutOfMemory: the device has no room for the batch.
     """
-    device = bundle.device
-    factual, image, target = factual.to(device), image.to(device), target.to(device)
-    mask = region.mask.to(device)
-    with guarded(device, len(factual)):
-        before, after, metrics = _measured(bundle, f, factual, image, target, mask)
-    flipped = after.argmax(1) == target.cpu()
+    device = question.bundle.device
+    question, image = question.on(device), image.to(device)
+    with guarded(device, len(image)):
+        before, after, metrics = _measured(question, image)
+    flipped = after.argmax(1) == question.target.cpu()
     reached = Status.FLIPPED if bool(flipped.all()) else Status.NOT_FLIPPED
+    region = replace(question.region, mask=question.region.mask.cpu())
     return Counterfactual(
-        image.cpu(), replace(region, mask=mask.cpu()), before, after, flipped, metrics, {}, 0.0,
-        {}, status or reached,
-    )  # fmt: skip
+        image.cpu(), region, before, after, flipped, metrics, {}, 0.0, {}, status or reached
+    )
 
 
-def _measured(
-    bundle: Bundle, f: TargetModel, factual: Tensor, image: Tensor, target: Tensor, mask: Tensor
-) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+def _measured(question: Question, image: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Probabilities [B, K] before and after, and metrics [B]; taken in on the device, given back
     on the CPU."""
+    bundle, f, factual = question.bundle, question.model, question.factual
+    target, mask = question.target, question.region.mask
     before, after = f.probabilities(factual), f.probabilities(image)
     # What was trained for the bundle's classes has nothing to say of another model's.
-    classes = getattr(f, "part", None) == "classifier"
+    classes = list(f.class_names) == bundle.manifest.class_names
 
     def part(name: str) -> Any:
         return None if bundle.problem(name) else bundle.part(name)
@@ -74,7 +66,7 @@ def _measured(
     supply = Supply(
         part, factual=lambda: factual, counterfactual=lambda: image, region=lambda: mask,
         target=lambda: target, source=lambda: before.argmax(1), after=lambda: after,
-        target_model=lambda: f, regressor=lambda: f if isinstance(f, Threshold) else None,
+        target_model=lambda: f, regressor=lambda: f if isinstance(f, Measuring) else None,
         oracle=oracle, density=lambda: of_classes("density"), latent=latent,
     )  # fmt: skip
     metrics: dict[str, Tensor] = measured("picture", supply)
@@ -83,8 +75,19 @@ def _measured(
     return before.cpu(), after.cpu(), {name: value.cpu() for name, value in metrics.items()}
 
 
+def density_for(question: Question) -> ConditionalDensity | None:
+    """The density of a generator's latents that learnt the model's classes, if it is here."""
+    bundle = question.bundle
+    name = bundle.named("density", question.part)
+    if bundle.problem(name) is not None:
+        return None
+    # What learnt other classes has nothing to say of this model's.
+    same = bundle.classes(bundle.learnt(name)) == list(question.model.class_names)
+    return bundle.part(name) if same else None
+
+
 @torch.no_grad()
-def density_of(network: Any, z: Tensor, target: Tensor) -> dict[str, Tensor]:
+def density_of(network: ConditionalDensity, z: Tensor, target: Tensor) -> dict[str, Tensor]:
     """How likely latents are under their class, and among real pictures of it, [B] each."""
     return {
         "log_density": density.log_density(network, z, target),

@@ -158,7 +158,7 @@ def _where_to_look(picture: Image.Image) -> Iterator[Square]:
     yield _whole(picture)
     scale = SEARCHED / max(picture.size)
     small = picture.convert("L").resize(
-        tuple(max(1, round(side * scale)) for side in picture.size), Image.Resampling.BOX
+        [max(1, round(side * scale)) for side in picture.size], Image.Resampling.BOX
     )
     if min(small.size) < WINDOW:
         return

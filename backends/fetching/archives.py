@@ -11,8 +11,9 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -20,6 +21,8 @@ from backends.errors import MissingPart
 from backends.fetching.source import trick
 
 __all__ = ["members"]
+
+Opener = Callable[[], AbstractContextManager[IO[bytes]]]
 
 # No weights shrink twentyfold; what does is made to fill the disk.
 GREATEST_GROWTH, ALWAYS_ALLOWED = 20, 64_000_000
@@ -66,19 +69,19 @@ def members(archive: Path, wanted: dict[str, str], folder: Path) -> dict[str, Pa
     return found
 
 
-def _entries(archive: Path) -> Iterator[tuple]:
+def _entries(archive: Path) -> Iterator[tuple[str, bool, Opener]]:
     """Name, whether it is a regular file, and a way to open it, for every member."""
     if archive.name.endswith(".tar.gz"):
         with tarfile.open(archive, "r:gz") as tar:
             for entry in tar:
-                yield entry.name, entry.isreg(), lambda entry=entry: _stream(tar, entry)
+                yield entry.name, entry.isreg(), partial(_stream, tar, entry)
         return
     with zipfile.ZipFile(archive) as wheel:
-        for entry in wheel.infolist():
+        for info in wheel.infolist():
             # zipfile rewrites some names when it reads them; the one in the file counts.
-            kind = stat.S_IFMT(entry.external_attr >> 16)
-            regular = kind in (0, stat.S_IFREG) and not entry.is_dir()
-            yield entry.orig_filename, regular, lambda entry=entry: wheel.open(entry)
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            regular = kind in (0, stat.S_IFREG) and not info.is_dir()
+            yield info.orig_filename, regular, partial(wheel.open, info)
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def _announced(source: Hub, name: str, session: Session) -> tuple[str, int]:
     """URL and size in bytes; the session gets the person's credentials for the hub."""
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError
-    from huggingface_hub.utils import build_hf_headers
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     session.headers.update(build_hf_headers())
     url = huggingface_hub.hf_hub_url(source.repo, name, revision=source.revision)

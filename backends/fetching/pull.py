@@ -182,7 +182,7 @@ def _adopt(bundle: Bundle, name: str, origin: Origin) -> bool:
     path = bundle.path(name)
     found = origin.beside(path.name)
     known = cache.record(found) if found and cache.damage(found) is None else None
-    if known is None or found == path:
+    if known is None or found is None or found == path:
         return False
     move_in(path, lambda scratch: shutil.copyfile(found, scratch), bundle, name, str(found))
     return True
@@ -211,7 +211,7 @@ def _fetch(
             yield PullProgress((name,), "ready", source.size, source.size)
         if isinstance(source, Package) and not keep:
             _archive(source).unlink(missing_ok=True)
-        elif not keep:
+        elif isinstance(source, Hub) and not keep:
             for path in hub.places(source).values():
                 path.unlink(missing_ok=True)
     finally:

@@ -36,7 +36,9 @@ def digit_like(picture: Image.Image, size: int) -> Image.Image:
     ink = _cropped(_digit_of(_ink(np.asarray(picture, dtype=np.float32))))
     scale = BOX / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
-    small = Image.fromarray(np.uint8(ink * 255)).resize((width, height), Image.Resampling.BOX)
+    small = Image.fromarray((ink * 255).astype(np.uint8)).resize(
+        (width, height), Image.Resampling.BOX
+    )
     weights = np.asarray(small, dtype=np.float32)
     weights *= 255 / weights.max()
     # The mass belongs to the scaled weights: a thin pen's digit would leave the square otherwise.
@@ -117,7 +119,7 @@ def _background(values: np.ndarray) -> np.ndarray:
     surface = _surface(small)
     window = max(3, int(0.45 * min(size)) | 1)
     local = ndimage.median_filter(small - surface, window, mode="nearest")
-    background = Image.fromarray(np.float32(surface + local))
+    background = Image.fromarray((surface + local).astype(np.float32))
     return np.asarray(background.resize((width, height), Image.Resampling.BILINEAR))
 
 

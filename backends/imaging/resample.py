@@ -7,6 +7,7 @@ window's edges may fall between pixels, so that a picture gives the same at any 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -22,7 +23,7 @@ class Window:
     :param size: side of the square that the network sees, in pixels.
     """
 
-    def __init__(self, crop: tuple[float, float, float, float], size: int) -> None:
+    def __init__(self, crop: Sequence[float], size: int) -> None:
         left, top, right, bottom = crop
         if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
             raise ValueError(f"crop {crop} is not inside the picture")

@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from backends.core import Region, Step, TargetModel
+from backends.core import Goal, Region, Step, TargetModel
 from backends.errors import BadInput
 from backends.imaging import composite, eight_bit
 from backends.methods.common.search import Search
+from backends.priors.core import Correctable, Invertible, Prior
 from backends.priors.stylegan.anchored import by_row
 
 __all__ = ["Adversarial", "Diffeomorphic", "DiffeomorphicGAN", "DiffeomorphicVAE", "ascend"]
@@ -42,6 +43,11 @@ class AscentConfig(BaseModel):
     confidence: float = Field(
         0.99, ge=0, le=0.9999, title="Confidence",
         description="Λ: the search ends when the model is surer of the target than this",
+    )  # fmt: skip
+    beyond: float = Field(
+        0, ge=0, le=1, title="Beyond the value",
+        description="Instead of Λ, where the target is a regressor's value: how far past it the "
+        "search goes, as a share of such values' usual range",
     )  # fmt: skip
     objective: Literal["cross_entropy", "confidence", "margin"] = Field(
         "cross_entropy", title="Climb by",
@@ -107,7 +113,8 @@ def ascend(
     project: Callable[[Tensor], Tensor] | None = None,
     confirm: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Iterator[Step]:
-    """Algorithm 1: Adam on z [B, ...] until f is surer of ``target`` than Lambda.
+    """Algorithm 1: Adam on z [B, ...] until f is surer of ``target`` than Lambda, or, where the
+    target is a regressor's value, until that is passed.
 
     Each picture of the batch stops at its own time; one that never gets there ends at its
     surest iterate.
@@ -120,6 +127,7 @@ def ascend(
     """
     search = Search(z, factual, m, config.rate, config.steps)
     surest = factual.new_full((len(z),), -1.0)
+    enough = f.confidence(config.beyond) if isinstance(f, Goal) else config.confidence
     for i in range(1, config.steps + 1):
         if project:
             search.z.copy_(project(search.z))
@@ -130,11 +138,11 @@ def ascend(
             p = logits.softmax(1).gather(1, y[:, None]).squeeze(1)
             loss = _loss(logits, p, y, config.objective)
         p = p.detach()
-        done = p > config.confidence
+        done = p > enough
         if confirm and bool(done.any()):
             full = f.probabilities(confirm(search.row.detach()[done], active[done]))
             p[done] = full.gather(1, y[done][:, None]).squeeze(1)
-            done = p > config.confidence
+            done = p > enough
         improved = p > surest[active]
         surest[active] = p.where(improved, surest[active])
         search.keep(improved)
@@ -174,7 +182,7 @@ class Diffeomorphic:
     seeded: ClassVar[bool] = False
     Config: ClassVar[type[BaseModel]] = FlowConfig
 
-    def __init__(self, target_model: TargetModel, flow: Any) -> None:
+    def __init__(self, target_model: TargetModel, flow: Prior) -> None:
         self.f, self.g = target_model, flow
 
     def explain(
@@ -203,6 +211,7 @@ class Diffeomorphic:
             image = factual.index_copy(0, known, step.image)
             p = torch.zeros_like(error).index_copy(0, known, step.measured["confidence"])
             measured = {"confidence": p, "reconstruction_error": error}
+            assert step.latent is not None
             latent = z.index_copy(0, known, step.latent)
             yield replace(
                 step, image=image, measured=measured, latent=latent, reconstruction=rebuilt
@@ -231,7 +240,7 @@ class DiffeomorphicVAE:
     seeded: ClassVar[bool] = False
     Config: ClassVar[type[BaseModel]] = LatentConfig
 
-    def __init__(self, target_model: TargetModel, autoencoder: Any) -> None:
+    def __init__(self, target_model: TargetModel, autoencoder: Prior) -> None:
         self.f, self.g = target_model, autoencoder
 
     def explain(
@@ -250,7 +259,7 @@ class DiffeomorphicVAE:
     def _ascend(
         self, z: Tensor, factual: Tensor, target: Tensor, region: Region, config: AscentConfig
     ) -> Iterator[Step]:
-        confirm = getattr(self.g, "correct", None)
+        confirm = self.g.correct if isinstance(self.g, Correctable) else None
         return ascend(
             self.f, by_row(self.g), z, factual, target, region.mask, config, confirm=confirm
         )
@@ -266,7 +275,7 @@ class DiffeomorphicGAN(DiffeomorphicVAE):
     needs: ClassVar[tuple[str, ...]] = ("gan",)
     Config: ClassVar[type[BaseModel]] = GANConfig
 
-    def __init__(self, target_model: TargetModel, gan: Any) -> None:
+    def __init__(self, target_model: TargetModel, gan: Prior) -> None:
         super().__init__(target_model, gan)
 
     def explain(
@@ -274,15 +283,16 @@ class DiffeomorphicGAN(DiffeomorphicVAE):
         factual: Tensor,
         target: Tensor,
         region: Region,
-        config: GANConfig,
+        config: LatentConfig,
         generator: torch.Generator,
     ) -> Iterator[Step]:
         """Inversion, then ascent from the z that was found."""
-        searched, invert = 0, getattr(self.g, "invert", None)
-        if invert is None:  # a generator that is anchored to its portraits
+        assert isinstance(config, GANConfig)
+        searched = 0
+        if not isinstance(self.g, Invertible):  # a generator that is held to its portraits
             z = self.g.encode(factual)
         else:
-            for i, z in invert(factual, config.inversion):
+            for i, z in self.g.invert(factual, config.inversion):
                 searched = i + 1
                 with torch.no_grad():
                     image = self.g.decode(z)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from backends.core import Region, Step, TargetModel
 from backends.imaging import composite
 from backends.imaging.straight_through import clamp_through
-from backends.methods.common.guidance import Smoothing, capped
+from backends.methods.common.guidance import Smoothing, capped, eased, guidance
 from backends.priors.pixel_diffusion import Level, clean_estimate, levels, pixel_alphas
 from backends.priors.schedules import schedule_of
 
@@ -179,8 +179,8 @@ class Inpainting:
                 if u > 0:  # RePaint's jump back: x_a ~ q(x_a | x_b)
                     xt = (1 - level.beta) ** 0.5 * xt + level.beta**0.5 * draw()
                 i += 1
-                x0, g, correction = self._gradients(xt, x, level, target, m, config)
-                g = config.scale * smooth(g)
+                x0, g, lack, correction = self._gradients(xt, x, level, target, m, config)
+                g = eased(config.scale * smooth(g), g, lack)
                 if config.sampler == "ddrm":
                     guided = x0 if last else x0 + g
                     xt = restored(xt, guided, x, m, level, draw(), config.eta, config.eta_known)
@@ -197,18 +197,18 @@ class Inpainting:
         target: Tensor,
         m: Tensor,
         config: InpaintingConfig,
-    ) -> tuple[Tensor, Tensor, Tensor | float]:
-        """x0hat(x_t) clamped to [-1, 1], grad_{x_t} log f(y | x0hat), and for MCG
-        alpha * grad_{x_t} |P (x - x0hat)|, P the pixels outside the region."""
+    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | float]:
+        """x0hat(x_t) clamped to [-1, 1], grad_{x_t} log f(y | x0hat), what that lacks, and
+        for MCG alpha * grad_{x_t} |P (x - x0hat)|, P the pixels outside the region."""
         mcg = config.sampler == "mcg"
         with torch.enable_grad():
             xt = xt.detach().requires_grad_()
             x0 = clamp_through(clean_estimate(self.net, xt, level.t, level.a), -1, 1)
             u = composite((x + 1) / 2, (x0 + 1) / 2, m)
-            log_f = self.f.logits(u).log_softmax(1).gather(1, target[:, None]).sum()
+            log_f, lack = guidance(self.f, u, target)
             (g,) = torch.autograd.grad(log_f, xt, retain_graph=mcg)
             correction: Tensor | float = 0.0
             if mcg:
                 distance = ((1 - m) * (x - x0)).flatten(1).norm(dim=1).sum()
                 correction = config.manifold * torch.autograd.grad(distance, xt)[0]
-        return x0.detach(), g, correction
+        return x0.detach(), g, lack, correction

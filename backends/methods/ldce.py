@@ -83,7 +83,7 @@ class LDCETextConfig(LDCEConfig):
     )  # fmt: skip
 
 
-class _Question(NamedTuple):
+class _Asked(NamedTuple):
     """What stays the same over a walk. ``cells`` [B, 1, h, w] are the latent pixels that may
     change, ``c`` and ``uc`` the denoiser's condition with and without the target."""
 
@@ -133,7 +133,7 @@ class LDCE:
     ) -> None:
         self.f = target_model
         self.autoencoder = latent_autoencoder
-        self.epsilon = denoiser
+        self.epsilon: Any = denoiser
         self.schedule = schedule or schedule_of(denoiser, latent_schedule)
 
     def explain(
@@ -162,7 +162,7 @@ class LDCE:
         # A latent pixel may change where any of its picture's pixels may.
         cells = F.adaptive_max_pool2d(mask, z_f.shape[-2:])
         c, uc = self.epsilon.condition(y), self.epsilon.unconditional(len(y))
-        asked = _Question(x, y, mask, cells, c, uc, config)
+        asked = _Asked(x, y, mask, cells, c, uc, config)
         times, alphas = self.levels(config)
         z = _noised(z_f, noise, alphas[-1])  # abduction
         total = max(len(times), 1)
@@ -187,15 +187,15 @@ class LDCE:
         alphas = [float(self.schedule.alphas_cumprod[t]) for t in times]
         return times[:-1], [float(self.schedule.final_alpha_cumprod), *alphas]
 
-    def _guided(self, z: Tensor, t: int, a: float, asked: _Question) -> tuple[Tensor, Tensor]:
+    def _guided(self, z: Tensor, t: int, a: float, asked: _Asked) -> tuple[Tensor, Tensor]:
         """epsilon with guidance (6), its gradient filtered (10, 11); and D(x0hat) under R."""
         x, y, config = asked.factual, asked.target, asked.config
-        t = torch.full((len(z),), t, device=z.device)
+        times = torch.full((len(z),), t, device=z.device)
         with torch.no_grad():
-            eps_c = self.epsilon(z, t, asked.c)
+            eps_c = self.epsilon(z, times, asked.c)
         with torch.set_grad_enabled(config.guidance == "consensus"):
             z = z.detach().requires_grad_(config.guidance == "consensus")
-            eps_u = self.epsilon(z, t, asked.uc)
+            eps_u = self.epsilon(z, times, asked.uc)
             x0 = (z - math.sqrt(1 - a) * eps_u) / math.sqrt(a)  # (4)
             image = composite(x, self.autoencoder.decode(x0), asked.mask)
             if config.guidance == "free":

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from backends.core import Region, Step, TargetModel
 from backends.imaging import composite
+from backends.priors.core import Prior, Settling
 from backends.priors.velocity import transport
 
 __all__ = ["LeapFactual", "leap"]
@@ -94,7 +95,7 @@ class LeapFactual:
     seeded: ClassVar[bool] = False
     Config: ClassVar[type[BaseModel]] = LeapConfig
 
-    def __init__(self, target_model: TargetModel, autoencoder: Any, velocity: nn.Module) -> None:
+    def __init__(self, target_model: TargetModel, autoencoder: Prior, velocity: nn.Module) -> None:
         self.f = target_model
         self.g = autoencoder
         self.v = velocity
@@ -110,7 +111,6 @@ class LeapFactual:
         """One step a leap; the search itself draws nothing at random."""
         z, image, rebuilt = self._begin(factual, region)
         wanted = F.one_hot(target, len(self.f.class_names)).to(factual)
-        settle = getattr(self.g, "settle", None)  # of a generator, which draws whole faces
         blend, inject = config.blending_leaps, config.injection_leaps
         standard: dict[str, Step] = {}
         for j in range(blend + inject):
@@ -125,8 +125,8 @@ class LeapFactual:
                     self.v, z, current, wanted, lift, land,
                     solver=config.solver, steps=config.solver_steps,
                 )  # fmt: skip
-                if settle:
-                    z = settle(z)
+                if isinstance(self.g, Settling):
+                    z = self.g.settle(z)
                 image = composite(factual, self.g.decode(z), region.mask)
             step = Step(
                 j + 1, blend + inject, phase, image, latent=z, reconstruction=rebuilt,

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import log
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from backends.core import Region, Step, TargetModel
+from backends.core import Goal, Region, Step, TargetModel
 from backends.errors import MissingPart
 from backends.methods.common.search import Search
+from backends.priors.core import Correctable, Prior
 from backends.priors.stylegan.anchored import by_row
 
 __all__ = ["Clarity", "Place", "Revise", "descend"]
@@ -198,7 +199,7 @@ class Place:
     def __init__(
         self,
         target_model: TargetModel,
-        autoencoder: Any,
+        autoencoder: Prior,
         density: nn.Module,
         lpips: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
@@ -240,7 +241,7 @@ class Place:
 
         yield from descend(
             self.f, by_row(self.g), z, factual, target, region.mask, config, loss,
-            getattr(self.g, "correct", None),
+            self.g.correct if isinstance(self.g, Correctable) else None,
         )  # fmt: skip
 
 
@@ -274,7 +275,7 @@ class Revise:
     seeded: ClassVar[bool] = False
     Config: ClassVar[type[BaseModel]] = ReviseConfig
 
-    def __init__(self, target_model: TargetModel, autoencoder: Any) -> None:
+    def __init__(self, target_model: TargetModel, autoencoder: Prior) -> None:
         self.f, self.g = target_model, autoencoder
 
     def explain(
@@ -289,10 +290,13 @@ class Revise:
         with torch.no_grad():
             z = self.g.encode(factual)
 
+        # Past a regressor's value there is no more to gain.
+        most = log(0.5 + config.margin) if isinstance(self.f, Goal) else 0.0
+
         def loss(rows: Tensor, z_: Tensor, x_: Tensor, log_p: Tensor) -> Tensor:
             change = (x_ - factual[rows]).abs().flatten(1)
             distance = change.mean(1) if config.distance == "mean" else change.sum(1)
-            return -log_p + config.distance_weight * distance
+            return -log_p.clamp(max=most) + config.distance_weight * distance
 
         yield from descend(self.f, by_row(self.g), z, factual, target, region.mask, config, loss)
 
@@ -316,7 +320,7 @@ class Clarity:
     Config: ClassVar[type[BaseModel]] = ClarityConfig
 
     def __init__(
-        self, target_model: TargetModel, autoencoder: Any, latent_ensemble: nn.Module
+        self, target_model: TargetModel, autoencoder: Prior, latent_ensemble: nn.Module
     ) -> None:
         self.f, self.g, self.ensemble = target_model, autoencoder, latent_ensemble
 

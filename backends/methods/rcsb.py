@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from backends.core import Region, Step, TargetModel
 from backends.imaging import composite
 from backends.imaging.straight_through import clamp_through
-from backends.methods.common.guidance import Smoothing, capped
+from backends.methods.common.guidance import Smoothing, capped, eased, guidance
 from backends.priors.bridge import BridgeSchedule, clean_estimate
 from backends.priors.schedules import schedule_of
 
@@ -111,8 +111,8 @@ class RCSB:
         k = times[-1]
         known = xn = float(mu0[k]) * x + float(mu1[k]) * ((1 - m) * x + m * z)  # x_N ~ q(.|x_0,x_1)
         for i, (n, p) in enumerate(zip(times[:0:-1], times[-2::-1], strict=True), start=1):
-            x0, g = self._guidance(xn, n, factual, target, m, config)
-            xn = xn + config.scale * smooth(g)
+            x0, g, lack = self._guidance(xn, n, factual, target, m, config)
+            xn = xn + eased(config.scale * smooth(g), g, lack)
             r = float(sigma[p] ** 2 / sigma[n] ** 2)
             xn = (1 - m) * known + m * ((1 - r) * x0 + r * xn)
             shown = xn if i == total else x0
@@ -120,17 +120,18 @@ class RCSB:
 
     def _guidance(
         self, xn: Tensor, n: int, factual: Tensor, target: Tensor, m: Tensor, config: RCSBConfig
-    ) -> tuple[Tensor, Tensor]:
-        """x0hat(x_n) and grad_{x_n} log f(y | x0hat), through the bridge and the target model."""
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """x0hat(x_n), grad_{x_n} log f(y | x0hat), through the bridge and the target model, and
+        what :func:`backends.methods.common.guidance.guidance` says that it lacks."""
         with torch.enable_grad():
             xn = xn.detach().requires_grad_()
             x0 = clean_estimate(self.net, self.schedule, xn, n)
             u = _stretch(x0) if config.view == "stretch" else clamp_through((x0 + 1) / 2)
             if config.composite_estimate:
                 u = composite(factual, u, m)
-            log_f = self.f.logits(u).log_softmax(1).gather(1, target[:, None]).sum()
+            log_f, lack = guidance(self.f, u, target)
             (g,) = torch.autograd.grad(log_f, xn)
-        return x0.detach(), g
+        return x0.detach(), g, lack
 
 
 def _stretch(x: Tensor) -> Tensor:

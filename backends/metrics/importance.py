@@ -46,7 +46,8 @@ def importance(
     count, _, height, width = factual.shape
     changed = (counterfactual != factual).any(1)
     p = target_model.probabilities(counterfactual).gather(1, target[:, None]).squeeze(1)
-    total, covered = torch.zeros_like(p[:, None, None].expand(-1, height, width)), 0
+    total = torch.zeros_like(p[:, None, None].expand(-1, height, width))
+    covered: Tensor | int = 0
     windows = torch.stack(
         list(_windows(height, width, cell, stride or max(1, cell // 2), factual.device))
     )

@@ -6,7 +6,7 @@ relative differences explode: the changes here are differences.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -70,8 +70,8 @@ def _frame(ink: np.ndarray) -> tuple[float, float, float]:
     y, x = np.indices(ink.shape)
     total = ink.sum()
 
-    def mean(values: np.ndarray) -> float:
-        return (values * ink).sum() / total
+    def mean(values: Any) -> float:
+        return float((values * ink).sum() / total)
 
     middle = mean(y)
     shear = (mean(x * y) - mean(x) * middle) / (mean(y**2) - middle**2)

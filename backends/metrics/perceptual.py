@@ -84,7 +84,8 @@ class Perceptual(nn.Module):
         """Pictures [B, C, H, W] in [0, 1], grey or colour -> distances [B] >= 0; differentiable."""
         before, after = self.features(seen(factual)), self.features(seen(counterfactual))
         layers = zip(before, after, self.heads, strict=True)
-        return sum(
+        each = (
             torch.einsum("bchw,c->bhw", (a - b).square(), head).mean((1, 2))
             for a, b, head in layers
         )
+        return sum(each, start=torch.zeros((), device=factual.device))

@@ -29,6 +29,10 @@ class ConditionalDensity(nn.Module):
         https://arxiv.org/abs/1705.07057), whose size suits hundreds of dimensions.
     """
 
+    mean: Tensor
+    deviation: Tensor
+    quantiles: Tensor
+
     def __init__(
         self,
         latent: int,

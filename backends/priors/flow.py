@@ -96,10 +96,10 @@ class PixelFlow(nn.Module):
         """g: base space [B, D] -> pictures [B, C, S, S], which may leave [0, 1] slightly."""
         c, side, _ = self.shape
         h = z.view(-1, 16 * c, side // 4, side // 4)
-        for layer in reversed(self.coarse):
+        for layer in _couplings(self.coarse):
             h = layer.inverse(h)
         h = F.pixel_shuffle(h, 2)
-        for layer in reversed(self.fine):
+        for layer in _couplings(self.fine):
             h = layer.inverse(h)
         x = from_logits(self.scale.inverse(F.pixel_shuffle(h, 2)))
         return F.pad(x, (self.margin,) * 4)
@@ -172,7 +172,7 @@ class Coupling(nn.Module):
         self.net = CouplingNetwork(len(self.kept), each * len(self.changed), side, width)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Coupling:
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self.kept, self.changed, self.order = map(fn, (self.kept, self.changed, self.order))
         return self
 
@@ -208,6 +208,11 @@ class Coupling(nn.Module):
         return torch.cat([a, b], 1)[:, self.order]
 
 
+def _couplings(layers: nn.ModuleList) -> list[Coupling]:
+    """From the base space's end to the picture's."""
+    return [layer for layer in reversed(layers) if isinstance(layer, Coupling)]
+
+
 class CouplingNetwork(nn.Module):
     """Residual convolutions that know where they are; the last one begins at 0."""
 
@@ -225,8 +230,8 @@ class CouplingNetwork(nn.Module):
             for _ in range(blocks)
         )
         self.last = nn.Conv2d(width, outputs, 1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        for weights in self.last.parameters():
+            nn.init.zeros_(weights)
 
     def forward(self, a: Tensor) -> Tensor:
         h = self.first(a) + self.place

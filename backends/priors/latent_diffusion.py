@@ -46,6 +46,8 @@ class LatentAutoencoder(nn.Module):
     ``scale`` brings the latents to deviation 1, as diffusion expects; it is set after training.
     """
 
+    scale: Tensor
+
     def __init__(self, channels: int, latent: int, widths: list[int], fold: int = 2) -> None:
         from diffusers import AutoencoderKL  # takes seconds to import
 

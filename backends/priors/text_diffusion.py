@@ -75,6 +75,8 @@ class TextDenoiser(nn.Module):
         Diffusion's: what :func:`backends.priors.latent_diffusion.latent_schedule` takes.
     """
 
+    prompts: Tensor
+
     def __init__(
         self,
         unet: dict[str, Any],

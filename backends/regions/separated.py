@@ -81,5 +81,5 @@ def _activation(traced: fx.GraphModule, node: fx.Node) -> nn.Module | None:
 def _alone(module: nn.Module) -> nn.Module:
     module = copy.deepcopy(module)
     if hasattr(module, "inplace"):
-        module.inplace = False
+        setattr(module, "inplace", False)  # noqa: B010 - modules declare only tensors
     return module

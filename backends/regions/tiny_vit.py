@@ -8,6 +8,7 @@ al., 2023, https://arxiv.org/abs/2306.14289) puts it in the place of SAM's ViT-H
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from segment_anything.modeling.common import LayerNorm2d
 from timm.models import tiny_vit
@@ -40,7 +41,8 @@ class TinyViTEncoder(nn.Module):
             num_heads=tuple(num_heads), window_sizes=tuple(window_sizes), drop_path_rate=0.0,
         )  # fmt: skip
         # A classifier halves the picture once more here; SAM's decoder wants 64 x 64 of 1024.
-        trunk.stages[3].downsample.conv2.conv.stride = (1, 1)
+        last: Any = trunk.stages[3]
+        last.downsample.conv2.conv.stride = (1, 1)
         self.patch_embed = trunk.patch_embed
         self.stages = trunk.stages
         self.neck = nn.Sequential(

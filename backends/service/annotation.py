@@ -82,7 +82,7 @@ def about(name: str, annotator: str) -> dict[str, Any]:
     else:
         entry = found.manifest.parts.get(annotator)
         own = annotator == "classifier"
-        labels = found.manifest.class_names if own else entry and entry.classes
+        labels = found.manifest.class_names if own else (entry.classes if entry else None)
         title = "the bundle's classifier" if own else annotator
         if found.model(annotator):
             title += " (learnt from labels)"

@@ -3,19 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypedDict
 
 from backends import bundles, registry
-from backends.core import Region
+from backends.core import Method, Region
 from backends.errors import StudioError
 from backends.explain.compatibility import explained
 from backends.metrics import METRICS
 
-__all__ = ["about", "pull", "to_pull", "warm"]
+__all__ = ["BundleInfo", "MethodInfo", "about", "pull", "to_pull", "warm"]
 
 
-def about(name: str) -> dict[str, Any]:
+class _Loaded(TypedDict, total=False):
+    kind: str
+    seeded: bool
+    gradients: bool
+    paper: str
+    schema: dict[str, Any]
+    hidden: bool
+
+
+class MethodInfo(_Loaded):
+    """What a page shows of a method; of one that cannot be loaded only title and problem."""
+
+    title: str
+    summary: str
+    problem: str | None
+
+
+class BundleInfo(TypedDict):
+    """A bundle's manifest and what can be done with it. The models' entries are None for the
+    classifier, else a property or classes, with :class:`backends.explain.compatibility.Explained`.
+    """
+
+    name: str
+    title: str
+    description: str
+    image_size: int
+    channels: int
+    class_names: list[str]
+    licence: str
+    preparation: str
+    recipe: str
+    settings: dict[str, dict[str, Any]]
+    parts: dict[str, dict[str, Any]]
+    examples: list[dict[str, Any]]
+    folder: str
+    methods: dict[str, MethodInfo]
+    metrics: dict[str, dict[str, Any]]
+    models: dict[str, dict[str, Any] | None]
+    samples: bool
+    draws: bool
+
+
+def about(name: str) -> BundleInfo:
     """A bundle for a page to show: its manifest, and for every method its title, summary, paper,
     settings schema, whether it follows the model's gradients and, where it cannot run, the
     sentence that says why, and whether a page need not mention it since its parts can neither be
@@ -23,7 +66,7 @@ def about(name: str) -> dict[str, Any]:
     property that a regressor gives and what :func:`backends.explain.compatibility.explained` tells
     of them."""
     found = bundles.get(name)
-    methods = {}
+    methods: dict[str, MethodInfo] = {}
     for method_name in registry.METHODS:
         try:
             method = registry.method(method_name)
@@ -46,13 +89,13 @@ def about(name: str) -> dict[str, Any]:
             "hidden": method.kind == "variant" and not known.issuperset(names),
         }
     reasons = {name: entry["problem"] for name, entry in methods.items()}
-    models = {
+    models: dict[str, Any] = {
         part: (entry.property.model_dump() if entry.property else {"classes": entry.classes})
-        | explained(found, part, reasons)
+        | dict(explained(found, part, reasons))
         for part, entry in found.manifest.parts.items()
         if (entry.property or entry.classes) and found.problem(part) is None
     }
-    return found.manifest.model_dump() | {
+    shown: Any = found.manifest.model_dump() | {
         "folder": str(found.folder),
         "methods": methods,
         "metrics": {name: asdict(metric) for name, metric in METRICS.items()},
@@ -60,9 +103,11 @@ def about(name: str) -> dict[str, Any]:
         "samples": found.generator is not None,
         "draws": found.sampler is not None,
     }
+    info: BundleInfo = shown
+    return info
 
 
-def _schema(method: Any, defaults: dict[str, Any]) -> dict[str, Any]:
+def _schema(method: type[Method], defaults: dict[str, Any]) -> dict[str, Any]:
     """Of a method's settings, with the bundle's own defaults."""
     schema = method.Config.model_json_schema()
     for key, value in defaults.items():
@@ -76,7 +121,8 @@ def warm(name: str) -> Iterator[str]:
     import torch
 
     from backends.explain.judge import judge
-    from backends.explain.runner import run, target_model
+    from backends.explain.question import Question
+    from backends.explain.runner import run
 
     found = bundles.get(name)
     manifest = found.manifest
@@ -90,13 +136,13 @@ def warm(name: str) -> Iterator[str]:
     for method_name, entry in about(name)["methods"].items():
         if entry["problem"] is None:
             x, region = torch.zeros(shape), Region(torch.ones(1, 1, *shape[2:]))
-            steps = run(found, method_name, x, torch.tensor([0]), region, {}, 0, latent=w)
-            next(steps)
-            steps.close()
+            question = Question.of(found, method_name, x, torch.tensor([0]), region, latent=w)
+            with closing(run(question)) as steps:
+                next(steps)
             yield method_name
     if found.problem("classifier") is None:
         x, one = torch.zeros(shape), Region(torch.ones(1, 1, *shape[2:]))
-        judge(found, target_model(found), x, x, torch.tensor([0]), one)
+        judge(Question.of(found, next(iter(registry.METHODS)), x, torch.tensor([0]), one), x)
         yield "metrics"
 
 

@@ -6,24 +6,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from backends.core import Answer, Request, Status, Step
 from backends.errors import BadInput
-from backends.service.explanations import opened
-from backends.service.pictures import known_latent
+from backends.service.explanations import resolve
 
-__all__ = ["Question", "ask"]
+__all__ = ["LabelRequest", "ask"]
 
 KEPT = 16  # interactive runs that wait for a person's answer
 SAME = 0.5  # grey levels, in the mean: a picture that changed less need not be asked about again
 
 
 @dataclass(frozen=True)
-class Question:
+class LabelRequest:
     """What is this now?
 
     :ivar number: of the question; 0 asks about the factual, before any leap.
@@ -39,7 +38,7 @@ class Question:
     estimate: float | None = None
 
 
-def ask(request: Request, answers: Sequence[str]) -> Question | Answer:
+def ask(request: Request, answers: Sequence[str]) -> LabelRequest | Answer:
     """The next question of an interactive run towards the target, or its end.
 
     The same request and answers always lead to the same question, so a run can be resumed anywhere;
@@ -65,21 +64,19 @@ class _OpenRun:
     """A run that stands still until the person has answered."""
 
     def __init__(self, request: Request) -> None:
-        from backends import registry
-        from backends.explain.runner import refusal
         from backends.targets.person import Asked
 
-        self.request, self.answers, self.heard = request, [], []
-        self.found, self.model, self.factual, self.target, self.region = opened(request)
-        self.asked = Asked(self.model)
-        reason = refusal(
-            self.found, registry.method(request.method), request.model, differentiable=False
-        )
-        if reason:
-            raise BadInput(reason)
-        self.steps: Iterator[Step] | None = None
+        self.request = request
+        self.answers: list[str] = []
+        question = resolve(request)
+        self.asked = Asked(question.model)
+        self.question = replace(question, labeller=self.asked)
+        self.target = int(question.target)
+        if self.question.refusal:
+            raise BadInput(self.question.refusal)
+        self.steps: Generator[Step, None, None] | None = None
         self.end: Step | None = None
-        self.now: Question | Answer = Question(0, 0, 0, request.picture)
+        self.now: LabelRequest | Answer = LabelRequest(0, 0, 0, request.picture)
 
     def go_on(self, answer: str) -> None:
         """Go on with an answer to the question that stands."""
@@ -99,34 +96,28 @@ class _OpenRun:
                 self.end = step
             shown = _picture(step)
             if not _same(shown, question.picture):
-                self.now = self._question(step, shown)
+                self.now = self._request(step, shown)
                 return
         self.now = self._answer(label)
 
     def close(self) -> None:
         """Give up."""
-        if self.steps is not None and hasattr(self.steps, "close"):
+        if self.steps is not None:
             self.steps.close()
 
     def _next(self) -> Step:
-        import torch
-
         from backends.explain.runner import run
 
         if self.steps is None:
-            w = known_latent(self.found, self.request.picture)
-            self.steps = run(
-                self.found, self.request.method, self.factual, torch.tensor([self.target]),
-                self.region, self.request.settings, self.request.seed, self.model, w, self.asked,
-            )  # fmt: skip
+            self.steps = run(self.question)
         for step in self.steps:
             if step.phase != "inversion":
                 return step
         raise BadInput("the method ended without an answer; report this")
 
-    def _question(self, step: Step, picture: np.ndarray) -> Question:
+    def _request(self, step: Step, picture: np.ndarray) -> LabelRequest:
         estimate = step.target_probability
-        return Question(
+        return LabelRequest(
             len(self.answers), step.index, step.total, picture,
             None if estimate is None else float(estimate[0]),
         )  # fmt: skip
@@ -140,8 +131,8 @@ class _OpenRun:
         flipped = label == self.target
         status = Status.FLIPPED if flipped else Status.NOT_FLIPPED
         answer = answer_of(
-            self.request, self.found, self.model, self.target,
-            replace(self.end.counterfactual, status=status), self.end.index, self.end.total,
+            self.request, self.question, replace(self.end.counterfactual, status=status),
+            self.end.index, self.end.total,
         )  # fmt: skip
         wanted = self.asked.class_names[self.target]
         leaps = self.answers[1:]

@@ -13,13 +13,12 @@ from backends.bundles import Bundle, latent_cache
 from backends.compute.oom import guarded
 from backends.core import Prediction
 from backends.errors import BadInput
+from backends.priors.core import Prior
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["draw", "known_latent", "predict", "prepare", "prepared", "sample", "spectrum"]
-
-ANY = "more than 0"  # a goal for a regressor whose goal does not matter
 
 
 def prepare(name: str, picture: Image.Image) -> np.ndarray:
@@ -104,18 +103,18 @@ def predict(name: str, picture: np.ndarray, model: str = "classifier") -> Predic
     """A target model's opinion of a prepared picture, uint8 [H, W, C]."""
     import torch
 
-    from backends.explain.runner import target_model
+    from backends.explain.question import target_model
     from backends.service.serialization import prediction_of
+    from backends.targets.threshold import Regressor
 
     found = bundles.get(name)
-    entry = found.manifest.parts.get(model)
     x = imaging.to_tensor(picture).to(found.device)
     with torch.no_grad(), guarded(found.device):
-        if model == "classifier" or (entry and entry.classes):
-            f = target_model(found, model)
+        f = target_model(found, model)
+        if not isinstance(f, Regressor):
             return prediction_of(f.class_names, f.probabilities(x)[0].cpu())
-        value = float(target_model(found, model, ANY).measured(x))
-    return Prediction({f"{value:.2f} {found.manifest.parts[model].property.unit}": 1.0}, value)
+        value = float(f.measured(x))
+    return Prediction({f"{value:.2f} {f.unit}": 1.0}, value)
 
 
 def spectrum(name: str, picture: np.ndarray, prior: str) -> list[float]:
@@ -131,7 +130,7 @@ def spectrum(name: str, picture: np.ndarray, prior: str) -> list[float]:
 
     found = bundles.get(name)
     part = found.part(prior)
-    if not (hasattr(part, "encode") and hasattr(part, "decode")):
+    if not isinstance(part, Prior):
         raise BadInput(f"part {prior!r} has no coordinates; choose flow, autoencoder or gan")
     with guarded(found.device):
         with torch.no_grad():

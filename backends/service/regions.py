@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["about", "candidates", "click", "mask_of", "propose"]
 
-ANY = "more than 0"  # a goal for a regressor whose goal does not matter
-
 SHARED = "language"  # the bundle whose parts every bundle of photographs may use
 SEGMENTER, PARSER = "segmenter", "parser"  # kinds of parts
 DETECTOR = "grounding"  # the folder of a bundle's own Grounding DINO
@@ -63,7 +61,7 @@ def candidates(
     :raises BadInput: there is no word, a setting is wrong, or the bundle's pictures are digits.
     :raises MissingPart: a word needs weights that are not here; says the command that gets them.
     """
-    from backends.explain.runner import settings_of
+    from backends.explain.question import settings_of
 
     found = _of_photographs(name, "words")
     config = settings_of(WordRegion, settings or {}, "regions by words")
@@ -203,8 +201,8 @@ def _parsed(
         return {}
     from backends.faces import parsing
 
-    known = {phrase: parsing.named(phrase) for phrase in phrases}
-    known = {phrase: classes for phrase, classes in known.items() if classes is not None}
+    named = {phrase: parsing.named(phrase) for phrase in phrases}
+    known = {phrase: classes for phrase, classes in named.items() if classes is not None}
     if not known:
         return {}
     import torch
@@ -336,14 +334,14 @@ def propose(
     :param settings: of :class:`backends.regions.settings.AutoRegion`.
     :raises BadInput: a setting is wrong, or no pixel matters to the model.
     """
-    from backends.explain.runner import settings_of, target_model
+    from backends.explain.question import settings_of, target_model
     from backends.regions import attribution
 
     config = settings_of(AutoRegion, settings, "the automatic region")
     found = bundles.get(name)
     with guarded(found.device):
         x = imaging.to_tensor(picture).to(found.device)
-        region, importance = attribution.propose(target_model(found, model, ANY), x, config)
+        region, importance = attribution.propose(target_model(found, model), x, config)
     if not region.mask.any():
         raise BadInput(
             "the model's attributions are zero everywhere in this picture; brush a region instead"

@@ -33,7 +33,7 @@ def retrain(
     :raises BadInput: the name, the rows or a setting cannot be used; said before the first step.
     :raises MissingPart: the bundle has no autoencoder, or it is not here.
     """
-    from backends.explain.runner import settings_of
+    from backends.explain.question import settings_of
     from backends.training.retrain import Course, checked_rows
 
     found = bundles.get(bundle)

@@ -8,13 +8,13 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from backends import imaging
 from backends.bundles import Bundle
 from backends.compute.oom import guarded
 from backends.core import Answer, Counterfactual, Frame, Prediction, Request, Step
+from backends.explain.question import Question
 
 __all__ = ["answer_of", "frame_of", "prediction_of"]
 
@@ -35,11 +35,11 @@ def frame_of(step: Step) -> Frame:
 
 
 def answer_of(
-    request: Request, found: Bundle, model: Any, target: int, result: Counterfactual, step: int,
-    total: int,
-) -> Answer:  # fmt: skip
+    request: Request, question: Question, result: Counterfactual, step: int, total: int
+) -> Answer:
     """The first picture of a counterfactual as plain arrays and the content of result.json."""
-    names, mask = model.class_names, (result.region.mask[0, 0] * 255).byte().numpy()
+    found, names = question.bundle, question.model.class_names
+    mask = (result.region.mask[0, 0] * 255).byte().numpy()
     opinion = prediction_of(names, result.factual[0])
     before = {"label": opinion.label, "probabilities": opinion.probabilities}
     rebuilt = None
@@ -62,7 +62,7 @@ def answer_of(
         "bundle": request.bundle,
         "model": request.model,
         "method": request.method,
-        "target": names[target],
+        "target": names[int(question.target)],
         "seed": request.seed,
         "settings": result.settings["config"],
         "step": step,
@@ -81,7 +81,7 @@ def answer_of(
         },
     }
     answer = plain(result, record, **others)
-    return _with_importance(answer, found, model, target) if request.importance else answer
+    return _with_importance(answer, question) if request.importance else answer
 
 
 def _worth(
@@ -108,14 +108,15 @@ def _worth(
     }
 
 
-def _with_importance(answer: Answer, found: Bundle, model: Any, target: int) -> Answer:
+def _with_importance(answer: Answer, question: Question) -> Answer:
     """The answer, and which of its changes matter to the target model."""
     from backends.metrics.importance import cell_of, importance
 
     pictures = (imaging.to_tensor(p) for p in (answer.factual, answer.counterfactual))
-    before, after, wanted = (t.to(found.device) for t in (*pictures, torch.tensor([target])))
+    device = question.bundle.device
+    before, after, wanted = (t.to(device) for t in (*pictures, question.target))
     cell = cell_of(min(answer.factual.shape[:2]))
-    with guarded(found.device):
-        values = importance(model, before, after, wanted, cell)[0].cpu().numpy()
+    with guarded(device):
+        values = importance(question.model, before, after, wanted, cell)[0].cpu().numpy()
     record = {"cell": cell, "greatest": float(values.max())}
     return replace(answer, record=answer.record | {"importance": record}, importance=values)

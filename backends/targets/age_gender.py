@@ -89,7 +89,7 @@ class WideResNet(nn.Module):
         crop: Sequence[float] = PORTRAIT,
     ) -> None:
         super().__init__()
-        self.asked, self.window = head, Window(tuple(crop), size)
+        self.asked, self.window = head, Window(crop, size)
         self.stem = nn.Conv2d(3, stem, 3, padding=1, bias=False)
         stages, inner = [], stem
         for group, outer in enumerate(widths):

@@ -72,7 +72,7 @@ class MiniXception(nn.Module):
         crop: Sequence[float] = FACE,
     ) -> None:
         super().__init__()
-        self.window = Window(tuple(crop), size)
+        self.window = Window(crop, size)
         self.stem1 = nn.Conv2d(1, stem, 3)
         self.stem2 = nn.Conv2d(stem, stem, 3)
         self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()

@@ -38,6 +38,13 @@ class Neighbours(nn.Module):
     """
 
     differentiable: ClassVar[bool] = False
+    places: Tensor
+    labels: Tensor
+    weights: Tensor
+    scales: Tensor
+    temperature: Tensor
+    encoder: Any
+    opinion: Any
 
     def __init__(
         self,
@@ -93,7 +100,8 @@ def _built(part: dict[str, Any] | None) -> nn.Module | None:
     """A network as a bundle's part describes it; its weights come later."""
     if part is None:
         return None
-    return registry.architecture(part["architecture"])(**part["arguments"]).eval()
+    network: nn.Module = registry.architecture(part["architecture"])(**part["arguments"])
+    return network.eval()
 
 
 class Student(nn.Module):

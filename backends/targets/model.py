@@ -13,23 +13,15 @@ class Classifier:
     """A classifier, differentiable unless its network says that it is not.
 
     :param network: [B, C, H, W] in [0, 1] -> logits [B, K].
-    :param part: what the bundle calls it.
     """
 
-    def __init__(
-        self,
-        network: Callable[[Tensor], Tensor],
-        class_names: list[str],
-        part: str = "classifier",
-    ) -> None:
-        self.network = network
-        self.class_names = class_names
-        self.part = part
-        self.differentiable = getattr(network, "differentiable", True)
+    def __init__(self, network: Callable[[Tensor], Tensor], class_names: list[str]) -> None:
+        self.network, self.class_names = network, class_names
+        self.differentiable: bool = getattr(network, "differentiable", True)
 
     def over(self, network: Callable[[Tensor], Tensor]) -> Classifier:
-        """The same classes from another network (one that is counted)."""
-        return Classifier(network, self.class_names, self.part)
+        """The same classes from another network."""
+        return Classifier(network, self.class_names)
 
     def logits(self, x: Tensor) -> Tensor:
         """[B, C, H, W] in [0, 1] -> [B, K]."""

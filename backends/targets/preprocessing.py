@@ -64,7 +64,10 @@ class Intake:
         lines = [
             resampling(*pair, self.resample) for pair in zip((height, width), new, strict=True)
         ]
-        return tuple(lines[axis][(new[axis] - kept[axis]) // 2 :][: kept[axis]] for axis in (0, 1))
+        rows, columns = (
+            lines[axis][(new[axis] - kept[axis]) // 2 :][: kept[axis]] for axis in (0, 1)
+        )
+        return rows, columns
 
     @classmethod
     def of(cls, processor: Any) -> Intake:
@@ -77,12 +80,13 @@ class Intake:
         kept = (
             (crop["height"], crop["width"]) if _has(processor, "do_center_crop") and crop else None
         )
-        resized: int | tuple[int, int] | None = size.get("shortest_edge")
+        edge: int | None = size.get("shortest_edge")
+        resized: int | tuple[int, int] | None = edge
         share = getattr(processor, "crop_pct", None)
-        if resized and share and resized < 384:  # ConvNeXt's: enlarged, and cropped to ``size``
-            resized, kept = int(resized / share), (resized, resized)
-        elif share and resized:
-            resized = (resized, resized)
+        if edge and share and edge < 384:  # ConvNeXt's: enlarged, and cropped to ``size``
+            resized, kept = int(edge / share), (edge, edge)
+        elif share and edge:
+            resized = (edge, edge)
         elif "height" in size:
             resized = (size["height"], size["width"])
         if not resized or not _has(processor, "do_resize"):

@@ -52,9 +52,9 @@ def read(text: str, classes: Sequence[str]) -> Prompts:
                 f"line {number} of the prompts is for no class; begin it with one of "
                 f"{', '.join(classes[:20])} and a colon, or write {PLACE} where the class belongs"
             )
-    prompts = {name: own[name] or common or [DEFAULT] for name in classes}
-    filled(prompts, classes)
-    return {name: list(dict.fromkeys(ones)) for name, ones in prompts.items()}
+    whole = {name: own[name] or common or [DEFAULT] for name in classes}
+    filled(whole, classes)
+    return {name: list(dict.fromkeys(ones)) for name, ones in whole.items()}
 
 
 def show(prompts: Mapping[str, Sequence[str]]) -> str:

@@ -31,7 +31,8 @@ class Encoders(nn.Module):
 
     def __init__(self, network: nn.Module, tokenizer: Callable[..., Any], intake: Intake) -> None:
         super().__init__()
-        self.network, self.tokenizer, self.intake = network, tokenizer, intake
+        self.network: Any = network
+        self.tokenizer, self.intake = tokenizer, intake
 
     @property
     def alone(self) -> bool:
@@ -131,7 +132,7 @@ def target_model(
     given = words.filled(prompts or {}, classes)
     encoders = load_encoders(checkpoint, device)
     network = ZeroShotNetwork(encoders, encoders.classes(given))
-    return Classifier(network, list(classes), f"clip:{checkpoint.name}")
+    return Classifier(network, list(classes))
 
 
 def _unit(output: Any) -> Tensor:

@@ -78,12 +78,14 @@ def _input(network: MobileStyleGAN, w: Tensor, size: int, response: Response) ->
 
 def _solve(response: Response, seen: list[Tensor], truths: list[Tensor]) -> None:
     """Least squares of offset, slope, and what the slope gains above zero, channel by channel."""
-    normal, right = 0, 0
+    normal: Tensor | int = 0
+    right: Tensor | int = 0
     for x, truth in zip(seen, truths, strict=True):
         x = x.T.double()
         basis = torch.stack([torch.ones_like(x), x, x.relu()], 1)
         normal = normal + basis @ basis.transpose(1, 2)
         right = right + basis @ truth.T.double()[..., None]
+    assert isinstance(normal, Tensor)
     start = torch.stack([response.offset, response.falling, response.rising - response.falling], 1)
     # A channel that is never negative, or always, keeps its slope there.
     ridge = 1e-4 * normal.diagonal(dim1=1, dim2=2).mean(1)[:, None, None] * torch.eye(3)

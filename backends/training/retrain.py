@@ -296,7 +296,7 @@ class Course:
         """What a checkpoint belongs to: rows, settings and the networks they are learnt on."""
         state = hashlib.sha256()
         for array in (self.rows.pictures, self.rows.labels, self.rows.weights):
-            state.update(np.ascontiguousarray(array))
+            state.update(np.ascontiguousarray(array).data)
         names = [self.bundle.named(kind) for kind in ("autoencoder", "velocity")]
         names += ["classifier", self.name, f"{self.name}.velocity"]
         prints = [self.bundle.fingerprint(name) for name in names]

@@ -6,9 +6,13 @@ Constraint, ICLR 2025, Algorithms 3 and 4. The paper lends it to other inpaintin
 
 from __future__ import annotations
 
+from math import log
+
 from torch import Tensor
 
-__all__ = ["Smoothing", "capped"]
+from backends.core import Goal, TargetModel
+
+__all__ = ["Smoothing", "capped", "eased", "guidance"]
 
 
 class Smoothing:
@@ -21,21 +25,50 @@ class Smoothing:
 
     def __init__(self, shared: bool, beta1: float = 0.9, beta2: float = 0.999) -> None:
         self.shared, self.beta1, self.beta2 = shared, beta1, beta2
-        self.n, self.m, self.v, self.first = 0, 0.0, 0.0, 0.0
+        self.n = 0
+        # Numbers until there is a gradient.
+        self.m: Tensor | float = 0.0
+        self.v: Tensor | float = 0.0
+        self.first: Tensor | float = 0.0
 
     def __call__(self, g: Tensor) -> Tensor:
         """Gradient [B, C, H, W] -> smoothed gradient, of norm 1 a sample at the first call."""
         self.n += 1
         square = g.square().mean((1, 2, 3), keepdim=True) if self.shared else g.square()
-        self.m = self.beta1 * self.m + (1 - self.beta1) * g
-        self.v = self.beta2 * self.v + (1 - self.beta2) * square
-        m_hat = self.m / (1 - self.beta1**self.n)
-        v_hat = self.v / (1 - self.beta2**self.n)
+        self.m = m = self.beta1 * self.m + (1 - self.beta1) * g
+        self.v = v = self.beta2 * self.v + (1 - self.beta2) * square
+        m_hat = m / (1 - self.beta1**self.n)
+        v_hat = v / (1 - self.beta2**self.n)
         g = m_hat / (v_hat.sqrt() + 1e-8)
         if self.n == 1:
             norm = g.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
             self.first = norm.where(norm > 0, norm.new_ones(()))
         return g / self.first
+
+
+def guidance(f: TargetModel, u: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
+    """log f(y | u) summed over the pictures u [B, C, H, W]; and, where the target is a regressor's
+    value, by how much [B] that shall still grow to first order until the value is passed."""
+    log_f = f.logits(u).log_softmax(1).gather(1, target[:, None]).squeeze(1)
+    if not isinstance(f, Goal):
+        return log_f.sum(), None
+    p, enough = log_f.detach().exp(), f.confidence()
+    # The odds are linear in the value; their logarithm's gradient is that of log f over 1 - f.
+    lack = (log(enough / (1 - enough)) - p.logit()) * (1 - p)
+    return log_f.sum(), lack.nan_to_num(0)  # where p is 1
+
+
+def eased(step: Tensor, g: Tensor, lack: Tensor | None) -> Tensor:
+    """A guidance step [B, C, H, W], shortened so that it does not go past a regressor's value.
+
+    :param g: the gradient of log f that it follows, [B, C, H, W].
+    :param lack: as :func:`guidance` has it.
+    """
+    if lack is None:
+        return step
+    gain = (step * g).flatten(1).sum(1)
+    share = (lack / gain.where(gain > 0, gain.new_ones(()))).clamp(0, 1)
+    return step * share.view(-1, 1, 1, 1)
 
 
 def capped(phase: str, steps: int, asked: int) -> str:

@@ -14,22 +14,58 @@ outside nevertheless.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from backends.core import Step
 from backends.imaging import composite, eight_bit
 from backends.imaging.straight_through import clamp_through
-from backends.priors.stylegan.network import MobileStyleGAN
+from backends.priors.core import ByRow, Prior
+from backends.priors.stylegan.inversion import invert
 
-__all__ = ["Anchored", "by_row", "whiten"]
+if TYPE_CHECKING:
+    from backends.priors.stylegan.network import MobileStyleGAN
+
+__all__ = ["Anchored", "anchor", "by_row", "whiten"]
+
+SEEN, SEEN_WITH_GRADIENT = 256, 128  # pixels of a generator's pictures that a method sees
+INVERSION, SHOWN = 120, 5  # steps of a portrait's inversion; every how many are shown
 
 SHAPING = (16, 32)  # pixels of those levels: coarser ones turn the head, finer ones colour it
 DRAWN = 0.01  # an error below this is only the rounding of a picture that it drew
 LIKE, GRAIN = 0.1, 32  # grey levels of 1 within which pictures look alike; compared at 32 x 32
 SETTLED, SETTLING, SETTLING_STEPS = 64, 0.1, 4  # pixels; Adam's rate in u; its steps
+
+
+def anchor(
+    network: MobileStyleGAN, factual: Tensor, mask: Tensor, w: Tensor | None, steps: int | None,
+    *, gradients: bool,
+) -> Iterator[Step | Anchored]:  # fmt: skip
+    """The generator held to portraits, at last; before that, where w is not known, the steps of
+    its search, as :class:`backends.core.Anchoring` has it."""
+    side = factual.shape[-1]
+    if w is None:
+        for step in _inverted(network, factual, INVERSION if steps is None else steps):
+            w = step.latent
+            yield step
+    assert w is not None
+    size = SEEN_WITH_GRADIENT if gradients else SEEN
+    yield Anchored(network, factual, w, mask, min(size, side))
+
+
+def _inverted(network: MobileStyleGAN, factual: Tensor, steps: int) -> Iterator[Step]:
+    """The search for the w of portraits, as steps. It draws the same whatever the run's seed:
+    what it finds is kept for the picture's next run, which must not depend on the first's."""
+    size = min(SEEN, factual.shape[-1])
+    for found in invert(network, factual, steps, torch.Generator().manual_seed(0)):
+        if found.index % SHOWN == 1 or found.index == found.total:
+            with torch.no_grad():
+                image = network.preview(found.w, size)
+            yield Step(found.index, found.total, "inversion", image, latent=found.w)
 
 
 def whiten(network: MobileStyleGAN, w: Tensor) -> Tensor:
@@ -38,8 +74,7 @@ def whiten(network: MobileStyleGAN, w: Tensor) -> Tensor:
 
 
 class Anchored:
-    """``encode`` and ``decode`` of one batch, and what methods ask of a prior that has it:
-    ``by_row`` (see :func:`by_row`), ``answer``, ``correct`` and ``settle``.
+    """``encode`` and ``decode`` of one batch, and what else :class:`backends.core.Held` has.
 
     :param factual: portraits [B, 3, S, S] in [0, 1].
     :param w: their latents [B, D].
@@ -49,8 +84,6 @@ class Anchored:
     :ivar error: root mean square of what it gets wrong of them, [B] in [0, 1].
     :ivar photographs: which of them it did not draw, [B].
     """
-
-    by_row = True
 
     @torch.no_grad()
     def __init__(
@@ -94,6 +127,15 @@ class Anchored:
         x = self.network.preview(self._w(u, rows), self.size)
         held = self._held(x, self.base[rows], self.residual[rows])
         return clamp_through(x + held + self.correction[rows])
+
+    def decode_rows(self, u: Tensor, rows: Tensor) -> Tensor:
+        """:meth:`decode`, as in :class:`backends.core.ByRow`."""
+        return self.decode(u, rows)
+
+    @property
+    def reconstruction(self) -> Tensor | None:
+        """What the generator makes of photographs; None where it drew all portraits."""
+        return self.rebuilt if bool(self.photographs.any()) else None
 
     @torch.no_grad()
     def answer(self, u: Tensor, rows: Tensor | None = None) -> Tensor:
@@ -148,8 +190,6 @@ class Anchored:
         return torch.where(part[:, None, None], mixed, w[:, None])
 
 
-def by_row(prior: Anchored | object) -> Callable[[Tensor, Tensor], Tensor]:
+def by_row(prior: Prior) -> Callable[[Tensor, Tensor], Tensor]:
     """A prior's decoder of (z, which rows of the batch these are); most do not ask which."""
-    if getattr(prior, "by_row", False):
-        return prior.decode
-    return lambda z, rows: prior.decode(z)
+    return prior.decode_rows if isinstance(prior, ByRow) else lambda z, _: prior.decode(z)

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import cos, pi
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from backends.errors import BadInput
-from backends.priors.stylegan.network import MobileStyleGAN
+
+if TYPE_CHECKING:
+    from backends.priors.stylegan.network import MobileStyleGAN
 
 __all__ = ["Inversion", "invert", "pyramid_distance"]
 

@@ -16,7 +16,7 @@ Features are [B, S, S, C], so that the 1x1 convolutions are plain matrix product
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import pairwise
 
@@ -24,8 +24,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from backends.core import Step
 from backends.errors import BadInput
 from backends.imaging.straight_through import clamp_through
+from backends.priors.stylegan.anchored import Anchored, anchor
 
 __all__ = ["MobileStyleGAN", "Response", "haar", "map_latents"]
 
@@ -103,13 +105,13 @@ class SeparableConvolution(nn.Module):
         x = self.mix(self.spread(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
         return F.leaky_relu_(x.add_(self.noise), SLOPE)
 
-    def coarse(self, x: Tensor, block: int, response: Response) -> Tensor:
+    def coarse(self, x: Tensor, block: int, response: nn.Module) -> Tensor:
         """The same on block averages [B, S / block, S / block, C]."""
         kernel = averaged_kernel(self.spread.weight, block)
         x = F.conv2d(x.permute(0, 3, 1, 2), kernel, padding=1, groups=len(kernel))
         return self.mixed(x.permute(0, 2, 3, 1), block, response)
 
-    def mixed(self, x: Tensor, block: int, response: Response) -> Tensor:
+    def mixed(self, x: Tensor, block: int, response: nn.Module) -> Tensor:
         """What follows the depthwise convolution, on block averages."""
         return response(self.mix(x) + averaged(self.noise[None], block))
 
@@ -140,6 +142,11 @@ class Level(nn.Module):
         self.first = SeparableConvolution(inputs // 4, outputs, size)
         self.second_style = nn.Linear(latent, outputs)
         self.second = SeparableConvolution(outputs, outputs, size)
+
+    @property
+    def size(self) -> int:
+        """Side of its features in pixels."""
+        return self.first.noise.shape[0]
 
     def bands(self, x: Tensor, w: Tensor) -> Tensor:
         """Wavelet bands of the first convolution's input: the transform leaves channels apart,
@@ -174,6 +181,8 @@ class MobileStyleGAN(nn.Module):
     :param widths: channels at 4x4, 8x8, ..., S/2 pixels.
     :param previews: smaller sizes that have a coarse path.
     """
+
+    mean_w: Tensor
 
     def __init__(
         self, latent: int, depth: int, widths: list[int], previews: list[int] | None = None
@@ -210,13 +219,14 @@ class MobileStyleGAN(nn.Module):
     def sample_w(self, n: int, generator: torch.Generator, truncation: float = 0.7) -> Tensor:
         """w [n, latent] of n random faces; a truncation below 1 draws them to the mean face."""
         z = torch.randn(n, self.latent, generator=generator).to(self.mean_w)
-        w = map_latents(z, [(layer.weight, layer.bias) for layer in self.mapping])
+        layers = [layer for layer in self.mapping if isinstance(layer, nn.Linear)]
+        w = map_latents(z, [(layer.weight, layer.bias) for layer in layers])
         return self.mean_w + truncation * (w - self.mean_w)
 
     def mixed(self, w: Tensor, other: Tensor, sizes: Collection[int]) -> Tensor:
         """Style mixing (Karras et al., StyleGAN, section 3.1): w [B, latent] everywhere but at the
         levels of ``sizes`` pixels, where ``other`` [B, latent] is; [B, L, latent]."""
-        at = [False, *(level.first.noise.shape[0] in sizes for level in self.levels), False]
+        at = [False, *(level.size in sizes for level in self._levels), False]
         there = torch.tensor(at, device=w.device)[None, :, None]
         return torch.where(there, other[:, None], w[:, None])
 
@@ -239,6 +249,13 @@ class MobileStyleGAN(nn.Module):
         picture = self._in_chunks(w, near)
         return picture if near == size else F.avg_pool2d(picture, near // size)
 
+    def anchor(
+        self, factual: Tensor, mask: Tensor, latent: Tensor | None, steps: int | None, *,
+        gradients: bool,
+    ) -> Iterator[Step | Anchored]:  # fmt: skip
+        """Hold the generator to portraits, as in :class:`backends.core.Anchoring`."""
+        return anchor(self, factual, mask, latent, steps, gradients=gradients)
+
     def _in_chunks(self, w: Tensor, size: int) -> Tensor:
         count = AT_ONCE.get(size, 1) if w.device.type == "cpu" else max(1, len(w))
         make = self._full if size == self.size else partial(self._coarse, size=size)
@@ -255,14 +272,25 @@ class MobileStyleGAN(nn.Module):
     def _coarse(self, w: Tensor, size: int) -> Tensor:
         first, *styles, last = self._styles(w)
         x = self.start(first)
-        for level, style in zip(self.levels, styles, strict=True):
-            block = level.first.noise.shape[0] // size
+        rest: Iterator[nn.ModuleList] = iter(())
+        for level, style in zip(self._levels, styles, strict=True):
+            block = level.size // size
             if block <= 1:
-                x, rest = level(x, style), iter(self.responses[str(size)])
+                x, rest = level(x, style), iter(self._pairs(size))
             else:
                 x = level.coarse(x, style, block, next(rest))
         mean = self.bands(x * self.style(last)[:, None, None])[..., :3]
         return clamp_through((mean.permute(0, 3, 1, 2) + 1) / 2)
+
+    @property
+    def _levels(self) -> list[Level]:
+        return [level for level in self.levels if isinstance(level, Level)]
+
+    def _pairs(self, size: int) -> list[nn.ModuleList]:
+        """The responses of each averaged level, for previews of that size."""
+        found = self.responses[str(size)]
+        assert isinstance(found, nn.ModuleList)
+        return [pair for pair in found if isinstance(pair, nn.ModuleList)]
 
     def _styles(self, w: Tensor) -> Sequence[Tensor]:
         return w.unbind(1) if w.dim() == 3 else [w] * (len(self.levels) + 2)

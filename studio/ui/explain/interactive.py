@@ -15,7 +15,7 @@ import gradio as gr
 from backends.core import Answer, Frame, Request
 from backends.errors import BadInput, StudioError
 from backends.service import interactive
-from backends.service.interactive import Question
+from backends.service.interactive import LabelRequest
 from studio import export
 from studio.labels.store import interactive_runs
 from studio.labels.store.interactive_runs import InteractiveRun
@@ -132,7 +132,7 @@ class InteractivePanel:
         database, controller = self.labels.database(), self.controllers[run.request.bundle]
         answers = await asyncio.to_thread(interactive_runs.answers, database, run)
         question = await controller.ask(owner, lambda: interactive.ask(run.request, answers))
-        if isinstance(question, Question):
+        if isinstance(question, LabelRequest):
             # Tried before it is stored: an answer that leads nowhere would stand in the way.
             await controller.ask(owner, lambda: interactive.ask(run.request, [*answers, value]))
             await asyncio.to_thread(
@@ -231,13 +231,13 @@ def _named(run: InteractiveRun) -> str:
     return f"to {run.request.target}, begun {when}"
 
 
-def _question_text(now: Question, target: str) -> str:
+def _question_text(now: LabelRequest, target: str) -> str:
     if now.number == 0:
         return f"You are the model. What is this, before anything is changed towards “{target}”?"
     return "What is this now?"
 
 
-def _status(now: Question, answers: list[str], run: InteractiveRun) -> str:
+def _status(now: LabelRequest, answers: list[str], run: InteractiveRun) -> str:
     target = run.request.target
     if now.number == 0:
         return markup.notice("going", "The run waits for your answers, also over days.")

@@ -16,7 +16,8 @@ from backends.core import Region
 from backends.errors import BadInput, OutOfMemory
 from backends.evaluation import rows
 from backends.explain.judge import judge
-from backends.explain.runner import run, target_model
+from backends.explain.question import Question, target_model
+from backends.explain.runner import run
 from backends.imaging import eight_bit
 from backends.metrics.importance import importance
 from backends.priors.flow import PixelFlow
@@ -56,7 +57,7 @@ def test_every_method_computes_on_the_bundles_device_and_answers_on_the_cpu(name
     gives the CPU's answer."""
     x, target, region = question()
     settings = few_steps(name)
-    *_, last = steps = list(run(away, name, x, target, region, settings, seed=5))
+    *_, last = steps = list(run(Question.of(away, name, x, target, region, settings, seed=5)))
     answer = last.counterfactual
     assert type(away.part("classifier").head[0].weight.data) is Elsewhere
     for step in steps:
@@ -66,7 +67,8 @@ def test_every_method_computes_on_the_bundles_device_and_answers_on_the_cpu(name
     for value in (answer.image, answer.region.mask, answer.factual, answer.counterfactual,
                   answer.flipped, *answer.metrics.values()):  # fmt: skip
         assert value.device.type == "cpu"
-    *_, here = run(Bundle(Path(tiny), "cpu"), name, x, target, region, settings, seed=5)
+    here = Question.of(Bundle(Path(tiny), "cpu"), name, x, target, region, settings, seed=5)
+    *_, here = run(here)
     assert (last.image - here.image).abs().max() <= 1.5 / 255
     inside = region.mask.bool()
     assert torch.equal(last.image[~inside], x[~inside])
@@ -77,7 +79,7 @@ def test_no_weight_has_or_gets_a_gradient(tiny):
     x, target, region = question()
     found = Bundle(Path(tiny), "cpu")
     for name in registry.METHODS:
-        list(run(found, name, x, target, region, few_steps(name), seed=0))
+        list(run(Question.of(found, name, x, target, region, few_steps(name))))
     weights = [w for network in found._loaded.values() for w in network.parameters()]
     assert weights
     assert not any(w.requires_grad or w.grad is not None for w in weights)
@@ -108,7 +110,7 @@ def test_attributions_compute_there_too(name, away):
 def test_an_answer_is_judged_from_anywhere(away, tiny):
     x, target, region = question()
     there_, here = (
-        judge(found, target_model(found), x, x.flip(3), target, region)
+        judge(Question.of(found, "adversarial", x, target, region), x.flip(3))
         for found in (away, Bundle(Path(tiny), "cpu"))
     )
     assert there_.metrics.keys() == here.metrics.keys()
@@ -273,12 +275,12 @@ def test_a_full_device_says_what_helps(error, tiny):
     found = Bundle(Path(tiny), "cpu")
     narrow(found, "bridge", 1, error)
     with pytest.raises(OutOfMemory, match=r"2 pictures at once do not fit .*smaller batch"):
-        list(run(found, "rcsb", x, target, region, {"steps": 2}, 0))
+        list(run(Question.of(found, "rcsb", x, target, region, {"steps": 2})))
     one = (x[:1], target[:1], Region(region.mask[:1]))
-    assert list(run(found, "rcsb", *one, {"steps": 2}, 0))[-1].counterfactual
+    assert list(run(Question.of(found, "rcsb", *one, {"steps": 2})))[-1].counterfactual
     narrow(found, "bridge", 0, error)
     with pytest.raises(OutOfMemory, match=r"close other programs .*or choose another method"):
-        list(run(found, "rcsb", *one, {"steps": 2}, 0))
+        list(run(Question.of(found, "rcsb", *one, {"steps": 2})))
 
 
 def test_a_card_that_is_full_names_the_processor():

@@ -9,6 +9,7 @@ from backends import bundles, evaluation
 from backends.core import Region
 from backends.errors import BadInput, MissingPart
 from backends.evaluation import Plan, questions
+from backends.explain.question import Question
 from backends.explain.runner import run
 from benchmarks import digits
 from tests.conftest import MANIFEST, write_tiny
@@ -90,7 +91,7 @@ def test_steps_that_nobody_watches_ask_the_model_nothing_and_change_no_answer(bu
     region = Region((torch.arange(256).view(1, 1, 16, 16) % 2).float().expand(2, -1, -1, -1))
     ends = {}
     for watched in (True, False):
-        *between, last = run(found, "leapfactual", x, target, region, {}, 0, watched=watched)
+        *between, last = run(Question.of(found, "leapfactual", x, target, region, watched=watched))
         ends[watched] = last.counterfactual
         assert {step.target_probability is not None for step in between} == {watched}
         assert all(

@@ -12,7 +12,7 @@ from PIL import Image
 from backends import bundles, evaluation, service
 from backends.errors import BadInput, NotFound
 from backends.evaluation import Plan, Progress, Row, questions
-from backends.explain.runner import target_model
+from backends.explain.question import target_model
 from backends.imaging import eight_bit
 from studio.export import report, tables
 from tests.conftest import write_tiny
@@ -145,7 +145,7 @@ def test_without_examples_the_generator_draws(faces, monkeypatch, tmp_path):
     """Its pictures need no search for their latents, and the generator serves as the kinds of
     prior that the methods need."""
     monkeypatch.setenv("STUDIO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("backends.explain.runner.invert", None)
+    monkeypatch.setattr("backends.priors.stylegan.anchored.invert", None)
     methods = ["leapfactual", "diffeomorphic_gan"]
     plan = Plan(faces, methods, 3, regions=["box:8,8,100,100"], batch=2, shown=3)
     rows = [item for item in evaluation.evaluate(plan) if isinstance(item, Row)]

@@ -10,6 +10,7 @@ from PIL import Image
 
 from backends import bundles, registry, service
 from backends.core import Region
+from backends.explain.question import Question
 from backends.explain.runner import run
 from backends.imaging import composite, eight_bit
 from studio import export
@@ -31,7 +32,7 @@ def last_of(tiny, name, region=None, **settings):
     x = torch.randint(0, 256, (2, 1, 16, 16), generator=torch.Generator().manual_seed(1)) / 255
     region = region or Region(torch.ones_like(x))
     target, settings = torch.tensor([1, 2]), few(name) | settings
-    *_, last = run(bundles.find(tiny), name, x, target, region, settings, 0)
+    *_, last = run(Question.of(bundles.find(tiny), name, x, target, region, settings, 0))
     return x, last.counterfactual
 
 
@@ -67,10 +68,9 @@ def test_the_answer_is_its_latent_decoded(tiny, name):
 def test_each_shown_step_has_its_own_latent(tiny):
     x = torch.rand(1, 1, 16, 16)
     for name in ("diffeomorphic_vae", "place"):
-        steps = list(
-            run(bundles.find(tiny), name, x, torch.tensor([1]), Region(torch.ones_like(x)),
-                {"steps": 5}, 0)
-        )  # fmt: skip
+        region = Region(torch.ones_like(x))
+        found = bundles.find(tiny)
+        steps = list(run(Question.of(found, name, x, torch.tensor([1]), region, {"steps": 5})))
         prior = bundles.find(tiny).part("autoencoder")
         for step in steps:
             with torch.no_grad():

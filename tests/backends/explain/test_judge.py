@@ -6,7 +6,7 @@ from backends import bundles
 from backends.core import Region
 from backends.explain.judge import judge
 from backends.explain.nfe import Meter
-from backends.explain.runner import target_model
+from backends.explain.question import Question
 from backends.metrics import METRICS, area, distance
 from backends.metrics.cout import cout
 from tests.conftest import write_tiny
@@ -68,7 +68,7 @@ def test_a_run_is_judged_by_all_that_the_bundle_allows(tiny):
     bundle = bundles.find(tiny)
     x = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     y, target, region = 1 - x, torch.tensor([0, 1]), Region(torch.ones(2, 1, 16, 16))
-    answer = judge(bundle, target_model(bundle), x, y, target, region)
+    answer = judge(Question.of(bundle, "adversarial", x, target, region), y)
     assert all(value.shape == (2,) for value in answer.metrics.values())
     with torch.no_grad():
         z = bundle.part("autoencoder").encode(y)
@@ -85,6 +85,6 @@ def test_without_a_density_there_is_no_number_for_it(tmp_path):
     x = torch.zeros(1, 1, 16, 16)
     bundle = bundles.find(str(write_tiny(tmp_path / "bundle", without=("density",))))
     region = Region(torch.ones_like(x))
-    answer = judge(bundle, target_model(bundle), x, x, torch.tensor([0]), region)
+    answer = judge(Question.of(bundle, "adversarial", x, torch.tensor([0]), region), x)
     assert "log_density" not in answer.metrics
     assert abs(float(answer.metrics["ssim"]) - 1) < 1e-6

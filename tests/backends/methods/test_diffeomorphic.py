@@ -21,7 +21,7 @@ from backends.methods.diffeomorphic import (
 )
 from backends.priors.flow import PixelFlow, from_logits, to_logits
 from backends.targets.model import Classifier
-from backends.targets.threshold import Threshold
+from backends.targets.threshold import Regressor, Threshold
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 sys.path.insert(0, str(GOLDEN))
@@ -71,7 +71,7 @@ def test_every_evaluation_of_the_authors(name):
     settings = {"rate": case["lr"], "steps": case["max_steps"], "rounding": False}
     if name.startswith("regress"):
         upward = name != "regress_min"
-        f = Threshold(lambda x: net(x)[:, 0], case["threshold"])
+        f = Threshold(Regressor(lambda x: net(x)[:, 0], usual=50), case["threshold"])
         target, confidence, objective = int(upward), 0.5, "margin"
     else:
         f, target, confidence, objective = F, META["target"], case["threshold"], "cross_entropy"

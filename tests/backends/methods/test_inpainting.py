@@ -8,6 +8,7 @@ from torch import nn
 
 from backends import bundles
 from backends.core import Region
+from backends.explain.question import Question
 from backends.explain.runner import run
 from backends.methods.inpainting import Inpainting, ancestral, renoised, restored
 from backends.priors.pixel_diffusion import clean_estimate, levels, pixel_alphas
@@ -134,7 +135,7 @@ def test_every_sampler_runs_with_the_real_network_and_says_what_it_cost(tiny, sa
     settings = {"sampler": sampler, "steps": 3, "resamplings": 2}
     target = torch.tensor([0, 1])
     first, again = (
-        list(run(bundles.find(tiny), "inpainting", x, target, region, settings, 7))[-1]
+        list(run(Question.of(bundles.find(tiny), "inpainting", x, target, region, settings, 7)))[-1]
         for _ in range(2)
     )
     assert torch.equal(first.image, again.image)

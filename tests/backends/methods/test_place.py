@@ -249,6 +249,7 @@ def test_revise_weighs_the_mean_of_the_pixels_or_their_sum(distance):
 def test_the_perceptual_term_is_the_bundles_own_network(tmp_path):
     """PLACE's fourth term works offline where the bundle has a part ``lpips``."""
     from backends import bundles
+    from backends.explain.question import Question
     from backends.explain.runner import run
     from backends.metrics.lpips import Perceptual
     from tests.conftest import MANIFEST, write_tiny
@@ -266,7 +267,7 @@ def test_the_perceptual_term_is_the_bundles_own_network(tmp_path):
     ends = []
     for weight in (0, 500):
         settings = {"steps": 8, "perceptual_weight": weight}
-        *_, last = run(found, "place", x, torch.tensor([1]), region, settings, 0)
+        *_, last = run(Question.of(found, "place", x, torch.tensor([1]), region, settings, 0))
         ends.append(last.counterfactual)
     assert not torch.equal(ends[0].image, ends[1].image)
     assert "lpips" not in ends[0].nfe

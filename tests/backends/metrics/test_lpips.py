@@ -9,7 +9,7 @@ from backends import bundles
 from backends.core import Region
 from backends.errors import MissingPart
 from backends.explain import judge as judging
-from backends.explain import runner
+from backends.explain.question import Question
 from backends.metrics import METRICS, lpips, ssim
 from backends.metrics.perceptual import Perceptual
 from tests.conftest import write_tiny
@@ -85,10 +85,8 @@ def test_a_bundle_with_weights_of_its_own_is_measured_with_them(cache, tmp_path)
     bundle = bundles.Bundle(folder)
     x = torch.rand(2, 1, 16, 16)
     y = torch.stack([x[0], 1 - x[1]])
-    answer = judging.judge(
-        bundle, runner.target_model(bundle), x, y, torch.zeros(2, dtype=torch.long),
-        Region(torch.ones(2, 1, 16, 16)),
-    )  # fmt: skip
+    target, region = torch.zeros(2, dtype=torch.long), Region(torch.ones(2, 1, 16, 16))
+    answer = judging.judge(Question.of(bundle, "adversarial", x, target, region), y)
     assert torch.allclose(answer.metrics["lpips_alex"], network(x, y), atol=1e-6)
     assert answer.metrics["lpips_alex"][0] == 0 < answer.metrics["lpips_alex"][1]
     assert "lpips" not in answer.metrics, "SqueezeNet's weights are not here"

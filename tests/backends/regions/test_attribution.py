@@ -6,7 +6,7 @@ import torch
 
 from backends import bundles, service
 from backends.errors import BadInput
-from backends.explain.runner import target_model
+from backends.explain.question import target_model
 from backends.regions import attribution
 from backends.regions.settings import AutoRegion
 from backends.targets.model import Classifier

@@ -7,7 +7,7 @@ from backends import service
 from backends.core import Answer
 from backends.errors import BadInput
 from backends.service import interactive
-from backends.service.interactive import Question, ask
+from backends.service.interactive import LabelRequest, ask
 
 SETTINGS = {"blending_leaps": 3, "blending_size": 1.0, "injection_leaps": 1, "injection_land": 1.0}
 
@@ -23,7 +23,7 @@ def request_(ask, monkeypatch):
 def walk(request, say):
     """Answer until the end; the questions and the answer."""
     questions, answers = [], []
-    while isinstance(now := ask(request, answers), Question):
+    while isinstance(now := ask(request, answers), LabelRequest):
         questions.append(now)
         answers.append(say(now))
     return questions, now, answers
@@ -35,7 +35,7 @@ def other(request):
 
 def test_the_first_question_shows_the_factual(request_):
     first = ask(request_, [])
-    assert isinstance(first, Question)
+    assert isinstance(first, LabelRequest)
     assert np.array_equal(first.picture, request_.picture)
     assert (first.number, first.leap) == (0, 0)
 

@@ -7,7 +7,7 @@ import torch
 from backends import bundles, imaging, registry, service
 from backends.core import Request
 from backends.errors import BadInput
-from backends.targets.threshold import Threshold, parse
+from backends.targets.threshold import Regressor, Threshold, parse
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_no_goal_is_one_sentence(text):
 
 
 def test_threshold_is_where_the_odds_are_even():
-    f = Threshold(lambda x: x.mean((1, 2, 3)), 0.5, softness=0.1)
+    f = Threshold(Regressor(lambda x: x.mean((1, 2, 3)), usual=5), 0.5)
     x = torch.tensor([0.4, 0.5, 0.6]).view(3, 1, 1, 1)
     assert torch.allclose(
         f.probabilities(x)[:, 1].logit(), torch.tensor([-1.0, 0.0, 1.0]), atol=1e-5
@@ -82,3 +82,37 @@ def test_methods_that_know_classes_refuse(name, ask):
 def test_unknown_model_is_one_sentence(tiny, picture):
     with pytest.raises(BadInput, match="choose from: classifier, width"):
         list(service.explain(Request(tiny, "rcsb", "more than 1", picture, model="height")))
+
+
+USUAL = 2.2  # pixels between the thinnest and the thickest of the suggested strokes
+# By which share of it an answer may lie past the value: what ends anywhere by a search's last step,
+# what walks over a fixed number of noise levels by what its last, unguided ones change.
+PASSED = {
+    "diffeomorphic": ({}, 0.04),
+    "diffeomorphic_vae": ({}, 0.04),
+    "diffeomorphic_gan": ({"inversion": 60}, 0.05),
+    "revise": ({}, 0.08),
+    "adversarial": ({"rate": 0.004}, 0.02),
+    "rcsb": ({}, 0.2),
+    "inpainting": ({"steps": 25}, 0.5),
+}
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PASSED)
+def test_a_digit_becomes_as_thick_as_asked_and_hardly_thicker(name):
+    settings, most = PASSED[name]
+    found = bundles.get("digits")
+    file = found.folder / found.manifest.examples[2].file
+    picture = service.prepare("digits", imaging.read_picture(file))
+    asked = Request("digits", name, "more than 3.2", picture, settings=settings, model="thickness")
+    *_, answer = service.explain(asked)
+    value = answer.record["metrics"]["value"]
+    assert answer.record["flipped"]
+    assert 0 < value - 3.2 < most * USUAL
+
+
+def test_every_method_that_explains_a_regressor_is_tried_above():
+    able = {name for name in registry.METHODS if not registry.method(name).knows_classes}
+    assert able == set(PASSED)

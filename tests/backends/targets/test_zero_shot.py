@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from backends import bundles, imaging
 from backends.core import Region
 from backends.errors import BadInput, MissingPart, NotFound
+from backends.explain.question import Question
 from backends.explain.runner import run
 from backends.fetching import checkpoints
 from backends.targets import zero_shot
@@ -176,7 +177,7 @@ def test_a_method_explains_it(tiny, clip):
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., 4:12, 4:12] = 1
     settings = {"steps": 30}
-    *_, last = run(found, "adversarial", x, target, Region(mask), settings, 0, f)
+    *_, last = run(Question.of(found, "adversarial", x, target, Region(mask), settings, 0, f))
     answer = last.counterfactual
     assert answer.counterfactual[0, target] > answer.factual[0, target]
     assert torch.equal(answer.image * (1 - mask), x * (1 - mask))

@@ -12,7 +12,7 @@ from backends import bundles, registry, service
 from backends.bundles import Manifest, Part, latent_cache, write_part
 from backends.core import Frame, Region, Request
 from backends.errors import BadInput, MissingPart
-from backends.explain import runner
+from backends.explain.question import Question
 from backends.explain.runner import run
 from backends.imaging import eight_bit, to_array, to_tensor
 from backends.priors.stylegan.anchored import DRAWN, Anchored
@@ -113,7 +113,7 @@ def test_every_method_answers_and_the_region_holds(faces, method):
 
 
 def test_a_drawn_face_needs_no_inversion_and_another_one_is_inverted_once(faces, monkeypatch):
-    monkeypatch.setattr("backends.explain.runner.INVERSION", 6)
+    monkeypatch.setattr("backends.priors.stylegan.anchored.INVERSION", 6)
     drawn = question(faces, "leapfactual")
     assert {frame.phase for frame in list(service.explain(drawn))[:-1]} == {"blending", "injection"}
     picture = drawn.picture.copy()
@@ -131,13 +131,13 @@ def test_a_drawn_face_needs_no_inversion_and_another_one_is_inverted_once(faces,
 
 
 def test_frames_of_an_inversion_are_small(faces, monkeypatch):
-    monkeypatch.setattr(runner, "SEEN", 64)
+    monkeypatch.setattr("backends.priors.stylegan.anchored.SEEN", 64)
     layers = nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 2)
     model, region = Classifier(nn.Sequential(*layers), ["no", "yes"]), torch.ones(1, 1, 128, 128)
-    steps = run(
+    steps = run(Question.of(
         bundles.find(faces), "leapfactual", torch.rand(1, 3, 128, 128), torch.tensor([1]),
         Region(region), {}, 0, model,
-    )  # fmt: skip
+    ))  # fmt: skip
     first = next(steps)
     steps.close()
     assert first.phase == "inversion"
@@ -162,8 +162,8 @@ def test_no_change_of_latent_gives_the_portrait_itself(faces):
     region = Region(torch.ones(2, 1, 128, 128))
     settings = {"blending_leaps": 0, "injection_leaps": 0}
     *_, last = run(
-        bundle, "leapfactual", x, torch.tensor([1, 0]), region, settings, 0, latent=w
-    )  # fmt: skip
+        Question.of(bundle, "leapfactual", x, torch.tensor([1, 0]), region, settings, latent=w)
+    )
     assert torch.equal(last.counterfactual.image, x)
 
 
@@ -281,7 +281,7 @@ def test_what_the_generator_gets_wrong_stays_only_where_its_picture_does(faces):
 
 
 def test_a_photograph_comes_with_what_the_generator_makes_of_it(faces, monkeypatch, tmp_path):
-    monkeypatch.setattr(runner, "INVERSION", 2)
+    monkeypatch.setattr("backends.priors.stylegan.anchored.INVERSION", 2)
     drawn = service.sample(faces, 7)
     target = list(service.predict(faces, drawn).probabilities)[1]
     *_, answer = service.explain(Request(faces, "leapfactual", target, drawn))

@@ -1,0 +1,193 @@
+"""What is asked of a method, resolved once: from a request by :mod:`backends.service`, or from
+tensors by :meth:`Question.of`. The runner, the judge and the methods take it from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from torch import Tensor
+
+from backends import registry
+from backends.bundles import Bundle
+from backends.core import Method, Region, TargetModel
+from backends.errors import BadInput
+from backends.explain.compatibility import refusal
+from backends.targets.model import Classifier
+from backends.targets.threshold import Regressor, Threshold, parse
+
+__all__ = ["Question", "config_of", "posed", "settings_of", "target_model"]
+
+C = TypeVar("C", bound=BaseModel)
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A batch of pictures, and what a model should say of them.
+
+    :ivar model: what is explained.
+    :ivar target: classes asked for, int64 [B].
+    :ivar factual: [B, C, H, W] in [0, 1], values that 8 bits can hold.
+    :ivar region: mask [B, 1, H, W].
+    :ivar config: the method's settings.
+    :ivar latent: w [B, D] of the factuals, where the prior is a generator and they are known;
+        otherwise they are searched first.
+    :ivar labeller: tells the method what pictures are, instead of the model: a person. The model
+        still judges what is shown.
+    :ivar part: the model's name in the bundle; empty for one that is not the bundle's.
+    :ivar watched: whether somebody looks at the steps before the last; otherwise the model is not
+        asked about them.
+    """
+
+    bundle: Bundle
+    method: type[Method]
+    model: TargetModel
+    target: Tensor
+    factual: Tensor
+    region: Region
+    config: BaseModel
+    seed: int = 0
+    latent: Tensor | None = None
+    labeller: TargetModel | None = None
+    part: str = "classifier"
+    watched: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        bundle: Bundle,
+        method: str,
+        factual: Tensor,
+        target: Tensor,
+        region: Region,
+        settings: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        model: TargetModel | None = None,
+        latent: Tensor | None = None,
+        labeller: TargetModel | None = None,
+        *,
+        part: str | None = None,
+        watched: bool = True,
+    ) -> Question:
+        """A question from tensors on any device; the arguments are as above.
+
+        :param method: its name.
+        :param settings: of the method; else what suits the bundle, else the method's own.
+        :param model: the bundle's ``part`` unless given.
+        :param part: that which has the model's classes unless given.
+        :raises NotFound: there is no such method.
+        :raises BadInput: a setting is wrong, or the bundle has no such model.
+        :raises MissingPart: the model is not here.
+        """
+        if model is None:
+            part = part or "classifier"
+            model = target_model(bundle, part)
+        elif part is None:
+            part = bundle.model_of(model.class_names)
+        config = config_of(bundle, method, settings or {})
+        return cls(
+            bundle, registry.method(method), model, target, factual, region, config, seed, latent,
+            labeller, part, watched,
+        )  # fmt: skip
+
+    @property
+    def labels(self) -> TargetModel:
+        """What tells the method what pictures are."""
+        return self.labeller or self.model
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the method cannot explain the model; None where it can."""
+        names, gradients = self.model.class_names, self.labels.differentiable
+        return refusal(self.bundle, self.method, self.part, names, differentiable=gradients)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """By kind the networks that the method needs, and those of its optional ones that are here.
+
+        :raises MissingPart: one that it needs is not.
+        """
+        bundle, method = self.bundle, self.method
+        names = {kind: bundle.named(kind, self.part) for kind in method.needs}
+        # A method that a person adds need not know that there are optional parts.
+        for kind in getattr(method, "optional", ()):
+            if bundle.problem(bundle.named(kind, self.part)) is None:
+                names[kind] = bundle.named(kind, self.part)
+        return {kind: bundle.part(name) for kind, name in names.items()}
+
+    def on(self, device: str) -> Question:
+        """The same question with its tensors on a device."""
+        return replace(
+            self,
+            target=self.target.to(device),
+            factual=self.factual.to(device),
+            region=replace(self.region, mask=self.region.mask.to(device)),
+            latent=None if self.latent is None else self.latent.to(device),
+        )
+
+
+def posed(bundle: Bundle, name: str, target: str) -> tuple[TargetModel, int]:
+    """One of a bundle's models, and which of its classes a person asks for: a class's name, or of
+    a regressor ``more than 3.5``.
+
+    :raises BadInput: the bundle has no such model, or the target is nothing that it says.
+    """
+    model = target_model(bundle, name)
+    if isinstance(model, Regressor):
+        more, value = parse(target)
+        return Threshold(model, value), more
+    names = model.class_names
+    if target not in names:
+        whose = "" if name == "classifier" else f"of model {name!r} "
+        raise BadInput(
+            f"there is no class {target!r} {whose}in bundle {bundle.name!r}; "
+            f"choose from: {', '.join(names[:20])}"
+        )
+    return model, names.index(target)
+
+
+def target_model(bundle: Bundle, name: str = "classifier") -> Classifier | Regressor:
+    """A part of the bundle as a target model: its classifier, another one with classes of its own,
+    or a regressor, which can be explained only with a goal (:func:`posed`).
+
+    :raises BadInput: the bundle has no such model.
+    """
+    if name == "classifier":
+        return Classifier(bundle.part(name), bundle.manifest.class_names)
+    entry = bundle.manifest.parts.get(name)
+    if entry and entry.classes:
+        return Classifier(bundle.part(name), entry.classes)
+    if entry and entry.property:
+        low, *_, high = entry.property.suggested
+        return Regressor(bundle.part(name), high - low, entry.property.unit)
+    parts = bundle.manifest.parts.items()
+    known = ["classifier", *(n for n, p in parts if p.property or p.classes)]
+    raise BadInput(f"bundle {bundle.name!r} has no model {name!r}; choose from: {', '.join(known)}")
+
+
+def settings_of(config: type[C], values: Mapping[str, Any], owner: str) -> C:
+    """Settings from JSON or command-line values.
+
+    :param owner: whose settings they are, for the message.
+    :raises BadInput: an unknown setting or a value out of bounds.
+    """
+    try:
+        return config.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(config.model_fields)
+            raise BadInput(f"{owner} has no setting {name!r}; it has: {known}") from error
+        raise BadInput(f"setting {name!r} of {owner}: {first['msg']}") from error
+
+
+def config_of(bundle: Bundle, method: str, settings: Mapping[str, Any]) -> BaseModel:
+    """A method's settings: what is given, else what suits the bundle, else the method's own.
+
+    :raises BadInput: an unknown setting or a value out of bounds.
+    """
+    own = bundle.manifest.settings.get(method, {})
+    return settings_of(registry.method(method).Config, own | dict(settings), method)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from backends.core import Answer, Frame
+from backends.files import scratch_folder
 
 __all__ = [
     "absolute_difference",
@@ -123,11 +123,14 @@ def write_all(folder: Path, found: Mapping[str, tuple[Answer, Sequence[Frame]]],
 
 @contextmanager
 def at_once(folder: Path) -> Iterator[Path]:
-    """A scratch folder; its content moves into ``folder`` when the block ends well."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".result-") as scratch:
-        yield Path(scratch)
-        _move(Path(scratch), folder)
+    """A folder to fill; it becomes ``folder``, or its content moves there, when the block ends
+    well."""
+    with scratch_folder(folder) as scratch:
+        yield scratch
+        if folder.exists():
+            _move(scratch, folder)
+        else:
+            scratch.rename(folder)
 
 
 def _move(source: Path, folder: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 from backends.compute import devices
 from backends.errors import StudioError
 from backends.settings import settings
+from studio.signals import interruptible
 from studio.ui.page import launch
 
 
@@ -20,7 +21,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     try:
-        main()
+        interruptible(main)
     except StudioError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

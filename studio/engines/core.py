@@ -128,18 +128,25 @@ def advance(job: Job) -> bool:
         end = Failed(str(OutOfMemory(NO_MEMORY)))
     except Exception as error:  # a run's fault must not take the engine with it
         end = Failed(_sentence(error))
+    except BaseException:  # the program ends
+        _close(job)
+        raise
+    _close(job)
     # Neither a generator's clean-up nor a listener may take the engine with it.
+    try:
+        job.sink(end)
+    except Exception:
+        log.exception("nobody could be told how a run ended")
+    return False
+
+
+def _close(job: Job) -> None:
     try:
         if hasattr(job.steps, "close"):
             job.steps.close()
     except Exception:
         log.exception("a run's clean-up failed")
     job.steps = None
-    try:
-        job.sink(end)
-    except Exception:
-        log.exception("nobody could be told how a run ended")
-    return False
 
 
 def _sentence(error: Exception) -> str:

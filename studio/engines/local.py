@@ -11,6 +11,8 @@ from studio.engines.core import Event, Job, Queued, Turn, advance
 
 __all__ = ["LocalEngine"]
 
+PATIENCE = 5.0  # seconds that closing waits for the running step
+
 
 class LocalEngine:
     """Quick jobs first; long ones a step each, owners in turn, an owner's own in order; idle ones
@@ -42,14 +44,15 @@ class LocalEngine:
         return job
 
     def close(self) -> None:
-        """End the thread after the running step; jobs that wait are stopped."""
+        """End the thread after the running step, for which at most :data:`PATIENCE` seconds are
+        waited; stop the jobs that wait."""
         with self._wake:
             self._closed = True
             for line in (self._quick, *self._owners.values(), self._idle):
                 for job in line:
                     job.stop()
             self._wake.notify()
-        self._thread.join()
+        self._thread.join(PATIENCE)
 
     def _line(self, job: Job) -> deque[Job]:
         own = {"quick": self._quick, "idle": self._idle}.get(job.turn)

@@ -7,14 +7,14 @@ import sys
 from backends.compute import devices
 from backends.errors import StudioError
 from backends.settings import settings
-from studio.signals import interruptible
+from studio.cli.signals import interruptible
 from studio.ui.page import launch
 
 
 def main() -> None:
     """Serve with the settings of the environment."""
     found = settings()
-    if found.device != "auto":  # a wrong one shall be heard of now, not by the first run
+    if found.device != "auto":  # refuse a wrong one now, not at the first run
         devices.use(found.device)
     launch(host=found.host, port=found.port, bundle=found.bundle, engine=found.engine)
 

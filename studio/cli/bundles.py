@@ -47,8 +47,9 @@ def check_bundle(name: NameArgument) -> None:
         try:
             bundle.part(part)
             quality = entry.trained.quality if entry.trained else {}
-            whence = f", from {entry.source.title}" if part in bundle.fetchable else ""
-            print(f"{part}: whole, {entry.licence}{whence}, {quality}")
+            source = entry.source if part in bundle.fetchable else None
+            origin = f", from {source.title}" if source else ""
+            print(f"{part}: whole, {entry.licence}{origin}, {quality}")
         except StudioError as error:
             problems.append(str(error))
             print(f"{part}: {error}")

@@ -19,7 +19,7 @@ from backends.version import studio_version
 from studio.cli import options
 from studio.cli.bundles import shelf
 from studio.cli.labels import labels
-from studio.signals import interruptible
+from studio.cli.signals import interruptible
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(shelf, name="bundles")
@@ -244,7 +244,7 @@ def train(
     part, begun = "", None
     place = device or devices.current()
     for name, progress in steps_of(cookbook, data, out, names, place, command):
-        if name != part:
+        if begun is None or name != part:
             part, begun = name, progress
         # By this session's speed: a resumed training may have been slower before.
         pace = (progress.seconds - begun.seconds) / max(progress.step - begun.step, 1)

@@ -1,4 +1,4 @@
-"""The engine's contract: submit a step generator, hear its events, stop it within a step."""
+"""The engine's contract: submit a step generator, receive its events, stop it within a step."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Engine(Protocol):
         """Accept a generator.
 
         :param work: called once, on the engine's thread, to make the generator.
-        :param sink: hears ``Queued`` at once, every other event on the engine's thread; must
+        :param sink: receives ``Queued`` at once, every other event on the engine's thread; must
             not wait for anything.
         :param turn: ``quick`` goes before all others, ``idle`` only while nothing else waits.
         """
@@ -136,14 +136,15 @@ def advance(job: Job) -> bool:
     try:
         job.sink(end)
     except Exception:
-        log.exception("nobody could be told how a run ended")
+        log.exception("a run's end could not be reported")
     return False
 
 
 def _close(job: Job) -> None:
     try:
-        if hasattr(job.steps, "close"):
-            job.steps.close()
+        close = getattr(job.steps, "close", None)
+        if close is not None:
+            close()
     except Exception:
         log.exception("a run's clean-up failed")
     job.steps = None

@@ -46,11 +46,15 @@ def enlarge(picture: Image.Image, side: int = 384) -> Image.Image:
     """Small pictures in whole-number blocks up to about ``side``; large ones reduced to it."""
     longest = max(picture.size)
     if longest >= side:
-        return picture if longest == side else _scaled(picture, side / longest, Image.LANCZOS)
-    return _scaled(picture, max(1, side // longest), Image.NEAREST)
+        return (
+            picture
+            if longest == side
+            else _scaled(picture, side / longest, Image.Resampling.LANCZOS)
+        )
+    return _scaled(picture, max(1, side // longest), Image.Resampling.NEAREST)
 
 
-def _scaled(picture: Image.Image, factor: float, filter_: int) -> Image.Image:
+def _scaled(picture: Image.Image, factor: float, filter_: Image.Resampling) -> Image.Image:
     size = (round(picture.width * factor), round(picture.height * factor))
     return picture.resize(size, filter_)
 
@@ -79,7 +83,7 @@ def signed_difference(answer: Answer) -> Image.Image:
     Crameri's berlin, which keeps its two arms apart for colour-blind eyes. What changed its hue
     alone may be dark here; :func:`absolute_difference` shows it."""
     change = _change(answer)
-    weights = np.float32(LUMINANCE) if change.shape[-1] == 3 else np.float32([1])
+    weights = np.array(LUMINANCE if change.shape[-1] == 3 else (1,), np.float32)
     return coloured((change @ weights + 1) / 2, "berlin")
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,7 +37,7 @@ class Pull:
         """Ask for the end; what has arrived is kept for the next pull."""
         self._stop.set()
 
-    def carry_out(self, fetch: Callable[[str], Iterator[dict[str, Any]]]) -> None:
+    def carry_out(self, fetch: Callable[[str], Generator[dict[str, Any], None, None]]) -> None:
         """Run to an end; raises nothing."""
         try:
             for name in self.names:
@@ -66,7 +66,7 @@ class Pulls:
     :param fetch: ``backends.service.explanations.pull``.
     """
 
-    def __init__(self, fetch: Callable[[str], Iterator[dict[str, Any]]]) -> None:
+    def __init__(self, fetch: Callable[[str], Generator[dict[str, Any], None, None]]) -> None:
         self._fetch = fetch
         self._going: dict[tuple[str, ...], Pull] = {}
         self._lock = threading.Lock()

@@ -61,7 +61,7 @@ def test_evaluate_writes_three_files_that_agree(run, bundle, tmp_path):
     assert "http" not in text
     tags = Page(text).tags
     pictures = [attributes for tag, attributes in tags if tag == "img"]
-    assert len(pictures) == 4 * 4 * 4
+    assert len(pictures) == 4 * 4 * 5  # the factual, rebuilt, the answer, two heatmaps
     assert all(attributes["alt"] for attributes in pictures)
     assert all(attributes.get("scope") for tag, attributes in tags if tag == "th")
     assert ("html", {"lang": "en"}) in tags

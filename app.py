@@ -7,20 +7,21 @@ import sys
 from backends.compute import devices
 from backends.errors import StudioError
 from backends.settings import settings
+from studio.cli.signals import interruptible
 from studio.ui.page import launch
 
 
 def main() -> None:
     """Serve with the settings of the environment."""
     found = settings()
-    if found.device != "auto":  # a wrong one shall be heard of now, not by the first run
+    if found.device != "auto":  # refuse a wrong one now, not at the first run
         devices.use(found.device)
     launch(host=found.host, port=found.port, bundle=found.bundle, engine=found.engine)
 
 
 if __name__ == "__main__":
     try:
-        main()
+        interruptible(main)
     except StudioError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

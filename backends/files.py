@@ -1,14 +1,15 @@
-"""Files that appear when they are complete, or not at all."""
+"""Files and folders that appear when they are complete, or not at all."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["atomic_write"]
+__all__ = ["atomic_folder", "atomic_write", "scratch_folder"]
 
 
 @contextmanager
@@ -21,7 +22,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     :raises OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    scratch = _beside(path)
     try:
         yield scratch
         with scratch.open("rb+") as file:
@@ -31,3 +32,37 @@ def atomic_write(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             scratch.unlink()
         raise
+
+
+@contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder beside ``folder``, removed when the block ends, unless it was moved.
+
+    :param folder: its own folder is made where there is none.
+    :raises OSError: it cannot be written.
+    """
+    scratch = _beside(folder)
+    try:
+        scratch.mkdir(parents=True)
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the place of ``folder`` in one move when the block ends well;
+    else it is removed.
+
+    :param folder: there is none, or an empty one.
+    :raises OSError: it cannot be written, or something is in it by then.
+    """
+    with scratch_folder(folder) as scratch:
+        yield scratch
+        if folder.exists():
+            folder.rmdir()
+        scratch.rename(folder)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")

@@ -27,7 +27,7 @@ def package(name: str) -> str:
 
 # What may lie loose in a folder; everything else belongs into one of its packages.
 LOOSE = {
-    "backends": {"core", "errors", "registry", "settings", "files"},
+    "backends": {"core", "errors", "registry", "settings", "files", "version"},
     "studio": {"__main__"},
     "studio/ui": {"page"},
     "studio/labels": {"api"},

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import tempfile
 import time
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -132,9 +131,7 @@ def _checksums(place: Path) -> dict[str, Any]:
 def _remember_checksum(place: Path, path: Path, state: tuple[int, ...], value: str) -> None:
     """In one move, beside what others noted; a folder that cannot be written costs time only."""
     with contextlib.suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
         known = {name: entry for name, entry in _checksums(place).items() if Path(name).is_file()}
         known[str(path)] = {"state": list(state), "sha256": value}
-        with tempfile.NamedTemporaryFile("w", dir=place.parent, delete=False) as scratch:
-            json.dump(known, scratch)
-        Path(scratch.name).replace(place)
+        with atomic_write(place) as scratch:
+            scratch.write_text(json.dumps(known), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import asdict
 from typing import Any, TypedDict
@@ -157,7 +157,7 @@ def to_pull(name: str) -> list[dict[str, Any]]:
 
 def pull(
     name: str, origin: str | None = None, *, offline: bool = False, keep: bool = False
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any], None, None]:
     """Fetch the bundle's parts that are published elsewhere; yields ``parts``, ``phase``,
     ``done`` and ``total`` (bytes). It waits for a network and needs no device, so it belongs
     into a thread of its own; closed early, it is taken up again by the next.

@@ -15,6 +15,7 @@ from backends.bundles import Bundle
 from backends.compute.oom import guarded
 from backends.core import Answer, Counterfactual, Frame, Prediction, Request, Step
 from backends.explain.question import Question
+from backends.version import studio_version
 
 __all__ = ["answer_of", "frame_of", "prediction_of"]
 
@@ -75,6 +76,7 @@ def answer_of(
         "nfe": result.nfe,
         "seconds": round(result.seconds, 3),
         "versions": {
+            "studio": studio_version(),
             "python": platform.python_version(),
             "torch": version("torch"),
             "parts": {name: found.fingerprint(name)[:12] for name in found.manifest.parts},

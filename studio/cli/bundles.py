@@ -47,7 +47,8 @@ def check_bundle(name: NameArgument) -> None:
         try:
             bundle.part(part)
             quality = entry.trained.quality if entry.trained else {}
-            origin = f", from {entry.source.title}" if part in bundle.fetchable else ""
+            source = entry.source if part in bundle.fetchable else None
+            origin = f", from {source.title}" if source else ""
             print(f"{part}: whole, {entry.licence}{origin}, {quality}")
         except StudioError as error:
             problems.append(str(error))

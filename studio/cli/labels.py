@@ -14,7 +14,7 @@ import typer
 
 from backends.errors import BadInput
 from studio.cli import options
-from studio.labels.store.records import Access, Setup
+from studio.labels.store.records import Access, Role, Setup
 
 if TYPE_CHECKING:
     from studio.labels.store.database import Database
@@ -251,7 +251,7 @@ def invite_person(
     """Let a person in; prints the access code, which is told only now."""
     from studio.labels.store import projects
 
-    role = projects.ADMINISTRATOR if administrator else projects.ANNOTATOR
+    role: Role = projects.ADMINISTRATOR if administrator else projects.ANNOTATOR
     with _store(database) as store:
         _print_code(projects.invite(store, projects.find(store, project), name, role))
 

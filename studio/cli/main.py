@@ -13,10 +13,13 @@ import typer
 from backends.compute import devices
 from backends.core import Request
 from backends.errors import BadInput, StudioError
+from backends.files import atomic_write
 from backends.regions.spec import RegionSpec
+from backends.version import studio_version
 from studio.cli import options
 from studio.cli.bundles import bundles_app
 from studio.cli.labels import labels
+from studio.cli.signals import interruptible
 from studio.engines import require_local
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -29,8 +32,21 @@ BundleOption = Annotated[str, typer.Option(help="Bundle name, or the folder of o
 DeviceOption = options.DeviceOption
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(studio_version())
+        raise typer.Exit
+
+
 @app.callback()
-def _studio() -> None:
+def _studio(
+    version_: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit"
+        ),
+    ] = False,
+) -> None:
     """Counterfactual explanations of image classifiers."""
 
 
@@ -180,8 +196,8 @@ def sample(
     from studio import export
 
     picture = service.sample(bundle, seed)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    export.as_picture(picture).save(out, "PNG")
+    with atomic_write(out) as scratch:
+        export.as_picture(picture).save(scratch, "PNG")
 
 
 @app.command()
@@ -201,8 +217,8 @@ def spectrum(
     picture = service.prepare(bundle, imaging.read_picture(image))
     values = service.spectrum(bundle, picture, prior)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        export.spectrum_plot(values, prior).save(out, "PNG")
+        with atomic_write(out) as scratch:
+            export.spectrum_plot(values, prior).save(scratch, "PNG")
     print(json.dumps({"prior": prior, "singular_values": values}))
 
 
@@ -228,7 +244,7 @@ def train(
     part, begun = "", None
     place = device or devices.current()
     for name, progress in steps_of(cookbook, data, out, names, place, command):
-        if name != part:
+        if begun is None or name != part:
             part, begun = name, progress
         # By this session's speed: a resumed training may have been slower before.
         pace = (progress.seconds - begun.seconds) / max(progress.step - begun.step, 1)
@@ -255,7 +271,7 @@ def main() -> None:
     """Run a command; what a person can mend is one line on stderr and exit code 2."""
     try:
         # Not standalone, so that every message has the same form; 130 is an interrupt's.
-        sys.exit(app(standalone_mode=False) or 0)
+        sys.exit(interruptible(lambda: app(standalone_mode=False)) or 0)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except (StudioError, OSError) as error:

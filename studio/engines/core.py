@@ -1,4 +1,4 @@
-"""The engine's contract: submit a step generator, hear its events, stop it within a step."""
+"""The engine's contract: submit a step generator, receive its events, stop it within a step."""
 
 from __future__ import annotations
 
@@ -101,8 +101,8 @@ class Engine(ABC):
 
         :param work: called once, on the engine's thread, to make the generator.
         :param owner: whose job it is; owners take turns.
-        :param sink: is called with ``Queued`` at once, with every other event on the engine's
-            thread; must not wait for anything.
+        :param sink: receives ``Queued`` at once, every other event on the engine's thread; must
+            not wait for anything.
         :param turn: ``quick`` goes before all others, ``idle`` only while nothing else waits.
         """
         job = Job(work, owner, sink, turn)
@@ -136,18 +136,26 @@ def advance(job: Job) -> bool:
         end = Failed(str(OutOfMemory(NO_MEMORY)))
     except Exception as error:  # a run's fault must not take the engine with it
         end = Failed(_sentence(error))
+    except BaseException:  # the program ends
+        _close(job)
+        raise
+    _close(job)
     # Neither a generator's clean-up nor a listener may take the engine with it.
-    try:
-        if hasattr(job.steps, "close"):
-            job.steps.close()
-    except Exception:
-        log.exception("a run's clean-up failed")
-    job.steps = None
     try:
         job.sink(end)
     except Exception:
-        log.exception("nobody could be told how a run ended")
+        log.exception("a run's end could not be reported")
     return False
+
+
+def _close(job: Job) -> None:
+    try:
+        close = getattr(job.steps, "close", None)
+        if close is not None:
+            close()
+    except Exception:
+        log.exception("a run's clean-up failed")
+    job.steps = None
 
 
 def _sentence(error: Exception) -> str:

@@ -9,6 +9,8 @@ from studio.engines.core import Engine, Job, Queued, advance
 
 __all__ = ["LocalEngine"]
 
+PATIENCE = 5.0  # seconds that closing waits for the running step
+
 
 class LocalEngine(Engine):
     """Quick jobs first; long ones a step each, owners in turn, an owner's own in order; idle ones
@@ -31,14 +33,15 @@ class LocalEngine(Engine):
             self._wake.notify()
 
     def close(self) -> None:
-        """End the thread after the running step; jobs that wait are stopped."""
+        """End the thread after the running step, for which at most :data:`PATIENCE` seconds are
+        waited; stop the jobs that wait."""
         with self._wake:
             self._closed = True
             for line in (self._quick, *self._owners.values(), self._idle):
                 for job in line:
                     job.stop()
             self._wake.notify()
-        self._thread.join()
+        self._thread.join(PATIENCE)
 
     def _line(self, job: Job) -> deque[Job]:
         own = {"quick": self._quick, "idle": self._idle}.get(job.turn)

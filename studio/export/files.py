@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from backends.core import Answer, Frame
+from backends.files import scratch_folder
 
 __all__ = [
     "absolute_difference",
@@ -46,11 +46,15 @@ def enlarge(picture: Image.Image, side: int = 384) -> Image.Image:
     """Small pictures in whole-number blocks up to about ``side``; large ones reduced to it."""
     longest = max(picture.size)
     if longest >= side:
-        return picture if longest == side else _scaled(picture, side / longest, Image.LANCZOS)
-    return _scaled(picture, max(1, side // longest), Image.NEAREST)
+        return (
+            picture
+            if longest == side
+            else _scaled(picture, side / longest, Image.Resampling.LANCZOS)
+        )
+    return _scaled(picture, max(1, side // longest), Image.Resampling.NEAREST)
 
 
-def _scaled(picture: Image.Image, factor: float, filter_: int) -> Image.Image:
+def _scaled(picture: Image.Image, factor: float, filter_: Image.Resampling) -> Image.Image:
     size = (round(picture.width * factor), round(picture.height * factor))
     return picture.resize(size, filter_)
 
@@ -79,7 +83,7 @@ def signed_difference(answer: Answer) -> Image.Image:
     Crameri's berlin, which keeps its two arms apart for colour-blind eyes. What changed its hue
     alone may be dark here; :func:`absolute_difference` shows it."""
     change = _change(answer)
-    weights = np.float32(LUMINANCE) if change.shape[-1] == 3 else np.float32([1])
+    weights = np.array(LUMINANCE if change.shape[-1] == 3 else (1,), np.float32)
     return coloured((change @ weights + 1) / 2, "berlin")
 
 
@@ -123,11 +127,14 @@ def write_all(folder: Path, found: Mapping[str, tuple[Answer, Sequence[Frame]]],
 
 @contextmanager
 def at_once(folder: Path) -> Iterator[Path]:
-    """A scratch folder; its content moves into ``folder`` when the block ends well."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".result-") as scratch:
-        yield Path(scratch)
-        _move(Path(scratch), folder)
+    """A folder to fill; it becomes ``folder``, or its content moves there, when the block ends
+    well."""
+    with scratch_folder(folder) as scratch:
+        yield scratch
+        if folder.exists():
+            _move(scratch, folder)
+        else:
+            scratch.rename(folder)
 
 
 def _move(source: Path, folder: Path) -> None:

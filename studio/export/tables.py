@@ -71,7 +71,7 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, dict):
             flat |= {name: value["mean"], f"{name}_sem": value["sem"]}

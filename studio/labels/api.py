@@ -43,7 +43,7 @@ class Next(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ahead: int = Field(AHEAD, ge=1, le=50)
+    ahead: int = Field(default=AHEAD, ge=1, le=50)
 
 
 class Undo(Next):
@@ -193,7 +193,7 @@ class ShortMessages:
             await problem(scope, receive, send)
             return
         headers = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
-        scope = scope | {"headers": [*headers, (b"content-type", b"application/json")]}
+        scope = {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
         read: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:

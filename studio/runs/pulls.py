@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,7 +33,7 @@ class Pull(Watched):
         """Ask for the end; what has arrived is kept for the next pull."""
         self._stop.set()
 
-    def carry_out(self, fetch: Callable[[str], Iterator[dict[str, Any]]]) -> None:
+    def carry_out(self, fetch: Callable[[str], Generator[dict[str, Any], None, None]]) -> None:
         """Run to an end; raises nothing."""
         try:
             for name in self.names:
@@ -56,7 +56,7 @@ class Pulls:
     :param fetch: ``backends.service.explanations.pull``.
     """
 
-    def __init__(self, fetch: Callable[[str], Iterator[dict[str, Any]]]) -> None:
+    def __init__(self, fetch: Callable[[str], Generator[dict[str, Any], None, None]]) -> None:
         self._fetch = fetch
         self._going: dict[tuple[str, ...], Pull] = {}
         self._lock = threading.Lock()

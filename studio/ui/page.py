@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
 import errno
 import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import gradio as gr
 
 from backends import bundles, service
 from backends.errors import BadInput
+from backends.settings import settings
 from studio.engines import require_local
 from studio.engines.local import LocalEngine
 from studio.labels import api
@@ -40,6 +42,7 @@ from studio.ui.shared.requests import owner_of
 __all__ = ["build", "free_port", "launch", "launch_options"]
 
 HERE = Path(__file__).parent / "static"
+REMOVALS = 10  # attempts to remove the results' folder
 
 
 def build(
@@ -190,22 +193,42 @@ def launch(*, host: str, port: int, bundle: str, engine: str, database: str | No
 
     :param port: 0 takes a free one.
     :param database: a file or address for people's labels, else the usual place.
-    :raises BadInput: an unknown engine, or the port is in use.
+    :raises BadInput: an unknown engine, the port is in use, or a database that was named here or
+        in the environment cannot be opened.
     """
     require_local(engine)
     port = port or free_port(host)
     _require_port(host, port)
-    results = Path(tempfile.mkdtemp(prefix="counterfactual-studio-"))
-    atexit.register(shutil.rmtree, results, ignore_errors=True)
-    device = LocalEngine()
-    runs = Runs(device, service.explain, service.stopped)
-    controller = BundleController(bundle, runs, results, Study(usual_file()), warmed=True)
-    names = [name for name in bundles.installed() if bundles.get(name).manifest.class_names]
-    labels = LabelController(database or usual_place(), BackgroundTasks(device))
-    page = build(controller, names, labels=labels).queue(max_size=64, default_concurrency_limit=8)
-    options = launch_options([bundle, *names])
-    options["app_kwargs"] = {"routes": api.routes(labels.database)}
-    page.launch(server_name=host, server_port=port, **options)
+    with _results() as results, closing(LocalEngine()) as device:
+        labels = LabelController(database or usual_place(), BackgroundTasks(device))
+        if database or "database" in settings().model_fields_set:
+            labels.database()  # a wrong address is refused now, not when the first label is lost
+        runs = Runs(device, service.explain, service.stopped)
+        controller = BundleController(bundle, runs, results, Study(usual_file()), warmed=True)
+        names = [name for name in bundles.installed() if bundles.get(name).manifest.class_names]
+        page = build(controller, names, labels=labels).queue(
+            max_size=64, default_concurrency_limit=8
+        )
+        options = launch_options([bundle, *names])
+        options["app_kwargs"] = {"routes": api.routes(labels.database)}
+        try:
+            page.launch(server_name=host, server_port=port, **options)
+        finally:
+            page.close(verbose=False)
+
+
+@contextmanager
+def _results() -> Iterator[Path]:
+    """A folder for people's downloads, removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="counterfactual-studio-"))
+    try:
+        yield folder
+    finally:
+        for _ in range(REMOVALS):  # a thread that still writes may add a file meanwhile
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(0.1)
 
 
 def _require_port(host: str, port: int) -> None:

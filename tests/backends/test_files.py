@@ -2,7 +2,7 @@
 
 import pytest
 
-from backends.files import atomic_write
+from backends.files import atomic_folder, atomic_write
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path):
@@ -35,3 +35,23 @@ def test_two_writers_do_not_share_a_scratch_file(tmp_path):
         first.write_text("first")
         second.write_text("second")
     assert path.read_text() == "first"  # whose block ended last
+
+
+def test_a_folder_takes_an_empty_ones_place_when_it_is_complete(tmp_path):
+    folder = tmp_path / "new" / "a"
+    folder.mkdir(parents=True)
+    with atomic_folder(folder) as scratch:
+        (scratch / "b").mkdir()
+        assert not list(folder.iterdir())
+    assert [p.name for p in folder.parent.rglob("*")] == ["a", "b"]
+
+
+def test_an_error_leaves_no_folder(tmp_path):
+    def interrupted():
+        with atomic_folder(tmp_path / "a") as scratch:
+            (scratch / "b").write_text("b")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not list(tmp_path.iterdir())

@@ -54,7 +54,9 @@ def decoded(path: Path, encoding: str | None, known: Set[str]) -> str:
         ) from error
 
 
-def table(text: str, needed: Set[str], name: str) -> tuple[list[str], Iterator[tuple[int, list]]]:
+def table(
+    text: str, needed: Set[str], name: str
+) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     """The column names, in small letters, and the rows that are not blank with their lines.
 
     The separator is what parts the first line into the needed columns.

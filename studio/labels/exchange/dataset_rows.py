@@ -143,4 +143,4 @@ def _objects(values: Any) -> list[dict[str, Any]]:
         return [
             dict(zip(columns, some, strict=True)) for some in zip(*columns.values(), strict=True)
         ]
-    return [value for value in values or [] if isinstance(value, Mapping)]
+    return [dict(value) for value in values or [] if isinstance(value, Mapping)]

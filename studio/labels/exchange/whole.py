@@ -1,14 +1,13 @@
-"""Files and folders that appear when they are complete, or not at all."""
+"""Exports that appear when they are complete, or not at all."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from backends.errors import BadInput
+from backends.files import atomic_folder, atomic_write
 
 __all__ = ["whole_file", "whole_folder"]
 
@@ -22,13 +21,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     if path.is_dir():
         raise BadInput(f"{path} is a folder; give the file a name in it")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as scratch:
-        written = Path(scratch) / path.name
-        yield written
-        with written.open("rb+") as file:
-            os.fsync(file.fileno())
-        written.replace(path)
+    with atomic_write(path) as scratch:
+        yield scratch
 
 
 @contextmanager
@@ -39,11 +33,5 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder} is there and not empty; choose a new folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as scratch:
-        written = Path(scratch) / "content"
-        written.mkdir()
-        yield written
-        if folder.exists():
-            folder.rmdir()
-        written.rename(folder)
+    with atomic_folder(folder) as scratch:
+        yield scratch

@@ -37,12 +37,15 @@ class Votes:
     @cached_property
     def codes(self) -> np.ndarray:
         """int [P, N]: the class, -1 where a person did not vote; unsure and skipped are no vote."""
-        return np.maximum(self.said, NO_VOTE)
+        codes: np.ndarray = np.maximum(self.said, NO_VOTE)
+        return codes
 
     @cached_property
     def counts(self) -> np.ndarray:
         """int [N, K]: how many people voted for each class."""
-        return (self.codes[:, :, None] == np.arange(len(self.classes))).sum(0)
+        chosen: np.ndarray = self.codes[:, :, None] == np.arange(len(self.classes))
+        counts: np.ndarray = chosen.sum(0)
+        return counts
 
     def others(self, person: int) -> np.ndarray:
         """int [N]: what everyone but a person agrees on: the adjudicated class, or the majority of

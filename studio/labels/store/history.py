@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
 from studio.labels.store.records import SUBMITTED, Project, Submission, checked
 from studio.labels.store.responses import LABEL, disagreement
@@ -58,8 +58,11 @@ def appended(connection: Connection, project: Project, rows: Sequence[dict[str, 
         Responses.item_id, Responses.annotator_id, Responses.kind, Responses.number,
         Responses.created,
     ).where(Responses.project_id == project.id, Responses.superseded_by.is_(None))  # fmt: skip
-    standing = {tuple(row[:3]): (row.number, row.created) for row in connection.execute(chosen)}
-    chains: dict[tuple, list[dict[str, Any]]] = defaultdict(list)
+    standing = {
+        (row.item_id, row.annotator_id, row.kind): (row.number, row.created)
+        for row in connection.execute(chosen)
+    }
+    chains: dict[tuple[int, int, str], list[dict[str, Any]]] = defaultdict(list)
     numbered = []
     for number, row in enumerate(rows, project.version + 1):
         full = {**row, "project_id": project.id, "number": number, "superseded_by": None}
@@ -75,17 +78,17 @@ def appended(connection: Connection, project: Project, rows: Sequence[dict[str, 
                 chain[-1]["superseded_by"] = before
             else:
                 replaced.append({"replaced": before, "by": chain[0]["number"]})
-    version = numbered[-1]["number"]
+    version: int = numbered[-1]["number"]
     connection.execute(update(Projects).where(Projects.id == project.id).values(revision=version))
     if replaced:
-        old = Responses.__table__
+        old = cast(Table, Responses.__table__)
         connection.execute(
             update(old)
             .where(old.c.project_id == project.id, old.c.number == bindparam("replaced"))
             .values(superseded_by=bindparam("by")),
             replaced,
         )
-    connection.execute(insert(Responses.__table__), numbered)
+    connection.execute(insert(cast(Table, Responses.__table__)), numbered)
     _count(connection, project, {row["item_id"] for row in rows})
     return version
 
@@ -101,7 +104,7 @@ def _count(connection: Connection, project: Project, touched: set[int]) -> None:
     values = defaultdict(list)
     for row in connection.execute(chosen):
         values[row.item_id].append(row.value)
-    items, classes = Items.__table__, len(project.classes)
+    items, classes = cast(Table, Items.__table__), len(project.classes)
     sums = [
         {
             "item": item, "count": len(values[item]),

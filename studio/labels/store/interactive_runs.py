@@ -49,7 +49,7 @@ def begin(database: Database, request: Request, annotator: str) -> InteractiveRu
     record = {
         key: value for key, value in vars(request).items() if key not in ("picture", "mask")
     } | {"mask": mask[0] if mask else None}
-    row = {
+    row: dict[str, Any] = {
         "id": secrets.token_urlsafe(9), "bundle": request.bundle, "model": request.model,
         "annotator": annotator, "target": request.target, "picture": picture, "request": record,
         "state": OPEN, "created": time.time(),
@@ -151,7 +151,7 @@ def _added(
         )
         .values(superseded_by=number)
     )
-    row = {
+    row: dict[str, Any] = {
         "id": number, "path_id": run.id, "question": question, "leap": leap, "picture": sha256,
         "value": value, "seconds": seconds, "created": time.time(),
     }  # fmt: skip

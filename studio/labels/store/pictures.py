@@ -117,11 +117,11 @@ def entered(
     if rows:
         connection.execute(insert(Items), rows)
         known = {row.picture: row for row in connection.execute(chosen)}
-    chosen = select(ItemNames.item_id, ItemNames.name).join(Items).where(
+    spellings = select(ItemNames.item_id, ItemNames.name).join(Items).where(
         Items.project_id == project.id
     )  # fmt: skip
     there = {(row.id, row.name) for row in known.values()}
-    there |= {(row.item_id, row.name) for row in connection.execute(chosen)}
+    there |= {(row.item_id, row.name) for row in connection.execute(spellings)}
     wanted = dict.fromkeys(
         (known[sha256].id, name) for sha256, some in names.items() for name in some
     )

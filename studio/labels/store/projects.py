@@ -6,14 +6,14 @@ import hashlib
 import secrets
 import time
 import unicodedata
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from backends.errors import BadInput, NotFound
 from studio.labels.store.database import Database
-from studio.labels.store.records import Access, Annotator, Project, Setup
+from studio.labels.store.records import Access, Annotator, Project, Role, Setup
 from studio.labels.store.schema import Annotators, Projects
 
 __all__ = [
@@ -34,7 +34,8 @@ __all__ = [
     "person_name",
 ]
 
-ADMINISTRATOR, ANNOTATOR = "administrator", "annotator"
+ADMINISTRATOR: Final = "administrator"
+ANNOTATOR: Final = "annotator"
 LONGEST = 60  # characters of a person's name
 # Letters of Persian and Indic words, emoji and flags are joined by these, which do not print.
 JOINERS = {0x200C, 0x200D, *range(0xE0020, 0xE0080)}
@@ -109,7 +110,7 @@ def join(database: Database, project: Project, name: str) -> Access:
     return invite(database, project, name)
 
 
-def invite(database: Database, project: Project, name: str, role: str = ANNOTATOR) -> Access:
+def invite(database: Database, project: Project, name: str, role: Role = ANNOTATOR) -> Access:
     """A new person in a project, by its administrator's wish.
 
     :raises BadInput: somebody has that name, or it is none.
@@ -186,7 +187,7 @@ def person_name(text: str) -> str:
     return text.strip(" \t\r\n\u200c\u200d")
 
 
-def added(connection: Connection, project: int, name: str, role: str = ANNOTATOR) -> Access:
+def added(connection: Connection, project: int, name: str, role: Role = ANNOTATOR) -> Access:
     """As :func:`invite`, within a transaction.
 
     :raises BadInput: it is no name, or somebody has it in another spelling.

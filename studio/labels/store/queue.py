@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -136,9 +136,7 @@ def _kept(connection: Connection, project: Project, annotator: Annotator, now: f
     return list(rows.values())
 
 
-def _untaken(
-    chosen: Select[Any], project: Project, annotator: Annotator, now: float
-) -> Select[Any]:
+def _untaken(chosen: Any, project: Project, annotator: Annotator, now: float) -> Any:
     """Only items of which more labels are wanted than there are and than others are about to give.
     Few items are before somebody, so those are counted first."""
     held = (
@@ -166,37 +164,36 @@ def _free(
         )
         .limit(count)
     )
-    chosen = _untaken(chosen, project, annotator, now)
+    untaken: Select[Any] = _untaken(chosen, project, annotator, now)
     match project.setup.order:
         case "confidence":  # what no model has seen is what least is known of
-            chosen = chosen.order_by(nulls_first(Items.confidence), Items.shuffle)
+            untaken = untaken.order_by(nulls_first(Items.confidence), Items.shuffle)
         case "margin":
-            chosen = chosen.order_by(nulls_first(Items.margin), Items.shuffle)
+            untaken = untaken.order_by(nulls_first(Items.margin), Items.shuffle)
         case "disagreement":
-            chosen = chosen.order_by(Items.disagreement.desc(), Items.shuffle)
+            untaken = untaken.order_by(Items.disagreement.desc(), Items.shuffle)
         case "balanced":
-            return _balanced(connection, project, chosen.order_by(Items.shuffle), count)
+            return _balanced(connection, project, untaken.order_by(Items.shuffle), count)
         case _:
-            chosen = chosen.order_by(Items.shuffle)
-    return list(connection.execute(chosen))
+            untaken = untaken.order_by(Items.shuffle)
+    return list(connection.execute(untaken))
 
 
 def _balanced(connection: Connection, project: Project, chosen: Any, count: int) -> list[Any]:
     """Pictures that a model takes for the class with the fewest labels so far; the rest after."""
     tally = dict.fromkeys(project.classes, 0)
-    tally |= dict(
-        connection.execute(
-            select(Responses.value, func.count())
-            .where(
-                Responses.project_id == project.id,
-                Responses.kind == LABEL,
-                Responses.state == SUBMITTED,
-                Responses.superseded_by.is_(None),
-                Responses.value.is_not(None),
-            )
-            .group_by(Responses.value)
-        ).all()
+    counted = (
+        select(Responses.value, func.count())
+        .where(
+            Responses.project_id == project.id,
+            Responses.kind == LABEL,
+            Responses.state == SUBMITTED,
+            Responses.superseded_by.is_(None),
+        )
+        .group_by(Responses.value)
     )
+    labels: Iterable[Any] = connection.execute(counted)
+    tally |= {value: number for value, number in labels if value is not None}
     rows: dict[int, Any] = {}
     for name in sorted(tally, key=tally.__getitem__):
         for row in connection.execute(chosen.where(Items.guess == name)):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from functools import cache
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -38,10 +37,13 @@ __all__ = [
     "first_problem",
 ]
 
-DRAFT, SUBMITTED, DISCARDED = "draft", "submitted", "discarded"
+DRAFT: Final = "draft"
+SUBMITTED: Final = "submitted"
+DISCARDED: Final = "discarded"
 Order = Literal["random", "balanced", "confidence", "margin", "disagreement"]
 State = Literal["draft", "submitted", "discarded"]
 Kind = Literal["label", "adjudication"]
+Role = Literal["annotator", "administrator"]
 LONGEST_NOTE = 2000  # characters
 
 
@@ -155,7 +157,7 @@ class Annotator:
     id: int
     project_id: int
     name: str
-    role: Literal["annotator", "administrator"]
+    role: Role
 
     @property
     def administers(self) -> bool:
@@ -268,11 +270,16 @@ def checked(record: Some) -> Some:
     """
     values = {field.name: getattr(record, field.name) for field in fields(record)}
     try:
-        return _adapter(type(record)).validate_python(values)
+        valid: Some = _adapter(type(record)).validate_python(values)
     except ValidationError as error:
         raise BadInput(f"{first_problem(error, 'the answer')}; nothing was stored") from error
+    return valid
 
 
-@cache
-def _adapter(kind: type[Some]) -> TypeAdapter[Some]:
-    return TypeAdapter(kind)
+_adapters: dict[type[Any], TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any, Final
 
 from sqlalchemy import Connection, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -30,11 +31,12 @@ from studio.labels.store.schema import Annotators, Items, Projects, Responses
 
 __all__ = ["Submission", "adjudicate", "answer", "answer_many", "disagreement", "standing", "undo"]
 
-LABEL, ADJUDICATION = "label", "adjudication"
+LABEL: Final = "label"
+ADJUDICATION: Final = "adjudication"
 LONGEST = LONGEST_NOTE
 
 
-def answer(database: Database, annotator: Annotator, said: Submission) -> Response:
+def answer(database: Database, annotator: Annotator, given: Submission) -> Response:
     """Store an answer; when this returns, it is on the disk.
 
     A second answer about the same item is a correction. The same ``request`` again gives the
@@ -43,7 +45,7 @@ def answer(database: Database, annotator: Annotator, said: Submission) -> Respon
     :raises BadInput: the class is not the project's, or ``request`` said something else before.
     :raises NotFound: the project has no such item.
     """
-    return answer_many(database, annotator, [said])[0]
+    return answer_many(database, annotator, [given])[0]
 
 
 def answer_many(
@@ -53,7 +55,7 @@ def answer_many(
     for _ in range(2):
         try:
             with database.write() as connection:
-                return [_stored(connection, annotator, said, kind) for said in answers]
+                return [_stored(connection, annotator, given, kind) for given in answers]
         except IntegrityError:  # the same request at the same time; the other one's row is there
             continue
     raise BadInput("these answers collide with others; load the page again")
@@ -92,14 +94,14 @@ def undo(database: Database, annotator: Annotator, request: str) -> Response | N
         return stored
 
 
-def adjudicate(database: Database, administrator: Annotator, said: Submission) -> Response:
+def adjudicate(database: Database, administrator: Annotator, given: Submission) -> Response:
     """What counts for an item from now on, whatever the others say.
 
     :raises BadInput: the person does not administer the project.
     """
     if not administrator.administers:
         raise BadInput("only the project's administrator adjudicates")
-    return answer_many(database, administrator, [said], ADJUDICATION)[0]
+    return answer_many(database, administrator, [given], ADJUDICATION)[0]
 
 
 def standing(
@@ -112,7 +114,8 @@ def standing(
     :raises NotFound: there is no such version yet.
     """
     with database.read() as connection:
-        newest = connection.scalar(select(Projects.revision).where(Projects.id == project.id))
+        chosen_project = select(Projects.revision).where(Projects.id == project.id)
+        newest = connection.scalar(chosen_project) or 0
         version = newest if version is None else version
         if not 0 <= version <= newest:
             raise NotFound(f"{project.name!r} has label sets 0 to {newest}, not {version}")
@@ -126,7 +129,8 @@ def standing(
             chosen = chosen.where(
                 or_(Responses.superseded_by.is_(None), Responses.superseded_by > version)
             )
-        return [Response(*row) for row in connection.execute(chosen)]
+        rows: Iterable[Any] = connection.execute(chosen)
+        return [Response(*row) for row in rows]
 
 
 # As a Response has them: of a hundred thousand rows, looking each up by name takes a second.
@@ -146,55 +150,57 @@ def disagreement(values: Sequence[str], classes: int) -> float:
     return -sum(share * math.log(share) for share in shares) / math.log(max(classes, 2)) + 0.0
 
 
-def _stored(connection: Connection, annotator: Annotator, said: Submission, kind: str) -> Response:
-    said = checked(said)
+def _stored(
+    connection: Connection, annotator: Annotator, given: Submission, kind: Kind
+) -> Response:
+    given = checked(given)
     project = projects.locked(connection, annotator.project_id)
-    repeated = _repeated(connection, annotator, said.request)
+    repeated = _repeated(connection, annotator, given.request)
     if repeated is not None:
-        meant = (said.item_id, said.value, said.state, kind)
+        meant = (given.item_id, given.value, given.state, kind)
         if meant != (repeated.item_id, repeated.value, repeated.state, repeated.kind):
             raise BadInput(
-                f"request {said.request!r} said something else before; give each answer its own"
+                f"request {given.request!r} said something else before; give each answer its own"
             )
         return repeated
-    _check(connection, project, said)
+    _check(connection, project, given)
     number = project.version + 1
     connection.execute(update(Projects).where(Projects.id == project.id).values(revision=number))
     connection.execute(
         update(Responses)
         .where(
-            Responses.item_id == said.item_id,
+            Responses.item_id == given.item_id,
             Responses.annotator_id == annotator.id,
             Responses.kind == kind,
             Responses.superseded_by.is_(None),
         )
         .values(superseded_by=number)
     )
-    row = {
-        "project_id": project.id, "number": number, "item_id": said.item_id,
-        "annotator_id": annotator.id, "kind": kind, "state": said.state, "value": said.value,
-        "note": said.note, "seconds": said.seconds, "via": said.via, "request": said.request,
-        "created": time.time(),
-    }  # fmt: skip
+    response = Response(
+        number=number, item_id=given.item_id, annotator=annotator.name, kind=kind,
+        state=given.state, value=given.value, note=given.note, seconds=given.seconds, via=given.via,
+        created=time.time(),
+    )  # fmt: skip
+    row = {name: value for name, value in asdict(response).items() if name != "annotator"}
+    row |= {"project_id": project.id, "annotator_id": annotator.id, "request": given.request}
     connection.execute(insert(Responses).values(row))
     if kind == LABEL:
-        reservations.release(connection, annotator, [said.item_id])
-        _count(connection, project, said.item_id)
-    del row["request"], row["project_id"], row["annotator_id"]
-    return Response(**row, annotator=annotator.name)
+        reservations.release(connection, annotator, [given.item_id])
+        _count(connection, project, given.item_id)
+    return response
 
 
-def _check(connection: Connection, project: Project, said: Submission) -> None:
-    if said.value is not None and said.value not in project.classes:
+def _check(connection: Connection, project: Project, given: Submission) -> None:
+    if given.value is not None and given.value not in project.classes:
         raise BadInput(
-            f"{said.value!r} is no class of {project.name!r}; choose from: "
+            f"{given.value!r} is no class of {project.name!r}; choose from: "
             f"{', '.join(project.classes)}"
         )
     found = connection.scalar(
-        select(Items.id).where(Items.id == said.item_id, Items.project_id == project.id)
+        select(Items.id).where(Items.id == given.item_id, Items.project_id == project.id)
     )
     if found is None:
-        raise NotFound(f"{project.name!r} has no item {said.item_id}")
+        raise NotFound(f"{project.name!r} has no item {given.item_id}")
 
 
 def _repeated(connection: Connection, annotator: Annotator, request: str) -> Response | None:
@@ -216,11 +222,11 @@ def _count(connection: Connection, project: Project, item_id: int) -> None:
         )
     )
     values = list(connection.scalars(chosen))
-    said = [value for value in values if value is not None]
+    given = [value for value in values if value is not None]
     connection.execute(
         update(Items)
         .where(Items.id == item_id)
-        .values(votes=len(values), disagreement=disagreement(said, len(project.classes)))
+        .values(votes=len(values), disagreement=disagreement(given, len(project.classes)))
     )
 
 

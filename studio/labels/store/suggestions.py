@@ -4,7 +4,8 @@ them."""
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -56,7 +57,8 @@ def marks(connection: Connection, project: Project) -> set[tuple[int, str, str, 
         Suggestions.item_id, Suggestions.agent, Suggestions.model_hash, Suggestions.value,
         Suggestions.score,
     ).where(Suggestions.project_id == project.id)  # fmt: skip
-    return {tuple(row) for row in connection.execute(chosen)}
+    rows: Iterable[Any] = connection.execute(chosen)
+    return {(item, agent, model, value, score) for item, agent, model, value, score in rows}
 
 
 def newest(database: Database, project: Project, agent: str | None = None) -> list[Suggestion]:

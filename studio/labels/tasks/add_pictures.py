@@ -54,7 +54,9 @@ def pictures_of(bundle: str, source: str, skip: Skip, seed: int = 0) -> Named:
     return _prepared(bundle, _in_folder(path), skip)
 
 
-def _prepared(bundle: str, found: Iterator[tuple[str, Callable]], skip: Skip) -> Named:
+def _prepared(
+    bundle: str, found: Iterator[tuple[str, Callable[[], Image.Image]]], skip: Skip
+) -> Named:
     from backends import service
 
     for name, opened in found:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from studio.labels.store import pictures, suggestions
 from studio.labels.store.database import Database
 from studio.labels.store.records import Item, Project, Suggestion
@@ -28,7 +30,7 @@ def annotate(
     database: Database, project: Project, annotator: str, prompts: Mapping[str, Sequence[str]]
 ) -> Iterator[Annotated]:
     """Let a model of :func:`backends.service.annotation.annotate` label every picture of a project;
-    what it said is stored batch by batch, so a stop keeps it.
+    store its suggestions batch by batch, so a stop keeps it.
 
     :raises StudioError: the model is not here, or knows none of the classes.
     """
@@ -40,20 +42,20 @@ def annotate(
         project.setup.bundle, annotator, project.classes, prompts, _arrays(database, items)
     )
     for batch in labelled:
-        said = [
+        batch_suggestions = [
             Suggestion(
                 item.id, entry["agent"], entry["model_hash"], entry["value"], entry["score"],
                 entry["probabilities"],
             )
             for item, entry in zip(items[done:], batch, strict=False)
         ]  # fmt: skip
-        suggestions.add(database, project, said)
-        done += len(said)
-        unsure += sum(entry.score < 0.5 for entry in said)
+        suggestions.add(database, project, batch_suggestions)
+        done += len(batch_suggestions)
+        unsure += sum(entry.score < 0.5 for entry in batch_suggestions)
         yield Annotated(done, len(items), unsure)
 
 
-def _arrays(database: Database, items: Sequence[Item]) -> Iterator[object]:
+def _arrays(database: Database, items: Sequence[Item]) -> Iterator[np.ndarray]:
     for start in range(0, len(items), READ):
         some = [item.picture for item in items[start : start + READ]]
         content = pictures.content(database, some)

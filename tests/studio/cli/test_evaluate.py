@@ -92,7 +92,7 @@ def test_what_cannot_be_evaluated_is_one_sentence(run, bundle, tmp_path, words, 
     assert error.startswith("error: ")
     assert expected in error
     assert not (tmp_path / "out").exists()
-    assert not list(tmp_path.glob(".result-*"))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_pairs_are_read():

@@ -2,18 +2,23 @@
 
 import io
 import json
+import re
 import shlex
 import socket
 import subprocess
 import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from backends import bundles
+from backends import bundles, version
 
+ROOT = Path(__file__).parents[3]
 DIGITS = bundles.ASSETS / "digits"
 FOUR = next(iter(sorted((DIGITS / "examples").glob("4_*.png"))))
 
@@ -136,7 +141,7 @@ def test_bad_input_is_one_sentence(run, case, tmp_path):
     assert told.count("\n") == 1
     assert expected in told
     assert not (tmp_path / "out").exists()
-    assert not list(tmp_path.glob(".result-*"))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_damaged_weight_file_is_one_sentence(run, tiny, tmp_path):
@@ -222,3 +227,26 @@ def test_a_regressor_is_asked_for_more(run):
     record = json.loads(printed)
     assert code == 0
     assert record["metrics"]["factual_value"] < 4.5 < record["metrics"]["value"]
+
+
+def test_the_version_is_pyprojects_installed_or_not(run, monkeypatch):
+    wanted = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    monkeypatch.setattr(version, "version", Mock(side_effect=PackageNotFoundError))
+    assert run("--version")[:2] == (0, f"{wanted[1]}\n")
+    monkeypatch.setattr(version, "version", Mock(return_value="9.8.7"))
+    assert run("--version")[:2] == (0, "9.8.7\n")
+
+
+@pytest.mark.parametrize("named", ["option", "environment"])
+def test_a_store_that_cannot_be_opened_is_refused_before_the_page_is_served(
+    run, tiny, tmp_path, monkeypatch, named
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    bad = str(picture(tmp_path, "not.db", b"no database " * 100))
+    words = ["--database", bad] if named == "option" else []
+    if named == "environment":
+        monkeypatch.setenv("STUDIO_DATABASE", bad)
+    code, _, told = run("serve", "--bundle", tiny, "--port", 0, *words)
+    assert code == 2
+    assert re.fullmatch(r"error: the label store at .* cannot be opened: .*\n", told)
+    assert not list(tmp_path.glob("counterfactual-studio-*"))

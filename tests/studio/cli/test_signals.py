@@ -1,0 +1,87 @@
+"""A signal in mid-run: the usual exit code, and nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[3]
+# Steps for minutes; the file tells that the run has begun.
+SLOW = """
+import itertools, sys
+from pathlib import Path
+from types import SimpleNamespace
+import torch
+from backends import evaluation, service
+
+begun = Path(sys.argv.pop(1))
+
+def slow(*_, **__):
+    weights = torch.rand(400, 400, requires_grad=True)
+    for step in itertools.count():
+        (weights @ weights).sum().backward()
+        begun.touch()
+        yield SimpleNamespace(index=step, method="rcsb", region="whole", share=0.5)
+
+evaluation.evaluate = service.explain = service.warm = slow
+"""
+COMMAND = "from studio.cli.main import main\nmain()"
+PAGE = f"import runpy\nrunpy.run_path({str(ROOT / 'app.py')!r}, run_name='__main__')"
+
+
+@pytest.fixture
+def interrupted(tiny, tmp_path, picture):
+    """A program, its words, a signal -> exit code and stderr of a run that the signal ended."""
+    Image.fromarray(picture[..., 0]).save(tmp_path / "picture.png")
+    (tmp_path / "temporary").mkdir()
+
+    def call(program, words, number):
+        begun = tmp_path / "begun"
+        process = subprocess.Popen(
+            [sys.executable, "-c", SLOW + program, begun, *words], cwd=tmp_path,
+            stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=os.environ | {
+                "TMPDIR": str(tmp_path / "temporary"), "PYTHONPATH": str(ROOT),
+                "STUDIO_BUNDLE": tiny, "STUDIO_PORT": "0", "OMP_NUM_THREADS": "1",
+            },
+        )  # fmt: skip
+        try:
+            while not begun.exists():
+                assert process.poll() is None, process.stderr.read()
+                time.sleep(0.05)
+            process.send_signal(number)
+            _, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        return process.returncode, told
+
+    return call
+
+
+WORDS = {
+    "explain": "explain picture.png --method rcsb --target b --out out",
+    "evaluate": "evaluate --methods rcsb --n 2 --out out",
+    "serve": "serve --port 0",
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "number", "code"),
+    [
+        ("explain", signal.SIGINT, 130),
+        ("evaluate", signal.SIGTERM, 143),
+        ("serve", signal.SIGINT, 130),
+        ("app", signal.SIGTERM, 143),
+    ],
+)
+def test_a_signal_in_mid_run_leaves_nothing(interrupted, tiny, tmp_path, command, number, code):
+    words = [*WORDS[command].split(), "--bundle", tiny] if command in WORDS else []
+    ended, told = interrupted(COMMAND if words else PAGE, words, number)
+    assert (ended, told.count("terminate called"), told.count("Traceback")) == (code, 0, 0), told
+    left = {path.name for path in (*tmp_path.iterdir(), *(tmp_path / "temporary").iterdir())}
+    assert left <= {"picture.png", "temporary", "begun", "gradio"}

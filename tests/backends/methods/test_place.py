@@ -251,7 +251,7 @@ def test_the_perceptual_term_is_the_bundles_own_network(tmp_path):
     from backends import bundles
     from backends.explain.question import Question
     from backends.explain.runner import run
-    from backends.metrics.lpips import Perceptual
+    from backends.metrics.perceptual import Perceptual
     from tests.conftest import MANIFEST, write_tiny
 
     folder = write_tiny(tmp_path / "own")

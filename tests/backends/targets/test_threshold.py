@@ -93,7 +93,7 @@ PASSED = {
     "diffeomorphic_gan": ({"inversion": 60}, 0.05),
     "revise": ({}, 0.08),
     "adversarial": ({"rate": 0.004}, 0.02),
-    "rcsb": ({}, 0.2),
+    "rcsb": ({}, 0.7),
     "inpainting": ({"steps": 25}, 0.5),
 }
 

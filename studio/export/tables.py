@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from backends.evaluation import Plan, Row
+    from backends.service.bundles import BundleInfo
 
 __all__ = ["answer_row", "as_csv", "evaluation"]
 
@@ -31,7 +32,7 @@ def answer_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def evaluation(plan: Plan, rows: Sequence[Row], about: dict[str, Any]) -> dict[str, Any]:
+def evaluation(plan: Plan, rows: Sequence[Row], about: BundleInfo) -> dict[str, Any]:
     """The content of table.json: what was asked, what each metric means, and the rows.
 
     :param about: of the bundle, from :func:`backends.service.explanations.about`.

@@ -13,7 +13,7 @@ import shutil
 import threading
 import time
 import zipfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -229,7 +229,7 @@ class Comparisons:
 
     async def follow(
         self, comparison: Comparison, gap: float = 0.2, patience: float = 0.5
-    ) -> AsyncIterator[int]:
+    ) -> AsyncGenerator[int, None]:
         """Carry it out, one run after another: the number of the run that has news, at most
         one every ``gap`` seconds apart from ends. Leaving early stops it."""
         shown = 0.0

@@ -125,9 +125,10 @@ class CompareTab:
     def _request(
         self, seen: Factual | None, painted: str, story: str, source: str, wanted: str
     ) -> Request:
-        controller, region = self.controllers.of(seen), RegionSpec.chosen(source, story)
+        controller, factual = self.controllers.of(seen)
+        region = RegionSpec.chosen(source, story)
         name = next(iter(controller.methods()), "")
-        return controller.request(seen.pixels, painted, region, wanted, name, {}, 0)
+        return controller.request(factual.pixels, painted, region, wanted, name, {}, 0)
 
     def _put_question(self, *values: Any) -> str:
         try:

@@ -91,14 +91,14 @@ class RegionInput:
         ) -> tuple[Any, ...]:
             asked = dict(zip(self._form, values, strict=True))
             try:
-                controller = controllers.of(seen)
+                controller, factual = controllers.of(seen)
                 scene, heat = await controller.propose(
-                    owner_of(request), seen.pixels, wanted, asked
+                    owner_of(request), factual.pixels, wanted, asked
                 )
             except StudioError as error:
                 gr.Warning(sentence(error), duration=12)
                 return gr.skip(), "whole", gr.skip()
-            if not controllers.still(owner_of(request), seen):
+            if not controllers.still(owner_of(request), factual):
                 return tuple(gr.skip() for _ in places)
             return gr.update(scene=scene), "auto", gr.update(value=heat, visible=True)
 
@@ -127,8 +127,8 @@ class RegionInput:
     ) -> tuple[Any, ...]:
         """Lay a mask file that a person chose over the picture, or say why it cannot be used."""
         try:
-            controller = self.controllers.of(seen)
-            mask = await controller.mask_of(owner_of(request), file, seen.pixels)
+            controller, factual = self.controllers.of(seen)
+            mask = await controller.mask_of(owner_of(request), file, factual.pixels)
         except StudioError as error:
             said = sentence(error)
             return gr.update(scene=canvas.scene(of=of, message=said)), gr.skip()

@@ -157,50 +157,50 @@ class RegionPrompts:
 
     async def search(
         self, phrase: str, seen: Factual | None, found: list[Candidate], chosen: list[int],
-        how: str, request: gr.Request, settings: dict[str, Any] | None = None,
+        how: canvas.How, request: gr.Request, settings: dict[str, Any] | None = None,
         rest: list[Missed] | None = None,
     ) -> dict[Any, Any]:  # fmt: skip
         """Look for a phrase; what is found joins the chips, the best of each label ticked.
         Nothing changes when another picture was chosen meanwhile."""
         owner = owner_of(request)
         try:
-            controller = self.controllers.of(seen)
-            new = await controller.words(owner, seen.pixels, phrase, settings or {})
+            controller, factual = self.controllers.of(seen)
+            new = await controller.words(owner, factual.pixels, phrase, settings or {})
         except Exception as error:
             failed = markup.failure(error_text(error, "what was found"))
             gone = seen is not None and not self.controllers.still(owner, seen)
             return self._unchanged() if gone else {
                 self.offer: failed, self.use: gr.update(visible=False)
             }  # fmt: skip
-        if not self.controllers.still(owner, seen):
+        if not self.controllers.still(owner, factual):
             return self._unchanged()
-        found, chosen, named = list(found), set(chosen), set()
+        found, ticked, named = list(found), set(chosen), set()
         for one in new.candidates:
             place = next((i for i, old in enumerate(found) if _same(old, one)), len(found))
             found[place:] = found[place:] or [one]
             if one.label not in named:
-                chosen.add(place)
+                ticked.add(place)
             named.add(one.label)
         missed = [*new.missed, *(rest or [])]
         lower = next((one for one in missed if one.lower is not None), None)
-        show_errors = "".join(markup.hint(one.sentence) for one in missed)
+        sentences = "".join(markup.hint(one.sentence) for one in missed)
         text = f"Use {lower.phrase!r} at {lower.lower:.2f}" if lower else ""
         shown = {
-            self.found: found, self.missed: missed, self.offer: show_errors,
+            self.found: found, self.missed: missed, self.offer: sentences,
             self.use: gr.update(value=text, visible=lower is not None),
             self.chips: gr.update(
-                choices=[(_chip(one), i) for i, one in enumerate(found)], value=sorted(chosen),
+                choices=[(_chip(one), i) for i, one in enumerate(found)], value=sorted(ticked),
                 visible=bool(found),
             ),
         }  # fmt: skip
         if new.candidates:
-            scene = self.toggle(seen, found, sorted(chosen), how)
+            scene = self.toggle(seen, found, sorted(ticked), how)
             shown |= {self.board: scene, self.source: "words"}
         return shown
 
     async def search_known(
         self, sample: list[str], seen: Factual | None, found: list[Candidate], chosen: list[int],
-        how: str, request: gr.Request,
+        how: canvas.How, request: gr.Request,
     ) -> dict[Any, Any]:  # fmt: skip
         """Look for a word that the bundle knows by itself."""
         (word,) = sample
@@ -209,7 +209,7 @@ class RegionPrompts:
 
     async def search_lower(
         self, missed: list[Missed], seen: Factual | None, found: list[Candidate],
-        chosen: list[int], how: str, request: gr.Request,
+        chosen: list[int], how: canvas.How, request: gr.Request,
     ) -> dict[Any, Any]:  # fmt: skip
         """Take the offer: look for the first phrase that a lower threshold lets through."""
         one = next(one for one in missed if one.lower is not None)
@@ -221,7 +221,7 @@ class RegionPrompts:
         return {self.board: gr.skip(), self._phrase: gr.skip()}
 
     def toggle(
-        self, seen: Factual | None, found: list[Candidate], chosen: list[int], how: str
+        self, seen: Factual | None, found: list[Candidate], chosen: list[int], how: canvas.How
     ) -> dict[str, Any]:
         """The ticked candidates on the canvas, together."""
         # A tick may come from chips of the picture before, which are gone.
@@ -232,7 +232,7 @@ class RegionPrompts:
         return gr.update(scene=canvas.scene(overlay=overlay, of=seen.digest if seen else ""))
 
     async def click(
-        self, points: str, seen: Factual | None, how: str, request: gr.Request
+        self, points: str, seen: Factual | None, how: canvas.How, request: gr.Request
     ) -> dict[Any, Any]:
         """The mask of all clicks so far; a single one may have meant several things."""
         rows = [tuple(map(float, row)) for row in json.loads(points)[:200]]
@@ -240,13 +240,13 @@ class RegionPrompts:
             return {self.board: gr.skip()}
         places, labels = [(x, y) for x, y, _ in rows], [int(label) for *_, label in rows]
         try:
-            controller = self.controllers.of(seen)
-            one = await controller.click(owner_of(request), seen.pixels, places, labels)
+            controller, factual = self.controllers.of(seen)
+            one = await controller.click(owner_of(request), factual.pixels, places, labels)
         except Exception as error:  # whatever happened, the canvas must hear that it is over
             gr.Warning(sentence(error_text(error, "the thing")), duration=12)
             of = seen.digest if seen else ""
             return {self.board: gr.update(scene=canvas.scene(refused=len(rows), of=of))}
-        if not self.controllers.still(owner_of(request), seen):
+        if not self.controllers.still(owner_of(request), factual):
             return {self.board: gr.skip()}
         signed = (("+" if label else "-") + f"{x:g},{y:g}" for x, y, label in rows)
         story = "points:" + ";".join(signed)
@@ -258,14 +258,14 @@ class RegionPrompts:
         ]
         overlay = canvas.Overlay(one.mask, "clicks", story, how, len(rows))
         return {
-            self.board: gr.update(scene=canvas.scene(overlay=overlay, of=seen.digest)),
+            self.board: gr.update(scene=canvas.scene(overlay=overlay, of=factual.digest)),
             self.source: "clicks",
             self.parts: parts, self.chips: gr.update(value=[]),
             self.sizes: gr.update(choices=sizes, value=taken, visible=bool(sizes)),
         }  # fmt: skip
 
     def resize(
-        self, which: int, seen: Factual | None, parts: list[tuple[Candidate, str]], how: str
+        self, which: int, seen: Factual | None, parts: list[tuple[Candidate, str]], how: canvas.How
     ) -> dict[str, Any]:
         """Another of the things that a single click may have meant."""
         if seen is None or which >= len(parts):  # of the picture before

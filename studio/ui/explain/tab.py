@@ -138,9 +138,10 @@ class ExplainTab:
         own = self._methods.values_of(name, values)
         owner = owner_of(request)
         try:
-            controller, region = self.controllers.of(seen), RegionSpec.chosen(source, story)
+            controller, factual = self.controllers.of(seen)
+            region = RegionSpec.chosen(source, story)
             asked = await asyncio.to_thread(
-                controller.request, seen.pixels, painted, region, wanted, name, own, number
+                controller.request, factual.pixels, painted, region, wanted, name, own, number
             )
             asked = replace(asked, importance=weighed)
             if asks and self._methods.by_labels(name):

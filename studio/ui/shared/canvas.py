@@ -39,6 +39,7 @@ __all__ = [
 
 HERE = Path(__file__).parents[1] / "static"
 LONGEST = 8_000_000
+How = Literal["add", "subtract"]
 SMALL = 128  # pixels; up to here a picture's pixels are shown as the blocks they are
 _numbers = itertools.count()
 
@@ -106,7 +107,7 @@ class Overlay:
     mask: np.ndarray | None
     source: Literal["auto", "file", "words", "clicks"]
     story: str
-    how: Literal["add", "subtract"] = "add"
+    how: How = "add"
     count: int = 0
     replaces: bool = False
 

@@ -22,6 +22,7 @@ from backends.errors import BadInput, NotFound, StudioError
 from backends.regions.candidates import Candidate, Found
 from backends.regions.spec import Auto, RegionSpec, Whole
 from backends.service import regions as region_service
+from backends.service.bundles import BundleInfo
 from studio import export
 from studio.engines.core import Done, Event, Failed, Stepped, Stopped
 from studio.runs import Run, Runs, TooMany
@@ -46,7 +47,7 @@ class Factual:
     def digest(self) -> str:
         """What tells it from other pictures on the page."""
         content = hashlib.blake2b(self.bundle.encode(), digest_size=12)
-        content.update(np.ascontiguousarray(self.pixels))
+        content.update(np.ascontiguousarray(self.pixels).data)
         return content.hexdigest()
 
 
@@ -75,7 +76,7 @@ class BundleController:
     results: Path
     study: Study
     warmed: bool = False
-    about: dict[str, Any] = field(default_factory=dict)
+    about: BundleInfo = field(init=False)
     language: dict[str, Any] = field(default_factory=dict)
     refreshed: int = -1
     _ready: frozenset[str] = frozenset()
@@ -160,9 +161,10 @@ class BundleController:
         def steps() -> Iterator[Any]:
             yield work()
 
-        self.runs.engine.submit(
-            steps, owner, lambda event: loop.call_soon_threadsafe(settle, event), "quick"
-        )
+        def sink(event: Event) -> None:
+            loop.call_soon_threadsafe(settle, event)
+
+        self.runs.engine.submit(steps, owner, sink, "quick")
         return await answer
 
     async def show(self, owner: str, source: Any) -> Shown:

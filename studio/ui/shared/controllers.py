@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from backends.errors import BadInput
 from studio.ui.shared.controller import NO_PICTURE, BundleController, Factual
@@ -52,15 +51,11 @@ class Controllers:
         """Forget what a closed page showed."""
         self._showing.pop(owner, None)
 
-    def of(self, seen: Factual | None) -> BundleController:
-        """The controller of a picture's bundle.
+    def of(self, seen: Factual | None) -> tuple[BundleController, Factual]:
+        """The controller of a picture's bundle, and the picture.
 
         :raises BadInput: there is no picture.
         """
         if seen is None:
             raise BadInput(NO_PICTURE)
-        return self[seen.bundle]
-
-    def methods(self) -> dict[str, dict[str, Any]]:
-        """All methods, whether or not the first bundle has their parts."""
-        return {n: m for n, m in self.first.about["methods"].items() if "schema" in m}
+        return self[seen.bundle], seen

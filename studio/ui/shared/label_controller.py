@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,7 @@ class LabelController:
         new, first = 0, len(pictures.items(self.database(), project))
         for number in range(count):
             seed = first + number
-            picture = await controller.ask(owner, lambda seed=seed: draw(controller.bundle, seed))
+            picture = await controller.ask(owner, partial(draw, controller.bundle, seed))
             new += pictures.add(self.database(), project, [(f"seed {seed}", picture)])
             yield Filled(number + 1, new)
 

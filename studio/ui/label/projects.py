@@ -173,7 +173,7 @@ class ProjectPanels:
                     which, assignment.project, kind, count, files, request
                 ):
                     yield {self._made: text}
-                yield await asyncio.to_thread(made, name, held)
+                yield await asyncio.to_thread(made, name, held or {})
 
         chosen = [self._bundle, self._project, self._codes]
         self._add.click(
@@ -188,7 +188,7 @@ class ProjectPanels:
                     zip(self._later, later, strict=True)
                 )
                 projects.change(self.labels.database(), assignment.project, Setup(**fields))
-                return made(name, held) | {self._made: markup.notice("success", "Changed.")}
+                return made(name, held or {}) | {self._made: markup.notice("success", "Changed.")}
 
         self._change.click(
             change, [self._project, self._codes, *self._later.values()], [self._made, *places],

@@ -138,7 +138,7 @@ class LabelTab:
     async def _join_in(self, chosen: str | None, person: str, held: Codes | None) -> dict[Any, Any]:
         with show_errors():
             access = await asyncio.to_thread(self.labels.join, chosen, person or "")
-            held = (held or {}) | {chosen: access.code}
+            held = (held or {}) | ({chosen: access.code} if chosen else {})
             return {self._codes: held} | await asyncio.to_thread(self._choose, chosen, held)
 
     async def _enter_by(self, text: str, held: Codes | None) -> dict[Any, Any]:

@@ -22,7 +22,7 @@ from backends.errors import BadInput, NotFound, StudioError
 from backends.regions.candidates import Candidate, Found
 from backends.regions.spec import Auto, RegionSpec, Whole
 from backends.service import regions as region_service
-from backends.service.bundles import BundleInfo
+from backends.service.bundles import BundleInfo, MethodInfo
 from studio import export
 from studio.engines.core import Done, Event, Failed, Stepped, Stopped
 from studio.runs import Run, Runs, TooMany
@@ -125,16 +125,17 @@ class BundleController:
                 missing[name] = items
         return missing
 
-    def entries(self, target: str | None = None) -> dict[str, dict[str, Any]]:
+    def entries(self, target: str | None = None) -> dict[str, MethodInfo]:
         """All methods, with the ``problem`` that keeps each from running here, or from explaining
         the model that ``target`` asks."""
         methods = self.about["methods"]
         model = self.about["models"].get(self._model_and_goal(target or "")[0])
         if not model:
             return dict(methods)
-        return {name: m | {"problem": model["methods"][name]} for name, m in methods.items()}
+        problems = model["methods"]
+        return {name: {**m, "problem": problems[name]} for name, m in methods.items()}
 
-    def methods(self, target: str | None = None) -> dict[str, dict[str, Any]]:
+    def methods(self, target: str | None = None) -> dict[str, MethodInfo]:
         """Those that can."""
         return {n: m for n, m in self.entries(target).items() if m["problem"] is None}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backends.errors import BadInput
+from backends.service.bundles import MethodInfo
 from studio.ui.shared.controller import NO_PICTURE, BundleController, Factual
 
 __all__ = ["Controllers"]
@@ -59,3 +60,7 @@ class Controllers:
         if seen is None:
             raise BadInput(NO_PICTURE)
         return self[seen.bundle], seen
+
+    def methods(self) -> dict[str, MethodInfo]:
+        """All methods, whether or not the first bundle has their parts."""
+        return {n: m for n, m in self.first.about["methods"].items() if "schema" in m}

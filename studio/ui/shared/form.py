@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import gradio as gr
+
+from backends.service.bundles import MethodInfo
 
 __all__ = [
     "Fold",
@@ -74,16 +77,16 @@ def controls(schema: dict[str, Any]) -> dict[str, gr.components.Component]:
     return {name: control(name, field) for name, field in schema["properties"].items()}
 
 
-def kind_of(entry: dict[str, Any]) -> str:
+def kind_of(entry: MethodInfo) -> str:
     """Whether a method is a paper's own, a variant of one, or a baseline."""
     return str(entry.get("kind", KINDS[0]))
 
 
-def method_choices(methods: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
+def method_choices(methods: Mapping[str, MethodInfo]) -> list[tuple[str, str]]:
     """(label, name) of each: the papers' methods first, then variants, then baselines; the
     label tells which."""
 
-    def label(entry: dict[str, Any]) -> str:
+    def label(entry: MethodInfo) -> str:
         title, kind = entry["title"], kind_of(entry)
         return title if kind == KINDS[0] or kind in title else f"{title} ({kind})"
 
@@ -91,14 +94,14 @@ def method_choices(methods: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
     return [(label(entry), name) for name, entry in order]
 
 
-def seed_info(entry: dict[str, Any]) -> str:
+def seed_info(entry: MethodInfo) -> str:
     """What the seed does to a method."""
     if entry["seeded"]:
         return "Same seed and settings, same answer"
     return "This method does not draw: the seed changes nothing"
 
 
-def folded(methods: dict[str, dict[str, Any]]) -> list[str]:
+def folded(methods: Mapping[str, MethodInfo]) -> list[str]:
     """Of the methods that can run, those that only a tick box shows: the baselines, and the
     variants whose paper's own method can run too.
 
@@ -124,7 +127,7 @@ class Fold:
     chosen one.
     """
 
-    def __init__(self, elem_id: str, methods: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, elem_id: str, methods: Mapping[str, MethodInfo]) -> None:
         self._radio, self._tick = elem_id, f"{elem_id}-more"
         more = folded(methods)
         # Outputs of events come up disabled unless they are said to be interactive.
@@ -135,7 +138,7 @@ class Fold:
         self._style = gr.HTML(self._rule(more), elem_classes="only-style")
         self.places = [self._box, self._style]
 
-    def opened(self, methods: dict[str, dict[str, Any]]) -> dict[Any, Any]:
+    def opened(self, methods: Mapping[str, MethodInfo]) -> dict[Any, Any]:
         """Updates for another bundle's methods."""
         more = folded(methods)
         return {self._box: gr.update(visible=bool(more)), self._style: self._rule(more)}

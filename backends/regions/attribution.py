@@ -67,7 +67,8 @@ def _deep_lift(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 def _gradient_shap(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     from captum.attr import GradientShap
 
-    baseline = torch.randn(1, *x.shape[1:]).to(x)
+    generator = torch.Generator().manual_seed(0)
+    baseline = torch.randn(1, *x.shape[1:], generator=generator).to(x)
     return GradientShap(f).attribute(x, baseline, n_samples=64, target=y)
 
 

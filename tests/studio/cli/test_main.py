@@ -39,10 +39,17 @@ def test_explain_writes_everything_and_leaves_the_outside_alone(run, method, tmp
     assert record == json.loads((out / "result.json").read_text())
     assert {"bundle", "method", "target", "seed", "settings", "status", "flipped", "factual",
             "counterfactual", "region", "metrics", "nfe", "seconds"} <= set(record)  # fmt: skip
-    assert {p.name for p in out.iterdir()} == {
+    written = {
         "factual.png", "counterfactual.png", "region.png", "difference.png",
         "signed_difference.png", "trajectory.gif", "result.json",
     }  # fmt: skip
+    if method == "leapfactual":  # it has an autoencoder, and two answers
+        written |= {
+            "latent.npy", "reconstruction.png", "difference_from_reconstruction.png",
+            "alternative_standard.png", "alternative_standard_difference.png",
+            "alternative_standard_latent.npy",
+        }  # fmt: skip
+    assert {p.name for p in out.iterdir()} == written
     before, after, region = (
         np.asarray(Image.open(out / f"{n}.png")) for n in ("factual", "counterfactual", "region")
     )

@@ -21,12 +21,13 @@ from backends.bundles.manifest import (
     Training,
     read_manifest,
 )
+from backends.bundles.networks import Networks, Unfit, load_network
+from backends.bundles.problems import not_fetched, unusable
 from backends.compute import devices
-from backends.compute.oom import guarded
 from backends.errors import MissingPart, NotFound
 from backends.fetching import cache
 from backends.fetching.cache import checksum
-from backends.fetching.source import Source, megabytes
+from backends.fetching.source import Source
 from backends.files import atomic_write
 
 __all__ = [
@@ -61,7 +62,7 @@ class Bundle:
     def __init__(self, folder: Path, device: str | None = None) -> None:
         self.folder = folder
         self._device = device
-        self._loaded: dict[str, Any] = {}
+        self._loaded = Networks()
         if not (folder / MANIFEST).is_file():
             raise NotFound(
                 f"no bundle at {folder}: it has no {MANIFEST}; "
@@ -91,10 +92,7 @@ class Bundle:
                 # The bundle may have gained a part since; its own come first.
                 here = entry.model_copy(update={"file": str(folder / entry.file)})
                 parts.setdefault(part, here)
-        for name in [*self._loaded]:
-            known = self._overlaid.parts.get(name)
-            if name not in parts or known is None or parts[name].sha256 != known.sha256:
-                self._loaded.pop(name, None)
+        self._loaded.drop_outdated(self._overlaid.parts, parts)
         self._models = models
         self._overlaid = self.own.model_copy(update={"parts": parts})
         self._state = state
@@ -171,32 +169,7 @@ class Bundle:
         self._refresh()
         if name in self._loaded:
             return None
-        if name in self.fetchable:
-            return self._not_fetched(name)
-        part = self.manifest.parts.get(name)
-        model = None if part is None or name in self.own.parts else self.model(part.model or name)
-        remedy = "fetch the bundle again, or train it with: python -m studio train"
-        if model is not None:
-            remedy = f"retrain {model.name!r} from its labels"
-            if any(self.fingerprint(n) != sha for n, sha in model.learnt_on.items()):
-                return f"{name!r} was trained on other parts than the bundle's; {remedy}"
-        if part is None and name not in self.trainable:
-            return (
-                f"bundle {self.name!r} has no part {name!r}, and no recipe trains it; choose "
-                "another method"
-            )
-        if part is None:
-            recipe = self.manifest.recipe
-            recipe = "" if recipe == "digits" else f" --recipe {recipe}"
-            return (
-                f"bundle {self.name!r} has no part {name!r}; train it with: python -m studio "
-                f"train DATA --out {self._shown()} --parts {name}{recipe}"
-            )
-        if not (self.folder / part.file).is_file():
-            return f"{part.file} of bundle {self.name!r} is missing; {remedy}"
-        if not self._came(part):
-            return f"{part.file} of bundle {self.name!r} is damaged (its sha256 differs); {remedy}"
-        return None
+        return not_fetched(self, name) if name in self.fetchable else unusable(self, name)
 
     @cached_property
     def trainable(self) -> list[str]:
@@ -210,10 +183,11 @@ class Bundle:
         return {
             name: part.source
             for name, part in self.manifest.parts.items()
-            if part.source and not (part.sha256 and self._came(part))
+            if part.source and not (part.sha256 and self.has(part))
         }
 
-    def _came(self, part: Part) -> bool:
+    def has(self, part: Part) -> bool:
+        """Whether a part's own file is in the folder, and whole."""
         path = self.folder / part.file
         return path.is_file() and checksum(path) == part.sha256
 
@@ -250,59 +224,34 @@ class Bundle:
         with np.load(path, allow_pickle=False) as arrays:
             return arrays["pictures"], arrays["labels"].astype(np.int64)
 
-    def _not_fetched(self, name: str) -> str | None:
-        trouble = cache.damage(self.path(name))
-        command = f"({megabytes(self.fetchable[name].size)}) with: {self.pull_command}"
-        if trouble == "missing":
-            return f"{name} of bundle {self.name!r} is not here yet; fetch it {command}"
-        if trouble == "damaged":
-            return (
-                f"{name} of bundle {self.name!r} is damaged (its sha256 differs); "
-                f"fetch it again {command}"
-            )
-        return None
-
     @property
     def pull_command(self) -> str:
         """What a person types to fetch the bundle's parts."""
-        name = self.name if self.folder == ASSETS / self.name else self._shown()
+        name = self.name if self.folder == ASSETS / self.name else self.typed_folder
         return f"python -m studio bundles pull {shlex.quote(name)}"
 
-    def _shown(self) -> str:
+    @property
+    def typed_folder(self) -> str:
         """The folder as a person would type it from here."""
         here = Path.cwd()
         return str(self.folder.relative_to(here) if here in self.folder.parents else self.folder)
 
     def _load(self, name: str) -> Any:
-        import torch
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
         problem = self.problem(name)
         if problem:
             raise MissingPart(problem)
-        part = self.manifest.parts[name]
+        again = "fetch the bundle again"
+        if name in self.fetchable:
+            again = f"remove {self.path(name)} and run: {self.pull_command}"
+        whose = f"{self.manifest.parts[name].file} of bundle {self.name!r}"
         try:
-            network = registry.architecture(part.architecture)(**part.arguments)
-            network.load_state_dict(load_file(self.path(name)))
+            return load_network(self.manifest.parts[name], self.path(name), self.device)
         except ImportError as error:
             raise MissingPart(
                 f"part {name!r} needs the package {error.name!r}; run: pip install {error.name}"
             ) from error
-        except (RuntimeError, TypeError, ValueError, SafetensorError) as error:
-            again = f"remove {self.path(name)} and run: {self.pull_command}"
-            raise MissingPart(
-                f"{part.file} of bundle {self.name!r} does not fit architecture "
-                f"{part.architecture!r}; "
-                f"{again if name in self.fetchable else 'fetch the bundle again'}"
-            ) from error
-        network = network.eval().requires_grad_(False)
-        if self.device == "cpu":
-            # Convolutions on channels-last weights are about a third faster there.
-            return network.to(memory_format=torch.channels_last)
-        devices.settle(self.device)
-        with guarded(self.device):
-            return network.to(self.device)
+        except Unfit as error:
+            raise MissingPart(f"{whose} does not fit {error}; {again}") from error
 
 
 def installed() -> list[str]:

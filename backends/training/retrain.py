@@ -23,7 +23,7 @@ from backends.training import people
 from backends.training.fit import FitPlan, fit
 from backends.training.labelled import Labelled
 from backends.training.people import Drawing, Pictures, Space
-from backends.training.retrain_settings import Learning, Retraining
+from backends.training.retrain_settings import LEARNING_RATE, Learning, Retraining
 
 __all__ = ["Course", "checked_rows"]
 
@@ -165,7 +165,7 @@ class Course:
         self._field_arguments = arguments | {"classes": len(self.rows.classes)}
         drawn = _pair(drawing, drawing.z if drawing else seen.z[:0], labels)
         loss = people.mixed_loss((seen.z, labels), weights, drawn, pictures=False)
-        rate = 1e-3 if previous is None else 5e-4
+        rate = LEARNING_RATE if previous is None else LEARNING_RATE / 2
         count = len(labels) + len(drawn[0])
         yield from self._fitted("fitting", v, loss, count, self.config.steps, rate)
         return v

@@ -7,7 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Learning", "Learnt", "Retraining"]
+__all__ = ["LEARNING_RATE", "Learning", "Learnt", "Retraining"]
+
+LEARNING_RATE = 1e-3  # of a new field; half of it where the field begins as an earlier one
 
 
 class Retraining(BaseModel):

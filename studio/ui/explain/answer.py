@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from studio.runs import Run
-from studio.ui.shared import markup
+from studio.ui.shared import frames, markup
 from studio.ui.shared.controller import BundleController
 
 __all__ = ["AnswerColumn"]
@@ -60,13 +60,13 @@ class AnswerColumn:
             }  # fmt: skip
             if run.frames:
                 last = run.frames[-1]
-                shown[self.frame] = markup.frame(self.controller.frame(run))
+                shown[self.frame] = markup.frame(frames.newest(run))
                 shown[self.status] = markup.progress_line(
                     last.index, last.total, last.phase, last.seconds, last.target_probability,
                     target,
                 )  # fmt: skip
         elif run.answer:
-            pair, heat = self.controller.pictures(run)
+            pair, heat = frames.panels(run)
             record = run.answer.record
             shown |= {
                 self.frame: "",

@@ -15,7 +15,7 @@ from studio.ui.explain.interactive import InteractivePanel
 from studio.ui.explain.method_input import MethodInput
 from studio.ui.explain.picture_input import PictureInput
 from studio.ui.explain.region import RegionInput
-from studio.ui.shared import canvas, markup
+from studio.ui.shared import canvas, frames, markup
 from studio.ui.shared.controller import BundleController, Factual, Shown
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.label_controller import LabelController
@@ -148,7 +148,7 @@ class ExplainTab:
                 yield await self._interactive.begin(controller, asked, owner, person)
                 return
             put_away = self._interactive.closed()
-            async for run in controller.follow(asked, owner):
+            async for run in frames.follow(controller.runs, asked, owner):
                 shown = await asyncio.to_thread(self._answer.show, run)
                 shown |= running(self._go, self._stop, not run.ended)
                 yield shown | self._answer.earlier(owner) | {self._run_id: run.id} | put_away

@@ -1,4 +1,4 @@
-"""Controller of one bundle: builds requests, follows their runs, holds their files."""
+"""Controller of one bundle: shows pictures to its models, builds requests, holds their files."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import asyncio
 import functools
 import hashlib
 import tempfile
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,12 @@ from backends.service import regions as region_service
 from backends.service.bundles import BundleInfo, MethodInfo
 from studio import export
 from studio.engines.core import Done, Event, Failed, Stepped, Stopped
-from studio.runs import Run, Runs, TooMany
+from studio.runs import Run, Runs
 from studio.runs.study import Study
 from studio.ui.shared import canvas, markup
 
 __all__ = ["NO_PICTURE", "SHARED", "BundleController", "Factual", "Shown"]
 
-FRAME_GAP = 0.2  # seconds; five frames a second are enough for an eye and easy on a network
 SHARED = region_service.SHARED
 NO_PICTURE = "choose, upload or draw a picture first"
 
@@ -271,26 +269,6 @@ class BundleController:
             model,
         )
 
-    async def follow(self, request: Request, owner: str) -> AsyncIterator[Run]:
-        """Start a run and come back whenever there is something new to show; the last time,
-        it has ended. Leaving early stops it."""
-        try:
-            run = self.runs.start(request, owner)
-        except TooMany as error:
-            raise BadInput("your earlier runs are still going; stop one or wait") from error
-        shown = 0.0
-        try:
-            # Most first frames are there in no time; "starting" would only delay them.
-            async for frame in run.watch(first=0.15):
-                if frame is None:
-                    yield run
-                elif time.monotonic() - shown >= FRAME_GAP:
-                    shown = time.monotonic()
-                    yield run
-            yield run
-        finally:
-            run.stop()
-
     def archive(self, run: Run) -> str:
         """The answer's files, as the command line writes them, in a zip to download.
 
@@ -344,36 +322,3 @@ class BundleController:
         return markup.opinions(
             {n: (o.label, o.probabilities[o.label]) for n, o in opinions.items()}
         )
-
-    @staticmethod
-    def frame(run: Run) -> str:
-        """The newest frame as a data URL."""
-        return canvas.preview(export.as_picture(run.frames[-1].picture), 512)
-
-    @staticmethod
-    def pictures(run: Run) -> tuple[str, str]:
-        """The answer's two panels of markup: before and after, and the differences."""
-        assert run.answer is not None
-        answer = run.answer
-        pair = (export.as_picture(array) for array in (answer.factual, answer.counterfactual))
-        panels = {"absolute": export.absolute_difference(answer)}
-        panels["signed"] = export.signed_difference(answer)
-        if answer.importance is not None:
-            panels["importance"] = export.important_changes(answer.importance)
-        if answer.reconstruction is not None:
-            panels["reconstruction"] = export.as_picture(answer.reconstruction)
-            panels["beyond"] = export.difference_from_reconstruction(answer)
-        shown = {name: canvas.preview(picture, 768) for name, picture in panels.items()}
-        before_after = (canvas.preview(picture, 768) for picture in pair)
-        others = [
-            markup.alternative(
-                name, answer.record["target"], other.record,
-                canvas.preview(export.as_picture(other.counterfactual), 384),
-                canvas.preview(export.absolute_difference(other), 384),
-            )
-            for name, other in answer.alternatives.items()
-        ]  # fmt: skip
-        pair_shown = markup.before_after(*before_after) + markup.alternatives(
-            answer.record["answer"], others
-        )
-        return pair_shown, markup.differences(**shown)

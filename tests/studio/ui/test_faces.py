@@ -15,7 +15,7 @@ from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.runs.study import Study
 from studio.ui.page import build
-from studio.ui.shared import canvas, form, markup
+from studio.ui.shared import canvas, form, frames, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from tests.faces import SIDE, write_faces
@@ -77,12 +77,12 @@ def test_frames_may_be_smaller_than_the_answer(controller):
     )  # fmt: skip
 
     async def follow():
-        return [run async for run in controller.follow(request, "me")][-1]
+        return [run async for run in frames.follow(controller.runs, request, "me")][-1]
 
     run = asyncio.run(follow())
     assert run.answer is not None, run.reason
     assert run.answer.counterfactual.shape == (SIDE, SIDE, 3)
-    assert markup.frame(controller.frame(run)).startswith('<img class="frame"')
+    assert markup.frame(frames.newest(run)).startswith('<img class="frame"')
 
 
 def test_large_pictures_are_sent_lossy_and_never_enlarged():

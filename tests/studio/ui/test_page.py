@@ -20,7 +20,7 @@ from backends.regions.spec import Given, Whole
 from studio import export
 from studio.ui import page as served_page
 from studio.ui.page import build, launch_options
-from studio.ui.shared import canvas, form, shortcuts
+from studio.ui.shared import canvas, form, frames, shortcuts
 from studio.ui.shared.requests import uploaded
 
 IDS = {
@@ -93,13 +93,15 @@ def ask(controller, picture, **changes):
 
 def test_a_run_is_followed_to_its_files(controller, picture):
     async def follow():
-        return [run async for run in controller.follow(ask(controller, picture), "me")][-1]
+        return [
+            run async for run in frames.follow(controller.runs, ask(controller, picture), "me")
+        ][-1]
 
     run = asyncio.run(follow())
     assert isinstance(run.answer, Answer)
     with zipfile.ZipFile(controller.archive(run)) as archive:
         assert "result.json" in archive.namelist()
-    pair, heat = controller.pictures(run)
+    pair, heat = frames.panels(run)
     assert pair.count("data:image/png") == 2 + 2 * len(run.answer.alternatives)
     assert heat.count("data:image/png") == 2 + 2 * (run.answer.reconstruction is not None)
 
@@ -107,7 +109,7 @@ def test_a_run_is_followed_to_its_files(controller, picture):
 def test_leaving_the_page_stops_the_run(controller, picture):
     async def leave():
         request = ask(controller, picture, settings={"blending_leaps": 300})
-        following = controller.follow(request, "me")
+        following = frames.follow(controller.runs, request, "me")
         run = await anext(following)
         await following.aclose()
         async for _ in run.watch(0.05):
@@ -135,7 +137,9 @@ def test_showing_the_same_scene_again_is_news(picture):
 
 def test_files_of_forgotten_runs_are_removed(controller, picture):
     async def follow():
-        return [run async for run in controller.follow(ask(controller, picture), "me")][-1]
+        return [
+            run async for run in frames.follow(controller.runs, ask(controller, picture), "me")
+        ][-1]
 
     run = asyncio.run(follow())
     path = Path(controller.archive(run))
@@ -146,7 +150,9 @@ def test_files_of_forgotten_runs_are_removed(controller, picture):
 
 def test_a_closed_page_leaves_nothing(controller, page, picture):
     async def follow():
-        return [run async for run in controller.follow(ask(controller, picture), "me")][-1]
+        return [
+            run async for run in frames.follow(controller.runs, ask(controller, picture), "me")
+        ][-1]
 
     run = asyncio.run(follow())
     controller.archive(run)

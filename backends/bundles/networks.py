@@ -1,0 +1,54 @@
+"""The networks of a bundle's parts: loaded when first asked for, and kept from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from backends import registry
+from backends.bundles.manifest import Part
+from backends.compute import devices
+from backends.compute.oom import guarded
+
+__all__ = ["Networks", "Unfit", "load_network"]
+
+
+class Unfit(Exception):
+    """A file's tensors are not those of the part's architecture."""
+
+
+class Networks(dict[str, Any]):
+    """The loaded networks, by part."""
+
+    def drop_outdated(self, before: Mapping[str, Part], after: Mapping[str, Part]) -> None:
+        """Let go of the networks whose file changed, or whose part is gone."""
+        for name in [*self]:
+            if name not in before or name not in after or before[name].sha256 != after[name].sha256:
+                del self[name]
+
+
+def load_network(part: Part, path: Path, device: str) -> Any:
+    """A part's network on a device, in eval mode, without gradients of its weights.
+
+    :param path: its safetensors file.
+    :raises Unfit: the file is another architecture's.
+    :raises ImportError: the architecture needs a package that is not installed.
+    :raises OutOfMemory: the device has no room for it.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        network = registry.architecture(part.architecture)(**part.arguments)
+        network.load_state_dict(load_file(path))
+    except (RuntimeError, TypeError, ValueError, SafetensorError) as error:
+        raise Unfit(f"architecture {part.architecture!r}") from error
+    network = network.eval().requires_grad_(False)
+    if device == "cpu":
+        # Convolutions on channels-last weights are about a third faster there.
+        return network.to(memory_format=torch.channels_last)
+    devices.settle(device)
+    with guarded(device):
+        return network.to(device)

@@ -1,0 +1,70 @@
+"""A run on its way to the page: its newest frame, a few a second, and the panels of its answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+from backends.core import Request
+from backends.errors import BadInput
+from studio import export
+from studio.runs import Run, Runs, TooMany
+from studio.ui.shared import canvas, markup
+
+__all__ = ["follow", "newest", "panels"]
+
+FRAME_GAP = 0.2  # seconds; five frames a second are enough for an eye and easy on a network
+
+
+async def follow(runs: Runs, request: Request, owner: str) -> AsyncIterator[Run]:
+    """Start a run and come back whenever there is something new to show; the last time,
+    it has ended. Leaving early stops it."""
+    try:
+        run = runs.start(request, owner)
+    except TooMany as error:
+        raise BadInput("your earlier runs are still going; stop one or wait") from error
+    shown = 0.0
+    try:
+        # Most first frames are there in no time; "starting" would only delay them.
+        async for frame in run.watch(first=0.15):
+            if frame is None:
+                yield run
+            elif time.monotonic() - shown >= FRAME_GAP:
+                shown = time.monotonic()
+                yield run
+        yield run
+    finally:
+        run.stop()
+
+
+def newest(run: Run) -> str:
+    """The newest frame as a data URL."""
+    return canvas.preview(export.as_picture(run.frames[-1].picture), 512)
+
+
+def panels(run: Run) -> tuple[str, str]:
+    """The answer's two panels of markup: before and after, and the differences."""
+    assert run.answer is not None
+    answer = run.answer
+    pair = (export.as_picture(array) for array in (answer.factual, answer.counterfactual))
+    heatmaps = {"absolute": export.absolute_difference(answer)}
+    heatmaps["signed"] = export.signed_difference(answer)
+    if answer.importance is not None:
+        heatmaps["importance"] = export.important_changes(answer.importance)
+    if answer.reconstruction is not None:
+        heatmaps["reconstruction"] = export.as_picture(answer.reconstruction)
+        heatmaps["beyond"] = export.difference_from_reconstruction(answer)
+    shown = {name: canvas.preview(picture, 768) for name, picture in heatmaps.items()}
+    before_after = (canvas.preview(picture, 768) for picture in pair)
+    others = [
+        markup.alternative(
+            name, answer.record["target"], other.record,
+            canvas.preview(export.as_picture(other.counterfactual), 384),
+            canvas.preview(export.absolute_difference(other), 384),
+        )
+        for name, other in answer.alternatives.items()
+    ]  # fmt: skip
+    pair_shown = markup.before_after(*before_after) + markup.alternatives(
+        answer.record["answer"], others
+    )
+    return pair_shown, markup.differences(**shown)

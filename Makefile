@@ -10,7 +10,7 @@ run: .venv/.runtime
 	$(BIN)/python app.py
 
 check: lint
-	$(PYTEST) -n 2 -m "not browser and not weights and not slow"
+	$(PYTEST) -n 2 -m "not browser and not weights and not slow" -k "not postgresql"
 
 test: lint
 	@sh tests/browser/find_chromium.sh > /dev/null

@@ -29,7 +29,7 @@ def bundle(tmp_path, monkeypatch):
 
 def test_a_sheet_is_of_faces_from_any_device(bundle):
     with there():
-        question = faces.Question("leapfactual", faces.whole, 0, 2, FEW)
+        question = faces.Change("leapfactual", faces.whole, 0, 2, FEW)
         pairs = list(question.answers(Bundle(Path(bundle), DEVICE), 1))
         assert faces.sheet(pairs).size == (2 * faces.CELL, 2 * faces.CELL)
 

@@ -18,6 +18,7 @@ from backends.explain.question import Question
 from backends.explain.runner import run
 from studio import export
 
+pytestmark = pytest.mark.slow
 README = Path(__file__).parent.parent / "README.md"
 METHODS = sorted(registry.METHODS)
 

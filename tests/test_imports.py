@@ -50,6 +50,7 @@ def test_only_the_registry_names_a_method():
             assert all(name.startswith("backends.methods.common") for name in concrete), place
 
 
+@pytest.mark.slow
 def test_page_imports_without_torch():
     code = "import studio.ui.page, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

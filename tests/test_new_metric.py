@@ -45,6 +45,7 @@ def brightness(table):
     return brightness
 
 
+@pytest.mark.slow
 def test_a_metric_joins_every_table(brightness, ask, tmp_path):
     *_, answer = service.explain(ask("adversarial", settings={"steps": 3}))
     change = (answer.counterfactual.astype(float) - answer.factual).mean() / 255

@@ -50,6 +50,7 @@ def test_what_is_imported_is_declared():
         assert {plain(one) for one in providers[name]} & declared(), name
 
 
+@pytest.mark.slow
 def test_a_wheel_holds_the_packages_the_bundles_and_the_command(tmp_path):
     import zipfile
 

@@ -48,6 +48,7 @@ def fade(tmp_path, monkeypatch):
     monkeypatch.setitem(registry.METHODS, "fade", "fade_method:Fade")
 
 
+@pytest.mark.slow
 def test_the_page_offers_it(fade, tiny, tmp_path):
     runs = Runs(InlineEngine(), service.explain, service.stopped)
     controller = BundleController(tiny, runs, tmp_path, Study(tmp_path / "choices.jsonl"))

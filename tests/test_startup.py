@@ -31,6 +31,7 @@ def python(code, *words, **settings):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["app", "studio.cli.main", "benchmarks", "tests"])
 def test_threads_wait_passively_before_torch_is_loaded(start):
     code = f"import {start}, os, sys; print('torch' in sys.modules, os.environ['OMP_WAIT_POLICY'])"

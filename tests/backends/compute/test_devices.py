@@ -51,6 +51,7 @@ def few_steps(name):
 # ------------------------------------------------------------------ one device for everything
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(registry.METHODS))
 def test_every_method_computes_on_the_bundles_device_and_answers_on_the_cpu(name, away, tiny):
     """On the second device nothing is mixed and nothing drawn (it would raise), and the same seed
@@ -75,6 +76,7 @@ def test_every_method_computes_on_the_bundles_device_and_answers_on_the_cpu(name
     assert answer.nfe == here.counterfactual.nfe
 
 
+@pytest.mark.slow
 def test_no_weight_has_or_gets_a_gradient(tiny):
     x, target, region = question()
     found = Bundle(Path(tiny), "cpu")
@@ -85,6 +87,7 @@ def test_no_weight_has_or_gets_a_gradient(tiny):
     assert not any(w.requires_grad or w.grad is not None for w in weights)
 
 
+@pytest.mark.slow
 def test_jobs_compute_there_too(away, picture, ask, monkeypatch):
     monkeypatch.setattr(bundles, "get", lambda name: away)
     request = ask("leapfactual", importance=True)
@@ -337,6 +340,7 @@ def test_what_did_not_fit_is_let_go_before_the_next_try(monkeypatch):
     assert free == [True]
 
 
+@pytest.mark.slow
 def test_an_evaluation_halves_its_batches(tiny, tmp_path, monkeypatch):
     found = Bundle(Path(tiny), "cpu")
     network = narrow(found, "bridge", 2)
@@ -357,6 +361,7 @@ def test_an_evaluation_halves_its_batches(tiny, tmp_path, monkeypatch):
     assert "choose another method" in row.problem
 
 
+@pytest.mark.slow
 def test_importance_shows_the_model_fewer_pictures_at_once(tiny):
     network = Bundle(Path(tiny), "cpu").part("classifier")
     x, target, _ = question(1)

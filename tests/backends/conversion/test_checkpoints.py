@@ -166,6 +166,7 @@ def flax(backbone, width):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backbone", "name"), [("alex", "alexnet.ckpt"), ("vgg", "vgg16.ckpt")])
 def test_lpips_agrees_with_torchmetrics(backbone, name, tmp_path, random):
     from torchmetrics.functional.image.lpips import _LPIPS

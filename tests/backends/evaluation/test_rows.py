@@ -179,6 +179,7 @@ def test_with_neither_examples_nor_a_generator_a_folder_is_asked_for(tiny):
         questions.draw(bundles.find(tiny), 1, [], None, 0)
 
 
+@pytest.mark.slow
 def test_a_method_with_two_answers_has_a_row_and_pictures_for_each(bundle):
     plan = Plan(bundle, ["leapfactual", "revise"], 4, shown=2)
     rows = [item for item in evaluation.evaluate(plan) if isinstance(item, Row)]

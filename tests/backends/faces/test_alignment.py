@@ -91,6 +91,7 @@ def test_the_square_leans_between_eyes_and_nose_line():
     assert aslant.turn == pytest.approx(np.degrees(np.arctan2(8, 40 + 40)), abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "face",
     [
@@ -108,6 +109,7 @@ def test_a_face_is_found_wherever_it_is(face):
     assert found.turn == pytest.approx(face.turn, abs=0.5)
 
 
+@pytest.mark.slow
 def test_every_portrait_has_eyes_and_mouth_at_the_same_places():
     faces = [Drawn(), Drawn(turn=18, size=40), Drawn(turn=-18, size=60, x=330)]
     first, *others = (np.asarray(align(photo(face), parse, 256)).astype(int) for face in faces)
@@ -117,6 +119,7 @@ def test_every_portrait_has_eyes_and_mouth_at_the_same_places():
         assert differ.sum() < 0.02 * parts.sum()
 
 
+@pytest.mark.slow
 def test_an_aligned_portrait_comes_back_bit_for_bit():
     turned = align(photo(Drawn(turn=15)), parse, 256)
     again = align(turned, parse, 256)
@@ -127,6 +130,7 @@ def test_an_aligned_portrait_comes_back_bit_for_bit():
     assert align(larger, parse, 256).size == (256, 256)
 
 
+@pytest.mark.slow
 def test_of_two_faces_the_larger_one_is_taken():
     left, right = Drawn(x=150, y=250, size=48), Drawn(x=480, y=250, size=30)
     assert find(photo(left, right), parse).apart(left.square) < 0.01
@@ -134,12 +138,14 @@ def test_of_two_faces_the_larger_one_is_taken():
     assert find(photo(left, right), parse).apart(right.square) < 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eyes", ["glasses", "eyebrow"])
 def test_eyes_that_are_hidden_are_guessed(eyes):
     face = Drawn(eyes=eyes, turn=10)
     assert find(photo(face), parse).apart(face.square) < 0.03
 
 
+@pytest.mark.slow
 def test_beyond_the_photographs_border_is_its_blurred_mirror_image():
     face, paper, missing = Drawn(x=320, y=260), np.array([76, 0, 0]), 200
     pixels = np.array(photo(face, size=(800, 640)))
@@ -178,6 +184,7 @@ def test_a_face_too_small_is_refused_with_its_size():
         align(photo(face), parse, 2048)
 
 
+@pytest.mark.slow
 def test_the_cascade_tells_where_to_look():
     """The astronaut's face, a fifth of the photograph, upright and leaning."""
     picture = Image.fromarray(data.astronaut())
@@ -207,6 +214,7 @@ def bundle(tmp_path):
     return str(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_bundle_prepares_portraits_with_its_parser(bundle, monkeypatch):
     with pytest.raises(BadInput, match="no face was found"):
         service.prepare(bundle, Image.new("RGB", (80, 100)))

@@ -554,6 +554,7 @@ def test_no_network_is_one_sentence(demo, mirror):
         fetch(demo, mirror)
 
 
+@pytest.mark.slow
 def test_pips_own_configuration_says_where_to_look(demo, mirror, tmp_path, monkeypatch):
     settings = tmp_path / "pip.conf"
     settings.write_text(

@@ -43,6 +43,7 @@ def test_missing_file(tmp_path):
         imaging.read_picture(tmp_path / "nothing.png")
 
 
+@pytest.mark.slow
 def test_huge_picture_is_refused_before_it_is_decoded():
     content = png(Image.new("1", (10_000, 6_000)))
     with pytest.raises(BadInput, match="60 megapixels"):

@@ -147,6 +147,7 @@ def leap_parts():
     return data, meta, field
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gamma", ["0.1", "0.8", "1.0"])
 @pytest.mark.parametrize("kind", ["hard", "soft"])
 def test_leap(gamma, kind):
@@ -160,6 +161,7 @@ def test_leap(gamma, kind):
         close(ours, data[f"leap_g{gamma}_{kind}_n{steps}"], 5e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "lift", "land"), [("leap_inj_galaxy", 1.0, 1.025), ("leap_inj_morpho", 0.0, 0.1)]
 )
@@ -170,6 +172,7 @@ def test_injection_leap(key, lift, land):
     close(ours, data[f"{key}_exact"], 1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["hard", "soft"])
 def test_leapfactual_explains_like_the_authors(kind, monkeypatch):
     data, meta, field = leap_parts()

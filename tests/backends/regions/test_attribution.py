@@ -132,6 +132,7 @@ def test_attributions_take_the_authors_parameters_scaled_to_the_picture(monkeypa
     assert 100 <= len(patches.unique()) <= 160
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [16, 32, 128])
 def test_superpixels_follow_the_picture(side):
     x = torch.zeros(1, side, side)

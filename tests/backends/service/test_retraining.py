@@ -44,6 +44,7 @@ def retrained(bundle, name="ours", rows=None, **settings) -> Learnt:
     return end
 
 
+@pytest.mark.slow
 def test_a_retraining_tells_where_it_stands_and_ends_with_a_model_that_works_at_once(tiny):
     before = service.about(tiny)
     told = list(retraining.retrain(tiny, "ours", labelled(), QUICK))
@@ -70,6 +71,7 @@ def test_the_model_says_what_people_said_of_such_pictures(tiny):
     assert sum(a == b for a, b in zip(said, wanted, strict=True)) >= 36
 
 
+@pytest.mark.slow
 def test_leapfactual_explains_it_and_methods_with_gradients_say_why_not(tiny):
     retrained(tiny)
     picture = labelled(1, seed=2).pictures[0]
@@ -96,6 +98,7 @@ def test_leapfactual_explains_it_and_methods_with_gradients_say_why_not(tiny):
         service.propose(tiny, picture, {"attribution": "integrated_gradients"}, "ours")
 
 
+@pytest.mark.slow
 def test_a_student_has_gradients(tiny):
     end = retrained(tiny, student=True, steps=60)
     assert end.differentiable
@@ -126,6 +129,7 @@ def fitting(steps):
     return [t for t in steps if isinstance(t, Learning) and t.phase == "fitting"]
 
 
+@pytest.mark.slow
 def test_a_stopped_retraining_goes_on_where_it_was_and_ends_the_same(tiny, models):
     whole = retrained(tiny, steps=300)
     weights = {p.name: load_file(p) for p in (models / "ours").glob("velocity*")}

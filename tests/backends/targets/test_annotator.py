@@ -237,6 +237,7 @@ def test_no_grad_mode_is_left_open(tiny, pictures):
         assert torch.is_grad_enabled()
 
 
+@pytest.mark.slow
 def test_where_a_batch_has_no_room_it_is_halved(tiny, pictures, monkeypatch):
     opinion, room = annotator.Annotator.opinion, 3
 

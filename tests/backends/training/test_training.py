@@ -75,6 +75,7 @@ def test_training_lowers_the_loss_and_ends_in_eval_mode():
     assert loss(module, torch.arange(200), torch.Generator().manual_seed(0)) < before
 
 
+@pytest.mark.slow
 def test_masks_cover_what_was_asked():
     masks = random_masks(4000, 32, torch.Generator().manual_seed(0))
     assert masks.shape == (4000, 1, 32, 32)

@@ -107,6 +107,7 @@ def test_cells_say_what_is_not_known():
     assert _cell(None) == "–"
 
 
+@pytest.mark.slow
 def test_a_mask_file_is_a_region_of_an_evaluation(run, bundle, tmp_path):
     mask = np.zeros((16, 16), np.uint8)
     mask[2:6, 3:11] = 255

@@ -23,6 +23,7 @@ DIGITS = bundles.ASSETS / "digits"
 FOUR = next(iter(sorted((DIGITS / "examples").glob("4_*.png"))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["leapfactual", "rcsb"])
 def test_explain_writes_everything_and_leaves_the_outside_alone(run, method, tmp_path):
     out = tmp_path / "out"

@@ -292,6 +292,7 @@ def test_a_closed_page_takes_its_comparisons_along(comparisons, quick):
     assert list(comparisons.results.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_papers_methods_come_first(tiny):
     choices = form.method_choices(service.about(tiny)["methods"])
     kinds = [service.about(tiny)["methods"][name]["kind"] for _, name in choices]

@@ -105,6 +105,7 @@ def event(page, elem_id, name):
     return next(f for f in page.fns.values() if of in f.targets)
 
 
+@pytest.mark.slow
 def test_changing_the_bundle_changes_the_page(controller, tiny):
     page = build(controller, [tiny])
     chooser = block(page, "bundle")
@@ -121,6 +122,7 @@ def test_changing_the_bundle_changes_the_page(controller, tiny):
     assert set(shown) <= outputs
 
 
+@pytest.mark.slow
 def test_changing_the_bundle_brings_its_own_settings(controller, tiny, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(tiny, other)
@@ -143,6 +145,7 @@ def test_changing_the_bundle_brings_its_own_settings(controller, tiny, tmp_path)
                 assert on_the_scale == pytest.approx(round(on_the_scale))
 
 
+@pytest.mark.slow
 def test_parts_are_loaded_ahead_once_and_again_when_there_are_more(tiny, tmp_path, monkeypatch):
     warmed = []
     monkeypatch.setattr(service, "warm", warmed.append)

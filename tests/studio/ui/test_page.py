@@ -65,6 +65,7 @@ def test_examples_of_every_bundle_may_be_sent(tiny, tmp_path, monkeypatch):
     assert allowed == [tiny, str(other), str(bundles.ASSETS / "digits")]
 
 
+@pytest.mark.slow
 def test_the_served_page_may_send_what_can_be_chosen_on_it(tiny, monkeypatch):
     served = {}
     monkeypatch.setattr(gr.Blocks, "launch", lambda page, **options: served.update(options))

@@ -34,6 +34,7 @@ def test_migrations_make_the_tables_of_the_schema(database):
         command.check(config)  # raises when a migration is missing
 
 
+@pytest.mark.slow
 def test_migrations_can_be_taken_back(database):
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -350,6 +351,7 @@ def test_progress_counts_what_was_done(database, made):
     assert now.pace > 0
 
 
+@pytest.mark.slow
 def test_many_at_once_lose_and_double_nothing(database, made):
     project, _ = made(60)
     people = [joined(database, project, f"p{n}") for n in range(6)]

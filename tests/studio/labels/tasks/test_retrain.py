@@ -62,6 +62,7 @@ def test_what_was_suggested_before_a_stop_is_kept(database, project):
     assert len(suggestions.newest(database, made)) == first.done < 20
 
 
+@pytest.mark.slow
 def test_labels_become_a_model_that_leapfactual_explains(database, project, tiny):
     made, ada = project
     made = labelled(database, made, ada)

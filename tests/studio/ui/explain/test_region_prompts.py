@@ -263,6 +263,7 @@ def visible(page, elem_id):
     return block
 
 
+@pytest.mark.slow
 def test_digits_are_not_offered_words(controller, tiny, speaking):
     photographs = visible(build(controller), "region-source")
     assert {"words", "clicks"} <= {value for _, value in photographs.choices}

@@ -131,6 +131,7 @@ def handler(page, name):
     return next(f.fn for f in page.fns.values() if f.fn and f.fn.__qualname__.endswith(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "jsonl", "datasets", "label-studio"])
 def test_labels_leave_the_page_and_come_back(labels, controller, tiny, form):
     project, codes = assigned(labels, tiny)

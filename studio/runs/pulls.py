@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backends.errors import StudioError
-from studio.runs.background import Watched
+from studio.runs.background_tasks import Watched
 
 __all__ = ["Pull", "Pulls"]
 

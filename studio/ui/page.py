@@ -26,7 +26,7 @@ from studio.engines.local import LocalEngine
 from studio.labels import api
 from studio.labels.store.database import usual_place
 from studio.runs import Runs
-from studio.runs.background import BackgroundTasks
+from studio.runs.background_tasks import BackgroundTasks
 from studio.runs.pulls import Pulls
 from studio.runs.study import Study, usual_file
 from studio.ui.compare.tab import CompareTab

@@ -1,6 +1,6 @@
 """Label sets to and from files, in the formats that other tools read."""
 
-from studio.labels.exchange.formats import (
+from studio.labels.exchange.file_formats import (
     FORMATS,
     IMAGES,
     Exported,

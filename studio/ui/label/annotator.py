@@ -11,7 +11,7 @@ import gradio as gr
 
 from backends.service import annotation
 from studio.labels.tasks.annotate import Annotated, annotate
-from studio.runs.background import BackgroundTask
+from studio.runs.background_tasks import BackgroundTask
 from studio.ui.shared import markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController

@@ -15,7 +15,7 @@ from backends.training.retrain_settings import Learning, Learnt
 from studio.labels.stats.consensus import RULES
 from studio.labels.store import projects
 from studio.labels.tasks import retrain as training
-from studio.runs.background import BackgroundTask
+from studio.runs.background_tasks import BackgroundTask
 from studio.templates import Markup, render
 from studio.ui.shared import form, markup
 from studio.ui.shared.controller import BundleController

@@ -16,7 +16,7 @@ from studio.labels.store import pictures, projects
 from studio.labels.store.database import Database
 from studio.labels.store.records import Access, Annotator, Project, Setup
 from studio.labels.tasks import add_pictures
-from studio.runs.background import BackgroundTasks
+from studio.runs.background_tasks import BackgroundTasks
 from studio.ui.shared.controller import BundleController
 
 __all__ = ["Assignment", "Codes", "Filled", "LabelController", "examples"]

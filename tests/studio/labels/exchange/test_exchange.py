@@ -205,7 +205,7 @@ def test_an_interrupted_export_leaves_nothing(database, spoken, tmp_path, monkey
         raise RuntimeError("no space left")
 
     module = {
-        "csv": exchange.formats.csv_table, "jsonl": exchange.formats.lines,
+        "csv": exchange.file_formats.csv_table, "jsonl": exchange.file_formats.lines,
         "label-studio": label_studio, "datasets": dataset_folder,
     }[form]  # fmt: skip
     monkeypatch.setattr(module, "plain" if form != "label-studio" else "_task", broken)

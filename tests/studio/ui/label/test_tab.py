@@ -13,7 +13,7 @@ from PIL import Image
 from backends.errors import BadInput
 from studio.labels.store import pictures, responses
 from studio.labels.store.responses import Submission
-from studio.runs.background import BackgroundTasks
+from studio.runs.background_tasks import BackgroundTasks
 from studio.ui.label.widget import session
 from studio.ui.page import build
 from studio.ui.shared.label_controller import LabelController

@@ -7,7 +7,7 @@ import pytest
 
 from backends.errors import BadInput
 from studio.engines.local import LocalEngine
-from studio.runs.background import BackgroundTasks
+from studio.runs.background_tasks import BackgroundTasks
 
 
 @pytest.fixture

@@ -113,7 +113,8 @@ def test_upload_brush_run_stop_run_download(page, tmp_path):
     )
     wait_for_answer(page)
     assert "Oracle says" in page.locator("#metrics").inner_text()
-    assert page.locator("#difference img").count() == 2
+    # Both heatmaps, what the autoencoder makes of the factual, and the change from that.
+    assert page.locator("#difference img").count() == 4
     with page.expect_download() as download:
         page.locator("#download").click()
     with zipfile.ZipFile(download.value.path()) as archive:
@@ -331,7 +332,8 @@ def test_compare_sort_choose_download(page, choices):
     page.wait_for_selector("#compare-stop:visible")
     page.wait_for_selector("#compare-table table", timeout=120_000)
     assert page.locator("#compare-columns figure:visible").count() == 5  # the factual, and 2 x 2
-    assert page.locator("#compare-columns img:visible").count() == 9
+    # Two each for four answers, the factual, and LeapFactual's standard answers of two seeds.
+    assert page.locator("#compare-columns img:visible").count() == 11
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     headings = [h.inner_text() for h in page.locator("#compare-table thead button").all()]

@@ -13,7 +13,6 @@ __all__ = ["oracle_features", "strokes"]
 
 BATCH = 50  # pictures that a network sees at once
 INK = 0.1  # least contrast of a stroke
-MEASURED = 200  # digits whose strokes are measured, some 30 ms each
 
 
 @torch.no_grad()
@@ -44,12 +43,12 @@ def oracle_features(
 def strokes(
     bundle: Bundle, factual: Tensor, counterfactual: Tensor
 ) -> tuple[Tensor, Tensor] | None:
-    """Morphometry of the first digits of [N, 1, H, W], float64 [200 at most, 6] each; NaN where
-    there is no ink. None for other pictures."""
-    if bundle.manifest.preparation != "digit":
+    """Morphometry of digits [N, 1, H, W], float64 [N, 6] each; NaN where there is no ink. None for
+    other pictures, or for no pictures."""
+    if bundle.manifest.preparation != "digit" or not len(factual):
         return None
     before, after = (
-        torch.tensor([_stroke(x[0].cpu()) for x in pictures[:MEASURED]], dtype=torch.float64)
+        torch.tensor([_stroke(x[0].cpu()) for x in pictures], dtype=torch.float64)
         for pictures in (factual, counterfactual)
     )
     return before, after

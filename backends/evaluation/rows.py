@@ -38,6 +38,7 @@ class Plan:
     :ivar data: folder with MNIST's test pictures; None takes those that came with the bundle,
         or its examples, or pictures that its generator draws.
     :ivar batch: pictures that run together; fewer where the device has no room for them.
+    :ivar strokes: digits a row whose thickness, slant and length are measured, some 50 ms each.
     :ivar shown: pictures a row that are kept as examples.
     """
 
@@ -49,6 +50,7 @@ class Plan:
     data: str | None = None
     seed: int = 0
     batch: int = 50
+    strokes: int = 0
     shown: int = 6
 
 
@@ -96,10 +98,12 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
                 for kind in registry.method(method).needs:
                     found.part(found.named(kind))
                 ends = yield from _answers(plan, found, method, questions, region)
-                yield Row(method, name, _values(found, ends, region), _shown(plan, found, ends))
+                yield Row(
+                    method, name, _values(plan, found, ends, region), _shown(plan, found, ends)
+                )
                 for other in ends[0][2].alternatives:
                     its = [(x, y, end.alternatives[other]) for x, y, end in ends]
-                    values = _values(found, its, region)
+                    values = _values(plan, found, its, region)
                     for key in ("nfe", "nfe_forward", "nfe_backward", "seconds"):
                         values.pop(key, None)
                     yield Row(method, name, values, _shown(plan, found, its), answer=other)
@@ -145,13 +149,13 @@ def _end(step: Step) -> Counterfactual:
     return step.counterfactual
 
 
-def _values(found: Bundle, ends: list[End], region: Region) -> dict[str, Any]:
+def _values(plan: Plan, found: Bundle, ends: list[End], region: Region) -> dict[str, Any]:
     """The row's numbers: how many pictures, then the metrics as registered."""
     answers = [end for _, _, end in ends]
     names = answers[0].metrics
     each = {name: torch.cat([answer.metrics[name] for answer in answers]) for name in names}
     label = each.pop("oracle_label", None)
-    values = measured("row", _supply(found, ends, region, label)) | each
+    values = measured("row", _supply(plan, found, ends, region, label)) | each
     order = [*METRICS, *(name for name in each if name not in METRICS)]
     return {
         "n": sum(len(x) for x, _, _ in ends),
@@ -165,6 +169,7 @@ def _values(found: Bundle, ends: list[End], region: Region) -> dict[str, Any]:
 
 
 def _supply(
+    plan: Plan,
     found: Bundle,
     ends: list[End],
     region: Region,
@@ -192,7 +197,7 @@ def _supply(
         flipped=lambda: torch.cat([answer.flipped for answer in answers]),
         oracle_agrees=lambda: None if oracle_label is None else oracle_label == target,
         oracle_features=lambda: oracle_features(found, factual, image),
-        strokes=lambda: strokes(found, factual, image),
+        strokes=lambda: strokes(found, factual[: plan.strokes], image[: plan.strokes]),
         seconds_taken=lambda: sum(answer.seconds for answer in answers) / count,
     )  # fmt: skip
 

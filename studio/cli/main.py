@@ -148,6 +148,9 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same table")] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Pictures that run together")] = 50,
+    strokes: Annotated[
+        int, typer.Option(min=0, help="Digits a row whose thickness and slant are measured")
+    ] = 0,
     engine: Annotated[str, typer.Option(help="local")] = "local",
     device: DeviceOption = None,
 ) -> None:
@@ -161,7 +164,7 @@ def evaluate(
     plan = evaluation.Plan(
         bundle=bundle, methods=options.methods_in(methods, bundle), count=n,
         regions=[str(spec) for spec in RegionSpec.split(regions)], pairs=options.pairs_in(pairs),
-        data=data, seed=seed, batch=batch,
+        data=data, seed=seed, batch=batch, strokes=strokes,
     )  # fmt: skip
     rows = []
 

@@ -14,11 +14,8 @@ from backends import registry
 from backends.bundles import user_models
 from backends.bundles.manifest import (
     MANIFEST,
-    Example,
     Manifest,
     Part,
-    Property,
-    Training,
     read_manifest,
 )
 from backends.bundles.networks import Networks, Unfit, load_network
@@ -30,19 +27,7 @@ from backends.fetching.cache import checksum
 from backends.fetching.source import Source
 from backends.files import atomic_write
 
-__all__ = [
-    "ASSETS",
-    "MANIFEST",
-    "Bundle",
-    "Example",
-    "Manifest",
-    "Part",
-    "Property",
-    "Training",
-    "find",
-    "get",
-    "installed",
-]
+__all__ = ["ASSETS", "Bundle", "find", "get", "installed", "write_manifest", "write_part"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 # Beside the package in a checkout, inside of it when it was installed.

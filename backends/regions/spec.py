@@ -9,55 +9,35 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import ClassVar, Literal
 
 from backends.errors import BadInput
+from backends.regions.options import (
+    NUMBER,
+    Corners,
+    Pairs,
+    corners,
+    outside,
+    pairs,
+    plain_number,
+    written,
+)  # fmt: skip
 
 __all__ = [
     "Auto", "Box", "BoxPrompt", "Clicks", "Given", "MaskFile", "Mixed", "RegionSpec", "Whole",
     "Words",
 ]  # fmt: skip
 
-NUMBER = r"\s*(\d+(?:\.\d+)?)\s*"
 LONGEST = 300  # characters of a story that are kept
 SHORT = 60  # characters of it that a description repeats
 
-Corners = tuple[int, int, int, int]
-Pairs = tuple[tuple[str, str], ...]
-
 
 class RegionSpec(ABC):
-    """One kind of region, with its options.
+    """A region; ``str`` writes it as :meth:`parse` reads it."""
 
-    :cvar kind: the word before the colon.
-    :cvar form: how it is written, for help and errors.
-    :cvar bare: whether the word alone is a region too.
-    """
-
-    kinds: ClassVar[dict[str, type[RegionSpec]]] = {}
-    kind: ClassVar[str] = ""
-    form: ClassVar[str] = ""
-    bare: ClassVar[bool] = False
-
-    def __init_subclass__(cls) -> None:
-        if cls.kind:
-            RegionSpec.kinds[cls.kind] = cls
-
-    @classmethod
-    def _read(cls, options: str) -> RegionSpec:
-        """The region with the options that follow the colon.
-
-        :raises BadInput: they are not understood.
-        """
-        raise NotImplementedError(f"{cls.__name__} is not read by its kind")
-
-    @property
-    def _options(self) -> str:
-        """What follows the colon; empty for a bare word."""
-        return ""
+    kinds: ClassVar[dict[str, type[Kind]]] = {}
 
     @abstractmethod
     def _phrase(self) -> str: ...
@@ -65,9 +45,6 @@ class RegionSpec(ABC):
     def describe(self) -> str:
         """A phrase that goes on after "change is allowed"."""
         return self._phrase()
-
-    def __str__(self) -> str:
-        return f"{self.kind}:{self._options}" if self._options else self.kind
 
     @staticmethod
     def parse(text: str, given: bool = False) -> RegionSpec:
@@ -134,8 +111,40 @@ def _named(text: str) -> RegionSpec:
     return spec if str(spec) == text else Given(text)
 
 
+class Kind(RegionSpec):
+    """A region that is written with a word of its own, and options after a colon.
+
+    :cvar kind: the word.
+    :cvar form: how the region is written, for help and errors.
+    :cvar bare: whether the word alone is a region too.
+    """
+
+    kind: ClassVar[str]
+    form: ClassVar[str]
+    bare: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        RegionSpec.kinds[cls.kind] = cls
+
+    @classmethod
+    @abstractmethod
+    def _read(cls, options: str) -> RegionSpec:
+        """The region with the options that follow the colon.
+
+        :raises BadInput: they are not understood.
+        """
+
+    @property
+    def _options(self) -> str:
+        """What follows the colon; empty for a bare word."""
+        return ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self._options}" if self._options else self.kind
+
+
 @dataclass(frozen=True)
-class Whole(RegionSpec):
+class Whole(Kind):
     """The whole picture."""
 
     kind = form = "whole"
@@ -152,7 +161,7 @@ class Whole(RegionSpec):
 
 
 @dataclass(frozen=True)
-class Auto(RegionSpec):
+class Auto(Kind):
     """Where the model looks.
 
     :ivar settings: of :class:`backends.regions.settings.AutoRegion`, as they were written.
@@ -165,18 +174,18 @@ class Auto(RegionSpec):
 
     @classmethod
     def _read(cls, options: str) -> Auto:
-        return cls(_pairs(options.split(","), "auto:area=0.3,cell=4"))
+        return cls(pairs(options.split(","), "auto:area=0.3,cell=4"))
 
     @property
     def _options(self) -> str:
-        return _written(self.settings, ",")
+        return written(self.settings, ",")
 
     def _phrase(self) -> str:
         return "where the model looks"
 
 
 @dataclass(frozen=True)
-class MaskFile(RegionSpec):
+class MaskFile(Kind):
     """A mask in a file: white where change is allowed.
 
     :ivar file: path of a picture of the size that the model sees.
@@ -199,7 +208,7 @@ class MaskFile(RegionSpec):
 
 
 @dataclass(frozen=True)
-class Box(RegionSpec):
+class Box(Kind):
     """A rectangle.
 
     :ivar corners: X0, Y0, X1, Y1 in pixels, X1 and Y1 exclusive.
@@ -211,7 +220,7 @@ class Box(RegionSpec):
 
     @classmethod
     def _read(cls, options: str) -> Box:
-        return cls(_corners(options))
+        return cls(corners(options))
 
     @property
     def _options(self) -> str:
@@ -223,7 +232,7 @@ class Box(RegionSpec):
         :raises BadInput: they reach out of a picture of that size.
         """
         if self.corners[2] > width or self.corners[3] > height:
-            raise _outside(self._options, height, width)
+            raise outside(self._options, height, width)
         return self.corners
 
     def _phrase(self) -> str:
@@ -231,7 +240,7 @@ class Box(RegionSpec):
 
 
 @dataclass(frozen=True)
-class Words(RegionSpec):
+class Words(Kind):
     """What words mean.
 
     :ivar prompt: one phrase or several, commas between.
@@ -245,21 +254,21 @@ class Words(RegionSpec):
 
     @classmethod
     def _read(cls, options: str) -> Words:
-        prompt, *pairs = options.split(";")
+        prompt, *settings = options.split(";")
         if not re.search(r"\w", prompt):
             raise BadInput("no word to look for was given; write one, such as: text:cat")
-        return cls(prompt.strip(), _pairs(pairs, "text:WORDS;threshold=0.25"))
+        return cls(prompt.strip(), pairs(settings, "text:WORDS;threshold=0.25"))
 
     @property
     def _options(self) -> str:
-        return ";".join(filter(None, (self.prompt, _written(self.settings, ";"))))
+        return ";".join(filter(None, (self.prompt, written(self.settings, ";"))))
 
     def _phrase(self) -> str:
         return f"in “{self.prompt}”"
 
 
 @dataclass(frozen=True)
-class Clicks(RegionSpec):
+class Clicks(Kind):
     """What was clicked (+), without what was clicked away (-).
 
     :ivar points: (x, y) in pixels.
@@ -291,7 +300,7 @@ class Clicks(RegionSpec):
     @property
     def _options(self) -> str:
         clicks = [
-            f"{'+' if label else '-'}{_plain(x)},{_plain(y)}"
+            f"{'+' if label else '-'}{plain_number(x)},{plain_number(y)}"
             for (x, y), label in zip(self.points, self.labels, strict=True)
         ]
         return ";".join(clicks if self.choice is None else [*clicks, f"choice={self.choice}"])
@@ -356,38 +365,3 @@ class Mixed(RegionSpec):
 
     def _phrase(self) -> str:
         return f"{self.base.describe()} {self.how} {self.other.describe()}"
-
-
-def _corners(text: str) -> Corners:
-    match = re.fullmatch(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*", text, re.ASCII)
-    if match is None:
-        raise BadInput(f"box {text.strip()!r} is not of the form X0,Y0,X1,Y1, in whole pixels")
-    x0, y0, x1, y1 = (int(number) for number in match.groups())
-    if not (x0 < x1 and y0 < y1):
-        raise BadInput(f"box {text.strip()!r} is empty; write X0,Y0,X1,Y1 with X0 < X1 and Y0 < Y1")
-    return x0, y0, x1, y1
-
-
-def _outside(options: str, height: int, width: int) -> BadInput:
-    return BadInput(
-        f"box {options!r} is not inside the {width}x{height} picture; "
-        "write X0,Y0,X1,Y1 with X0 < X1 and Y0 < Y1"
-    )
-
-
-def _pairs(pieces: Iterable[str], example: str) -> Pairs:
-    settings = {}
-    for piece in filter(None, map(str.strip, pieces)):
-        key, equals, value = (part.strip() for part in piece.partition("="))
-        if not (key and equals and value):
-            raise BadInput(f"{piece!r} is no setting of a region; write {example}")
-        settings[key] = value
-    return tuple(settings.items())
-
-
-def _written(settings: Pairs, between: str) -> str:
-    return between.join(f"{key}={value}" for key, value in settings)
-
-
-def _plain(number: float) -> str:
-    return str(int(number)) if number.is_integer() else repr(number)

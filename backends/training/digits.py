@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from backends import bundles
-from backends.bundles.manifest import read_manifest
-from backends.fetching.cache import digest
 from backends.metrics import morphometry
 from backends.priors.bridge import BridgeSchedule
 from backends.priors.gan import Adversaries, Discriminator
 from backends.priors.pixel_diffusion import pixel_alphas
 from backends.training import losses
 from backends.training.data import Split, load_mnist
+from backends.training.digit_pictures import write_examples, write_test
 from backends.training.fit import FitPlan, Loss
 from backends.training.recipe import Cookbook, Recipe, held_out
 
@@ -29,9 +26,7 @@ SIZE, LATENT = 32, 32
 MEASURED = 4000  # pictures whose strokes are measured, some 30 ms each
 CLASSES = [str(digit) for digit in range(10)]
 EXAMPLES = "examples"  # beside the parts: pictures of the test split to begin with
-EXAMPLES_PER_CLASS = 40
 TEST = "test"  # beside the parts: the first pictures of the test split, to measure with offline
-TEST_PICTURES = 1000
 MANIFEST = bundles.Manifest(
     name="digits",
     title="Handwritten digits",
@@ -333,41 +328,10 @@ def _load(source: str, device: torch.device) -> tuple[Split, Split]:
     return train, test
 
 
-def _write_examples(test: Split, out: Path) -> None:
-    """The first pictures of every class of the test split, as PNG, entered into bundle.json."""
-    folder = out / "examples"
-    folder.mkdir(parents=True, exist_ok=True)
-    examples = []
-    for digit, label in enumerate(CLASSES):
-        for index in (test.labels == digit).nonzero().flatten().tolist()[:EXAMPLES_PER_CLASS]:
-            file = f"examples/{label}_{index:05}.png"
-            Image.fromarray(test.pictures[index, 0].cpu().numpy()).save(out / file, optimize=True)
-            examples.append(bundles.Example(file=file, label=label, index=index))
-    stored = read_manifest(out) if (out / bundles.MANIFEST).is_file() else MANIFEST
-    bundles.write_manifest(out, stored.model_copy(update={"examples": examples}))
-
-
-def _write_test(test: Split, out: Path) -> None:
-    """The first pictures of the test split, with their labels, entered into bundle.json."""
-    count = min(TEST_PICTURES, len(test))
-    pictures = test.pictures[:count].permute(0, 2, 3, 1).cpu().numpy()
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / "test.npz"
-    np.savez_compressed(path, pictures=pictures, labels=test.labels[:count].cpu().numpy())
-    entry = bundles.TestPictures(
-        file=path.name, sha256=digest(path), count=count,
-        source=f"MNIST's test split (LeCun, Cortes, Burges), pictures 0 to {count - 1}, "
-        "28x28 padded to 32x32",
-        licence="CC BY-SA 3.0",
-    )  # fmt: skip
-    stored = read_manifest(out) if (out / bundles.MANIFEST).is_file() else MANIFEST
-    bundles.write_manifest(out, stored.model_copy(update={"test": entry}))
-
-
 DIGITS = Cookbook(
     manifest=MANIFEST,
     recipes=PARTS,
     data="MNIST, 60 000 training pictures; quality on the 10 000 test pictures",
     load=_load,
-    extras={EXAMPLES: _write_examples, TEST: _write_test},
+    extras={EXAMPLES: partial(write_examples, MANIFEST), TEST: partial(write_test, MANIFEST)},
 )

@@ -23,6 +23,7 @@ __all__ = [
     "Stopped",
     "Turn",
     "advance",
+    "end_of",
 ]
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,21 @@ class Failed:
 
 Turn = Literal["quick", "fair", "idle"]
 Event = Queued | Stepped | Done | Stopped | Failed
+
+
+def end_of(event: Event) -> tuple[str, str] | None:
+    """How a job ended (``done``, ``stopped``, ``failed``) and why it failed; None before that."""
+    match event:
+        case Done():
+            return "done", ""
+        case Stopped():
+            return "stopped", ""
+        case Failed(reason=reason):
+            return "failed", reason
+        case _:
+            return None
+
+
 _numbers = itertools.count(1)
 
 

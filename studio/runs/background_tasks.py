@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.engines.core import Done, Engine, Event, Failed, Job, Queued, Stepped, Stopped
+from studio.engines.core import Engine, Event, Job, Stepped, end_of
 
 __all__ = ["BackgroundTask", "BackgroundTasks", "Watched"]
 
@@ -49,17 +49,10 @@ class BackgroundTask(Watched):
 
     def on_event(self, event: Event) -> None:
         """Take in an engine's event."""
-        match event:
-            case Stepped(item=item):
-                self.news = item
-            case Done():
-                self.state = "done"
-            case Stopped():
-                self.state = "stopped"
-            case Failed(reason=reason):
-                self.state, self.reason = "failed", reason
-            case Queued():
-                pass
+        if isinstance(event, Stepped):
+            self.news = event.item
+        elif end := end_of(event):
+            self.state, self.reason = end
 
 
 class BackgroundTasks:

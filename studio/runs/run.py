@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
 from backends.core import Answer, Frame, Request
-from studio.engines.core import Done, Engine, Event, Failed, Job, Queued, Stepped, Stopped
+from studio.engines.core import Done, Engine, Event, Job, Queued, Stepped, Stopped, end_of
 
 __all__ = ["Run", "Runs", "TooMany"]
 
@@ -63,14 +63,11 @@ class Run:
                 self.frames.append(frame)
             case Stepped(item=Answer() as answer):
                 self.answer = answer
-            case Done():
-                self.state = "done"
-            case Stopped():
-                self.state = "stopped"
-            case Failed(reason=reason):
-                self.state, self.reason = "failed", reason
             case Queued(ahead=ahead):
                 self.ahead = ahead
+            case _:
+                if end := end_of(event):
+                    self.state, self.reason = end[0], end[1] or None
         with self._lock:
             for wake in self._watchers:
                 wake()

@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from backends.core import Goal, Region, Step, TargetModel
 from backends.errors import MissingPart
 from backends.methods.common.search import Search
-from backends.priors.core import Correctable, Prior
-from backends.priors.stylegan.anchored import by_row
+from backends.priors.core import Correctable, Prior, by_row
 
 __all__ = ["Clarity", "Place", "Revise", "descend"]
 

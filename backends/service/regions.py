@@ -31,7 +31,7 @@ DETECTOR = "grounding"  # the folder of a bundle's own Grounding DINO
 
 
 def about(name: str) -> dict[str, Any]:
-    """What of this a page can offer: ``known``, the words that the bundle's own parser knows;
+    """Say what of this a page can offer: ``known``, the words that the bundle's own parser knows;
     ``words`` and ``clicks``, why other words and clicks cannot be used, a sentence each or None."""
     found = bundles.get(name)
     needs = {"words": (_detector_source, _lender), "clicks": (_lender,)}
@@ -109,12 +109,12 @@ def mask_of(
     model: str = "classifier",
     given: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw a region, or take the mask that somebody made of it.
+    """Draw a region, or check the mask that is given for it.
 
     :param name: of the bundle.
     :param picture: prepared, uint8 [H, W, C].
     :param model: part whose attributions draw an automatic region.
-    :param given: uint8 [H, W]; drawn by nobody then.
+    :param given: the mask, uint8 [H, W]; None draws it.
     :return: uint8 [H, W], non-zero where change is allowed.
     :raises BadInput: the region does not fit the picture, or a phrase found nothing.
     :raises MissingPart: a network that it needs is not here.

@@ -57,8 +57,8 @@ def anchor(
 
 
 def _inverted(network: MobileStyleGAN, factual: Tensor, steps: int) -> Iterator[Step]:
-    """The search for the w of portraits, as steps. It draws the same whatever the run's seed:
-    what it finds is kept for the picture's next run, which must not depend on the first's."""
+    """Search the w of portraits [B, 3, S, S] in [0, 1]; yield steps. The draws do not depend on the
+    run's seed: the w is cached for the picture's next run, which may have another one."""
     size = min(SEEN, factual.shape[-1])
     for found in invert(network, factual, steps, torch.Generator().manual_seed(0)):
         if found.index % SHOWN == 1 or found.index == found.total:

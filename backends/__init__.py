@@ -1,4 +1,4 @@
-"""Computes counterfactuals; has never heard of the browser."""
+"""Compute counterfactuals; nothing here knows of the page."""
 
 import os
 

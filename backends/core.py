@@ -27,6 +27,7 @@ __all__ = [
     "Measuring",
     "Method",
     "Networked",
+    "OptionalParts",
     "Prediction",
     "Proposal",
     "Region",
@@ -38,7 +39,7 @@ __all__ = [
 
 
 class Status(str, Enum):
-    """How a run ended. A search that fails says so; it never pretends."""
+    """How a run ended."""
 
     FLIPPED = "flipped"
     NOT_FLIPPED = "not_flipped"
@@ -46,8 +47,9 @@ class Status(str, Enum):
 
 
 class TargetModel(Protocol):
-    """The model that is explained. These four are all that a method or the judge needs of it;
-    :class:`Measuring`, :class:`Goal` and :class:`Networked` are what some models offer besides."""
+    """The model that is explained. Methods and the judge need no more than these four;
+    :class:`Measuring`, :class:`Goal` and :class:`Networked` are what some models offer in
+    addition."""
 
     class_names: list[str]
     differentiable: bool
@@ -72,11 +74,15 @@ class Measuring(Protocol):
 
 @runtime_checkable
 class Goal(Protocol):
-    """A target model whose classes a value divides: a search ends where the value is passed."""
+    """A target model of two classes, below and above a value; a search ends where the value is
+    passed."""
 
     def confidence(self, beyond: float = 0.0) -> float:
-        """The target's probability where the value is passed by ``beyond``, a share of the usual
-        range of such values; at 0 by no more than rounding needs."""
+        """Return the target's probability, in (0, 1), where the value is passed by ``beyond``.
+
+        :param beyond: share of the usual range of such values, 0 or more; at 0 the value is
+            passed by no more than rounding needs.
+        """
         ...
 
 
@@ -87,7 +93,7 @@ class Networked(Protocol):
     network: Callable[[Tensor], Tensor]
 
     def over(self, network: Callable[[Tensor], Tensor]) -> TargetModel:
-        """The same model with another network of the same kind."""
+        """Return the same model with another network of the same kind."""
         ...
 
 
@@ -107,12 +113,11 @@ class Step:
     ``image`` [B, C, H, W] is the current clean estimate, ``target_probability`` [B] the target
     model's opinion of it, ``seconds`` the time since the start. The shared runner composites
     the image under the region and puts the :class:`Counterfactual` into the last step. A method
-    may end before ``total``. ``measured`` [B] is what the method itself knows of the pictures;
-    the last step's enters the answer's metrics. ``latent`` [B, ...] is where a prior's coordinates
-    stand that gave ``image``; from it a generator draws the answer at full size.
-    ``reconstruction`` [B, C, H, W] is what the prior makes of the factual before anything is asked
-    of it. A method that gives several answers calls the last step's by its ``name`` and carries
-    the other ones in ``alternatives``, each under its name as the step that it was.
+    may end before ``total``. ``measured`` [B] are metrics that the method itself computes; the
+    last step's join the answer's. ``latent`` [B, ...] are the prior's coordinates of ``image``,
+    from which a generator draws the answer at full size. ``reconstruction`` [B, C, H, W] is what
+    the prior makes of the factual before the search. Of several answers, the last step's has
+    ``name``; ``alternatives`` holds the steps of the others by their names.
     """
 
     index: int
@@ -135,7 +140,7 @@ class Counterfactual:
 
     ``factual``/``counterfactual`` are probabilities [B, K], ``flipped`` [B] says whether the
     target model's top class is the target, ``metrics`` hold one number a picture, ``nfe`` the
-    forward and backward calls of each network, ``settings`` all it takes to do it again,
+    forward and backward calls of each network, ``settings`` what repeats the run,
     ``latent`` and ``reconstruction`` as in :class:`Step` (a generator's reconstruction only of
     photographs, since it drew the others), ``name`` what the method calls this answer, ``step``
     the step that it is, and ``alternatives`` the method's other answers, by their names: they
@@ -160,8 +165,7 @@ class Counterfactual:
 
 
 class Method(Protocol):
-    """An algorithm of one paper, made with its target model and the parts it ``needs``, and with
-    those of ``optional`` that the bundle has.
+    """An algorithm of one paper, made with its target model and the parts that it ``needs``.
 
     ``kind`` tells the papers' methods from their variants and from the baselines they are
     compared with. ``knows_classes`` means that its parts were trained for the bundle's classes,
@@ -175,7 +179,6 @@ class Method(Protocol):
     paper: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
     differentiable: ClassVar[bool]
-    optional: ClassVar[tuple[str, ...]]
     kind: ClassVar[Literal["method", "variant", "baseline"]]
     knows_classes: ClassVar[bool]
     seeded: ClassVar[bool]
@@ -196,6 +199,13 @@ class Method(Protocol):
         ...
 
 
+@runtime_checkable
+class OptionalParts(Protocol):
+    """A method that also takes the parts ``optional``, each where the bundle has it."""
+
+    optional: tuple[str, ...]
+
+
 # ------------------------------------------------------------------ what leaves the backends
 
 
@@ -210,7 +220,7 @@ class Request:
     :ivar model: the bundle's part that is explained: ``classifier``, or a regressor.
     :ivar target: a class; of a regressor ``more than 3.5`` or ``less than 3.5``.
     :ivar settings: the method's Config, as JSON values.
-    :ivar importance: whether the answer shall say which of its changes matter to the model.
+    :ivar importance: whether to measure which of the answer's changes matter to the model.
     """
 
     bundle: str

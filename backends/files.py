@@ -14,9 +14,9 @@ __all__ = ["atomic_folder", "atomic_write", "scratch_folder"]
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write to, which nobody else uses. When the block ends well, the
-    file is on the disk and takes the place of an earlier one in one move; else it is removed, and
-    the earlier one stays.
+    """Give a path beside ``path`` to write to, with a name of its own. When the block ends without
+    an error, flush the file to the disk and let it replace an earlier one in one move; else remove
+    it and leave the earlier one.
 
     :param path: its folder is made where there is none.
     :raises OSError: it cannot be written.
@@ -36,7 +36,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder beside ``folder``, removed when the block ends, unless it was moved.
+    """Make an empty folder beside ``folder``; remove it when the block ends, unless it was moved.
 
     :param folder: its own folder is made where there is none.
     :raises OSError: it cannot be written.
@@ -51,8 +51,8 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which takes the place of ``folder`` in one move when the block ends well;
-    else it is removed.
+    """Make a folder to fill, and rename it to ``folder`` in one move when the block ends without
+    an error; else remove it.
 
     :param folder: there is none, or an empty one.
     :raises OSError: it cannot be written, or something is in it by then.

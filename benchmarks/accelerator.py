@@ -92,7 +92,7 @@ def questions(bundle: Bundle, count: int) -> Asked:
         found = sampling.draw(bundle, min(count, len(bundle.manifest.examples)), [], None, SEED)
         return found.x, found.target, None
     w = network.sample_w(count, torch.Generator().manual_seed(SEED))
-    # One by one: only what is measured shall fill the device. In 8 bits, as a saved picture.
+    # One by one, so that only what is measured fills the device; in 8 bits, as a saved picture.
     x = torch.cat([eight_bit(network.decode(one)).cpu() for one in w.split(1)])
     f = target_model(bundle)
     predicted = [f.probabilities(one.to(bundle.device)).argmax(1).cpu() for one in x.split(1)]

@@ -154,7 +154,7 @@ def of_class(bundle: Bundle, data: str | None, label: int, count: int) -> Tensor
 
 
 def earlier(name: str) -> list[dict[str, object]]:
-    """Rows that :func:`table` kept before."""
+    """Read the rows that :func:`table` wrote before; none where it did not."""
     path = RESULTS / f"{name}.json"
     return json.loads(path.read_text()) if path.is_file() else []
 

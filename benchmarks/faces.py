@@ -134,8 +134,8 @@ def sheet(pairs: list[tuple[Tensor, Counterfactual]]) -> Image.Image:
 
 @dataclass(frozen=True)
 class Change:
-    """Faces that the model gives ``label`` shall get the other class; or, where ``years`` are
-    given, those of the first class become older by so much, of the second younger."""
+    """Change faces that the model gives ``label`` to the other class; or, where ``years`` are
+    given, make those of the first class older by so much, of the second younger."""
 
     method: str
     region: Callable[[Faces], Tensor]

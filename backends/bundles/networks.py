@@ -1,4 +1,4 @@
-"""The networks of a bundle's parts: loaded when first asked for, and kept from then on."""
+"""The networks of a bundle's parts: loaded when first used, then shared."""
 
 from __future__ import annotations
 

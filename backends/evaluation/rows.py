@@ -39,7 +39,7 @@ class Plan:
         or its examples, or pictures that its generator draws.
     :ivar batch: pictures that run together; fewer where the device has no room for them.
     :ivar strokes: digits a row whose thickness, slant and length are measured, some 50 ms each.
-    :ivar shown: pictures a row that are kept as examples.
+    :ivar shown: examples a row, in pictures.
     """
 
     bundle: str
@@ -67,8 +67,8 @@ class Progress:
 class Row:
     """One method under one region. ``values`` are numbers, or ``{"mean", "sem"}`` of one number a
     picture (None where there is none); ``problem`` says why there are no values. A method that
-    gives further answers has a further row for each, ``answer`` its name; what a run costs stands
-    in the first."""
+    gives further answers has a further row for each, ``answer`` its name; only the first row has
+    what the run costs."""
 
     method: str
     region: str
@@ -89,7 +89,7 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
         registry.method(method)
     questions = draw(found, plan.count, plan.pairs, plan.data, plan.seed)
     regions = {name: _region(plan, questions, name) for name in plan.regions}
-    # What is loaded at first use shall not count as the first method's time.
+    # Load first what loads at first use, so that it does not count as the first method's time.
     x, one = questions.x[:1], Region(torch.ones_like(questions.x[:1, :1]))
     judge(Question.of(found, plan.methods[0], x, questions.target[:1], one), x)
     for method in plan.methods:

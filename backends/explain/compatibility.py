@@ -21,10 +21,11 @@ class Explained(TypedDict):
 
 
 def explained(bundle: Bundle, model: str, problems: Mapping[str, str | None]) -> Explained:
-    """Of a model beside the bundle's classifier: whether it is ``differentiable``, the ``labels``
-    that it came from, if it did, and by which ``methods`` it can be explained: None, or why not.
+    """Describe a model beside the bundle's classifier: whether it is ``differentiable``, the
+    ``labels`` that it was trained on (None without any), and for each of ``methods`` why it cannot
+    explain the model, None where it can.
 
-    :param problems: why each method cannot run at all, where it cannot.
+    :param problems: why each method cannot run at all; None where it can.
     """
     network = registry.architecture(bundle.manifest.parts[model].architecture)
     differentiable, people = getattr(network, "differentiable", True), bundle.model(model)
@@ -51,9 +52,9 @@ def refusal(
     *,
     differentiable: bool = True,
 ) -> str | None:
-    """Why a method cannot explain a model, in one sentence that says what to do; None where it
-    can. A method whose parts learnt classes can explain only models that have the same ones, and
-    gradients can only be followed where there are some.
+    """Say why a method cannot explain a model and what to do, in one sentence; None where it can.
+    A method whose parts learnt classes can explain only models with the same ones, and a method
+    that follows gradients only models that have some.
 
     :param part: what the bundle calls the model; empty for one that is not the bundle's.
     :param classes: the model's.
@@ -76,7 +77,7 @@ def refusal(
 
 
 def _knows(bundle: Bundle, method: type[Method], part: str, classes: Sequence[str]) -> bool:
-    """Whether a method's parts learnt these classes, or need none."""
+    """Whether a method's parts learnt these classes, or no classes at all."""
     parts = bundle.manifest.parts
     names = [bundle.named(kind, part) for kind in method.needs]
     learnt = {parts[n].model for n in names if n in parts}

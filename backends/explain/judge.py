@@ -1,5 +1,5 @@
-"""What an answer is worth: the model's opinion before and after, distances, and what else the
-bundle's parts allow to measure."""
+"""Measure an answer: the model's predictions before and after, distances, and what else the
+bundle's parts allow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from torch import Tensor
 from backends.compute.oom import guarded
 from backends.core import Counterfactual, Measuring, Status
 from backends.explain.question import Question
-from backends.metrics import density
 from backends.metrics.metric import Supply, measured
 from backends.priors.density import ConditionalDensity
 
@@ -25,7 +24,7 @@ def judge(question: Question, image: Tensor, status: Status | None = None) -> Co
     and this machine allow: the oracle's verdict, LPIPS, the density of the answer's latent.
 
     :param image: the answer, [B, C, H, W] in [0, 1].
-    :param status: given for a run that was stopped; otherwise flipped or not.
+    :param status: of a run that was stopped; None for flipped or not flipped, as measured.
     :raises OutOfMemory: the device has no room for the batch.
     """
     device = question.bundle.device
@@ -41,12 +40,12 @@ def judge(question: Question, image: Tensor, status: Status | None = None) -> Co
 
 
 def _measured(question: Question, image: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Probabilities [B, K] before and after, and metrics [B]; taken in on the device, given back
-    on the CPU."""
+    """Return probabilities [B, K] before and after, and metrics [B], all on the CPU; the
+    question and the image [B, C, H, W] in [0, 1] are on the device."""
     bundle, f, factual = question.bundle, question.model, question.factual
     target, mask = question.target, question.region.mask
     before, after = f.probabilities(factual), f.probabilities(image)
-    # What was trained for the bundle's classes has nothing to say of another model's.
+    # Parts that learnt the bundle's classes measure nothing where the model has others.
     classes = list(f.class_names) == bundle.manifest.class_names
 
     def part(name: str) -> Any:
@@ -76,20 +75,19 @@ def _measured(question: Question, image: Tensor) -> tuple[Tensor, Tensor, dict[s
 
 
 def density_for(question: Question) -> ConditionalDensity | None:
-    """The density of a generator's latents that learnt the model's classes, if it is here."""
+    """Find the density of a generator's latents that learnt the model's classes; None where there
+    is none."""
     bundle = question.bundle
     name = bundle.named("density", question.part)
     if bundle.problem(name) is not None:
         return None
-    # What learnt other classes has nothing to say of this model's.
+    # One that learnt other classes measures nothing here.
     same = bundle.classes(bundle.learnt(name)) == list(question.model.class_names)
     return bundle.part(name) if same else None
 
 
 @torch.no_grad()
 def density_of(network: ConditionalDensity, z: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """How likely latents are under their class, and among real pictures of it, [B] each."""
-    return {
-        "log_density": density.log_density(network, z, target),
-        "log_density_percentile": density.log_density_percentile(network, z, target),
-    }
+    """Measure how likely latents z [B, D] are under the density of their classes, target [B]."""
+    supply = Supply(density=lambda: network, latent=lambda: z, target=lambda: target)
+    return measured("picture", supply)

@@ -26,16 +26,16 @@ class Meter:
         self.nfe: dict[str, dict[str, int]] = {}
 
     def watch(self, name: str, network: Any) -> Any:
-        """The same network, counted: calling it counts as ``name``; ``encode``, ``decode`` and
-        ``preview`` count as ``name.encode`` and so on."""
+        """Return the same network, counted: its calls as ``name``, those of ``encode``, ``decode``
+        and ``preview`` as ``name.encode`` and so on."""
         return _Watched(self, name, network)
 
     def model(self, name: str, model: TargetModel) -> TargetModel:
-        """The same target model, counted: each call of ``logits`` or ``probabilities`` is one."""
+        """Return the same target model, counted: ``logits`` and ``probabilities`` as ``name``."""
         return (_CountedGoal if isinstance(model, Goal) else _CountedModel)(self, name, model)
 
     def counted(self, name: str, function: Callable[..., T]) -> Callable[..., T]:
-        """The same function; each call, and each gradient through its output, is counted."""
+        """Return the same function; count each call, and each gradient through its output."""
 
         def call(*args: Any, **kwargs: Any) -> T:
             row = self.nfe.setdefault(name, {"forward": 0, "backward": 0})
@@ -67,8 +67,8 @@ class _CountedGoal(_CountedModel):
 
 
 class _Watched:
-    """A network, counted. What :mod:`backends.core` can ask a prior for are attributes of its own,
-    since a protocol does not look behind ``__getattr__``."""
+    """A network, counted. What :mod:`backends.priors.core` checks for are attributes of its own,
+    since a protocol does not see what only ``__getattr__`` gives."""
 
     def __init__(self, meter: Meter, name: str, network: Any) -> None:
         self._meter, self._name, self._network = meter, name, network
@@ -79,7 +79,7 @@ class _Watched:
         if isinstance(network, Invertible):
             self.invert = network.invert
         if isinstance(network, Anchoring):
-            # What a generator is asked while it is held to the factuals is counted as well.
+            # So that the calls that hold a generator to the factuals are counted as well.
             self.anchor = partial(type(network).anchor, self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -1,5 +1,5 @@
-"""What is asked of a method, resolved once: from a request by :mod:`backends.service`, or from
-tensors by :meth:`Question.of`. The runner, the judge and the methods take it from there."""
+"""One question to a method, with every name resolved: from a request by :mod:`backends.service`,
+from tensors by :meth:`Question.of`. The runner and the judge work on it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from backends import registry
 from backends.bundles import Bundle
-from backends.core import Method, Region, TargetModel
+from backends.core import Method, OptionalParts, Region, TargetModel
 from backends.errors import BadInput
 from backends.explain.compatibility import refusal
 from backends.targets.model import Classifier
@@ -25,7 +25,7 @@ C = TypeVar("C", bound=BaseModel)
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """A batch of pictures, and what a model should say of them.
+    """A batch of pictures, and the classes that a model should give them.
 
     :ivar model: what is explained.
     :ivar target: classes asked for, int64 [B].
@@ -34,11 +34,11 @@ class Question:
     :ivar config: the method's settings.
     :ivar latent: w [B, D] of the factuals, where the prior is a generator and they are known;
         otherwise they are searched first.
-    :ivar labeller: tells the method what pictures are, instead of the model: a person. The model
-        still judges what is shown.
+    :ivar labeller: gives the method the labels of pictures in place of the model: a person. The
+        model still judges what is shown.
     :ivar part: the model's name in the bundle; empty for one that is not the bundle's.
-    :ivar watched: whether somebody looks at the steps before the last; otherwise the model is not
-        asked about them.
+    :ivar watched: whether the steps before the last are shown; otherwise the model is not called
+        on them.
     """
 
     bundle: Bundle
@@ -71,7 +71,7 @@ class Question:
         part: str | None = None,
         watched: bool = True,
     ) -> Question:
-        """A question from tensors on any device; the arguments are as above.
+        """Make a question from tensors on any device; the arguments are as above.
 
         :param method: its name.
         :param settings: of the method; else what suits the bundle, else the method's own.
@@ -94,7 +94,7 @@ class Question:
 
     @property
     def labels(self) -> TargetModel:
-        """What tells the method what pictures are."""
+        """What gives the method the labels of pictures."""
         return self.labeller or self.model
 
     @property
@@ -105,20 +105,20 @@ class Question:
 
     @property
     def parts(self) -> dict[str, Any]:
-        """By kind the networks that the method needs, and those of its optional ones that are here.
+        """By kind the networks that the method needs, and its optional ones that are here.
 
         :raises MissingPart: one that it needs is not.
         """
         bundle, method = self.bundle, self.method
         names = {kind: bundle.named(kind, self.part) for kind in method.needs}
-        # A method that a person adds need not know that there are optional parts.
-        for kind in getattr(method, "optional", ()):
+        optional: tuple[str, ...] = method.optional if isinstance(method, OptionalParts) else ()
+        for kind in optional:
             if bundle.problem(bundle.named(kind, self.part)) is None:
                 names[kind] = bundle.named(kind, self.part)
         return {kind: bundle.part(name) for kind, name in names.items()}
 
     def on(self, device: str) -> Question:
-        """The same question with its tensors on a device."""
+        """Return the same question with its tensors on a device."""
         return replace(
             self,
             target=self.target.to(device),
@@ -129,10 +129,11 @@ class Question:
 
 
 def posed(bundle: Bundle, name: str, target: str) -> tuple[TargetModel, int]:
-    """One of a bundle's models, and which of its classes a person asks for: a class's name, or of
-    a regressor ``more than 3.5``.
+    """Find one of a bundle's models, and the index of the class that a person asks for.
 
-    :raises BadInput: the bundle has no such model, or the target is nothing that it says.
+    :param name: of the model's part.
+    :param target: a class's name; of a regressor ``more than 3.5`` or ``less than 3.5``.
+    :raises BadInput: the bundle has no such model, or the model no such target.
     """
     model = target_model(bundle, name)
     if isinstance(model, Regressor):
@@ -149,8 +150,8 @@ def posed(bundle: Bundle, name: str, target: str) -> tuple[TargetModel, int]:
 
 
 def target_model(bundle: Bundle, name: str = "classifier") -> Classifier | Regressor:
-    """A part of the bundle as a target model: its classifier, another one with classes of its own,
-    or a regressor, which can be explained only with a goal (:func:`posed`).
+    """Make a target model of a part of the bundle: of its classifier, of another one with classes
+    of its own, or of a regressor, which can be explained only with a goal (:func:`posed`).
 
     :raises BadInput: the bundle has no such model.
     """
@@ -168,7 +169,7 @@ def target_model(bundle: Bundle, name: str = "classifier") -> Classifier | Regre
 
 
 def settings_of(config: type[C], values: Mapping[str, Any], owner: str) -> C:
-    """Settings from JSON or command-line values.
+    """Check settings from JSON or the command line.
 
     :param owner: whose settings they are, for the message.
     :raises BadInput: an unknown setting or a value out of bounds.
@@ -185,7 +186,7 @@ def settings_of(config: type[C], values: Mapping[str, Any], owner: str) -> C:
 
 
 def config_of(bundle: Bundle, method: str, settings: Mapping[str, Any]) -> BaseModel:
-    """A method's settings: what is given, else what suits the bundle, else the method's own.
+    """Check a method's settings; what is not given is the bundle's default, else the method's.
 
     :raises BadInput: an unknown setting or a value out of bounds.
     """

@@ -1,8 +1,7 @@
-"""Run a method on a batch: composite every step under the region, time it, score the result.
+"""Run a method on a batch: composite every step under the region, time it, measure the result.
 
-A method cannot forget the region's guarantee, because every picture that leaves this file has
-been composited: outside the region it is the factual, bit for bit. Inputs may be on any device;
-outputs are on the CPU.
+Every picture that leaves this file has been composited, whatever the method does: outside the
+region it is the factual, bit for bit. Inputs may be on any device; outputs are on the CPU.
 """
 
 from __future__ import annotations
@@ -50,8 +49,9 @@ def run(question: Question) -> Generator[Step, None, None]:
 
 @dataclass
 class _Run:
-    """A question, with every tensor on the bundle's device, and how far it is.
+    """One run of a method.
 
+    :ivar question: with every tensor on the bundle's device.
     :ivar held: the generator that serves as the prior, held to the factuals.
     """
 
@@ -62,15 +62,15 @@ class _Run:
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """Seconds since the start."""
         return time.perf_counter() - self.start
 
     def steps(self) -> Generator[Step, None, None]:
-        """The method's steps, after a portrait's inversion where its latent is not known."""
+        """Yield the method's steps, after a portrait's inversion where its latent is not known."""
         q = self.question
         if q.refusal:
             raise BadInput(q.refusal)
-        # Of the CPU, wherever the parts are: the same seed draws the same noise on every device.
+        # On the CPU, wherever the parts are: the same seed draws the same noise on every device.
         generator = torch.Generator().manual_seed(q.seed)
         parts, before = yield from self._parts()
         factual, mask = q.factual, q.region.mask
@@ -90,7 +90,8 @@ class _Run:
         yield self._finished(step)
 
     def _parts(self) -> Generator[Step, None, tuple[dict[str, Any], int]]:
-        """The method's networks by kind, counted, and how many steps an inversion took."""
+        """Yield the steps of an inversion; return the method's networks by kind, counted, and how
+        many steps the inversion took."""
         q, before = self.question, 0
         networks = q.parts
         large = [kind for kind, part in networks.items() if isinstance(part, Anchoring)]
@@ -117,8 +118,7 @@ class _Run:
 
     @torch.no_grad()
     def _shown(self, step: Step, factual: Tensor, mask: Tensor) -> Step:
-        """The step as a person will get it: composited, in 8 bits, with the model's opinion where
-        somebody looks."""
+        """Composite a step in 8 bits, and add the target's probability where steps are shown."""
         q, image = self.question, composite(factual, eight_bit(step.image), mask)
         if not q.watched:
             return replace(step, image=image, seconds=self.seconds)
@@ -126,9 +126,9 @@ class _Run:
         return replace(step, image=image, target_probability=p, seconds=self.seconds)
 
     def _finished(self, step: Step) -> Step:
-        """The last step, at full size, with the counterfactual."""
+        """Bring the last step to full size, with its counterfactual."""
         rebuilt, others = step.reconstruction, step.alternatives
-        if self.held:  # what a method saw of it was held to the portrait
+        if self.held:  # the step's own was corrected to agree with the portrait
             rebuilt = self.held.reconstruction
         elif rebuilt is not None:
             rebuilt = eight_bit(rebuilt.nan_to_num(0))
@@ -136,7 +136,7 @@ class _Run:
         seconds = self.seconds
         alternatives = self._alternatives(others, rebuilt)
         answer = replace(answer, nfe=self.meter.nfe, seconds=seconds, alternatives=alternatives)
-        # A search that ended early says so: its last step is the last of all.
+        # Where a search ended early, the total is the steps that it took.
         return replace(
             step, total=step.index, seconds=seconds, counterfactual=answer, alternatives={}
         )
@@ -144,7 +144,7 @@ class _Run:
     def _alternatives(
         self, others: Mapping[str, Step], rebuilt: Tensor | None
     ) -> dict[str, Counterfactual]:
-        """The method's other answers, by name."""
+        """Measure the method's other answers; return them by name."""
         q, answers = self.question, {}
         for name, other in others.items():
             if not self.held:
@@ -153,7 +153,11 @@ class _Run:
         return answers
 
     def _judged(self, step: Step, rebuilt: Tensor | None) -> tuple[Step, Counterfactual]:
-        """A step that is an answer, at full size, and what it is worth."""
+        """Bring a step that is an answer to full size; return it, and the answer as measured.
+
+        :param rebuilt: the prior's reconstruction of the factuals, [B, C, H, W] in [0, 1]; None
+            where there is none.
+        """
         q, measured, mask = self.question, dict(step.measured), self.question.region.mask
         latent = step.latent
         if self.held:
@@ -172,26 +176,26 @@ class _Run:
             measured["l1_from_reconstruction"] = l1(inside, step.image)
         answer = judge(q, step.image)
         config = q.config.model_dump(mode="json")
-        home = {name: value.cpu() for name, value in measured.items()}
+        own = {name: value.cpu() for name, value in measured.items()}
         return step, replace(
-            answer, metrics=answer.metrics | home, name=step.name, step=step.index,
-            latent=_home(step.latent), reconstruction=_home(rebuilt),
+            answer, metrics=answer.metrics | own, name=step.name, step=step.index,
+            latent=_cpu(step.latent), reconstruction=_cpu(rebuilt),
             settings={"method": q.method.name, "seed": q.seed, "config": config},
         )  # fmt: skip
 
 
-def _home(x: Tensor | None) -> Tensor | None:
+def _cpu(x: Tensor | None) -> Tensor | None:
     return None if x is None else x.cpu()
 
 
 def _to_cpu(step: Step) -> Step:
-    """The step on the CPU; a counterfactual is there already."""
+    """Move a step's tensors to the CPU; those of a counterfactual are there already."""
     return replace(
         step,
         image=step.image.cpu(),
-        target_probability=_home(step.target_probability),
+        target_probability=_cpu(step.target_probability),
         measured={name: value.cpu() for name, value in step.measured.items()},
-        latent=_home(step.latent),
-        reconstruction=_home(step.reconstruction),
+        latent=_cpu(step.latent),
+        reconstruction=_cpu(step.reconstruction),
         alternatives={name: _to_cpu(other) for name, other in step.alternatives.items()},
     )

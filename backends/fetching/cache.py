@@ -6,10 +6,10 @@ carries its source's identity, so that another version of a bundle never takes a
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import time
+from contextlib import suppress
 from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
@@ -99,9 +99,9 @@ def digest(path: Path) -> str:
 
 
 def checksum(path: Path) -> str:
-    """The same, read once as long as the file's times, size and place on the disk do not change,
-    also by later runs of the program. What was changed moments ago is read again: a change within
-    one tick of the file system's clock would not show."""
+    """Return the same, but read the file only once, also in later runs of the program, until its
+    times, size or place on the disk change. One that changed within the last two seconds is read
+    again by later runs: a change within one tick of the file system's clock would not show."""
     found = path.stat()
     state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
     return _checksum(path.resolve(), *state)
@@ -120,7 +120,7 @@ def _checksum(path: Path, *state: int) -> str:
 
 
 def _checksums(place: Path) -> dict[str, Any]:
-    """What earlier runs noted; nothing where that cannot be read."""
+    """Read the checksums of earlier runs; none where they cannot be read."""
     try:
         known = json.loads(place.read_bytes())
         return {path: dict(entry) for path, entry in known.items()}
@@ -129,8 +129,8 @@ def _checksums(place: Path) -> dict[str, Any]:
 
 
 def _remember_checksum(place: Path, path: Path, state: tuple[int, ...], value: str) -> None:
-    """In one move, beside what others noted; a folder that cannot be written costs time only."""
-    with contextlib.suppress(OSError):
+    """Add a checksum in one move; where the folder cannot be written, it is computed again."""
+    with suppress(OSError):
         known = {name: entry for name, entry in _checksums(place).items() if Path(name).is_file()}
         known[str(path)] = {"state": list(state), "sha256": value}
         with atomic_write(place) as scratch:

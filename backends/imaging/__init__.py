@@ -1,21 +1,13 @@
 """Pictures in and out of the backends, and their resampling."""
 
-from backends.imaging.pictures import (
-    MAX_PIXELS,
-    composite,
-    digit_like,
-    eight_bit,
-    fit_square,
-    painted_mask,
-    read_mask,
-    read_picture,
-    require_area,
-    to_array,
-    to_tensor,
-)
+from backends.imaging.digit import digit_like
+from backends.imaging.masks import as_bytes, painted_mask, read_mask, require_area
+from backends.imaging.pictures import composite, eight_bit, fit_square, to_array, to_tensor
+from backends.imaging.reading import MAX_PIXELS, read_picture
 
 __all__ = [
     "MAX_PIXELS",
+    "as_bytes",
     "composite",
     "digit_like",
     "eight_bit",

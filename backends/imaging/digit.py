@@ -57,8 +57,13 @@ def _as_mnist(picture: Image.Image, size: int) -> bool:
     if picture.mode != "L" or picture.size not in ((size, size), (28, 28)):
         return False
     values = np.asarray(picture)
-    border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    border = _border(values)
     return bool(border.max() < 64 <= values.max())
+
+
+def _border(values: np.ndarray) -> np.ndarray:
+    """The outermost values of [H, W], the corners twice: [2 H + 2 W]."""
+    return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
 
 
 def _ink(values: np.ndarray) -> np.ndarray:
@@ -70,9 +75,9 @@ def _ink(values: np.ndarray) -> np.ndarray:
     :raises BadInput: nothing stands out.
     """
     logs = np.log(values + 16)
-    border = np.concatenate([logs[0], logs[-1], logs[:, 0], logs[:, -1]])
-    # Paper in even light is told from a digit that fills the picture by its border alone.
-    found = [_standing_out(logs - b) for b in (np.median(border), _background(logs))]
+    # Where a digit fills the picture, in even light, its border alone is paper.
+    papers = (np.median(_border(logs)), _background(logs))
+    found = [_standing_out(logs - paper) for paper in papers]
     inks = [ink for ink in found if ink is not None]
     if not inks:
         raise BadInput("the picture is blank: no ink was found; draw or choose a digit")
@@ -94,8 +99,8 @@ def _standing_out(contrast: np.ndarray) -> np.ndarray | None:
 
 
 def _half_shades(ink: np.ndarray) -> float:
-    """How many pixels are neither paper nor ink, for each that is ink: few on a background that
-    was seen rightly, many where shade is left."""
+    """How many pixels are between paper and ink, for each that is ink: few where the background
+    is right, many where shade is left."""
     share = ink / _greatest(ink)
     return float(((share > 0.15) & (share < 0.6)).sum() / max((share >= 0.6).sum(), 1))
 

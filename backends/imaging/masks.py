@@ -8,7 +8,7 @@ from PIL import Image
 from backends.errors import BadInput
 from backends.imaging.reading import Source, decoded
 
-__all__ = ["painted_mask", "read_mask", "require_area"]
+__all__ = ["as_bytes", "painted_mask", "read_mask", "require_area"]
 
 NOISE = 48  # of 255: how far JPEG strays from the two levels of a mask
 PAINT = 80  # of 255: between the strongest and the weakest channel of a colour that was painted
@@ -60,7 +60,7 @@ def painted_mask(content: bytes, size: tuple[int, int]) -> np.ndarray:
     :raises BadInput: another size, or nothing painted.
     """
     grey = np.asarray(decoded(content, size).convert("L"))
-    return require_area(np.where(grey > 127, 255, 0).astype(np.uint8))
+    return require_area(as_bytes(grey > 127))
 
 
 def require_area(mask: np.ndarray) -> np.ndarray:
@@ -73,9 +73,14 @@ def require_area(mask: np.ndarray) -> np.ndarray:
     return mask
 
 
+def as_bytes(mask: np.ndarray) -> np.ndarray:
+    """Turn a mask of booleans into uint8 of 0 and 255."""
+    return np.where(mask, 255, 0).astype(np.uint8)
+
+
 def _marked(mask: np.ndarray) -> np.ndarray:
-    """A mask of booleans as bytes."""
-    return require_area(np.where(mask, 255, 0).astype(np.uint8))
+    """The same of a mask [H, W] that must mark something."""
+    return require_area(as_bytes(mask))
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pictures in and out: read, fitted to a model, as tensors, composited under a region."""
+"""Fit pictures to a model, turn them into tensors and back, composite them under a region."""
 
 from __future__ import annotations
 
@@ -7,26 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageOps
 
-from backends.imaging.digit import digit_like
-from backends.imaging.masks import painted_mask, read_mask, require_area
-from backends.imaging.reading import MAX_PIXELS, read_picture
-
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = [
-    "MAX_PIXELS",
-    "composite",
-    "digit_like",
-    "eight_bit",
-    "fit_square",
-    "painted_mask",
-    "read_mask",
-    "read_picture",
-    "require_area",
-    "to_array",
-    "to_tensor",
-]
+__all__ = ["composite", "eight_bit", "fit_square", "to_array", "to_tensor"]
 
 
 def fit_square(picture: Image.Image, size: int, channels: int) -> Image.Image:

@@ -112,7 +112,7 @@ def _loaded(source: BinaryIO | Image.Image, name: str, size: tuple[int, int] | N
 
 
 def _bare_png(source: BinaryIO) -> BinaryIO | None:
-    """A PNG of only those chunks that the pixels need, and EXIF where it tells an orientation;
+    """A PNG of only those chunks that the pixels need, and EXIF where it has an orientation;
     None of other files."""
     source.seek(0)
     data = source.read()

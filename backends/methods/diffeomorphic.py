@@ -21,8 +21,7 @@ from backends.core import Goal, Region, Step, TargetModel
 from backends.errors import BadInput
 from backends.imaging import composite, eight_bit
 from backends.methods.common.search import Search
-from backends.priors.core import Correctable, Invertible, Prior
-from backends.priors.stylegan.anchored import by_row
+from backends.priors.core import Correctable, Invertible, Prior, by_row
 
 __all__ = ["Adversarial", "Diffeomorphic", "DiffeomorphicGAN", "DiffeomorphicVAE", "ascend"]
 

@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from backends.core import Goal, Region, Step, TargetModel
 from backends.errors import MissingPart
 from backends.methods.common.search import Search
-from backends.priors.core import Correctable, Prior
-from backends.priors.stylegan.anchored import by_row
+from backends.priors.core import Correctable, Prior, by_row
 
 __all__ = ["Clarity", "Place", "Revise", "descend"]
 
@@ -144,8 +143,8 @@ def descend(
 
 
 class _Found:
-    """What each of B pictures' best state is worth: the least loss of a valid one, or, as long
-    as there was none, the target's greatest probability."""
+    """How good each of B pictures' best state is: the least loss of a valid one, or, until there
+    is one, the target's greatest probability."""
 
     def __init__(self, count: int, like: Tensor, config: SearchConfig) -> None:
         self.least, self.surest = like.new_full((count,), torch.inf), like.new_full((count,), -1.0)
@@ -153,8 +152,13 @@ class _Found:
         self.valid, self.patience = 0.5 + config.margin, config.patience
 
     def compare(self, active: Tensor, p: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
-        """Take in the states of the active pictures: which are better than their best, [b], and
-        which have not become better for too long, [b]."""
+        """Compare the present states of pictures with their best ones; return which are better,
+        bool [b], and which have not become better for ``patience`` steps, bool [b].
+
+        :param active: indices of the pictures, [b].
+        :param p: the target's probability, [b] in [0, 1].
+        :param loss: of these states, [b].
+        """
         valid, least = p > self.valid, self.least[active]
         found = least < torch.inf
         better = valid & (loss < least)
@@ -167,7 +171,7 @@ class _Found:
         return better | closer, self.since[active] >= self.patience
 
     def forget(self, rows: Tensor) -> None:
-        """Begin again with these pictures."""
+        """Forget the best states of these pictures."""
         self.least[rows], self.surest[rows], self.since[rows] = torch.inf, -1.0, 0
 
 

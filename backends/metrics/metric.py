@@ -84,13 +84,13 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {}
 def metric(
     name: str, title: str, direction: Direction, unit: str, **words: Any
 ) -> Callable[[F], F]:
-    """Enter a function into the table. Its parameters without a default say what it needs.
+    """Enter a function into the table. Its parameters without a default are what it needs.
 
     A function of a picture returns values [B], or None where it cannot measure; one of a row
     returns values [N] (their mean and its standard error are shown), a number, or None.
 
     :param words: the other fields of :class:`Metric`.
-    :raises ValueError: there is such a metric already, or it needs what nobody provides.
+    :raises ValueError: there is such a metric already, or it needs what :data:`NEEDS` lacks.
     """
 
     def register(function: F) -> F:
@@ -118,7 +118,7 @@ def _enter(entry: Metric) -> None:
 
 
 class Supply:
-    """What metrics are measured from: each thing is made when the first metric needs it.
+    """What metrics are measured from, made when the first metric needs it.
 
     :param part: name of a bundle's part -> the part, or None where it is not here.
     :param makers: by name of :data:`NEEDS`, what makes it; None where there is none.
@@ -131,7 +131,7 @@ class Supply:
         self._made: dict[str, Any] = {}
 
     def __call__(self, need: str) -> Any:
-        """The thing of that name; None where it is missing."""
+        """Return what metrics need under that name; None where it is missing."""
         if need not in self._made:
             if need in self._makers:
                 self._made[need] = self._makers[need]()
@@ -143,7 +143,7 @@ class Supply:
 
 
 def measured(scope: Scope, supply: Supply) -> dict[str, Any]:
-    """The values of all metrics of that scope for which everything is there, as registered."""
+    """Measure all metrics of that scope for which nothing is missing, in the registered order."""
     values = {}
     for name, entry in METRICS.items():
         if entry.scope != scope or name not in _FUNCTIONS:

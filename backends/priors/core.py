@@ -1,9 +1,9 @@
-"""What a method can ask of a prior. A network has what its family offers and is checked against
-these protocols, not against its class."""
+"""What methods use of a prior. A network is checked against these protocols, not against its
+class."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from backends.core import Step
@@ -11,13 +11,15 @@ from backends.core import Step
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Anchoring", "ByRow", "Correctable", "Held", "Invertible", "Prior", "Settling"]
+__all__ = [
+    "Anchoring", "ByRow", "Correctable", "Held", "Invertible", "Prior", "Settling", "by_row",
+]  # fmt: skip
 
 
 @runtime_checkable
 class Prior(Protocol):
-    """A generative model with coordinates: what methods search in. The protocols below are what
-    some priors offer besides."""
+    """A generative model in whose coordinates methods search. The protocols below are what
+    some priors offer in addition."""
 
     def encode(self, x: Tensor) -> Tensor:
         """Pictures [B, C, H, W] in [0, 1] -> coordinates [B, ...]."""
@@ -33,7 +35,8 @@ class Invertible(Protocol):
     """A prior that has no encoder, but can search for a picture's coordinates."""
 
     def invert(self, x: Tensor, steps: int) -> Iterator[tuple[int, Tensor]]:
-        """The index of each step from 0 on, and the coordinates [B, D] found by then."""
+        """Search the coordinates of pictures x [B, C, H, W] in [0, 1]; yield the index of a step,
+        from 0 on, and the coordinates [B, D] found by then."""
         ...
 
 
@@ -46,21 +49,28 @@ class ByRow(Protocol):
         ...
 
 
+def by_row(prior: Prior) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return a prior's decoder of (coordinates [b, ...], their rows of the batch [b]) -> pictures
+    [b, C, H, W]; most priors decode every row alike."""
+    return prior.decode_rows if isinstance(prior, ByRow) else lambda z, _: prior.decode(z)
+
+
 @runtime_checkable
 class Correctable(Protocol):
     """A prior whose small pictures, which a method sees, can be made to agree with large ones."""
 
     def correct(self, u: Tensor, rows: Tensor) -> Tensor:
-        """The answers [b, C, S, S] at u [b, D]; from now on the decoder agrees with them there."""
+        """Return the answers [b, C, S, S] in [0, 1] at u [b, D]; from now on the decoder agrees
+        with them there."""
         ...
 
 
 @runtime_checkable
 class Settling(Protocol):
-    """A prior that draws whole pictures, and can take back what changed outside the region."""
+    """A prior that draws whole pictures, and can undo what changed outside the region."""
 
     def settle(self, u: Tensor) -> Tensor:
-        """u [B, D], moved as little as that takes."""
+        """Move u [B, D] as little as that takes."""
         ...
 
 
@@ -96,12 +106,13 @@ class Anchoring(Protocol):
         self, factual: Tensor, mask: Tensor, latent: Tensor | None, steps: int | None, *,
         gradients: bool,
     ) -> Iterator[Step | Held]:  # fmt: skip
-        """Steps of an inversion, whose pictures may be smaller than the factuals; at last the prior
-        held to the factuals.
+        """Yield the steps of an inversion, whose pictures may be smaller than the factuals, then
+        the prior held to the factuals.
 
         :param factual: [B, C, S, S] in [0, 1].
         :param mask: region [B, 1, S, S].
-        :param latent: where the prior drew the factuals, [B, D]; None searches it.
+        :param latent: coordinates from which the prior drew the factuals, [B, D]; None searches
+            them.
         :param steps: of that search, at most; None leaves them to the prior.
         :param gradients: whether the method follows the target model's gradients.
         """

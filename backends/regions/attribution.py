@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from backends.compute.oom import is_full
-from backends.core import Region, TargetModel
+from backends.core import Networked, Region, TargetModel
 from backends.errors import BadInput
 from backends.regions.separated import separated
 from backends.regions.settings import AutoRegion
@@ -98,7 +98,7 @@ def _lrp(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _share(x: Tensor, pixels: int) -> int:
-    """Pixels of the authors' pictures, which have 256 a side, as pixels of this one."""
+    """Convert pixels of the authors' pictures, which have 256 a side, to pixels of x."""
     return max(1, round(pixels * min(x.shape[-2:]) / AUTHORS_SIDE))
 
 
@@ -126,8 +126,8 @@ def _lime(f: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 def superpixels(picture: Tensor, count: int) -> Tensor:
-    """Quickshift's segments of a picture [C, H, W] in [0, 1], as numbers [H, W] from 0 on: those of
-    the reach, in pixels, that gives nearest to ``count`` of them.
+    """Number quickshift's segments of a picture [C, H, W] in [0, 1], int64 [H, W] from 0 on. The
+    reach (pixels) is the one of eight tried that gives nearest to ``count`` segments.
 
     Vedaldi, Soatto: Quick shift and kernel methods for mode seeking, ECCV 2008.
     """
@@ -175,17 +175,16 @@ def available(differentiable: bool) -> dict[str, str]:
 class _Logits(nn.Module):
     """A target model as the module that Captum wants.
 
-    :param apart: whether each activation of its network is to be a module of its own.
+    :param apart: whether each activation of its network becomes a module of its own.
     """
 
     def __init__(self, target_model: TargetModel, *, apart: bool = False) -> None:
         super().__init__()
-        network = getattr(target_model, "network", None)
-        if apart and isinstance(network, nn.Module) and hasattr(target_model, "over"):
-            network = separated(network)
+        network = None
+        if isinstance(target_model, Networked) and isinstance(target_model.network, nn.Module):
+            network = separated(target_model.network) if apart else target_model.network
             target_model = target_model.over(network)
-        self.network = network if isinstance(network, nn.Module) else None
-        self.function = target_model.logits
+        self.network, self.function = network, target_model.logits
 
     def forward(self, x: Tensor) -> Tensor:
         return self.function(x)
@@ -224,8 +223,8 @@ def attribute(target_model: TargetModel, x: Tensor, name: str) -> Tensor:
 
 @contextmanager
 def _seeded() -> Iterator[None]:
-    """LIME and Gradient SHAP draw from torch's and numpy's global generators; the same picture
-    shall give the same region, and nobody else's draws shall change."""
+    """Seed torch's and numpy's global generators, from which LIME and Gradient SHAP draw, so
+    that the same picture gives the same region; restore them afterwards."""
     state = np.random.get_state()  # noqa: NPY002 - the one that Captum uses
     with torch.random.fork_rng():
         torch.manual_seed(0)

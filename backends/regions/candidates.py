@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backends.errors import BadInput
+from backends.imaging import as_bytes
 
-__all__ = ["Candidate", "Found", "Missed", "as_bytes", "phrases_in", "subtract", "union"]
+__all__ = ["Candidate", "Found", "Missed", "phrases_in", "subtract", "union"]
 
 LONGEST = 400  # characters; Grounding DINO reads 256 tokens
 
@@ -93,8 +94,3 @@ def subtract(mask: np.ndarray, others: Iterable[np.ndarray]) -> np.ndarray:
     for other in others:
         rest = rest & (other == 0)
     return as_bytes(rest)
-
-
-def as_bytes(mask: np.ndarray) -> np.ndarray:
-    """A mask of booleans as uint8 of 0 and 255."""
-    return np.where(mask, 255, 0).astype(np.uint8)

@@ -28,7 +28,8 @@ from segment_anything.modeling import (
 from torch import nn
 
 from backends.errors import BadInput
-from backends.regions.candidates import Candidate, as_bytes
+from backends.imaging import as_bytes
+from backends.regions.candidates import Candidate
 from backends.regions.tiny_vit import TinyViTEncoder
 
 __all__ = ["MODELS", "SegmentAnything", "Segmenter"]

@@ -30,7 +30,7 @@ __all__ = [
     "Words",
 ]  # fmt: skip
 
-LONGEST = 300  # characters of a story that are kept
+LONGEST = 300  # characters of a story; the rest is cut off
 SHORT = 60  # characters of it that a description repeats
 
 
@@ -43,12 +43,12 @@ class RegionSpec(ABC):
     def _phrase(self) -> str: ...
 
     def describe(self) -> str:
-        """A phrase that goes on after "change is allowed"."""
+        """Return a phrase that continues "change is allowed"."""
         return self._phrase()
 
     @staticmethod
     def parse(text: str, given: bool = False) -> RegionSpec:
-        """The region that a text asks for.
+        """Read a region from a text.
 
         :param given: there is a mask already, and the text says how it was made: nothing is
             refused, and what is not understood is a name.
@@ -89,7 +89,7 @@ class RegionSpec(ABC):
 
     @staticmethod
     def chosen(source: str, story: str) -> RegionSpec:
-        """What the page's controls ask for.
+        """Make the region that the page's controls select.
 
         :param source: ``whole``, ``auto``, or another way to draw on the canvas.
         :param story: how the canvas says that its mask was made; may be empty.
@@ -103,7 +103,7 @@ class RegionSpec(ABC):
 
 
 def _named(text: str) -> RegionSpec:
-    """What a story says, or a name where it says nothing that can be written back as it was."""
+    """Read a story as a region; as a name where it is none, or would be written otherwise."""
     try:
         spec = RegionSpec.parse(text)
     except BadInput:
@@ -331,7 +331,7 @@ class BoxPrompt(Box):
 
 @dataclass(frozen=True)
 class Given(RegionSpec):
-    """A mask that somebody made, by the name they gave it."""
+    """A mask that a person made, with the name they gave it."""
 
     PAINTED: ClassVar[str] = "painted"
     name: str = PAINTED

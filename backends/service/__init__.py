@@ -1,4 +1,4 @@
-"""What an engine can be asked to do: plain records in, plain records out, no tensors.
+"""The jobs of an engine: plain records in, plain records out, no tensors.
 
 The studio, which knows no tensors, may call these from any thread or machine.
 """

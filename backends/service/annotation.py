@@ -37,7 +37,7 @@ __all__ = [
 
 DEFAULT = f"clip:{checkpoints.CLIP}"
 FIRST, MOST = 8, 256  # pictures of a batch
-STEP = 0.5  # seconds that a batch shall take, so that a stop is soon obeyed
+STEP = 0.5  # seconds a batch, so that a stop soon takes effect
 
 
 class ModelSuggestion(TypedDict):

@@ -26,7 +26,7 @@ class _Loaded(TypedDict, total=False):
 
 
 class MethodInfo(_Loaded):
-    """What a page shows of a method; of one that cannot be loaded only title and problem."""
+    """What a page shows of a method; one that cannot be loaded has only title and problem."""
 
     title: str
     summary: str
@@ -59,12 +59,11 @@ class BundleInfo(TypedDict):
 
 
 def about(name: str) -> BundleInfo:
-    """A bundle for a page to show: its manifest, and for every method its title, summary, paper,
-    settings schema, whether it follows the model's gradients and, where it cannot run, the
-    sentence that says why, and whether a page need not mention it since its parts can neither be
-    trained nor fetched; what each metric means; and the models that can be explained, with the
-    property that a regressor gives and what :func:`backends.explain.compatibility.explained` tells
-    of them."""
+    """Describe a bundle for a page: its manifest; each method's title, summary, paper, settings
+    schema, whether it follows the model's gradients, why it cannot run (a sentence or None), and
+    whether to hide it, since its parts can be neither trained nor fetched; what each metric means;
+    and the models that can be explained, each with a regressor's property or a classifier's
+    classes, and :func:`backends.explain.compatibility.explained`."""
     found = bundles.get(name)
     methods: dict[str, MethodInfo] = {}
     for method_name in registry.METHODS:
@@ -85,7 +84,7 @@ def about(name: str) -> BundleInfo:
             "paper": method.paper,
             "schema": _schema(method, found.manifest.settings.get(method_name, {})),
             "problem": next(filter(None, problems), None),
-            # A variant that nothing here could make work is not worth a line on the page.
+            # A variant whose parts can be neither trained nor fetched only clutters the page.
             "hidden": method.kind == "variant" and not known.issuperset(names),
         }
     reasons = {name: entry["problem"] for name, entry in methods.items()}

@@ -22,9 +22,9 @@ __all__ = ["explain", "resolve", "stopped"]
 
 
 def resolve(request: Request) -> Question:
-    """A request as tensors, and its names as what they name.
+    """Turn a request into tensors, and its names into what they name.
 
-    :raises StudioError: it names what there is not, or its region cannot be drawn.
+    :raises StudioError: it names something unknown, or its region cannot be drawn.
     """
     import torch
 
@@ -48,9 +48,9 @@ def _region(request: Request) -> Region:
 
 
 def explain(request: Request) -> Iterator[Frame | Answer]:
-    """Frames of the search, then the answer.
+    """Yield frames of the search, then the answer.
 
-    :raises StudioError: the request cannot be carried out; said before the first frame.
+    :raises StudioError: the request cannot be carried out; raised before the first frame.
     """
     import torch
 
@@ -62,9 +62,9 @@ def explain(request: Request) -> Iterator[Frame | Answer]:
     with torch.no_grad(), guarded(found.device):
         label = question.model.probabilities(question.factual.to(found.device)).argmax(1)
     if int(label) == int(question.target):
-        said = predict(request.bundle, request.picture, request.model).label
+        predicted = predict(request.bundle, request.picture, request.model).label
         raise BadInput(
-            f"the model already says {said!r}; choose another target than its prediction"
+            f"the model already says {predicted!r}; choose another target than its prediction"
         )
     prior = found.generator
     for step in run(question):
@@ -78,7 +78,7 @@ def explain(request: Request) -> Iterator[Frame | Answer]:
 
 
 def stopped(request: Request, frame: Frame) -> Answer:
-    """A run that was stopped, judged at its last frame and marked as cancelled."""
+    """Measure a run that was stopped at its last frame, and mark it as cancelled."""
     from torch.nn import functional as F
 
     from backends.explain.judge import judge

@@ -1,5 +1,5 @@
-"""Explaining with a person as the model, as an engine can be asked to do it: plain records in and
-out, as in :mod:`backends.service.explanations`."""
+"""Explain with a person as the model; plain records in and out, as in
+:mod:`backends.service.explanations`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from backends import imaging
 from backends.core import Answer, Request, Status, Step
 from backends.errors import BadInput
 from backends.service.explanations import resolve
@@ -23,12 +24,12 @@ SAME = 0.5  # grey levels, in the mean: a picture that changed less need not be 
 
 @dataclass(frozen=True)
 class LabelRequest:
-    """What is this now?
+    """A picture that the person is to label.
 
-    :ivar number: of the question; 0 asks about the factual, before any leap.
-    :ivar leap: after which of ``leaps`` the picture came to be.
+    :ivar number: of the question, from 0 on; 0 asks about the factual, before any leap.
+    :ivar leap: the leap, 1 to ``leaps``, that made the picture; 0 of the factual.
     :ivar picture: uint8 [H, W, C].
-    :ivar estimate: the model's own probability of the target, where it has one of this picture.
+    :ivar estimate: the model's probability of the target, in [0, 1]; None of the factual.
     """
 
     number: int
@@ -39,14 +40,14 @@ class LabelRequest:
 
 
 def ask(request: Request, answers: Sequence[str]) -> LabelRequest | Answer:
-    """The next question of an interactive run towards the target, or its end.
+    """Return the next question of an interactive run towards the target, or its answer.
 
     The same request and answers always lead to the same question, so a run can be resumed anywhere;
-    one that is still in memory does not begin anew.
+    one that is still in memory does not begin again.
 
-    :param answers: what the person said so far, a class each.
-    :raises BadInput: an answer is no class, the person calls the factual the target already, or
-        the method follows gradients, which a person has none of.
+    :param answers: the person's labels so far, a class each.
+    :raises BadInput: a label is no class, the factual's is the target already, or the method
+        follows gradients, which a person does not have.
     """
     key = _key(request)
     open_run = _open_runs.pop(key, None)
@@ -61,7 +62,7 @@ def ask(request: Request, answers: Sequence[str]) -> LabelRequest | Answer:
 
 
 class _OpenRun:
-    """A run that stands still until the person has answered."""
+    """A run that waits for the person's labels."""
 
     def __init__(self, request: Request) -> None:
         from backends.targets.person import Asked
@@ -79,7 +80,7 @@ class _OpenRun:
         self.now: LabelRequest | Answer = LabelRequest(0, 0, 0, request.picture)
 
     def go_on(self, answer: str) -> None:
-        """Go on with an answer to the question that stands."""
+        """Go on with the label of the picture that was asked about."""
         question, names = self.now, self.asked.class_names
         if isinstance(question, Answer):
             raise BadInput("this run has ended; begin another")
@@ -94,14 +95,14 @@ class _OpenRun:
             step = self._next()
             if step.counterfactual is not None:
                 self.end = step
-            shown = _picture(step)
+            shown = imaging.to_array(step.image[:1])
             if not _same(shown, question.picture):
                 self.now = self._request(step, shown)
                 return
         self.now = self._answer(label)
 
     def close(self) -> None:
-        """Give up."""
+        """Stop the run."""
         if self.steps is not None:
             self.steps.close()
 
@@ -123,7 +124,7 @@ class _OpenRun:
         )  # fmt: skip
 
     def _answer(self, label: int) -> Answer:
-        """The end, in which the person's word counts, not the model's."""
+        """Make the answer, which flipped where the person's last label is the target."""
         from backends.service.serialization import answer_of
 
         assert self.end is not None
@@ -145,23 +146,15 @@ _open_runs: OrderedDict[str, _OpenRun] = OrderedDict()
 
 
 def _key(request: Request) -> str:
-    identity = [
-        request.bundle, request.method, request.target, request.region, request.settings,
-        request.seed, request.model,
-    ]  # fmt: skip
+    identity = {k: v for k, v in vars(request).items() if k not in ("picture", "mask")}
     state = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
     state.update(request.picture.tobytes())
     state.update(b"" if request.mask is None else request.mask.tobytes())
     return state.hexdigest()
 
 
-def _picture(step: Step) -> np.ndarray:
-    from backends import imaging
-
-    return imaging.to_array(step.image[:1])
-
-
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two pictures, uint8 [H, W, C], are the same to a person."""
     if one.shape != other.shape:
         return False
-    return float(np.abs(one.astype(np.int16) - other.astype(np.int16)).mean()) < SAME
+    return float(np.abs(one.astype(np.int16) - other).mean()) < SAME

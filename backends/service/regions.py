@@ -15,7 +15,7 @@ from backends.compute.oom import guarded
 from backends.core import Proposal
 from backends.errors import BadInput, MissingPart, NotFound, StudioError
 from backends.regions import spec as specs
-from backends.regions.candidates import Candidate, Found, Missed, as_bytes, phrases_in, union
+from backends.regions.candidates import Candidate, Found, Missed, phrases_in, union
 from backends.regions.settings import AutoRegion, WordRegion
 from backends.regions.spec import RegionSpec
 
@@ -31,7 +31,7 @@ DETECTOR = "grounding"  # the folder of a bundle's own Grounding DINO
 
 
 def about(name: str) -> dict[str, Any]:
-    """What of this a page can offer: ``known``, the words that the bundle's own parser knows;
+    """Say what of this a page can offer: ``known``, the words that the bundle's own parser knows;
     ``words`` and ``clicks``, why other words and clicks cannot be used, a sentence each or None."""
     found = bundles.get(name)
     needs = {"words": (_detector_source, _lender), "clicks": (_lender,)}
@@ -86,7 +86,7 @@ def click(
     :param picture: uint8 [H, W, C].
     :param points: (x, y) in pixels.
     :param labels: one for each point: 1 belongs to the region, 0 does not.
-    :param box: x0, y0, x1, y1 in pixels, which the mask shall lie in.
+    :param box: x0, y0, x1, y1 in pixels, which the mask must lie in.
     :raises BadInput: no point and no box, one outside the picture, or the pictures are digits.
     :raises MissingPart: Segment Anything's weights are not here.
     """
@@ -109,12 +109,12 @@ def mask_of(
     model: str = "classifier",
     given: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw a region, or take the mask that somebody made of it.
+    """Draw a region, or check the mask that is given for it.
 
     :param name: of the bundle.
     :param picture: prepared, uint8 [H, W, C].
     :param model: part whose attributions draw an automatic region.
-    :param given: uint8 [H, W]; drawn by nobody then.
+    :param given: the mask, uint8 [H, W]; None draws it.
     :return: uint8 [H, W], non-zero where change is allowed.
     :raises BadInput: the region does not fit the picture, or a phrase found nothing.
     :raises MissingPart: a network that it needs is not here.
@@ -146,8 +146,7 @@ def mask_of(
             mask[y0:y1, x0:x1] = 255
             return mask
         case specs.Mixed(base=specs.Whole(), how="but not"):
-            taken = mask_of(name, picture, spec.other, model) > 0
-            return np.where(taken, 0, 255).astype(np.uint8)
+            return imaging.as_bytes(mask_of(name, picture, spec.other, model) == 0)
     raise BadInput(f"region {str(spec)!r} needs the mask that was painted; use mask:FILE")
 
 
@@ -219,7 +218,7 @@ def _parsed(
         result[phrase] = None
         if own.any() and not mask.all():
             sure = float(p[0, classes].sum(0)[own].mean())
-            result[phrase] = Candidate(phrase, sure, as_bytes(mask.numpy()))
+            result[phrase] = Candidate(phrase, sure, imaging.as_bytes(mask.numpy()))
     return result
 
 

@@ -1,5 +1,5 @@
-"""What an engine can be asked about models that people's labels become. In and out go plain
-records, as in :mod:`backends.service.explanations`."""
+"""Train target models on people's labels; plain records in and out, as in
+:mod:`backends.service.explanations`."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def schema() -> dict[str, Any]:
 def retrain(
     bundle: str, name: str, rows: Labelled, settings: dict[str, Any]
 ) -> Iterator[Learning | Learnt]:
-    """Labels become the target model ``name`` of a bundle; where it stands, then its record.
+    """Train the target model ``name`` of a bundle on labels; yield its progress, then its record.
 
     Closed early, or killed, it leaves the earlier model of that name whole, and the same rows and
     settings take it up again from its last checkpoint.
 
-    :raises BadInput: the name, the rows or a setting cannot be used; said before the first step.
+    :raises BadInput: the name, the rows or a setting cannot be used; raised before the first step.
     :raises MissingPart: the bundle has no autoencoder, or it is not here.
     """
     from backends.explain.question import settings_of

@@ -1,5 +1,5 @@
-"""Steps and counterfactuals as the plain records that leave ``backends``: no tensors, only
-arrays and what stands in result.json."""
+"""Turn steps and counterfactuals into the plain records that leave ``backends``: arrays and the
+content of result.json, no tensors."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def answer_of(
         )  # fmt: skip
 
     others = {
-        name: plain(other, {"step": other.step} | _worth(request, found, names, other))
+        name: plain(other, {"step": other.step} | _measurements(request, found, names, other))
         for name, other in result.alternatives.items()
     }
     record = {
@@ -69,7 +69,7 @@ def answer_of(
         "step": step,
         "steps": total,
         "factual": before,
-        **_worth(request, found, names, result),
+        **_measurements(request, found, names, result),
         "answer": result.name,
         "alternatives": {name: other.record for name, other in others.items()},
         "region": {"source": result.region.source, "area": float(result.region.mask[0].mean())},
@@ -86,11 +86,11 @@ def answer_of(
     return _with_importance(answer, question) if request.importance else answer
 
 
-def _worth(
+def _measurements(
     request: Request, found: Bundle, names: list[str], result: Counterfactual
 ) -> dict[str, Any]:
-    """How the first picture of a counterfactual ended, what the model and the oracle say of it,
-    and its metrics, as in result.json."""
+    """Describe the first picture of a counterfactual as in result.json: its status, the model's
+    and the oracle's predictions, and its metrics."""
     measured = {name: float(values[0]) for name, values in result.metrics.items()}
     oracle = None
     if "oracle_label" in measured:

@@ -40,7 +40,7 @@ def parse(target: str) -> tuple[int, float]:
 
 class Regressor:
     """A network that gives one value. As a target model it has one class, whose logit is the value:
-    it can be attributed, but nothing can be asked of it before there is a :class:`Threshold`.
+    it can be attributed, but explained only as a :class:`Threshold`.
 
     :param network: [B, C, H, W] in [0, 1] -> measured value [B] or [B, 1].
     :param usual: length of the range in which its values usually lie, in their unit.

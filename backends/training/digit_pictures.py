@@ -31,8 +31,7 @@ def write_examples(manifest: bundles.Manifest, test: Split, out: Path) -> None:
             file = f"examples/{label}_{index:05}.png"
             Image.fromarray(test.pictures[index, 0].cpu().numpy()).save(out / file, optimize=True)
             examples.append(bundles.Example(file=file, label=label, index=index))
-    stored = read_manifest(out) if (out / bundles.MANIFEST).is_file() else manifest
-    bundles.write_manifest(out, stored.model_copy(update={"examples": examples}))
+    _enter(manifest, out, examples=examples)
 
 
 def write_test(manifest: bundles.Manifest, test: Split, out: Path) -> None:
@@ -48,5 +47,10 @@ def write_test(manifest: bundles.Manifest, test: Split, out: Path) -> None:
         "28x28 padded to 32x32",
         licence="CC BY-SA 3.0",
     )  # fmt: skip
+    _enter(manifest, out, test=entry)
+
+
+def _enter(manifest: bundles.Manifest, out: Path, **fields: object) -> None:
+    """Replace fields of bundle.json; ``manifest`` stands in where ``out`` has none yet."""
     stored = read_manifest(out) if (out / bundles.MANIFEST).is_file() else manifest
-    bundles.write_manifest(out, stored.model_copy(update={"test": entry}))
+    bundles.write_manifest(out, stored.model_copy(update=fields))

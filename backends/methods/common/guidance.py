@@ -1,7 +1,7 @@
-"""How a target model's gradient becomes a step, for every method that RCSB's guidance steers.
+"""Turn a target model's gradient into a step, for every method with RCSB's guidance.
 
 Sobieski, Grzywaczewski et al.: Rethinking Visual Counterfactual Explanations Through Region
-Constraint, ICLR 2025, Algorithms 3 and 4. The paper lends it to other inpainting methods too.
+Constraint, ICLR 2025, Algorithms 3 and 4. The paper applies it to other inpainting methods too.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ class Smoothing:
 
 
 def guidance(f: TargetModel, u: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
-    """log f(y | u) summed over the pictures u [B, C, H, W]; and, where the target is a regressor's
-    value, by how much [B] that shall still grow to first order until the value is passed."""
+    """Return log f(y | u) summed over the pictures u [B, C, H, W] in [0, 1]; and, where the target
+    is a regressor's value, by how much [B] log f must still grow, to first order, until the value
+    is passed, else None."""
     log_f = f.logits(u).log_softmax(1).gather(1, target[:, None]).squeeze(1)
     if not isinstance(f, Goal):
         return log_f.sum(), None
@@ -59,7 +60,7 @@ def guidance(f: TargetModel, u: Tensor, target: Tensor) -> tuple[Tensor, Tensor 
 
 
 def eased(step: Tensor, g: Tensor, lack: Tensor | None) -> Tensor:
-    """A guidance step [B, C, H, W], shortened so that it does not go past a regressor's value.
+    """Shorten a guidance step [B, C, H, W] so that it does not pass a regressor's value.
 
     :param g: the gradient of log f that it follows, [B, C, H, W].
     :param lack: as :func:`guidance` has it.
@@ -72,6 +73,6 @@ def eased(step: Tensor, g: Tensor, lack: Tensor | None) -> Tensor:
 
 
 def capped(phase: str, steps: int, asked: int) -> str:
-    """The phase of a walk over noise levels; says so where there are fewer levels than the steps
-    that were asked for."""
+    """Name the phase of a run over ``steps`` noise levels; the name says so where fewer levels
+    exist than the steps in the settings (``asked``)."""
     return phase if steps >= asked else f"{phase}, capped at its {steps} noise levels"

@@ -1,5 +1,5 @@
-"""What every gradient search in a prior's coordinates does, whatever it looks for: Adam on a
-batch of latents, in which each picture ends at its own time and at its own best state."""
+"""The gradient search in a prior's coordinates that several methods share: Adam on a batch of
+latents, in which each picture ends at its own time and at its own best state."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ class Search:
     """The batch of a search: :meth:`decoded`, :meth:`keep`, :meth:`step` and :meth:`descend` are
     called once an iteration, in this order, until :meth:`descend` or ``steps`` ends it.
 
-    :param z: where it begins, [B, ...].
+    :param z: latents at the start, [B, ...].
     :param factual: [B, C, H, W] in [0, 1].
     :param mask: region [B, 1, H, W].
-    :param rate: Adam's step.
+    :param rate: Adam's learning rate.
     :param steps: most iterations.
-    :ivar z: the latents as they are now, of all pictures.
+    :ivar z: the present latents of all pictures, [B, ...].
     :ivar active: which pictures are still searched, indices [b].
     :ivar row: z of those, [b, ...].
-    :ivar best: z of each picture's best state, ``image`` the picture there.
+    :ivar best: z of each picture's best state, [B, ...].
+    :ivar image: the picture there, [B, C, H, W] in [0, 1].
     :ivar reconstruction: what the decoder made of z before the first step, [B, C, H, W] in [0, 1].
     """
 
@@ -42,8 +43,8 @@ class Search:
         self._adam = torch.optim.Adam([self.z], lr=rate)
 
     def decoded(self, g: Decoder, seen: Callable[[Tensor], Tensor] = lambda x: x) -> Tensor:
-        """x~ [b, C, H, W] of the pictures still searched, under the region; called where
-        gradients are on.
+        """Decode the pictures still searched, composited under the region, [b, C, H, W]; call it
+        with gradients enabled.
 
         :param g: decoder of (some rows of z, which rows) -> pictures.
         :param seen: what the model sees of a decoded picture.
@@ -57,7 +58,7 @@ class Search:
         return x
 
     def keep(self, better: Tensor) -> None:
-        """The present state becomes the best one where ``better`` [b]."""
+        """Make the present state the best one where ``better``, bool [b]."""
 
         def where(new: Tensor, old: Tensor) -> Tensor:
             return new.detach().where(better.view(-1, *[1] * (new.dim() - 1)), old)
@@ -66,7 +67,7 @@ class Search:
         self.best[self.active] = where(self.row, self.best[self.active])
 
     def step(self, index: int, phase: str, *, last: bool) -> Step:
-        """The batch as it is shown: the present states, at last the best ones."""
+        """Make a step of the batch: of the present states, at ``last`` of the best ones."""
         image, latent = self.image.clone(), self.best.clone()
         if not last:
             image[self.active], latent[self.active] = self._x, self.row.detach()
@@ -75,8 +76,8 @@ class Search:
         )
 
     def descend(self, loss: Tensor, done: Tensor) -> bool:
-        """One step of Adam down ``loss`` [b] for the pictures that are not ``done`` [b]; False
-        when all are."""
+        """Take one step of Adam down ``loss`` [b] for the pictures that are not ``done``, bool
+        [b]; return False when all are."""
         if bool(done.all()):
             return False
         (self.z.grad,) = torch.autograd.grad(loss[~done].sum(), self.z)

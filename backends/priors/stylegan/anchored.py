@@ -14,7 +14,7 @@ outside nevertheless.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,13 +24,12 @@ from torch.nn import functional as F
 from backends.core import Step
 from backends.imaging import composite, eight_bit
 from backends.imaging.straight_through import clamp_through
-from backends.priors.core import ByRow, Prior
 from backends.priors.stylegan.inversion import invert
 
 if TYPE_CHECKING:
     from backends.priors.stylegan.network import MobileStyleGAN
 
-__all__ = ["Anchored", "anchor", "by_row", "whiten"]
+__all__ = ["Anchored", "anchor", "whiten"]
 
 SEEN, SEEN_WITH_GRADIENT = 256, 128  # pixels of a generator's pictures that a method sees
 INVERSION, SHOWN = 120, 5  # steps of a portrait's inversion; every how many are shown
@@ -46,7 +45,7 @@ def anchor(
     *, gradients: bool,
 ) -> Iterator[Step | Anchored]:  # fmt: skip
     """The generator held to portraits, at last; before that, where w is not known, the steps of
-    its search, as :class:`backends.core.Anchoring` has it."""
+    its search, as :class:`backends.priors.core.Anchoring` has it."""
     side = factual.shape[-1]
     if w is None:
         for step in _inverted(network, factual, INVERSION if steps is None else steps):
@@ -58,8 +57,8 @@ def anchor(
 
 
 def _inverted(network: MobileStyleGAN, factual: Tensor, steps: int) -> Iterator[Step]:
-    """The search for the w of portraits, as steps. It draws the same whatever the run's seed:
-    what it finds is kept for the picture's next run, which must not depend on the first's."""
+    """Search the w of portraits [B, 3, S, S] in [0, 1]; yield steps. The draws do not depend on the
+    run's seed: the w is cached for the picture's next run, which may have another one."""
     size = min(SEEN, factual.shape[-1])
     for found in invert(network, factual, steps, torch.Generator().manual_seed(0)):
         if found.index % SHOWN == 1 or found.index == found.total:
@@ -74,7 +73,7 @@ def whiten(network: MobileStyleGAN, w: Tensor) -> Tensor:
 
 
 class Anchored:
-    """``encode`` and ``decode`` of one batch, and what else :class:`backends.core.Held` has.
+    """``encode`` and ``decode`` of one batch, and what else :class:`backends.priors.core.Held` has.
 
     :param factual: portraits [B, 3, S, S] in [0, 1].
     :param w: their latents [B, D].
@@ -129,7 +128,7 @@ class Anchored:
         return clamp_through(x + held + self.correction[rows])
 
     def decode_rows(self, u: Tensor, rows: Tensor) -> Tensor:
-        """:meth:`decode`, as in :class:`backends.core.ByRow`."""
+        """:meth:`decode`, as in :class:`backends.priors.core.ByRow`."""
         return self.decode(u, rows)
 
     @property
@@ -188,8 +187,3 @@ class Anchored:
             return w
         mixed = self.network.mixed(own, w, SHAPING)
         return torch.where(part[:, None, None], mixed, w[:, None])
-
-
-def by_row(prior: Prior) -> Callable[[Tensor, Tensor], Tensor]:
-    """A prior's decoder of (z, which rows of the batch these are); most do not ask which."""
-    return prior.decode_rows if isinstance(prior, ByRow) else lambda z, _: prior.decode(z)

@@ -253,7 +253,7 @@ class MobileStyleGAN(nn.Module):
         self, factual: Tensor, mask: Tensor, latent: Tensor | None, steps: int | None, *,
         gradients: bool,
     ) -> Iterator[Step | Anchored]:  # fmt: skip
-        """Hold the generator to portraits, as in :class:`backends.core.Anchoring`."""
+        """Hold the generator to portraits, as in :class:`backends.priors.core.Anchoring`."""
         return anchor(self, factual, mask, latent, steps, gradients=gradients)
 
     def _in_chunks(self, w: Tensor, size: int) -> Tensor:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class Pull(Watched):
     """One pull of one or several bundles, written by its thread and read by anyone.
 
-    :ivar progress: the newest of :func:`backends.service.explanations.pull`.
+    :ivar progress: the newest of :func:`backends.service.pull`.
     """
 
     names: tuple[str, ...]
@@ -53,7 +53,7 @@ class Pull(Watched):
 class Pulls:
     """The pulls of this process.
 
-    :param fetch: ``backends.service.explanations.pull``.
+    :param fetch: ``backends.service.pull``.
     """
 
     def __init__(self, fetch: Callable[[str], Generator[dict[str, Any], None, None]]) -> None:

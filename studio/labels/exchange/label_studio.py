@@ -13,7 +13,6 @@ files is for reading them here. So:
 
 from __future__ import annotations
 
-import base64
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from studio import export
 from studio.labels.exchange.label_studio_models import OURS
 from studio.labels.exchange.label_studio_tasks import CHOICE, NAME, NOTE, read
 from studio.labels.exchange.rows import (
@@ -84,7 +84,7 @@ def _images(
             yield item, f"{folder}/{item.picture}.png"
         return
     for item, png in content:
-        yield item, f"data:image/png;base64,{base64.b64encode(png).decode()}"
+        yield item, export.encoded_url(png)
 
 
 def _task(

@@ -13,6 +13,7 @@ from PIL import Image
 from sqlalchemy import Connection, insert, select
 
 from backends.errors import NotFound
+from studio import export
 from studio.labels.store.database import Database
 from studio.labels.store.records import Item, Project
 from studio.labels.store.schema import ItemNames, Items, StoredPictures
@@ -24,11 +25,12 @@ __all__ = [
     "digest",
     "entered",
     "further_names",
-    "image_of",
     "items",
     "keep",
+    "pixels_of",
     "png_of",
     "shown",
+    "stored",
 ]
 
 MANY = 500  # rows a statement
@@ -44,31 +46,36 @@ def digest(pixels: np.ndarray) -> str:
 def png_of(pixels: np.ndarray) -> bytes:
     """uint8 [H, W, C] -> PNG."""
     target = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(target, "PNG")
+    export.as_picture(pixels).save(target, "PNG")
     return target.getvalue()
-
-
-def image_of(png: bytes) -> Image.Image:
-    """PNG -> picture."""
-    return Image.open(io.BytesIO(png))
 
 
 def array_of(png: bytes) -> np.ndarray:
     """PNG -> uint8 [H, W, C]."""
-    pixels = np.asarray(image_of(png))
+    return pixels_of(Image.open(io.BytesIO(png)))
+
+
+def pixels_of(picture: Image.Image) -> np.ndarray:
+    """Picture -> uint8 [H, W, C]."""
+    pixels = np.asarray(picture)
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def stored(connection: Connection, sha256s: Sequence[str]) -> set[str]:
+    """The digests whose picture is in the store."""
+    found: set[str] = set()
+    for start in range(0, len(sha256s), MANY):
+        some = sha256s[start : start + MANY]
+        chosen = select(StoredPictures.sha256).where(StoredPictures.sha256.in_(some))
+        found |= set(connection.scalars(chosen))
+    return found
 
 
 def keep(database: Database, pictures: Sequence[np.ndarray]) -> list[str]:
     """Store pictures uint8 [H, W, C] that are not there yet; their digests, in order."""
     named = {digest(pixels): pixels for pixels in pictures}
-    names = list(named)
     with database.write() as connection:
-        here: set[str] = set()
-        for start in range(0, len(names), MANY):
-            some = names[start : start + MANY]
-            chosen = select(StoredPictures.sha256).where(StoredPictures.sha256.in_(some))
-            here |= set(connection.scalars(chosen))
+        here = stored(connection, list(named))
         rows = [
             {
                 "sha256": name, "width": pixels.shape[1], "height": pixels.shape[0],

@@ -8,6 +8,7 @@ from typing import Any
 
 from studio.templates import Markup, render
 from studio.ui.shared import markup
+from studio.ui.shared.requests import sentence
 
 __all__ = [
     "answered",
@@ -103,8 +104,7 @@ def _opinion(row: Mapping[str, Any], before: str) -> list[str]:
 
 def unanswered(title: str, seed: int, status: str, reason: str | None) -> Markup:
     """A run without an answer, and why."""
-    text = reason or "stopped before the first step"
-    return _column(title, seed, status, lines=[text[:1].upper() + text[1:]])
+    return _column(title, seed, status, lines=[sentence(reason or "stopped before the first step")])
 
 
 def _column(

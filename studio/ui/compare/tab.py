@@ -268,7 +268,7 @@ def _column(comparison: Comparison, i: int, titles: dict[str, str]) -> str:
     if run.answer and run.ended:
         picture = _small(export.as_picture(run.answer.counterfactual))
         heat = _small(export.absolute_difference(run.answer))
-        row = comparison.rows()[i]
+        row = comparison.row(i)
         chosen = comparison.choice == run.id
         others = [
             (_small(export.as_picture(other.counterfactual)), its)

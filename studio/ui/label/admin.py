@@ -9,14 +9,15 @@ from typing import Any
 
 import gradio as gr
 
+from studio import export
 from studio.labels.stats import agreement
 from studio.labels.stats.agreement import Agreement, Disputed
 from studio.labels.store import pictures, responses
 from studio.labels.store.responses import Submission
 from studio.templates import Markup, render
-from studio.ui.shared import canvas, markup
+from studio.ui.shared import markup
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
-from studio.ui.shared.requests import show_errors
+from studio.ui.shared.requests import sentence, show_errors
 
 __all__ = ["AdminPanel"]
 
@@ -102,7 +103,7 @@ class AdminPanel:
         shown_item = markup.hint(NOTHING)
         if item is not None:
             png = pictures.content(self.labels.database(), [item.picture])[item.picture]
-            shown_item = _question(item, canvas.data_url(pictures.image_of(png)), len(disputed))
+            shown_item = _question(item, export.encoded_url(png), len(disputed))
         return {
             self._disputed: shown_item, self._item: item.item_id if item else None,
             self._verdict: gr.update(
@@ -145,7 +146,7 @@ def _table(found: Agreement) -> Markup:
         ("Krippendorff’s α", found.krippendorff_alpha),
     ]  # fmt: skip
     reason = next((figure.reason for _, figure in figures if figure.value is None), "")
-    return render("label.html", "agreement", found, figures, reason[:1].upper() + reason[1:])
+    return render("label.html", "agreement", found, figures, sentence(reason))
 
 
 def _confusion(found: Agreement, who: str | None, whom: str | None) -> Markup:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import itertools
 import json
 from dataclasses import asdict, dataclass, replace
@@ -28,7 +27,6 @@ __all__ = [
     "READ_MASK",
     "SMALL",
     "Overlay",
-    "data_url",
     "file_of",
     "from_data_url",
     "preview",
@@ -128,21 +126,13 @@ def sketch_board(elem_id: str) -> gr.HTML:
     )
 
 
-def data_url(picture: Image.Image, form: Literal["PNG", "JPEG"] = "PNG") -> str:
-    """A picture as a data URL."""
-    buffer = io.BytesIO()
-    picture.save(buffer, form)
-    content = base64.b64encode(buffer.getvalue()).decode()
-    return f"data:image/{form.lower()};base64,{content}"
-
-
 def preview(picture: Image.Image, side: int) -> str:
     """A data URL that arrives with its event; a large picture is lossy, and reduced where it is
     larger than ``side``; the exact one is among the files."""
     if max(picture.size) <= SMALL:
-        return data_url(picture)
+        return export.data_url(picture)
     picture = picture.convert("RGB")
-    return data_url(export.enlarge(picture, min(side, max(picture.size))), "JPEG")
+    return export.data_url(export.enlarge(picture, min(side, max(picture.size))), "JPEG")
 
 
 def from_data_url(text: str) -> bytes:
@@ -194,7 +184,7 @@ def scene(
     if picture is not None:
         content["picture"] = preview(picture, max(picture.size))
     if overlay is not None:
-        url = None if overlay.mask is None else data_url(Image.fromarray(overlay.mask))
+        url = None if overlay.mask is None else export.data_url(Image.fromarray(overlay.mask))
         content["laid"] = asdict(replace(overlay, mask=None)) | {"mask": url}
     if clickable is not None:
         content["clickable"] = clickable

@@ -279,8 +279,7 @@ class BundleController:
         if not path.is_file():
             with tempfile.TemporaryDirectory(dir=self.results) as scratch:
                 export.write(Path(scratch) / "answer", run.answer, run.frames)
-                content = export.zipped(Path(scratch) / "answer")
-            path.write_bytes(content)
+                export.write_zip(path, Path(scratch) / "answer")
         if self.runs.get(run.id) is None:  # forgotten, maybe while this was written
             self.forget(run)
             raise NotFound("that answer is no longer kept; run it again")

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from studio.templates import Markup, render
+from studio.ui.shared.requests import sentence
 
 __all__ = [
     "alternative",
@@ -97,7 +98,7 @@ def answer_line(record: dict[str, Any]) -> Markup:
 
 def failure(reason: str) -> Markup:
     """Why there is no answer."""
-    return notice("error", reason[:1].upper() + reason[1:])
+    return notice("error", sentence(reason))
 
 
 def notice(kind: str, text: str) -> Markup:

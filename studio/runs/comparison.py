@@ -70,7 +70,7 @@ class Comparison:
     """Requests that differ only in method and seed, and their runs as far as they were started.
 
     ``choice`` is the id of the run that convinced the person, ``NONE`` when none did, and None
-    as long as they have not said.
+    as long as they have not chosen.
     """
 
     owner: str
@@ -192,7 +192,7 @@ class Comparisons:
     """The comparisons of this process: a few of each owner, their files and people's choices.
 
     :param results: folder for the files.
-    :param study: hears of every choice.
+    :param study: gets every choice.
     """
 
     def __init__(self, runs: Runs, results: Path, study: Study) -> None:

@@ -45,7 +45,7 @@ class Pull(Watched):
             self.state = "done"
         except StudioError as error:
             self.state, self.reason = "failed", str(error)
-        except Exception as error:  # nobody waits for the thread: it has to be told here
+        except Exception as error:  # nobody waits for the thread: log it here
             log.exception("a pull failed")
             self.state, self.reason = "failed", f"the pull failed inside ({error}); try again"
 

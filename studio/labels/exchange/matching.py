@@ -17,7 +17,7 @@ from studio.labels.store import pictures
 from studio.labels.store.database import Database
 from studio.labels.store.records import Project
 
-__all__ = ["Matched", "Prepare", "matched"]
+__all__ = ["Matched", "Prepare", "match_pictures"]
 
 Prepare = Callable[[Image.Image], np.ndarray]
 
@@ -30,7 +30,7 @@ class Matched:
     names: list[str] = field(default_factory=list)
 
 
-def matched(
+def match_pictures(
     database: Database,
     project: Project | None,
     labels: LabelSet,

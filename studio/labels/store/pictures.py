@@ -20,10 +20,10 @@ from studio.labels.store.schema import ItemNames, Items, StoredPictures
 
 __all__ = [
     "add",
+    "add_items",
     "array_of",
     "content",
     "digest",
-    "entered",
     "further_names",
     "items",
     "keep",
@@ -37,8 +37,8 @@ MANY = 500  # rows a statement
 
 
 def digest(pixels: np.ndarray) -> str:
-    """What tells a picture uint8 [H, W, C] from others, however it is stored: sha256 of its shape
-    and pixels."""
+    """The identity of a picture uint8 [H, W, C], however it is stored: sha256 of its shape and
+    pixels."""
     shape = "x".join(map(str, pixels.shape)).encode()
     return hashlib.sha256(shape + b":" + np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
@@ -95,10 +95,10 @@ def add(database: Database, project: Project, pictures: Iterable[tuple[str, np.n
     digests = keep(database, [pixels for _, pixels in pictures])
     names = [name for name, _ in pictures]
     with database.write() as connection:
-        return entered(connection, project, zip(digests, names, strict=True))[1]
+        return add_items(connection, project, zip(digests, names, strict=True))[1]
 
 
-def entered(
+def add_items(
     connection: Connection, project: Project, named: Iterable[tuple[str, str]]
 ) -> tuple[dict[str, int], int]:
     """Make items of stored pictures, within a transaction: every item's number by its picture's

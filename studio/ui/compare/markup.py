@@ -164,7 +164,7 @@ def _heading(name: str, metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, A
 
 def _best(rows: Sequence[Mapping[str, Any]], name: str, direction: str) -> float | None:
     """The best value among the answers that flipped, where there is anything to choose: a search
-    that changed nothing shall not win for its short distance."""
+    that changed nothing must not win for its short distance."""
     values = [row[name] for row in rows if row["status"] == "flipped" and row[name] is not None]
     if direction == "neither" or len(set(values)) < 2:
         return None

@@ -85,7 +85,7 @@ class AdminPanel:
             return await asyncio.to_thread(self._counted, name, held)
 
     def _counted(self, name: str | None, held: Codes | None) -> dict[Any, Any]:
-        assignment = self.labels.require(name, held, administrator=True)
+        assignment = self.labels.require_administrator(name, held)
         found = agreement.report(self.labels.database(), assignment.project)
         people = [person.name for person in found.people]
         first, second = [*people, None, None][:2]
@@ -116,7 +116,7 @@ class AdminPanel:
         self, name: str, held: Codes | None, item: int | None, verdict: str | None, note: str
     ) -> dict[Any, Any]:
         def work() -> dict[Any, Any]:
-            assignment = self.labels.require(name, held, administrator=True)
+            assignment = self.labels.require_administrator(name, held)
             if item is not None and verdict:
                 submission = Submission(
                     item, verdict, secrets.token_hex(12), note=note or "", via="page"
@@ -131,7 +131,7 @@ class AdminPanel:
         self, name: str, held: Codes | None, who: str | None, whom: str | None
     ) -> str:
         def work() -> str:
-            assignment = self.labels.require(name, held, administrator=True)
+            assignment = self.labels.require_administrator(name, held)
             return _confusion(
                 agreement.report(self.labels.database(), assignment.project), who, whom
             )
@@ -150,7 +150,7 @@ def _table(found: Agreement) -> Markup:
 
 
 def _confusion(found: Agreement, who: str | None, whom: str | None) -> Markup:
-    """Rows: what the first said; columns: what the second said of the same pictures."""
+    """Rows: the first person's classes; columns: the second's of the same pictures."""
     if not who or not whom or who == whom:
         return Markup()
     named = {person.name: person for person in found.people}
@@ -170,7 +170,7 @@ def _confusion(found: Agreement, who: str | None, whom: str | None) -> Markup:
 
 
 def _question(item: Disputed, picture: str, waiting: int) -> Markup:
-    opinions = [f"{count} said {name}" for name, count in item.votes.items()]
+    opinions = [f"{count} for {name}" for name, count in item.votes.items()]
     opinions += [f"{item.unsure} unsure"] * bool(item.unsure)
     opinions += [f"{item.skipped} skipped"] * bool(item.skipped)
     return render("label.html", "disputed", picture, item.name, ", ".join(opinions), waiting)

@@ -11,7 +11,6 @@ import binascii
 import itertools
 import json
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import gradio as gr
@@ -20,6 +19,7 @@ from PIL import Image
 
 from backends.errors import BadInput
 from studio import export
+from studio.ui.shared.static import static_text
 
 __all__ = [
     "READ_CLICKS",
@@ -35,7 +35,6 @@ __all__ = [
     "sketch_board",
 ]
 
-HERE = Path(__file__).parents[1] / "static"
 LONGEST = 8_000_000
 How = Literal["add", "subtract"]
 SMALL = 128  # pixels; up to here a picture's pixels are shown as the blocks they are
@@ -115,15 +114,13 @@ def region_canvas(elem_id: str, first: str) -> gr.HTML:
     ``js=`` hook with ``regionCanvas.mask()``; its ``painted`` event fires after every edit, its
     ``clicked`` event after every click on a thing, its ``brought`` event when a mask file was
     chosen."""
-    script = (HERE / "canvas.js").read_text() + (HERE / "clicks.js").read_text()
+    script = static_text("canvas.js", "clicks.js")
     return gr.HTML(elem_id=elem_id, html_template=REGION, js_on_load=script, scene=first)
 
 
 def sketch_board(elem_id: str) -> gr.HTML:
     """A board to draw on; read it in a ``js=`` hook with ``sketch.picture()``."""
-    return gr.HTML(
-        elem_id=elem_id, html_template=SKETCH, js_on_load=(HERE / "sketch.js").read_text()
-    )
+    return gr.HTML(elem_id=elem_id, html_template=SKETCH, js_on_load=static_text("sketch.js"))
 
 
 def preview(picture: Image.Image, side: int) -> str:
@@ -169,16 +166,16 @@ def scene(
     empty: bool = False,
     message: str | None = None,
 ) -> str:
-    """What the canvas shall show: a new picture (which clears the mask), something laid over it,
+    """What the canvas shows next: a new picture (which clears the mask), something laid over it,
     or no picture any more.
 
     :param of: which picture that is, or was looked at for what is laid or refused; when another
         is shown meanwhile, that is dropped.
     :param clickable: whether the tools for clicks are offered.
-    :param message: a sentence beneath the canvas.
+    :param message: a sentence below the canvas.
     :param refused: so many clicks gave nothing; the last of them is taken back.
     """
-    # The page hears of a scene only when it differs from the last one; showing the same picture
+    # The page gets a scene only when it differs from the last one; showing the same picture
     # or proposal again must clear or restore the canvas too.
     content: dict[str, object] = {"number": next(_numbers), "empty": empty, "of": of}
     if picture is not None:

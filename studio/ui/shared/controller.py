@@ -43,7 +43,7 @@ class Factual:
 
     @functools.cached_property
     def digest(self) -> str:
-        """What tells it from other pictures on the page."""
+        """A text that identifies the picture on the page."""
         content = hashlib.blake2b(self.bundle.encode(), digest_size=12)
         content.update(np.ascontiguousarray(self.pixels).data)
         return content.hexdigest()

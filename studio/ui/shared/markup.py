@@ -69,7 +69,7 @@ def progress_line(
 
 
 def answer_line(record: dict[str, Any]) -> Markup:
-    """One honest sentence about how the run ended."""
+    """How the run ended, in words."""
     before, after = record["factual"]["label"], record["counterfactual"]["label"]
     target, status = record["target"], record["status"]
     p = record["counterfactual"]["probabilities"][target]

@@ -92,7 +92,7 @@ def filled(store: Database, items: int, people: int) -> Project:
         if person != ids[0] or place < items - LEFT
     ]  # fmt: skip
     with store.write() as connection:
-        history.appended(connection, projects.locked(connection, project.id), rows)
+        history.append(connection, projects.locked(connection, project.id), rows)
     return projects.find(store, name)
 
 

@@ -1,1 +1,1 @@
-"""Shows counterfactuals; has never heard of tensors."""
+"""Shows counterfactuals; imports no tensor library."""

@@ -30,7 +30,7 @@ def list_bundles() -> None:
         line = f"{name}: {manifest.title}; {len(manifest.class_names)} classes; "
         line += f"parts: {', '.join(here) or 'none yet'}"
         if any(absent.values()):
-            size = sum(item["size"] - item["have"] for item in service.to_pull(name))
+            size = _bytes_left(service.to_pull(name))
             parts = ", ".join(part for part, problem in absent.items() if problem)
             line += f"; not here: {parts} ({megabytes(size)}: {bundle.pull_command})"
         print(line)
@@ -85,10 +85,13 @@ def pull_bundle(
     if not yes:
         if not sys.stdin.isatty():
             raise BadInput("nobody can be asked here; add --yes to fetch all of the above")
-        left = sum(item["size"] - item["have"] for item in items)
-        typer.confirm(f"Fetch {megabytes(left)}?", abort=True)
+        typer.confirm(f"Fetch {megabytes(_bytes_left(items))}?", abort=True)
     options.finish(lambda: service.pull(name, origin, offline=offline, keep=keep), _Meter())
     print(f"{name}: every published part is here")
+
+
+def _bytes_left(items: list[dict[str, Any]]) -> int:
+    return sum(item["size"] - item["have"] for item in items)
 
 
 class _Meter:

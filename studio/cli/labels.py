@@ -37,6 +37,8 @@ FormatOption = Annotated[
     str | None,
     typer.Option("--format", help="csv, jsonl, datasets or label-studio; else by the name"),
 ]
+VersionOption = Annotated[int | None, typer.Option(min=0, help="Label set; else the newest")]
+BundleArgument = Annotated[str, typer.Argument(help="Bundle name or folder")]
 AT_ONCE = 64  # pictures that are stored together
 
 
@@ -59,7 +61,7 @@ def _store(place: str | None) -> Iterator[Database]:
 
 
 def _print_code(access: Access) -> None:
-    print(f"access code of {access.annotator.name}, told once: {access.code}")
+    print(f"access code of {access.annotator.name}, shown only now: {access.code}")
 
 
 @labels.command("list")
@@ -98,7 +100,7 @@ def create_project(
     from backends import bundles
     from studio.labels.store import projects
 
-    bundles.find(bundle)  # said now rather than when the first picture is brought
+    bundles.find(bundle)  # refuse an unknown one now, not when the first picture is added
     text = "" if instructions is None else instructions.read_text(encoding="utf-8")
     setup = Setup.checked(
         {
@@ -158,7 +160,7 @@ def export_labels(
     ],
     format_: FormatOption = None,
     history: Annotated[bool, typer.Option(help="What was corrected or taken back too")] = False,
-    version: Annotated[int | None, typer.Option(min=0, help="Label set; else the newest")] = None,
+    version: VersionOption = None,
     database: DatabaseOption = None,
 ) -> None:
     """Write a label set; prints one JSON object."""
@@ -227,7 +229,7 @@ def import_labels(
 @labels.command("agreement")
 def agreement_of(
     project: ProjectArgument,
-    version: Annotated[int | None, typer.Option(min=0, help="Label set; else the newest")] = None,
+    version: VersionOption = None,
     database: DatabaseOption = None,
 ) -> None:
     """Kappas, alpha, confusion, items to adjudicate; prints one JSON object."""
@@ -248,7 +250,7 @@ def invite_person(
     ] = False,
     database: DatabaseOption = None,
 ) -> None:
-    """Let a person in; prints the access code, which is told only now."""
+    """Add a person; prints the access code, which is shown only now."""
     from studio.labels.store import projects
 
     role: Role = projects.ADMINISTRATOR if administrator else projects.ANNOTATOR
@@ -258,7 +260,7 @@ def invite_person(
 
 @labels.command("models")
 def list_models(
-    bundle: Annotated[str, typer.Argument(help="Bundle name or folder")],
+    bundle: BundleArgument,
 ) -> None:
     """Every model that was trained on labels for a bundle, and the label set of each."""
     from backends.service import retraining
@@ -269,7 +271,7 @@ def list_models(
 
 @labels.command("delete-model")
 def delete_model(
-    bundle: Annotated[str, typer.Argument(help="Bundle name or folder")],
+    bundle: BundleArgument,
     name: Annotated[str, typer.Argument(help="The model's name, as labels models prints it")],
 ) -> None:
     """Delete a model that was trained on labels; the labels stay."""
@@ -288,7 +290,7 @@ def retrain_model(
     name: Annotated[
         str | None, typer.Option(help="Of the model; the project's unless given")
     ] = None,
-    version: Annotated[int | None, typer.Option(min=0, help="Label set; else the newest")] = None,
+    version: VersionOption = None,
     student: Annotated[
         bool, typer.Option("--student", help="Also a classifier, for methods with gradients")
     ] = False,

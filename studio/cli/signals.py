@@ -48,7 +48,7 @@ def _raising() -> Iterator[None]:
     def on_signal(number: int, _: FrameType | None) -> None:
         nonlocal latest
         now = time.monotonic()
-        # Ctrl-C reaches a process twice under some shells and make; the clean-up shall go on.
+        # Ctrl-C reaches a process twice under some shells and make; the clean-up must go on.
         if now - latest >= PAUSE:
             latest = now
             raise Interrupted(128 + number)

@@ -156,7 +156,7 @@ def advance(job: Job) -> bool:
         _close(job)
         raise
     _close(job)
-    # Neither a generator's clean-up nor a listener may take the engine with it.
+    # An error in a generator's clean-up or in a listener must not end the engine.
     try:
         job.sink(end)
     except Exception:

@@ -1,6 +1,7 @@
 """Answers as files: pictures, zips, tables, reports."""
 
-from studio.export.files import at_once, write, write_all, zipped
+from studio.export.data_urls import data_url, encoded_url
+from studio.export.files import at_once, write, write_all, write_zip
 from studio.export.heatmaps import (
     absolute_difference,
     as_picture,
@@ -17,12 +18,14 @@ __all__ = [
     "as_picture",
     "at_once",
     "coloured",
+    "data_url",
     "difference_from_reconstruction",
+    "encoded_url",
     "enlarge",
     "important_changes",
     "signed_difference",
     "spectrum_plot",
     "write",
     "write_all",
-    "zipped",
+    "write_zip",
 ]

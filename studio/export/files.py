@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from backends.core import Answer, Frame
-from backends.files import scratch_folder
+from backends.files import atomic_write, scratch_folder
 from studio.export.heatmaps import (
     absolute_difference,
     as_picture,
@@ -22,7 +21,7 @@ from studio.export.heatmaps import (
     signed_difference,
 )
 
-__all__ = ["at_once", "write", "write_all", "zipped"]
+__all__ = ["at_once", "write", "write_all", "write_zip"]
 
 GIF_FRAMES = 60
 IMPORTANCE, RECONSTRUCTION = "importance.png", "reconstruction.png"
@@ -107,10 +106,11 @@ def _gif(path: Path, answer: Answer, frames: Sequence[Frame]) -> None:
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
 
 
-def zipped(folder: Path) -> bytes:
-    """A result folder as a zip."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.iterdir()):
-            archive.write(path, path.name)
-    return buffer.getvalue()
+def write_zip(path: Path, folder: Path) -> None:
+    """Every file in ``folder`` and below as a zip, which appears at once or not at all."""
+    with (
+        atomic_write(path) as scratch,
+        zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+            archive.write(file, file.relative_to(folder))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
 from backends.core import Answer
-from studio.export import absolute_difference, as_picture, enlarge, signed_difference
+from studio.export import (
+    absolute_difference,
+    as_picture,
+    data_url,
+    enlarge,
+    signed_difference,
+)
 from studio.templates import render
 
 if TYPE_CHECKING:
@@ -83,11 +85,7 @@ def _example(answer: Answer) -> dict[str, Any]:
         verdict += f"; the oracle says {record['oracle']}"
     return {
         "question": f"{before} to {target}", "verdict": verdict,
-        "pictures": [(_data_uri(picture), text) for picture, text in pictures],
+        "pictures": [
+            (data_url(enlarge(picture, SIDE), optimize=True), text) for picture, text in pictures
+        ],
     }  # fmt: skip
-
-
-def _data_uri(picture: Image.Image) -> str:
-    buffer = io.BytesIO()
-    enlarge(picture, SIDE).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -35,7 +35,7 @@ def answer_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
 def evaluation(plan: Plan, rows: Sequence[Row], about: BundleInfo) -> dict[str, Any]:
     """The content of table.json: what was asked, what each metric means, and the rows.
 
-    :param about: of the bundle, from :func:`backends.service.explanations.about`.
+    :param about: of the bundle, from :func:`backends.service.about`.
     """
     listed = []
     for row in rows:

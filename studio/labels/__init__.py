@@ -1,1 +1,1 @@
-"""The label store: who said what about which picture, and when. No torch, no gradio."""
+"""The label store: who gave which label to which picture, and when. No torch, no gradio."""

@@ -28,7 +28,7 @@ class Watched:
     reason: str = field(default="", kw_only=True)
 
     async def watch(self) -> AsyncIterator[None]:
-        """Comes back a few times a second until the end."""
+        """Yield a few times a second until the end."""
         while self.state == "going":
             yield None
             await asyncio.sleep(LOOK)

@@ -12,7 +12,6 @@ import secrets
 import shutil
 import threading
 import time
-import zipfile
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -21,7 +20,6 @@ from typing import Any
 
 from backends.core import Request
 from backends.errors import BadInput, NotFound
-from backends.files import atomic_write
 from backends.metrics import METRICS
 from studio import export
 from studio.export import tables
@@ -72,7 +70,7 @@ class Comparison:
     """Requests that differ only in method and seed, and their runs as far as they were started.
 
     ``choice`` is the id of the run that convinced the person, ``NONE`` when none did, and None
-    as long as they have not said.
+    as long as they have not chosen.
     """
 
     owner: str
@@ -100,10 +98,11 @@ class Comparison:
 
     def rows(self) -> list[dict[str, Any]]:
         """What the table says of each run; None where a number is not known."""
-        return [
-            _row(request, run, self.choice)
-            for request, run in zip(self.requests, self.runs, strict=True)
-        ]
+        return [self.row(i) for i in range(len(self.requests))]
+
+    def row(self, i: int) -> dict[str, Any]:
+        """The row of the ``i``-th request."""
+        return _row(self.requests[i], self.runs[i], self.choice)
 
     def alternatives(self, of: Run | None = None) -> list[dict[str, Any]]:
         """The further answers of all runs, or ``of`` one, as rows; ``answer`` is what the method
@@ -193,7 +192,7 @@ class Comparisons:
     """The comparisons of this process: a few of each owner, their files and people's choices.
 
     :param results: folder for the files.
-    :param study: hears of every choice.
+    :param study: gets every choice.
     """
 
     def __init__(self, runs: Runs, results: Path, study: Study) -> None:
@@ -294,12 +293,7 @@ class Comparisons:
                     export.write(own, run.answer, run.frames)
                 # A choice is made after the pictures were written.
                 (own / "result.json").write_text(json.dumps(run.answer.record, indent=2) + "\n")
-            with (
-                atomic_write(path) as scratch,
-                zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED) as archive,
-            ):
-                for file in sorted(p for p in folder.rglob("*") if p.is_file()):
-                    archive.write(file, file.relative_to(folder))
+            export.write_zip(path, folder)
         return str(path)
 
     def _drop(self, comparison: Comparison) -> None:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class Pull(Watched):
     """One pull of one or several bundles, written by its thread and read by anyone.
 
-    :ivar progress: the newest of :func:`backends.service.explanations.pull`.
+    :ivar progress: the newest of :func:`backends.service.pull`.
     """
 
     names: tuple[str, ...]
@@ -45,7 +45,7 @@ class Pull(Watched):
             self.state = "done"
         except StudioError as error:
             self.state, self.reason = "failed", str(error)
-        except Exception as error:  # nobody waits for the thread: it has to be told here
+        except Exception as error:  # nobody waits for the thread: log it here
             log.exception("a pull failed")
             self.state, self.reason = "failed", f"the pull failed inside ({error}); try again"
 
@@ -53,7 +53,7 @@ class Pull(Watched):
 class Pulls:
     """The pulls of this process.
 
-    :param fetch: ``backends.service.explanations.pull``.
+    :param fetch: ``backends.service.pull``.
     """
 
     def __init__(self, fetch: Callable[[str], Generator[dict[str, Any], None, None]]) -> None:

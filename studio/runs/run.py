@@ -112,7 +112,7 @@ class Runs:
 
     :param explain: makes the step generator of a request (``backends.service.explain``).
     :param judge: makes the answer of a stopped run from its last frame
-        (``backends.service.explanations.stopped``).
+        (``backends.service.stopped``).
     """
 
     def __init__(

@@ -23,12 +23,12 @@ def usual_file() -> Path:
 class Study:
     """A file with a line a choice, of which the last one of a comparison counts.
 
-    :param file: need not exist, nor its folder.
+    :param file: made with its folder where there is none.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self._salt = secrets.token_hex(8)  # the study shall not know whose page it was
+        self._salt = secrets.token_hex(8)  # so that the study does not know whose page it was
         self._writing = threading.Lock()
 
     def pseudonym(self, owner: str) -> str:

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-# Before gradio is imported: nothing is loaded from, or told to, any outside host.
+# Before gradio is imported: nothing is loaded from, or sent to, any outside host.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
@@ -38,10 +38,10 @@ from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.fetch_parts import FetchPanel
 from studio.ui.shared.label_controller import Codes, LabelController
 from studio.ui.shared.requests import owner_of
+from studio.ui.shared.static import static_text
 
 __all__ = ["build", "free_port", "launch", "launch_options"]
 
-HERE = Path(__file__).parent / "static"
 REMOVALS = 10  # attempts to remove the results' folder
 
 
@@ -174,7 +174,7 @@ def launch_options(names: Sequence[str]) -> dict[str, Any]:
     """
     return {
         "theme": gr.themes.Default(),
-        "css": (HERE / "style.css").read_text(),
+        "css": static_text("style.css"),
         "head": shortcuts.script(),
         "allowed_paths": [str(bundles.get(name).folder.absolute()) for name in names],
         "max_file_size": "20mb",

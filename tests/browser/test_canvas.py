@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from studio.ui.shared import canvas
+from studio.ui.shared.static import static_text
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +23,7 @@ SIDE = 16
 def board(browser):
     page = browser.new_page()
     page.set_content(canvas.REGION)
-    script = "".join((canvas.HERE / name).read_text() for name in ("canvas.js", "clicks.js"))
+    script = static_text("canvas.js", "clicks.js")
     page.evaluate(BEGIN, script)
     yield page
     page.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +19,6 @@ from studio.labels.exchange.rows import (
     FileRow,
     ItemRow,
     LabelSet,
-    ResponseRow,
-    SuggestionRow,
     plain,
 )
 from studio.labels.stats.consensus import distributions
@@ -39,16 +36,15 @@ TIE = -1  # what a ClassLabel has for no label
 def write(folder: Path, labels: LabelSet, content: Iterable[tuple[ItemRow, bytes]]) -> None:
     """What ``datasets.load_from_disk`` reads, and project.json beside it.
 
-    ``label`` is the adjudicated class, else what most people said; none where they tie or nobody
-    said anything; ``shares`` are the shares of the votes by class.
+    ``label`` is the adjudicated class, else the one with the most votes; none where votes tie or
+    there are none; ``shares`` are the shares of the votes by class.
 
     :param content: every item with its PNG.
     """
     import pyarrow as pa
     from datasets import Dataset
 
-    assert labels.setup is not None, "an exported label set knows its project"
-    features = _features(labels.setup.classes)
+    features = _features(labels.project.classes)
     # Through a file, since the pictures of a large project are more than memory holds.
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         path = str(Path(scratch) / "rows.arrow")
@@ -125,15 +121,12 @@ def _features(classes: list[str]) -> Features:
 
 
 def _rows(labels: LabelSet, content: Iterable[tuple[ItemRow, bytes]]) -> Iterator[dict[str, Any]]:
-    about: dict[str, list[FileRow]] = defaultdict(list)
-    for one in (*labels.responses, *labels.suggestions):
-        about[one.picture].append(one)
+    by_picture = labels.by_picture()
     consensus = _consensus(labels)
     header: str | None = json.dumps(labels.header(), ensure_ascii=False)
     for item, png in content:
         label, shares = consensus.get(item.picture, (TIE, []))
-        responses = [_nested(r) for r in about[item.picture] if isinstance(r, ResponseRow)]
-        suggestions = [_nested(r) for r in about[item.picture] if isinstance(r, SuggestionRow)]
+        responses, suggestions = (list(map(_nested, rows)) for rows in by_picture[item.picture])
         for suggestion in suggestions:
             named = suggestion["probabilities"].items()
             suggestion["probabilities"] = [{"class": k, "score": score} for k, score in named]
@@ -157,7 +150,6 @@ def _nested(what: FileRow) -> dict[str, Any]:
 
 def _consensus(labels: LabelSet) -> dict[str, tuple[int, list[float]]]:
     """The class of each picture, -1 for none, and the shares of its votes."""
-    assert labels.setup is not None, "an exported label set knows its project"
     numbers = {item.picture: n for n, item in enumerate(labels.items)}
     standing = [
         Response(
@@ -167,7 +159,7 @@ def _consensus(labels: LabelSet) -> dict[str, tuple[int, list[float]]]:
         for r in labels.responses
         if r.superseded_by is None
     ]  # fmt: skip
-    votes = votes_of(labels.setup.classes, standing)
+    votes = votes_of(labels.project.classes, standing)
     majority, weights = distributions(votes, "majority")
     soft, _ = distributions(votes, "soft")
     single = (majority == 1).any(1) & (weights > 0)

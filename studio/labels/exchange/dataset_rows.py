@@ -1,5 +1,5 @@
-"""Read a label set that was written as a Hugging Face ``datasets`` folder, in any of the forms in
-which it comes back: as exported, with its splits, or as a dataset repository has it (Parquet).
+"""Read a label set that was written as a Hugging Face ``datasets`` folder, in any of the forms that
+it may have: as exported, with its splits, or as a dataset repository has it (Parquet).
 
 The files are read by pyarrow, and only those that lie in the folder: a manifest that names others
 is not followed.

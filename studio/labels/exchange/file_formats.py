@@ -28,7 +28,7 @@ from PIL import Image
 
 from backends.errors import BadInput, NotFound
 from studio.labels.exchange import csv_table, label_studio, lines
-from studio.labels.exchange.gathering import gathered, pngs
+from studio.labels.exchange.gathering import gather, pngs
 from studio.labels.exchange.importing import Imported, store_labels
 from studio.labels.exchange.matching import Prepare
 from studio.labels.exchange.options import ReadOptions
@@ -80,7 +80,7 @@ def export(
     :raises NotFound: there is no such version.
     """
     chosen = _known(format or SUFFIXES.get(to.suffix.lower(), "datasets"))
-    labels = gathered(database, project, version, history=history)
+    labels = gather(database, project, version, history=history)
     if not labels.items:
         raise BadInput(f"{project.name!r} has no pictures yet; add some first")
     if chosen != "datasets" and to.suffix and not to.is_dir():

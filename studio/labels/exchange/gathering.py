@@ -10,10 +10,10 @@ from studio.labels.store import pictures, projects, responses, suggestions
 from studio.labels.store.database import Database
 from studio.labels.store.records import Project
 
-__all__ = ["gathered", "pngs"]
+__all__ = ["gather", "pngs"]
 
 
-def gathered(
+def gather(
     database: Database, project: Project, version: int | None = None, *, history: bool = False
 ) -> LabelSet:
     """A label set of the store: its responses, every item, each agent's newest suggestions.

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from backends.errors import BadInput
-from studio.labels.exchange.matching import Matched, Prepare, matched
+from studio.labels.exchange.matching import Matched, Prepare, match_pictures
 from studio.labels.exchange.rows import LabelSet, ResponseRow, SuggestionRow, iso, moment
 from studio.labels.store import history, pictures, projects, suggestions
 from studio.labels.store.database import Database
@@ -77,12 +77,12 @@ def store_labels(
         nothing is taken.
     """
     _check_classes(labels, setup.classes if project is None else project.classes, setup.name)
-    found = matched(database, project, labels, prepare, beside)
+    found = match_pictures(database, project, labels, prepare, beside)
     try:
         with database.write() as connection:
             if project is not None:
                 return _stored(connection, project.id, labels, found, None)
-            access = projects.founded(connection, setup, administrator)
+            access = projects.create_within(connection, setup, administrator)
             return _stored(connection, access.annotator.project_id, labels, found, access)
     except IntegrityError as error:
         raise BadInput(
@@ -120,13 +120,13 @@ def _stored(
 ) -> Imported:
     project = projects.locked(connection, number)
     named = [(one.picture, name) for one in found.values() for name in one.names or [""]]
-    items, new_items = pictures.entered(connection, project, named)
+    items, new_items = pictures.add_items(connection, project, named)
     ids = {key: items[one.picture] for key, one in found.items()}
     people, new_people = _people(connection, project, labels)
     rows, replaced = _new_responses(connection, project, labels, ids, people)
-    version = history.appended(connection, project, rows)
+    version = history.append(connection, project, rows)
     guesses = _new_suggestions(connection, project, labels.suggestions, ids)
-    suggestions.added(connection, project, guesses)
+    suggestions.add_within(connection, project, guesses)
     there = len(labels.responses) + len(labels.suggestions) - len(rows) - len(guesses)
     return Imported(
         project.name, version, new_items, len(rows), len(guesses), there, replaced, new_people,
@@ -142,7 +142,7 @@ def _people(
     new = [name for name in dict.fromkeys(r.annotator for r in labels.responses)
            if person_name(name) not in people]  # fmt: skip
     for name in new:
-        people[name] = projects.added(connection, project.id, name).annotator.id
+        people[name] = projects.add_person(connection, project.id, name).annotator.id
     return people, new
 
 
@@ -183,7 +183,7 @@ def _new_responses(
 
 
 def _mark(item: int, *parts: str | None) -> str:
-    """What tells a response from others, and its ``request``: so that it is stored once."""
+    """A text that identifies a response; as its ``request`` it lets the store take it once."""
     text = json.dumps([item, *parts])
     return f"import:{hashlib.sha256(text.encode()).hexdigest()}"
 

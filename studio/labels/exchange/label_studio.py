@@ -13,18 +13,16 @@ files is for reading them here. So:
 
 from __future__ import annotations
 
-import base64
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from studio import export
 from studio.labels.exchange.label_studio_models import OURS
 from studio.labels.exchange.label_studio_tasks import CHOICE, NAME, NOTE, read
 from studio.labels.exchange.rows import (
-    FileRow,
     ItemRow,
     LabelSet,
     ResponseRow,
@@ -42,10 +40,9 @@ IMAGE = "image"
 
 def config(labels: LabelSet) -> str:
     """The labelling interface that a Label Studio project needs for these tasks."""
-    assert labels.setup is not None, "an exported label set knows its project"
-    choices = "".join(f"\n    <Choice value={quoteattr(n)}/>" for n in labels.setup.classes)
+    choices = "".join(f"\n    <Choice value={quoteattr(n)}/>" for n in labels.project.classes)
     return (
-        f"<View>\n  <Header value={quoteattr(labels.setup.question)}/>\n"
+        f"<View>\n  <Header value={quoteattr(labels.project.question)}/>\n"
         f'  <Image name="{IMAGE}" value="$image"/>\n'
         f'  <Choices name="{CHOICE}" toName="{IMAGE}" choice="single">{choices}\n  </Choices>\n'
         f'  <TextArea name="{NOTE}" toName="{IMAGE}"/>\n</View>\n'
@@ -63,14 +60,12 @@ def write(
     :param content: every item with its PNG, written into the task as a data: URL; None where the
         pictures are files in ``folder``.
     """
-    about: dict[str, list[FileRow]] = defaultdict(list)
-    for one in (*labels.responses, *labels.suggestions):
-        about[one.picture].append(one)
+    by_picture = labels.by_picture()
     with path.open("w", encoding="utf-8") as file:
         file.write("[")
         separator = "\n"
         for number, (item, image) in enumerate(_images(labels, content, folder), 1):
-            task = _task(number, item, image, about[item.picture], labels)
+            task = _task(number, item, image, *by_picture[item.picture], labels)
             file.write(separator + json.dumps(task, ensure_ascii=False))
             separator = ",\n"
         file.write("\n]\n")
@@ -84,13 +79,17 @@ def _images(
             yield item, f"{folder}/{item.picture}.png"
         return
     for item, png in content:
-        yield item, f"data:image/png;base64,{base64.b64encode(png).decode()}"
+        yield item, export.encoded_url(png)
 
 
 def _task(
-    number: int, item: ItemRow, image: str, about: list[FileRow], labels: LabelSet
+    number: int,
+    item: ItemRow,
+    image: str,
+    responses: list[ResponseRow],
+    suggestions: list[SuggestionRow],
+    labels: LabelSet,
 ) -> dict[str, Any]:
-    responses = [r for r in about if isinstance(r, ResponseRow)]
     stands = [r for r in responses if r.superseded_by is None]
     meta: dict[str, Any] = {"history": [plain(r) for r in responses if r.superseded_by is not None]}
     if number == 1:
@@ -102,7 +101,7 @@ def _task(
         "data": {"image": image, "item": item.item, "picture": item.picture},
         "annotations": [_annotation(r) for r in stands if r.state != DRAFT],
         "drafts": [_draft(r) for r in stands if r.state == DRAFT],
-        "predictions": [_prediction(r) for r in about if isinstance(r, SuggestionRow)],
+        "predictions": [_prediction(s) for s in suggestions],
         "meta": {OURS: meta},
     }
 

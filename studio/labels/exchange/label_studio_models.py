@@ -49,7 +49,7 @@ class Work(BaseModel):
 
 
 class Annotation(Work):
-    """What a person submitted or skipped; ``annotator`` stands in our files."""
+    """What a person submitted or skipped; only our files have ``annotator``."""
 
     annotator: str | None = None
     completed_by: Any = None
@@ -68,7 +68,7 @@ class Draft(Work):
 
 
 class TaskPrediction(Work):
-    """What a model said; the last two stand in our files."""
+    """A model's answer; only our files have the last two fields."""
 
     model_version: str | None = None
     score: float | None = None
@@ -77,7 +77,7 @@ class TaskPrediction(Work):
 
 
 class Task(BaseModel):
-    """A picture with all that was said about it; ``completions`` are old exports' annotations."""
+    """A picture with all answers about it; ``completions`` are old exports' annotations."""
 
     data: dict[str, Any]
     meta: dict[str, Any] | None = None

@@ -171,7 +171,7 @@ class _Reader:
             about = {"item": name, "picture": sha256}
             names = task.ours.get("names")
         else:
-            # Two uploads may have had one name: not the name, but the reference tells them apart.
+            # Two uploads may have had one name: the reference identifies them, not the name.
             known = self._records.get(reference)
             if known is not None:
                 return known

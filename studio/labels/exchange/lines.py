@@ -1,4 +1,4 @@
-"""JSON Lines: an object a line, told apart by ``kind``: project first, then item, label,
+"""JSON Lines: an object a line, whose ``kind`` says what it is: project first, then item, label,
 adjudication, suggestion."""
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from sqlalchemy import select
 
 from backends import imaging
 from backends.errors import BadInput, StudioError
@@ -17,9 +16,8 @@ from studio.labels.exchange.rows import BATCH, FileRow, ItemRow, LabelSet
 from studio.labels.store import pictures
 from studio.labels.store.database import Database
 from studio.labels.store.records import Project
-from studio.labels.store.schema import StoredPictures
 
-__all__ = ["Matched", "Prepare", "matched"]
+__all__ = ["Matched", "Prepare", "match_pictures"]
 
 Prepare = Callable[[Image.Image], np.ndarray]
 
@@ -32,7 +30,7 @@ class Matched:
     names: list[str] = field(default_factory=list)
 
 
-def matched(
+def match_pictures(
     database: Database,
     project: Project | None,
     labels: LabelSet,
@@ -49,7 +47,9 @@ def matched(
     :raises BadInput: a picture is missing, damaged, another than it should be, or may be several.
     """
     wanted = _wanted(labels)
-    here = _in_store(database, [item.picture for item, _ in wanted.values() if item.picture])
+    with database.read() as connection:
+        named = [item.picture for item, _ in wanted.values() if item.picture]
+        here = pictures.stored(connection, named)
     by_name = _ByName(database, project, labels)
     found: dict[str, Matched] = {}
     waiting: list[np.ndarray] = []
@@ -85,16 +85,6 @@ def _wanted(labels: LabelSet) -> dict[str, tuple[ItemRow, list[str]]]:
     return found
 
 
-def _in_store(database: Database, sha256s: list[str]) -> set[str]:
-    found: set[str] = set()
-    with database.read() as connection:
-        for start in range(0, len(sha256s), pictures.MANY):
-            some = sha256s[start : start + pictures.MANY]
-            chosen = select(StoredPictures.sha256).where(StoredPictures.sha256.in_(some))
-            found |= set(connection.scalars(chosen))
-    return found
-
-
 def _beside(folder: Path | None, sha256: str) -> Path | None:
     path = folder / f"{sha256}.png" if folder and sha256 else None
     return path if path and path.is_file() else None
@@ -107,8 +97,7 @@ def _pixels(content: bytes | Path, item: ItemRow, prepare: Prepare) -> np.ndarra
             return prepare(picture)
     except StudioError as error:
         raise BadInput(f"{item.where}: {error}; nothing was taken") from error
-    pixels = np.asarray(picture)
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    pixels = pictures.pixels_of(picture)
     if pictures.digest(pixels) != item.picture:
         raise BadInput(
             f"{item.where}: the picture is not the one that was labelled (its sha256 differs); "

@@ -54,7 +54,7 @@ class Spelling:
 
     @property
     def full(self) -> str:
-        """What tells this reference from others."""
+        """The text that identifies this reference."""
         return _nfc("/".join(self.given or self.parts))
 
 
@@ -210,7 +210,7 @@ class PictureNames(Generic[Target]):
         """The picture that a reference means; None where there is none.
 
         :raises BadInput: it may mean several, or another reference meant the same one by the same
-            name: two pictures that lost what told them apart must not become one.
+            name: two pictures that no longer differ by name must not become one.
         """
         read = _spellings(reference)
         # An upload may be any of the pictures whose names turn into its own.

@@ -94,7 +94,7 @@ class FileRow(BaseModel):
     :ivar item: name of the picture's item.
     :ivar picture: sha256 of its pixels, where the file has it.
     :ivar record: what rows about one picture share where the file has other means than these two
-        to tell pictures apart, such as a task's number.
+        to identify pictures, such as a task's number.
     :ivar where: place in the file, for errors.
     """
 
@@ -173,11 +173,27 @@ class LabelSet:
     suggestions: list[SuggestionRow] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def project(self) -> Setup:
+        """The settings of an exported label set's project."""
+        assert self.setup is not None, "an exported label set knows its project"
+        return self.setup
+
     def header(self) -> dict[str, Any]:
         """The project, its classes and its other settings, and the label set's version."""
-        assert self.setup is not None, "an exported label set knows its project"
-        about = {"project": self.setup.name, "version": self.version, "history": self.history}
-        return {"kind": "project", **about, **self.setup.model_dump(exclude={"name"})}
+        about = {"project": self.project.name, "version": self.version, "history": self.history}
+        return {"kind": "project", **about, **self.project.model_dump(exclude={"name"})}
+
+    def by_picture(self) -> dict[str, tuple[list[ResponseRow], list[SuggestionRow]]]:
+        """By the sha256 of each item's picture: the responses and the suggestions about it."""
+        found: dict[str, tuple[list[ResponseRow], list[SuggestionRow]]] = {
+            item.picture: ([], []) for item in self.items
+        }
+        for response in self.responses:
+            found[response.picture][0].append(response)
+        for suggestion in self.suggestions:
+            found[suggestion.picture][1].append(suggestion)
+        return found
 
 
 class Header(BaseModel):

@@ -55,7 +55,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Person:
-    """One person: counts of what they said; the mean of their kappas with the others, and what of
+    """One person: counts of their answers; the mean of their kappas with the others, and what of
     the others' consensus (:meth:`Votes.others`) they say too, with its kappa. ``confusion[i][j]``
     counts items that the others call class i and this person class j."""
 
@@ -190,8 +190,8 @@ def alpha(votes: Votes) -> Figure:
 
 
 def observed(votes: Votes) -> Figure:
-    """Of the pairs of people who voted on an item, the share that said the same; the mean over
-    the items with two votes or more."""
+    """Of the pairs of people who voted on an item, the share that voted for the same class; the
+    mean over the items with two votes or more."""
     counts = votes.counts[votes.counts.sum(1) >= 2]
     if not len(counts):
         return Figure(None, 0, NOBODY_SHARED)
@@ -212,19 +212,19 @@ def disputed(votes: Votes, named: dict[int, tuple[str, str]]) -> list[Disputed]:
     """The items nobody has adjudicated on which people differ, somebody was unsure, or that
     everyone who saw them skipped; most disputed first: by disagreement, then by the share of the
     unsure, then by how many skipped."""
-    unsure, skipped = ((votes.said == what).sum(0) for what in (UNSURE, SKIPPED))
+    unsure, skipped = ((votes.answers == what).sum(0) for what in (UNSURE, SKIPPED))
     voted = votes.counts.sum(1)
     differ = (votes.counts > 0).sum(1) > 1
     nobody = (voted == 0) & (skipped > 0)
     wanted = (votes.verdicts == NO_VOTE) & (differ | (unsure > 0) | nobody)
     found = []
     for n in np.flatnonzero(wanted):
-        said = {name: int(k) for name, k in zip(votes.classes, votes.counts[n], strict=True) if k}
-        flat = [name for name, k in said.items() for _ in range(k)]
+        counts = {name: int(k) for name, k in zip(votes.classes, votes.counts[n], strict=True) if k}
+        flat = [name for name, k in counts.items() for _ in range(k)]
         name, picture = named[votes.items[n]]
         found.append(
             Disputed(
-                votes.items[n], name, picture, said, int(unsure[n]), int(skipped[n]),
+                votes.items[n], name, picture, counts, int(unsure[n]), int(skipped[n]),
                 disagreement(flat, len(votes.classes)),
             )
         )  # fmt: skip
@@ -250,8 +250,9 @@ def _person(votes: Votes, n: int, pairs: list[Pair]) -> Person:
         mean = Figure(float(np.mean(kappas)), shared)
     else:
         mean = Figure(None, 0, "there is nobody else with whom a kappa can be computed")
-    said = votes.said[n]
+    answers = votes.answers[n]
     return Person(
-        name, int((own >= 0).sum()), int((said == UNSURE).sum()), int((said == SKIPPED).sum()),
+        name, int((own >= 0).sum()), int((answers == UNSURE).sum()),
+        int((answers == SKIPPED).sum()),
         mean, same, cohen(own, others), confusion(others, own, len(votes.classes)).tolist(),
     )  # fmt: skip

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["RULES", "LabelRow", "distributions", "rows", "rows_for_training", "trust"]
 
 RULES = {
-    "majority": "what most people said; over the classes that tie, in equal shares",
+    "majority": "the class with the most votes; over the classes that tie, in equal shares",
     "soft": "each class by the share of its votes",
     "weighted": "shares, a vote counting by how well its giver agrees with the others",
-    "annotator:NAME": "what that person said, and nobody else",
+    "annotator:NAME": "that person's answers alone",
 }
 PERSON = "annotator:"
 

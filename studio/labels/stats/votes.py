@@ -14,7 +14,7 @@ from studio.labels.store.responses import ADJUDICATION, LABEL
 __all__ = ["NO_LABEL", "NO_VOTE", "Votes", "majority_of", "votes_of"]
 
 NO_VOTE, NO_LABEL = -1, -2
-UNSURE, SKIPPED = -2, -3  # votes that are none, told apart
+UNSURE, SKIPPED = -2, -3  # two kinds of answers that are no vote
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Votes:
 
     :ivar people: who answered, by their first answer.
     :ivar items: which items they answered about, in the order of the items' ids.
-    :ivar said: int [P, N]: the class, -1 nothing, -2 unsure, -3 skipped.
+    :ivar answers: int [P, N]: the class, -1 nothing, -2 unsure, -3 skipped.
     :ivar verdicts: int [N]: the class an adjudication gives, -1 none, -2 *no label*: who
         adjudicated looked, and could not say either.
     """
@@ -31,13 +31,13 @@ class Votes:
     classes: list[str]
     people: list[str]
     items: list[int]
-    said: np.ndarray
+    answers: np.ndarray
     verdicts: np.ndarray
 
     @cached_property
     def codes(self) -> np.ndarray:
         """int [P, N]: the class, -1 where a person did not vote; unsure and skipped are no vote."""
-        codes: np.ndarray = np.maximum(self.said, NO_VOTE)
+        codes: np.ndarray = np.maximum(self.answers, NO_VOTE)
         return codes
 
     @cached_property
@@ -49,7 +49,7 @@ class Votes:
 
     def others(self, person: int) -> np.ndarray:
         """int [N]: what everyone but a person agrees on: the adjudicated class, or the majority of
-        the others' votes; -1 where they tie, did not vote, or nothing can be said."""
+        the others' votes; -1 where they tie, did not vote, or the adjudication is *no label*."""
         counts = self.counts - (self.codes[person][:, None] == np.arange(len(self.classes)))
         return self.settled(majority_of(counts))
 
@@ -79,17 +79,17 @@ def votes_of(classes: Sequence[str], responses: Sequence[Response]) -> Votes:
     labels = [r for r in responses if r.kind == LABEL]
     rows = {name: n for n, name in enumerate(dict.fromkeys(r.annotator for r in labels))}
     code = {name: n for n, name in enumerate(classes)}
-    said = np.full((len(rows), len(columns)), NO_VOTE)
+    answers = np.full((len(rows), len(columns)), NO_VOTE)
     for r in labels:
         if r.state == DISCARDED:
-            said[rows[r.annotator], columns[r.item_id]] = SKIPPED
+            answers[rows[r.annotator], columns[r.item_id]] = SKIPPED
         elif r.state == SUBMITTED:
             value = UNSURE if r.value is None else code[r.value]
-            said[rows[r.annotator], columns[r.item_id]] = value
+            answers[rows[r.annotator], columns[r.item_id]] = value
     verdicts = np.full(len(columns), NO_VOTE)
     for r in sorted((r for r in responses if r.kind == ADJUDICATION), key=lambda r: r.number):
         if r.state == SUBMITTED and r.value is not None:
             verdicts[columns[r.item_id]] = code[r.value]
         elif r.state in (SUBMITTED, DISCARDED):
             verdicts[columns[r.item_id]] = NO_LABEL
-    return Votes(list(classes), list(rows), list(columns), said, verdicts)
+    return Votes(list(classes), list(rows), list(columns), answers, verdicts)

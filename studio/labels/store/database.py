@@ -200,7 +200,8 @@ def _in_file(url: URL) -> bool:
 
 
 def _identity(url: URL) -> tuple[int, int] | None:
-    """What tells a store's file from another of its name; None for a server's."""
+    """Device and number of a store's file, which another file of its name has not; None for a
+    server's."""
     if not _in_file(url):
         return None
     try:
@@ -210,10 +211,10 @@ def _identity(url: URL) -> tuple[int, int] | None:
     return state.st_dev, state.st_ino
 
 
-SAID = {
+REASONS = {
     "file is not a database": "the file is not a label store",
     "malformed": "the file is damaged or incomplete; bring back a copy of it",
-    "disk is full": "the disk is full; make room on it",
+    "disk is full": "the disk is full; free some space on it",
     "readonly database": "the file may not be written; change its permissions",
     "unable to open database file": "the file cannot be opened or its folder may not be written",
     "database is locked": "another program is writing to it and does not end",
@@ -231,9 +232,9 @@ def _reason(error: Exception) -> str:
         return "its disk cannot lock files, as some network disks cannot; use a local disk"
     if isinstance(error, OSError):
         return f"{error.strerror or error}; its folder must be writable"
-    said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    found = next((ours for theirs, ours in SAID.items() if theirs in said), None)
-    return found or " ".join(said.split("\n", 1)[0].split())
+    message = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    found = next((ours for theirs, ours in REASONS.items() if theirs in message), None)
+    return found or " ".join(message.split("\n", 1)[0].split())
 
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}

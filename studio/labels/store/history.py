@@ -1,4 +1,4 @@
-"""Many responses at once, as an import brings them; what was said later counts."""
+"""Many responses at once, as an import adds them; the latest answer counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from studio.labels.store.records import SUBMITTED, Project, Submission, checked
 from studio.labels.store.responses import LABEL, disagreement
 from studio.labels.store.schema import Annotators, Items, Projects, Responses
 
-__all__ = ["appended", "everything", "requests"]
+__all__ = ["append", "everything", "requests"]
 
 ANSWERED = ("item_id", "value", "request", "state", "note", "seconds", "via")
 
@@ -39,7 +39,7 @@ def requests(connection: Connection, project: Project) -> set[str]:
     )
 
 
-def appended(connection: Connection, project: Project, rows: Sequence[dict[str, Any]]) -> int:
+def append(connection: Connection, project: Project, rows: Sequence[dict[str, Any]]) -> int:
     """Append responses, in order, within a transaction that holds the project; the label set's
     version afterwards.
 

@@ -13,30 +13,32 @@ from PIL import Image
 from sqlalchemy import Connection, insert, select
 
 from backends.errors import NotFound
+from studio import export
 from studio.labels.store.database import Database
 from studio.labels.store.records import Item, Project
 from studio.labels.store.schema import ItemNames, Items, StoredPictures
 
 __all__ = [
     "add",
+    "add_items",
     "array_of",
     "content",
     "digest",
-    "entered",
     "further_names",
-    "image_of",
     "items",
     "keep",
+    "pixels_of",
     "png_of",
     "shown",
+    "stored",
 ]
 
 MANY = 500  # rows a statement
 
 
 def digest(pixels: np.ndarray) -> str:
-    """What tells a picture uint8 [H, W, C] from others, however it is stored: sha256 of its shape
-    and pixels."""
+    """The identity of a picture uint8 [H, W, C], however it is stored: sha256 of its shape and
+    pixels."""
     shape = "x".join(map(str, pixels.shape)).encode()
     return hashlib.sha256(shape + b":" + np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
@@ -44,31 +46,36 @@ def digest(pixels: np.ndarray) -> str:
 def png_of(pixels: np.ndarray) -> bytes:
     """uint8 [H, W, C] -> PNG."""
     target = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(target, "PNG")
+    export.as_picture(pixels).save(target, "PNG")
     return target.getvalue()
-
-
-def image_of(png: bytes) -> Image.Image:
-    """PNG -> picture."""
-    return Image.open(io.BytesIO(png))
 
 
 def array_of(png: bytes) -> np.ndarray:
     """PNG -> uint8 [H, W, C]."""
-    pixels = np.asarray(image_of(png))
+    return pixels_of(Image.open(io.BytesIO(png)))
+
+
+def pixels_of(picture: Image.Image) -> np.ndarray:
+    """Picture -> uint8 [H, W, C]."""
+    pixels = np.asarray(picture)
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def stored(connection: Connection, sha256s: Sequence[str]) -> set[str]:
+    """The digests whose picture is in the store."""
+    found: set[str] = set()
+    for start in range(0, len(sha256s), MANY):
+        some = sha256s[start : start + MANY]
+        chosen = select(StoredPictures.sha256).where(StoredPictures.sha256.in_(some))
+        found |= set(connection.scalars(chosen))
+    return found
 
 
 def keep(database: Database, pictures: Sequence[np.ndarray]) -> list[str]:
     """Store pictures uint8 [H, W, C] that are not there yet; their digests, in order."""
     named = {digest(pixels): pixels for pixels in pictures}
-    names = list(named)
     with database.write() as connection:
-        here: set[str] = set()
-        for start in range(0, len(names), MANY):
-            some = names[start : start + MANY]
-            chosen = select(StoredPictures.sha256).where(StoredPictures.sha256.in_(some))
-            here |= set(connection.scalars(chosen))
+        here = stored(connection, list(named))
         rows = [
             {
                 "sha256": name, "width": pixels.shape[1], "height": pixels.shape[0],
@@ -88,10 +95,10 @@ def add(database: Database, project: Project, pictures: Iterable[tuple[str, np.n
     digests = keep(database, [pixels for _, pixels in pictures])
     names = [name for name, _ in pictures]
     with database.write() as connection:
-        return entered(connection, project, zip(digests, names, strict=True))[1]
+        return add_items(connection, project, zip(digests, names, strict=True))[1]
 
 
-def entered(
+def add_items(
     connection: Connection, project: Project, named: Iterable[tuple[str, str]]
 ) -> tuple[dict[str, int], int]:
     """Make items of stored pictures, within a transaction: every item's number by its picture's

@@ -17,12 +17,12 @@ from studio.labels.store.records import Access, Annotator, Project, Role, Setup
 from studio.labels.store.schema import Annotators, Projects
 
 __all__ = [
-    "added",
+    "add_person",
     "change",
     "create",
+    "create_within",
     "enter",
     "find",
-    "founded",
     "invite",
     "join",
     "listed",
@@ -50,7 +50,7 @@ def create(database: Database, setup: Setup, administrator: str) -> tuple[Projec
     """
     try:
         with database.write() as connection:
-            access = founded(connection, setup, administrator)
+            access = create_within(connection, setup, administrator)
     except IntegrityError as error:
         raise BadInput(f"there is a project {setup.name!r} already; choose another name") from error
     return find(database, setup.name), access
@@ -117,7 +117,7 @@ def invite(database: Database, project: Project, name: str, role: Role = ANNOTAT
     """
     try:
         with database.write() as connection:
-            return added(connection, project.id, name, role)
+            return add_person(connection, project.id, name, role)
     except IntegrityError as error:
         raise BadInput(
             f"somebody in {project.name!r} is called {name.strip()!r} already; choose another "
@@ -172,11 +172,11 @@ def locked(connection: Connection, project_id: int) -> Project:
     return _project(connection.execute(chosen).one())
 
 
-def founded(connection: Connection, setup: Setup, administrator: str) -> Access:
+def create_within(connection: Connection, setup: Setup, administrator: str) -> Access:
     """As :func:`create`, within a transaction; the project's number is the access's."""
     row = setup.model_dump() | {"revision": 0, "created": time.time()}
     (number,) = connection.execute(insert(Projects).values(row).returning(Projects.id)).one()
-    return added(connection, number, administrator, ADMINISTRATOR)
+    return add_person(connection, number, administrator, ADMINISTRATOR)
 
 
 def person_name(text: str) -> str:
@@ -187,7 +187,7 @@ def person_name(text: str) -> str:
     return text.strip(" \t\r\n\u200c\u200d")
 
 
-def added(connection: Connection, project: int, name: str, role: Role = ANNOTATOR) -> Access:
+def add_person(connection: Connection, project: int, name: str, role: Role = ANNOTATOR) -> Access:
     """As :func:`invite`, within a transaction.
 
     :raises BadInput: it is no name, or somebody has it in another spelling.

@@ -48,7 +48,7 @@ LONGEST_NOTE = 2000  # characters
 
 
 def _storable(text: str) -> str:
-    """What PostgreSQL stores too: it takes neither NUL nor half of a surrogate pair."""
+    """What PostgreSQL stores too: no NUL and no half of a surrogate pair."""
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("it holds a NUL character, or half of a character")
     return text
@@ -167,7 +167,7 @@ class Annotator:
 
 @dataclass(frozen=True)
 class Access:
-    """A person who just joined: the ``code`` is told once and kept as a hash only."""
+    """A person who just joined: the ``code`` is shown once and stored as a hash only."""
 
     annotator: Annotator
     code: str
@@ -208,7 +208,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Response:
-    """What a person said about an item, in the project's numbering."""
+    """A person's answer about an item, in the project's numbering."""
 
     number: int
     item_id: int
@@ -230,7 +230,7 @@ class Response:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What a model said about an item: its probabilities by class, their greatest, which one."""
+    """A model's answer about an item: its probabilities by class, their greatest, which one."""
 
     item_id: Number
     agent: Annotated[Text, Field(min_length=1)]

@@ -42,7 +42,7 @@ def answer(database: Database, annotator: Annotator, given: Submission) -> Respo
     A second answer about the same item is a correction. The same ``request`` again gives the
     response that it gave before.
 
-    :raises BadInput: the class is not the project's, or ``request`` said something else before.
+    :raises BadInput: the class is not the project's, or ``request`` was something else before.
     :raises NotFound: the project has no such item.
     """
     return answer_many(database, annotator, [given])[0]
@@ -160,7 +160,7 @@ def _stored(
         meant = (given.item_id, given.value, given.state, kind)
         if meant != (repeated.item_id, repeated.value, repeated.state, repeated.kind):
             raise BadInput(
-                f"request {given.request!r} said something else before; give each answer its own"
+                f"request {given.request!r} was something else before; give each answer its own"
             )
         return repeated
     _check(connection, project, given)

@@ -141,7 +141,7 @@ class Annotators(Base):
 
 
 class Responses(Base):
-    """What a person said. ``request`` is the browser's own name for it, so that a repeated message
+    """A person's answer. ``request`` is the browser's own name for it, so that a repeated message
     is not a second label; ``kind`` is label or adjudication."""
 
     __tablename__ = "responses"
@@ -183,7 +183,7 @@ class Responses(Base):
 
 
 class Suggestions(Base):
-    """What a model said; of one agent's about an item the newest counts."""
+    """A model's answer; of one agent's about an item the newest counts."""
 
     __tablename__ = "suggestions"
     __table_args__ = (Index(None, "item_id", "agent", "id"), Index(None, "project_id"))

@@ -13,35 +13,35 @@ from studio.labels.store.database import Database
 from studio.labels.store.records import Item, Project, Suggestion, checked
 from studio.labels.store.schema import Items, Suggestions
 
-__all__ = ["add", "added", "lacking", "marks", "newest"]
+__all__ = ["add", "add_within", "lacking", "marks", "newest"]
 
 
 def add(database: Database, project: Project, suggestions: Sequence[Suggestion]) -> None:
     """Store suggestions; the items' order follows them from now on."""
     with database.write() as connection:
-        added(connection, project, suggestions)
+        add_within(connection, project, suggestions)
 
 
-def added(connection: Connection, project: Project, suggestions: Sequence[Suggestion]) -> None:
+def add_within(connection: Connection, project: Project, suggestions: Sequence[Suggestion]) -> None:
     """As :func:`add`, within a transaction.
 
     :raises BadInput: a text or a number that the store does not take.
     """
     if not suggestions:
         return
-    suggestions = [checked(said) for said in suggestions]
+    suggestions = [checked(one) for one in suggestions]
     now = time.time()
     rows = [
         {
-            "project_id": project.id, "item_id": said.item_id, "agent": said.agent,
-            "model_hash": said.model_hash, "value": said.value, "score": said.score,
-            "probabilities": said.probabilities, "created": said.created or now,
+            "project_id": project.id, "item_id": one.item_id, "agent": one.agent,
+            "model_hash": one.model_hash, "value": one.value, "score": one.score,
+            "probabilities": one.probabilities, "created": one.created or now,
         }
-        for said in suggestions
+        for one in suggestions
     ]  # fmt: skip
     sums = [
-        {"id": said.item_id, "guess": said.value, "confidence": said.score, "margin": said.margin}
-        for said in suggestions
+        {"id": one.item_id, "guess": one.value, "confidence": one.score, "margin": one.margin}
+        for one in suggestions
     ]
     connection.execute(insert(Suggestions), rows)
     for values in sums:
@@ -82,8 +82,8 @@ def newest(database: Database, project: Project, agent: str | None = None) -> li
 
 
 def lacking(database: Database, project: Project, agent: str, model_hash: str) -> list[Item]:
-    """The items that a model in that state has said nothing about yet."""
-    said = (
+    """The items that a model in that state has not answered yet."""
+    answered = (
         select(Suggestions.id)
         .where(
             Suggestions.item_id == Items.id,
@@ -94,7 +94,7 @@ def lacking(database: Database, project: Project, agent: str, model_hash: str) -
     )
     chosen = (
         select(Items.id, Items.picture, Items.name, Items.votes)
-        .where(Items.project_id == project.id, ~said)
+        .where(Items.project_id == project.id, ~answered)
         .order_by(Items.id)
     )
     with database.read() as connection:

@@ -35,7 +35,7 @@ def pictures_of(bundle: str, source: str, skip: Skip, seed: int = 0) -> Named:
 
     :param source: a folder of pictures (those in its folders too), a zip of them, a folder with
         MNIST's idx files, or ``generate:N`` for N pictures that the bundle's prior draws.
-    :param skip: told the name of each picture that cannot be used, and why.
+    :param skip: called with the name of each picture that cannot be used, and why.
     :param seed: of the first generated picture; the others' follow it.
     :raises NotFound: there is no such folder or file.
     :raises BadInput: it holds no pictures, is no zip, or one that is made to fill the disk.
@@ -117,7 +117,7 @@ def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Image.Image:
         raise BadInput(f"it has more than {LARGEST_MEMBER // 1_000_000} MB; reduce it")
     try:
         with archive.open(entry) as file:
-            # The directory may tell less than there is; zipfile stops where it said.
+            # The directory may give too small a size; zipfile stops there.
             content = file.read(entry.file_size + 1)
     except UNREADABLE as error:
         raise BadInput(f"it cannot be read out of the zip ({error}); zip it again") from error

@@ -40,15 +40,15 @@ def retrain(
 
     version = project.version if version is None else version
     rows = rows_for_training(database, project, version, rule)
-    for told in retraining.retrain(project.setup.bundle, name, rows, dict(settings)):
-        if isinstance(told, Learnt):
+    for news in retraining.retrain(project.setup.bundle, name, rows, dict(settings)):
+        if isinstance(news, Learnt):
             row = {
-                "project_id": project.id, "version": version, "rule": rule, "model": told.model,
-                "settings": dict(settings), "quality": told.quality, "created": time.time(),
+                "project_id": project.id, "version": version, "rule": rule, "model": news.model,
+                "settings": dict(settings), "quality": news.quality, "created": time.time(),
             }  # fmt: skip
             with database.write() as connection:
                 connection.execute(insert(Trainings).values(row))
-        yield told
+        yield news
 
 
 def models(database: Database, project: Project) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from studio.templates import Markup, render
 from studio.ui.shared import markup
+from studio.ui.shared.requests import sentence
 
 __all__ = [
     "answered",
@@ -103,8 +104,7 @@ def _opinion(row: Mapping[str, Any], before: str) -> list[str]:
 
 def unanswered(title: str, seed: int, status: str, reason: str | None) -> Markup:
     """A run without an answer, and why."""
-    text = reason or "stopped before the first step"
-    return _column(title, seed, status, lines=[text[:1].upper() + text[1:]])
+    return _column(title, seed, status, lines=[sentence(reason or "stopped before the first step")])
 
 
 def _column(
@@ -164,7 +164,7 @@ def _heading(name: str, metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, A
 
 def _best(rows: Sequence[Mapping[str, Any]], name: str, direction: str) -> float | None:
     """The best value among the answers that flipped, where there is anything to choose: a search
-    that changed nothing shall not win for its short distance."""
+    that changed nothing must not win for its short distance."""
     values = [row[name] for row in rows if row["status"] == "flipped" and row[name] is not None]
     if direction == "neither" or len(set(values)) < 2:
         return None

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -22,10 +21,10 @@ from studio.ui.shared import canvas, form, markup
 from studio.ui.shared.controller import BundleController, Factual
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.requests import error_text, owner_of, running, sentence, show_errors
+from studio.ui.shared.static import static_text
 
 __all__ = ["CompareTab"]
 
-HERE = Path(__file__).parents[1] / "static"
 TINT = (255, 150, 0)  # of the region, as on the canvas
 FIRST = "Choose a picture and what the model should say in the Explain tab; then come back."
 
@@ -85,7 +84,7 @@ class CompareTab:
         with gr.Row(elem_id="compare-columns"):
             self._first = gr.HTML(visible=False, elem_classes="column")
             self._places = [gr.HTML(visible=False, elem_classes="column") for _ in range(MOST)]
-        self._table = gr.HTML(elem_id="compare-table", js_on_load=(HERE / "sort.js").read_text())
+        self._table = gr.HTML(elem_id="compare-table", js_on_load=static_text("sort.js"))
         self._choice = gr.Radio(
             [], label="Which one convinces you?", elem_id="convincing", visible=False,
             info="Kept with these answers, in the zip and, without your name, for the study",
@@ -268,7 +267,7 @@ def _column(comparison: Comparison, i: int, titles: dict[str, str]) -> str:
     if run.answer and run.ended:
         picture = _small(export.as_picture(run.answer.counterfactual))
         heat = _small(export.absolute_difference(run.answer))
-        row = comparison.rows()[i]
+        row = comparison.row(i)
         chosen = comparison.choice == run.id
         others = [
             (_small(export.as_picture(other.counterfactual)), its)

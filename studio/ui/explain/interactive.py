@@ -7,7 +7,6 @@ import json
 import secrets
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -27,10 +26,10 @@ from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.label_controller import LabelController
 from studio.ui.shared.requests import owner_of, sentence, show_errors
 from studio.ui.shared.shortcuts import keys_of
+from studio.ui.shared.static import static_text
 
 __all__ = ["InteractivePanel"]
 
-HERE = Path(__file__).parents[1] / "static"
 ASKING = """
 <div class="asking" hidden><p class="what" aria-live="polite"></p>
   <div id="path-choices" role="group" aria-label="What is this now?"></div></div>
@@ -52,7 +51,7 @@ class InteractivePanel:
         self._choice = gr.JSON(visible=False)
         self._widget = gr.HTML(
             elem_id="path", html_template=ASKING, asked="",
-            js_on_load=(HERE / "path.js").read_text(),
+            js_on_load=static_text("path.js"),
         )  # fmt: skip
         with gr.Row():
             self._back = gr.Button("Take my last answer back", visible=False, elem_id="path-back")
@@ -242,5 +241,5 @@ def _status(now: LabelRequest, answers: list[str], run: InteractiveRun) -> str:
     if now.number == 0:
         return markup.notice("going", "The run waits for your answers, also over days.")
     leaps = answers[1:]
-    agree = f"; {sum(value == target for value in leaps)} of {len(leaps)} said “{target}”"
+    agree = f"; {sum(value == target for value in leaps)} of {len(leaps)} were “{target}”"
     return markup.notice("going", f"leap {now.leap} of {now.leaps}{agree if leaps else ''}")

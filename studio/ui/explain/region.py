@@ -130,8 +130,7 @@ class RegionInput:
             controller, factual = self.controllers.of(seen)
             mask = await controller.mask_of(owner_of(request), file, factual.pixels)
         except StudioError as error:
-            said = sentence(error)
-            return gr.update(scene=canvas.scene(of=of, message=said)), gr.skip()
+            return gr.update(scene=canvas.scene(of=of, message=sentence(error))), gr.skip()
         overlay = canvas.Overlay(mask, "file", "painted")
         return gr.update(scene=canvas.scene(overlay=overlay, of=of)), "painted"
 

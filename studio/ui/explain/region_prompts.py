@@ -53,7 +53,7 @@ class RegionPrompts:
             self.offer = gr.HTML(elem_id="word-offer")
             self.use = gr.Button("Use it", elem_id="use-offer", size="sm", visible=False)
             self.chips = gr.CheckboxGroup(
-                [], label="Found: tick what shall count", elem_id="candidates", visible=False
+                [], label="Found: tick what counts", elem_id="candidates", visible=False
             )
         self._lacking = gr.HTML(elem_id="region-lacking", visible=False)
         self.fetch = gr.Button("Fetch", size="sm", elem_id="fetch-region", visible=False)
@@ -242,7 +242,7 @@ class RegionPrompts:
         try:
             controller, factual = self.controllers.of(seen)
             one = await controller.click(owner_of(request), factual.pixels, places, labels)
-        except Exception as error:  # whatever happened, the canvas must hear that it is over
+        except Exception as error:  # whatever happened, the canvas must not wait on
             gr.Warning(sentence(error_text(error, "the thing")), duration=12)
             of = seen.digest if seen else ""
             return {self.board: gr.update(scene=canvas.scene(refused=len(rows), of=of))}

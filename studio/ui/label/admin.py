@@ -9,14 +9,15 @@ from typing import Any
 
 import gradio as gr
 
+from studio import export
 from studio.labels.stats import agreement
 from studio.labels.stats.agreement import Agreement, Disputed
 from studio.labels.store import pictures, responses
 from studio.labels.store.responses import Submission
 from studio.templates import Markup, render
-from studio.ui.shared import canvas, markup
+from studio.ui.shared import markup
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
-from studio.ui.shared.requests import show_errors
+from studio.ui.shared.requests import sentence, show_errors
 
 __all__ = ["AdminPanel"]
 
@@ -84,7 +85,7 @@ class AdminPanel:
             return await asyncio.to_thread(self._counted, name, held)
 
     def _counted(self, name: str | None, held: Codes | None) -> dict[Any, Any]:
-        assignment = self.labels.require(name, held, administrator=True)
+        assignment = self.labels.require_administrator(name, held)
         found = agreement.report(self.labels.database(), assignment.project)
         people = [person.name for person in found.people]
         first, second = [*people, None, None][:2]
@@ -102,7 +103,7 @@ class AdminPanel:
         shown_item = markup.hint(NOTHING)
         if item is not None:
             png = pictures.content(self.labels.database(), [item.picture])[item.picture]
-            shown_item = _question(item, canvas.data_url(pictures.image_of(png)), len(disputed))
+            shown_item = _question(item, export.encoded_url(png), len(disputed))
         return {
             self._disputed: shown_item, self._item: item.item_id if item else None,
             self._verdict: gr.update(
@@ -115,7 +116,7 @@ class AdminPanel:
         self, name: str, held: Codes | None, item: int | None, verdict: str | None, note: str
     ) -> dict[Any, Any]:
         def work() -> dict[Any, Any]:
-            assignment = self.labels.require(name, held, administrator=True)
+            assignment = self.labels.require_administrator(name, held)
             if item is not None and verdict:
                 submission = Submission(
                     item, verdict, secrets.token_hex(12), note=note or "", via="page"
@@ -130,7 +131,7 @@ class AdminPanel:
         self, name: str, held: Codes | None, who: str | None, whom: str | None
     ) -> str:
         def work() -> str:
-            assignment = self.labels.require(name, held, administrator=True)
+            assignment = self.labels.require_administrator(name, held)
             return _confusion(
                 agreement.report(self.labels.database(), assignment.project), who, whom
             )
@@ -145,11 +146,11 @@ def _table(found: Agreement) -> Markup:
         ("Krippendorff’s α", found.krippendorff_alpha),
     ]  # fmt: skip
     reason = next((figure.reason for _, figure in figures if figure.value is None), "")
-    return render("label.html", "agreement", found, figures, reason[:1].upper() + reason[1:])
+    return render("label.html", "agreement", found, figures, sentence(reason))
 
 
 def _confusion(found: Agreement, who: str | None, whom: str | None) -> Markup:
-    """Rows: what the first said; columns: what the second said of the same pictures."""
+    """Rows: the first person's classes; columns: the second's of the same pictures."""
     if not who or not whom or who == whom:
         return Markup()
     named = {person.name: person for person in found.people}
@@ -169,7 +170,7 @@ def _confusion(found: Agreement, who: str | None, whom: str | None) -> Markup:
 
 
 def _question(item: Disputed, picture: str, waiting: int) -> Markup:
-    opinions = [f"{count} said {name}" for name, count in item.votes.items()]
+    opinions = [f"{count} for {name}" for name, count in item.votes.items()]
     opinions += [f"{item.unsure} unsure"] * bool(item.unsure)
     opinions += [f"{item.skipped} skipped"] * bool(item.skipped)
     return render("label.html", "disputed", picture, item.name, ", ".join(opinions), waiting)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +11,7 @@ import gradio as gr
 from backends.service import annotation
 from studio.labels.tasks.annotate import Annotated, annotate
 from studio.runs.background_tasks import BackgroundTask
+from studio.ui.label.project_task import ProjectTask
 from studio.ui.shared import markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
@@ -30,7 +30,7 @@ class AnnotatorPanel:
         project: gr.Dropdown,
         codes: gr.BrowserState,
     ) -> None:
-        self.labels = labels
+        self.labels, self._task = labels, ProjectTask(labels, "annotate")
         with gr.Accordion(
             "Automatic annotator", open=False, visible=False, elem_id="annotator"
         ) as self._panel:
@@ -64,7 +64,7 @@ class AnnotatorPanel:
             self._annotated, [project, codes, self._which, self._prompts],
             [self._go, self._stop, self._state], concurrency_limit=8, **quiet,
         )  # fmt: skip
-        self._stop.click(self._stopped, [project, codes], None, queue=False, **quiet)
+        self._stop.click(self._task.stop, [project, codes], None, queue=False, **quiet)
 
     def assigned(self, assignment: Assignment | None) -> dict[Any, Any]:
         """Updates for who works in which project."""
@@ -82,14 +82,14 @@ class AnnotatorPanel:
         }
 
     def _going(self, assignment: Assignment | None) -> str:
-        """What a page that comes later is told."""
-        if assignment is None or not self.labels.tasks.going(_task_name(assignment.project.name)):
+        """The state that a page shows which is opened later."""
+        if not self._task.going(assignment):
             return ""
         return markup.notice("going", "A model is at it; Label all pictures shows how far it is.")
 
     def _chosen(self, name: str | None, held: Codes | None, which: str) -> tuple[str, Any]:
         with show_errors():
-            assignment = self.labels.require(name, held, administrator=True)
+            assignment = self.labels.require_administrator(name, held)
             about = annotation.about(assignment.project.setup.bundle, which)
             written = annotation.show_prompts(
                 annotation.default_prompts(assignment.project.classes)
@@ -102,12 +102,10 @@ class AnnotatorPanel:
         self, name: str | None, held: Codes | None, which: str, written: str
     ) -> AsyncIterator[dict[Any, Any]]:
         with show_errors():
-            assignment = await asyncio.to_thread(
-                functools.partial(self.labels.require, name, held, administrator=True)
-            )
+            assignment = await asyncio.to_thread(self.labels.require_administrator, name, held)
             prompts = annotation.read_prompts(written or "", assignment.project.classes)
-            task = self.labels.tasks.start(
-                _task_name(assignment.project.name),
+            task = self._task.start(
+                assignment,
                 lambda: annotate(self.labels.database(), assignment.project, which, prompts),
             )
             yield running(self._go, self._stop, True) | {self._state: markup.waiting(0)}
@@ -116,18 +114,9 @@ class AnnotatorPanel:
                     yield {self._state: _state_text(task)}
             yield running(self._go, self._stop, False) | {self._state: _state_text(task)}
 
-    def _stopped(self, name: str | None, held: Codes | None) -> None:
-        with show_errors():
-            assignment = self.labels.require(name, held, administrator=True)
-            self.labels.tasks.stop(_task_name(assignment.project.name))
-
-
-def _task_name(project: str) -> str:
-    return f"annotate {project}"
-
 
 def _choices(bundle: str) -> list[tuple[str, str]]:
-    """The classifier first; what is not here is told when it is chosen."""
+    """The classifier first; one that is not here is reported when it is chosen."""
     return [(entry["title"], entry["name"]) for entry in annotation.annotators(bundle)]
 
 

@@ -144,7 +144,7 @@ class ExchangePanel:
         self, name: str | None, held: Codes | None, form: str, whole: bool, history: bool
     ) -> dict[Any, Any]:
         def work() -> tuple[str, Exported]:
-            assignment = self.labels.require(name, held, administrator=True)
+            assignment = self.labels.require_administrator(name, held)
             folder = _scratch(self.controllers.first.results)
             stem = f"{assignment.project.name.replace(' ', '-')}-{assignment.project.version}"
             packed = whole or form == "datasets"
@@ -173,7 +173,7 @@ class ExchangePanel:
         from studio.labels.exchange.dataset_folder import push
 
         def work() -> str:
-            assignment = self.labels.require(name, held, administrator=True)
+            assignment = self.labels.require_administrator(name, held)
             if not (repository or "").strip():
                 raise BadInput("say which repository: owner/name")
             with tempfile.TemporaryDirectory(dir=self.controllers.first.results) as scratch:
@@ -192,7 +192,7 @@ class ExchangePanel:
     ) -> Imported:  # fmt: skip
         def permit(project: Project | None) -> None:
             if project is not None:  # only its administrator brings labels into a project
-                self.labels.require(project.name, held, administrator=True)
+                self.labels.require_administrator(project.name, held)
 
         return exchange.import_labels(
             self.labels.database(), (name or "").strip() or None, file, bundle=bundle,
@@ -202,7 +202,7 @@ class ExchangePanel:
 
 
 def _scratch(results: Path) -> Path:
-    """A folder for an export; those that were downloaded long ago make room."""
+    """A folder for an export; removes those that were downloaded long ago."""
     for old in results.glob(f"{EXPORT}*"):
         if time.time() - old.stat().st_mtime > KEPT:
             shutil.rmtree(old, ignore_errors=True)

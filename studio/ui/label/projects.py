@@ -168,7 +168,7 @@ class ProjectPanels:
             files: list[str] | None, request: gr.Request,
         ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
             with show_errors():
-                assignment = await asyncio.to_thread(self._ours, name, held)
+                assignment = await asyncio.to_thread(self.labels.require_administrator, name, held)
                 async for text in self._filled(
                     which, assignment.project, kind, count, files, request
                 ):
@@ -183,7 +183,7 @@ class ProjectPanels:
 
         def change(name: str, held: Codes | None, *later: Any) -> dict[Any, Any]:
             with show_errors():
-                assignment = self._ours(name, held)
+                assignment = self.labels.require_administrator(name, held)
                 fields = assignment.project.setup.model_dump() | dict(
                     zip(self._later, later, strict=True)
                 )
@@ -197,7 +197,7 @@ class ProjectPanels:
 
         def invite(name: str, held: Codes | None, guest: str) -> str:
             with show_errors():
-                assignment = self._ours(name, held)
+                assignment = self.labels.require_administrator(name, held)
                 access = projects.invite(self.labels.database(), assignment.project, guest or "")
                 return markup.notice(
                     "success", f"Access code of {access.annotator.name}: {access.code}"
@@ -206,9 +206,6 @@ class ProjectPanels:
         self._invite.click(
             invite, [self._project, self._codes, self._guest], self._made, api_visibility="private"
         )
-
-    def _ours(self, name: str, held: Codes | None) -> Assignment:
-        return self.labels.require(name, held, administrator=True)
 
     async def _filled(
         self, which: str, project: Project, kind: str, count: float | None,

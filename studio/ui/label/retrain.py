@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from studio.labels.store import projects
 from studio.labels.tasks import retrain as training
 from studio.runs.background_tasks import BackgroundTask
 from studio.templates import Markup, render
+from studio.ui.label.project_task import ProjectTask
 from studio.ui.shared import form, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
@@ -34,6 +34,7 @@ class TrainingPanel:
         self, labels: LabelController, project: gr.Dropdown, codes: gr.BrowserState
     ) -> None:
         self.labels, self._project, self._codes = labels, project, codes
+        self._task = ProjectTask(labels, "retrain")
         with gr.Accordion(
             "Retrain: a model of what we say", open=False, visible=False, elem_id="training"
         ) as self._panel:
@@ -99,11 +100,11 @@ class TrainingPanel:
         ) -> AsyncIterator[dict[Any, Any]]:
             with show_errors():
                 assignment = await asyncio.to_thread(
-                    functools.partial(self.labels.require, project, held, administrator=True)
+                    self.labels.require_administrator, project, held
                 )
                 settings = dict(zip(self._settings, values, strict=True))
-                task = self.labels.tasks.start(
-                    _task_name(assignment.project.name),
+                task = self._task.start(
+                    assignment,
                     lambda: training.retrain(
                         self.labels.database(), assignment.project, rule, name, settings
                     ),
@@ -146,16 +147,11 @@ class TrainingPanel:
         self._models.input(
             lambda: gr.update(visible=False), None, self._confirm, queue=False, **quiet
         )
-        self._stop.click(self._stopped, [self._project, self._codes], None, queue=False, **quiet)
-
-    def _stopped(self, name: str | None, held: Codes | None) -> None:
-        with show_errors():
-            assignment = self.labels.require(name, held, administrator=True)
-            self.labels.tasks.stop(_task_name(assignment.project.name))
+        self._stop.click(self._task.stop, [self._project, self._codes], None, queue=False, **quiet)
 
     def _deleted(self, name: str | None, held: Codes | None, model: str | None) -> Assignment:
-        assignment = self.labels.require(name, held, administrator=True)
-        if self.labels.tasks.going(_task_name(assignment.project.name)):
+        assignment = self.labels.require_administrator(name, held)
+        if self._task.going(assignment):
             raise BadInput("a model is being trained on these labels; stop it first, or wait")
         training.delete(self.labels.database(), assignment.project, model)
         return assignment
@@ -171,8 +167,8 @@ class TrainingPanel:
         }
 
     def _going(self, assignment: Assignment | None) -> str:
-        """What a page that comes later is told."""
-        if assignment is None or not self.labels.tasks.going(_task_name(assignment.project.name)):
+        """The state that a page shows which is opened later."""
+        if not self._task.going(assignment):
             return ""
         return markup.notice("going", "These labels are being learnt; Retrain shows how far it is.")
 
@@ -193,10 +189,6 @@ class TrainingPanel:
 def _asks_again(name: str | None) -> Any:
     """The button that confirms a deletion."""
     return gr.update(visible=bool(name), value=f"Yes, delete “{name}”")
-
-
-def _task_name(project: str) -> str:
-    return f"retrain {project}"
 
 
 def _agreement(quality: dict[str, float]) -> str:

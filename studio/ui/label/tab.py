@@ -32,7 +32,7 @@ class LabelTab:
 
     :param codes: this browser's access codes, by project.
     :ivar places: what :meth:`load` fills for a bundle and the codes that the browser keeps.
-    :ivar training: makes models that the other tabs shall offer.
+    :ivar training: makes models that the other tabs offer.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class LabelTab:
                 [], label="Project", info="The newest first", elem_id="label-project"
             )
             self._name = gr.Textbox(
-                label="Your name", info="Others are told apart by it", max_lines=1,
+                label="Your name", info="Your answers are stored under it", max_lines=1,
                 elem_id="label-name",
             )  # fmt: skip
         self._join = gr.Button("Join the project", variant="primary", elem_id="label-join")

@@ -7,17 +7,16 @@ next pictures already and keeps what the studio has not yet confirmed.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import gradio as gr
 
 from studio.labels.api import AHEAD
 from studio.labels.store.records import Project
 from studio.ui.shared.shortcuts import keys_of
+from studio.ui.shared.static import static_text
 
 __all__ = ["label_widget", "session"]
 
-HERE = Path(__file__).parents[1] / "static"
 WIDGET = """
 <div class="labelling closed">
   <p class="question"></p>
@@ -40,7 +39,7 @@ WIDGET = """
 
 def label_widget(elem_id: str) -> gr.HTML:
     """The widget; set its ``session`` prop with :func:`session`."""
-    script = (HERE / "label.js").read_text()
+    script = static_text("label.js")
     return gr.HTML(elem_id=elem_id, html_template=WIDGET, js_on_load=script, session="")
 
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import itertools
 import json
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import gradio as gr
@@ -21,6 +19,7 @@ from PIL import Image
 
 from backends.errors import BadInput
 from studio import export
+from studio.ui.shared.static import static_text
 
 __all__ = [
     "READ_CLICKS",
@@ -28,7 +27,6 @@ __all__ = [
     "READ_MASK",
     "SMALL",
     "Overlay",
-    "data_url",
     "file_of",
     "from_data_url",
     "preview",
@@ -37,7 +35,6 @@ __all__ = [
     "sketch_board",
 ]
 
-HERE = Path(__file__).parents[1] / "static"
 LONGEST = 8_000_000
 How = Literal["add", "subtract"]
 SMALL = 128  # pixels; up to here a picture's pixels are shown as the blocks they are
@@ -117,32 +114,22 @@ def region_canvas(elem_id: str, first: str) -> gr.HTML:
     ``js=`` hook with ``regionCanvas.mask()``; its ``painted`` event fires after every edit, its
     ``clicked`` event after every click on a thing, its ``brought`` event when a mask file was
     chosen."""
-    script = (HERE / "canvas.js").read_text() + (HERE / "clicks.js").read_text()
+    script = static_text("canvas.js", "clicks.js")
     return gr.HTML(elem_id=elem_id, html_template=REGION, js_on_load=script, scene=first)
 
 
 def sketch_board(elem_id: str) -> gr.HTML:
     """A board to draw on; read it in a ``js=`` hook with ``sketch.picture()``."""
-    return gr.HTML(
-        elem_id=elem_id, html_template=SKETCH, js_on_load=(HERE / "sketch.js").read_text()
-    )
-
-
-def data_url(picture: Image.Image, form: Literal["PNG", "JPEG"] = "PNG") -> str:
-    """A picture as a data URL."""
-    buffer = io.BytesIO()
-    picture.save(buffer, form)
-    content = base64.b64encode(buffer.getvalue()).decode()
-    return f"data:image/{form.lower()};base64,{content}"
+    return gr.HTML(elem_id=elem_id, html_template=SKETCH, js_on_load=static_text("sketch.js"))
 
 
 def preview(picture: Image.Image, side: int) -> str:
     """A data URL that arrives with its event; a large picture is lossy, and reduced where it is
     larger than ``side``; the exact one is among the files."""
     if max(picture.size) <= SMALL:
-        return data_url(picture)
+        return export.data_url(picture)
     picture = picture.convert("RGB")
-    return data_url(export.enlarge(picture, min(side, max(picture.size))), "JPEG")
+    return export.data_url(export.enlarge(picture, min(side, max(picture.size))), "JPEG")
 
 
 def from_data_url(text: str) -> bytes:
@@ -179,22 +166,22 @@ def scene(
     empty: bool = False,
     message: str | None = None,
 ) -> str:
-    """What the canvas shall show: a new picture (which clears the mask), something laid over it,
+    """What the canvas shows next: a new picture (which clears the mask), something laid over it,
     or no picture any more.
 
     :param of: which picture that is, or was looked at for what is laid or refused; when another
         is shown meanwhile, that is dropped.
     :param clickable: whether the tools for clicks are offered.
-    :param message: a sentence beneath the canvas.
+    :param message: a sentence below the canvas.
     :param refused: so many clicks gave nothing; the last of them is taken back.
     """
-    # The page hears of a scene only when it differs from the last one; showing the same picture
+    # The page gets a scene only when it differs from the last one; showing the same picture
     # or proposal again must clear or restore the canvas too.
     content: dict[str, object] = {"number": next(_numbers), "empty": empty, "of": of}
     if picture is not None:
         content["picture"] = preview(picture, max(picture.size))
     if overlay is not None:
-        url = None if overlay.mask is None else data_url(Image.fromarray(overlay.mask))
+        url = None if overlay.mask is None else export.data_url(Image.fromarray(overlay.mask))
         content["laid"] = asdict(replace(overlay, mask=None)) | {"mask": url}
     if clickable is not None:
         content["clickable"] = clickable

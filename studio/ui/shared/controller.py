@@ -43,7 +43,7 @@ class Factual:
 
     @functools.cached_property
     def digest(self) -> str:
-        """What tells it from other pictures on the page."""
+        """A text that identifies the picture on the page."""
         content = hashlib.blake2b(self.bundle.encode(), digest_size=12)
         content.update(np.ascontiguousarray(self.pixels).data)
         return content.hexdigest()
@@ -279,8 +279,7 @@ class BundleController:
         if not path.is_file():
             with tempfile.TemporaryDirectory(dir=self.results) as scratch:
                 export.write(Path(scratch) / "answer", run.answer, run.frames)
-                content = export.zipped(Path(scratch) / "answer")
-            path.write_bytes(content)
+                export.write_zip(path, Path(scratch) / "answer")
         if self.runs.get(run.id) is None:  # forgotten, maybe while this was written
             self.forget(run)
             raise NotFound("that answer is no longer kept; run it again")

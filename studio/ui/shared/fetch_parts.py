@@ -1,4 +1,4 @@
-"""What a bundle lacks and can be fetched: said with sizes and terms, fetched by one button."""
+"""What a bundle lacks and can be fetched: listed with sizes and terms, fetched by one button."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class FetchPanel:
                 yield shown
 
         # The person may have gone to another bundle meanwhile: the page that goes on is that of
-        # the bundle chosen when the pull has ended, which only a further event is told.
+        # the bundle chosen when the pull has ended, which only a further event gets.
         outputs = [self._go, self._stop, self._status, self._group, self._fetched]
         events = [
             button.click(

@@ -130,7 +130,7 @@ class Fold:
     def __init__(self, elem_id: str, methods: Mapping[str, MethodInfo]) -> None:
         self._radio, self._tick = elem_id, f"{elem_id}-more"
         more = folded(methods)
-        # Outputs of events come up disabled unless they are said to be interactive.
+        # Outputs of events come up disabled unless they are set interactive.
         self._box = gr.Checkbox(
             False, label="Show variants and baselines too", elem_id=self._tick, container=False,
             visible=bool(more), interactive=True,

@@ -17,8 +17,8 @@ FRAME_GAP = 0.2  # seconds; five frames a second are enough for an eye and easy 
 
 
 async def follow(runs: Runs, request: Request, owner: str) -> AsyncIterator[Run]:
-    """Start a run and come back whenever there is something new to show; the last time,
-    it has ended. Leaving early stops it."""
+    """Start a run and yield it whenever there is something new to show; the last time, it has
+    ended. Leaving early stops it."""
     try:
         run = runs.start(request, owner)
     except TooMany as error:

@@ -49,7 +49,7 @@ class LabelController:
     """The label store behind the page, opened when first needed.
 
     :ivar place: a file or an address, as :class:`studio.labels.store.database.Database` takes.
-    :ivar background tasks: what models do for projects.
+    :ivar tasks: what models do for projects.
     """
 
     place: str
@@ -87,17 +87,15 @@ class LabelController:
         person = projects.enter(self.database(), code)
         return Assignment(projects.of(self.database(), person), person, code.strip())
 
-    def require(
-        self, name: str | None, codes: Codes | None, *, administrator: bool = False
-    ) -> Assignment:
-        """As :meth:`assignment`, with a sentence for who may not.
+    def require_administrator(self, name: str | None, codes: Codes | None) -> Assignment:
+        """As :meth:`assignment`, for administrators only.
 
         :raises BadInput: nobody has joined, or the person does not administer the project.
         """
         assignment = self.assignment(name, codes)
         if assignment is None:
             raise BadInput("join a project first: choose it, type your name, press Join")
-        if administrator and not assignment.person.administers:
+        if not assignment.person.administers:
             raise BadInput(f"only an administrator of {assignment.project.name!r} can do that")
         return assignment
 

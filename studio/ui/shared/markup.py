@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from studio.templates import Markup, render
+from studio.ui.shared.requests import sentence
 
 __all__ = [
     "alternative",
@@ -68,7 +69,7 @@ def progress_line(
 
 
 def answer_line(record: dict[str, Any]) -> Markup:
-    """One honest sentence about how the run ended."""
+    """How the run ended, in words."""
     before, after = record["factual"]["label"], record["counterfactual"]["label"]
     target, status = record["target"], record["status"]
     p = record["counterfactual"]["probabilities"][target]
@@ -97,7 +98,7 @@ def answer_line(record: dict[str, Any]) -> Markup:
 
 def failure(reason: str) -> Markup:
     """Why there is no answer."""
-    return notice("error", reason[:1].upper() + reason[1:])
+    return notice("error", sentence(reason))
 
 
 def notice(kind: str, text: str) -> Markup:

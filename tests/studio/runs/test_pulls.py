@@ -8,14 +8,12 @@ import pytest
 
 from backends import service
 from backends.errors import Unreachable
-from studio.engines.local import LocalEngine
-from studio.runs import Runs
 from studio.runs.pulls import Pulls
-from studio.runs.study import Study
 from studio.ui.page import build
 from studio.ui.shared import markup as views
-from studio.ui.shared.controller import SHARED, BundleController
+from studio.ui.shared.controller import SHARED
 from tests.backends.service.test_regions import write_photographs
+from tests.studio.conftest import controller_of
 
 ITEM = {
     "parts": ("segmenter",), "title": "some-package 1.0", "size": 38_000_000, "have": 8_000_000,
@@ -109,10 +107,8 @@ def lacking(tmp_path, monkeypatch):
         region_service, "about",
         lambda name: {"known": [], "words": None, "clicks": None if here else "is not here"},
     )  # fmt: skip
-    engine = LocalEngine()
-    runs = Runs(engine, service.explain, service.stopped)
-    yield BundleController(folder, runs, tmp_path, Study(tmp_path / "choices.jsonl")), here
-    engine.close()
+    with controller_of(folder, tmp_path) as controller:
+        yield controller, here
 
 
 def handlers(page, elem_id):

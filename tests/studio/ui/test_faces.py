@@ -11,7 +11,6 @@ import pytest
 
 from backends import bundles, service
 from backends.regions.spec import Whole
-from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.runs.study import Study
 from studio.ui.page import build
@@ -19,6 +18,7 @@ from studio.ui.shared import canvas, form, frames, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from tests.faces import SIDE, write_faces
+from tests.studio.conftest import controller_of
 
 ME = SimpleNamespace(session_hash="me")
 
@@ -35,10 +35,8 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def controller(faces, tmp_path):
-    engine = LocalEngine()
-    runs = Runs(engine, service.explain, service.stopped)
-    yield BundleController(faces, runs, tmp_path, Study(tmp_path / "choices.jsonl"))
-    engine.close()
+    with controller_of(faces, tmp_path) as made:
+        yield made
 
 
 def sample(controller, seed):

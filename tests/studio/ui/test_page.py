@@ -92,13 +92,16 @@ def ask(controller, picture, **changes):
     return controller.request(**values)
 
 
-def test_a_run_is_followed_to_its_files(controller, picture):
+def ended_run(controller, picture):
     async def follow():
-        return [
-            run async for run in frames.follow(controller.runs, ask(controller, picture), "me")
-        ][-1]
+        request = ask(controller, picture)
+        return [run async for run in frames.follow(controller.runs, request, "me")][-1]
 
-    run = asyncio.run(follow())
+    return asyncio.run(follow())
+
+
+def test_a_run_is_followed_to_its_files(controller, picture):
+    run = ended_run(controller, picture)
     assert isinstance(run.answer, Answer)
     with zipfile.ZipFile(controller.archive(run)) as archive:
         assert "result.json" in archive.namelist()
@@ -137,12 +140,7 @@ def test_showing_the_same_scene_again_is_news(picture):
 
 
 def test_files_of_forgotten_runs_are_removed(controller, picture):
-    async def follow():
-        return [
-            run async for run in frames.follow(controller.runs, ask(controller, picture), "me")
-        ][-1]
-
-    run = asyncio.run(follow())
+    run = ended_run(controller, picture)
     path = Path(controller.archive(run))
     assert path.is_file()
     controller.forget(run)
@@ -150,12 +148,7 @@ def test_files_of_forgotten_runs_are_removed(controller, picture):
 
 
 def test_a_closed_page_leaves_nothing(controller, page, picture):
-    async def follow():
-        return [
-            run async for run in frames.follow(controller.runs, ask(controller, picture), "me")
-        ][-1]
-
-    run = asyncio.run(follow())
+    run = ended_run(controller, picture)
     controller.archive(run)
     (leave,) = [
         f for f in page.fns.values() if any(name == "unload" for _, name in f.targets)

@@ -103,7 +103,7 @@ def test_a_vote_weighs_what_its_giver_agrees_with_the_others():
     assert right == [1, 1, 1]
     shares, weights = consensus.distributions(made, "weighted")
     expected = np.stack([
-        np.array([*right, wrong, coin]) @ (made.said == k) for k in range(2)
+        np.array([*right, wrong, coin]) @ (made.answers == k) for k in range(2)
     ], 1) / (3 + coin)  # fmt: skip
     np.testing.assert_allclose(shares, expected)
     np.testing.assert_allclose(weights, (3 + coin) / 5)

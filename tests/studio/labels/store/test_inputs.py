@@ -85,7 +85,7 @@ def test_many_answers_at_once_are_checked_too(database, made):
         "via": "import", "request": "r", "created": 0.0,
     }  # fmt: skip
     with pytest.raises(BadInput, match="note"), database.write() as connection:
-        history.appended(connection, projects.locked(connection, project.id), [row])
+        history.append(connection, projects.locked(connection, project.id), [row])
 
 
 @pytest.mark.parametrize(

@@ -18,15 +18,13 @@ from backends.regions.candidates import Candidate, Found, Missed
 from backends.regions.settings import AutoRegion
 from backends.regions.spec import RegionSpec
 from backends.service import regions as region_service
-from studio.engines.local import LocalEngine
-from studio.runs import Runs
-from studio.runs.study import Study
 from studio.ui.explain.region_prompts import RegionPrompts
 from studio.ui.page import build
 from studio.ui.shared import canvas
 from studio.ui.shared.controller import BundleController, Factual
 from studio.ui.shared.controllers import Controllers
 from tests.backends.service.test_regions import SIZE, write_grounding, write_photographs
+from tests.studio.conftest import controller_of
 
 ME = SimpleNamespace(session_hash="me")
 
@@ -40,10 +38,8 @@ def speaking(tmp_path_factory):
 
 @pytest.fixture
 def controller(speaking, tmp_path):
-    engine = LocalEngine()
-    runs = Runs(engine, service.explain, service.stopped)
-    yield BundleController(speaking, runs, tmp_path, Study(tmp_path / "choices.jsonl"))
-    engine.close()
+    with controller_of(speaking, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

@@ -41,14 +41,14 @@ def test_digits_are_their_own_keys():
     assert keys_of([f"class {n}" for n in range(12)]) == [*"1234567890", "", ""]
 
 
-def test_the_widget_hears_who_answers_what(labels, tiny):
+def test_the_widget_gets_who_answers_what(labels, tiny):
     project, codes = assigned(labels, tiny)
     told = json.loads(session(project, codes["ours"]))
     assert (told["code"], told["classes"]) == (codes["ours"], ["a", "b", "c"])
     assert session(None) == ""
 
 
-def test_only_who_joined_has_a_seat(labels, tiny):
+def test_only_who_joined_has_an_assignment(labels, tiny):
     _, codes = assigned(labels, tiny)
     assert labels.assignment("ours", codes).person.administers
     assert labels.assignment("ours", {}) is None
@@ -56,9 +56,9 @@ def test_only_who_joined_has_a_seat(labels, tiny):
     assert labels.assignment("other", {"other": codes["ours"]}) is None  # a code of another project
     guest = labels.join("ours", "Bob")
     with pytest.raises(BadInput, match="administrator"):
-        labels.require("ours", {"ours": guest.code}, administrator=True)
+        labels.require_administrator("ours", {"ours": guest.code})
     with pytest.raises(BadInput, match="join a project first"):
-        labels.require(None, None)
+        labels.require_administrator(None, None)
 
 
 def test_a_field_that_makes_no_sense_is_a_sentence(labels, tiny):

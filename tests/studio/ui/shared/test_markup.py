@@ -150,7 +150,7 @@ def test_importance_is_a_third_heatmap_only_when_asked_for():
 
 def test_data_urls():
     picture = export.as_picture(np.eye(8, dtype=np.uint8) * 255)
-    assert canvas.from_data_url(canvas.data_url(picture))[:4] == b"\x89PNG"
+    assert canvas.from_data_url(export.data_url(picture))[:4] == b"\x89PNG"
     for bad in ("", "hello", "data:text/html;base64,AAAA", "data:image/png;base64,###"):
         with pytest.raises(BadInput):
             canvas.from_data_url(bad)

@@ -9,6 +9,7 @@ from pathlib import Path
 os.environ["STUDIO_MODELS"] = tempfile.mkdtemp(prefix="models")
 os.environ["STUDIO_CACHE"] = tempfile.mkdtemp(prefix="cache")
 os.environ["STUDIO_DATABASE"] = f"{tempfile.mkdtemp(prefix='labels')}/labels.db"
+os.environ["STUDIO_CHOICES"] = f"{tempfile.mkdtemp(prefix='choices')}/choices.jsonl"
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import numpy as np
@@ -94,6 +95,17 @@ def write_tiny(folder: Path, *, without: tuple[str, ...] = ()) -> Path:
         )  # fmt: skip
         bundles.write_part(folder, MANIFEST, name, network, part)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_over(request, monkeypatch, tmp_path_factory):
+    """Keep what one test trains or labels from the next; the browser's server has its own."""
+    if request.node.get_closest_marker("browser"):
+        return
+    kept = tmp_path_factory.mktemp("kept")
+    monkeypatch.setenv("STUDIO_MODELS", str(kept / "models"))
+    monkeypatch.setenv("STUDIO_DATABASE", str(kept / "labels.db"))
+    monkeypatch.setenv("STUDIO_CHOICES", str(kept / "choices.jsonl"))
 
 
 @pytest.fixture(autouse=True)

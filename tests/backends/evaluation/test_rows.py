@@ -75,6 +75,7 @@ def test_what_cannot_be_asked_is_said(bundle, count, pairs, error, expected):
         questions.draw(bundles.find(bundle), count, pairs, None, 0)
 
 
+@pytest.mark.weights
 def test_pictures_of_another_size_are_refused(bundle, tmp_path):
     pictures = struct.pack(">4i", 0x803, 5, 28, 28) + bytes(5 * 28 * 28)
     labels = struct.pack(">2i", 0x801, 5) + bytes(5)

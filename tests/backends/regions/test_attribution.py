@@ -49,6 +49,7 @@ def test_a_cell_larger_than_the_area_is_said():
         attribution.cells(torch.ones(1, 32, 32), 16, 0.2)
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("name", ["lime", "gradient_shap"])
 def test_attributions_that_draw_are_repeatable(name):
     f = target_model(bundles.find("digits"))
@@ -64,6 +65,7 @@ def test_cells_that_do_not_tile():
         attribution.cells(torch.ones(1, 32, 32), 5, 0.3)
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("name", sorted(attribution.ATTRIBUTIONS))
 def test_every_attribution_works_on_the_digits_classifier(name):
     f = target_model(bundles.find("digits"))

@@ -24,6 +24,7 @@ DIGITS = bundles.ASSETS / "digits"
 FOUR = next(iter(sorted((DIGITS / "examples").glob("4_*.png"))))
 
 
+@pytest.mark.weights
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["leapfactual", "rcsb"])
 def test_explain_writes_everything_and_leaves_the_outside_alone(run, method, tmp_path):
@@ -61,6 +62,7 @@ def test_explain_writes_everything_and_leaves_the_outside_alone(run, method, tmp
     assert Image.open(out / "trajectory.gif").n_frames > 2
 
 
+@pytest.mark.weights
 def test_same_seed_same_bytes(run, tmp_path):
     outs = [tmp_path / name for name in "ab"]
     for out in outs:
@@ -70,6 +72,7 @@ def test_same_seed_same_bytes(run, tmp_path):
     assert pictures[0] == pictures[1]
 
 
+@pytest.mark.weights
 def test_a_mask_file_is_a_region(run, tmp_path):
     mask = Image.new("L", (32, 32))
     mask.paste(255, (4, 2, 20, 14))
@@ -134,6 +137,7 @@ BAD = {
 }  # fmt: skip
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_sentence(run, case, tmp_path):
     words, expected = BAD[case]
@@ -176,6 +180,7 @@ def test_port_in_use(run):
     assert "is in use" in told
 
 
+@pytest.mark.weights
 def test_lists_checks_and_doctor(run):
     assert "digits" in run("bundles", "list")[1]
     code, printed, _ = run("bundles", "check", "digits")
@@ -213,6 +218,7 @@ def test_a_training_records_the_command_that_repeats_it(run, monkeypatch, tmp_pa
         assert commands.pop() == ["python", "-m", "studio", *words, *more]
 
 
+@pytest.mark.weights
 def test_spectrum_prints_and_plots(run, tmp_path):
     plot = tmp_path / "deep" / "spectrum.png"
     code, printed, _ = run("spectrum", FOUR, "--prior", "autoencoder", "--out", plot)
@@ -223,6 +229,7 @@ def test_spectrum_prints_and_plots(run, tmp_path):
     assert Image.open(plot).width > 400
 
 
+@pytest.mark.weights
 def test_a_regressor_is_asked_for_more(run):
     code, printed, _ = run(
         "explain", FOUR, "--model", "thickness", "--method", "diffeomorphic_vae",

@@ -337,6 +337,7 @@ def pulled():
     pytest.skip("no installed bundle has a face generator")
 
 
+@pytest.mark.weights
 def test_parity_with_openvino():
     network, golden = pulled(), np.load(GOLDEN)
     z, w = torch.from_numpy(golden["z"]), torch.from_numpy(golden["w"])

@@ -120,7 +120,8 @@ class LeapFactual:
                 phase, lift, land = "injection", config.injection_lift, config.injection_land
             with torch.no_grad():
                 # Asked for only now: a person whose label it is has seen the last step's picture.
-                current = self._label(image, config)
+                # Without a lift nobody needs to say what the picture is.
+                current = self._label(image, config) if lift else wanted
                 z = leap(
                     self.v, z, current, wanted, lift, land,
                     solver=config.solver, steps=config.solver_steps,

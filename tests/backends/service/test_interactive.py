@@ -102,13 +102,16 @@ def test_mistakes_are_sentences(request_, tiny, picture):
         ask(interactive.replace(request_, method="rcsb", settings={}), [])
 
 
-def test_nobody_else_is_asked(request_, monkeypatch):
-    """The model's own labels must not steer: LeapFactual asks the person alone."""
+@pytest.mark.parametrize(("lift", "labels"), [(1.0, 4), (0.0, 3)])
+def test_nobody_else_is_asked(request_, monkeypatch, lift, labels):
+    """The model's own labels must not steer: LeapFactual asks the person alone, and for no label
+    where nothing is lifted."""
+    request = interactive.replace(request_, settings=SETTINGS | {"injection_lift": lift})
     seen = []
     monkeypatch.setattr(
         "backends.targets.person.Asked.probabilities",
         lambda self, x: seen.append(self.label) or x.new_tensor([[0.0, 0.0, 1.0]]),
     )
-    walk(request_, lambda q: other(request_))
-    assert len(seen) == 4
+    walk(request, lambda q: other(request))
+    assert len(seen) == labels
     assert service.predict(request_.bundle, request_.picture).label

@@ -17,10 +17,11 @@ from backends.compute import devices, oom
 from backends.core import Region
 from backends.errors import OutOfMemory
 from backends.evaluation import questions as sampling
-from backends.explain.question import Question, target_model
+from backends.explain.question import Question
 from backends.explain.runner import run
 from backends.imaging import eight_bit
 from backends.priors.stylegan.network import MobileStyleGAN
+from backends.targets.named import target_model
 from benchmarks.digits import table
 
 SEED = 2026

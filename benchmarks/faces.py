@@ -24,10 +24,11 @@ from torchvision.utils import make_grid
 from backends import bundles
 from backends.bundles import Bundle
 from backends.core import Counterfactual, Region
-from backends.explain.question import Question, posed, target_model
+from backends.explain.question import Question, posed
 from backends.explain.runner import run
 from backends.faces import parsing
 from backends.imaging import eight_bit, to_array
+from backends.targets.named import target_model
 from benchmarks.digits import RESULTS, table
 
 SHOWN, CELL = 8, 128  # faces of a contact sheet, and their pixels

@@ -19,9 +19,10 @@ from torch import Tensor
 
 from backends import bundles, imaging
 from backends.core import Region
-from backends.explain.question import Question, target_model
+from backends.explain.question import Question
 from backends.explain.runner import run
 from backends.service import retraining
+from backends.targets.named import target_model
 from backends.training.data import Split
 from backends.training.labelled import Labelled
 from backends.training.retrain_settings import Learnt

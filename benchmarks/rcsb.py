@@ -6,11 +6,11 @@ import torch
 
 from backends import bundles
 from backends.core import Region
-from backends.explain.question import target_model
 from backends.metrics import area, distance
 from backends.metrics.cout import cout
 from backends.regions.attribution import propose
 from backends.regions.settings import AutoRegion
+from backends.targets.named import target_model
 from benchmarks.digits import arguments, eight_bit_steps, questions, table
 
 PAPER = {

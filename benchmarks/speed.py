@@ -11,11 +11,12 @@ import torch
 
 from backends import bundles
 from backends.core import Region
-from backends.explain.question import Question, target_model
+from backends.explain.question import Question
 from backends.explain.runner import run
 from backends.methods.leapfactual import LeapFactual
 from backends.regions.attribution import propose
 from backends.regions.settings import AutoRegion
+from backends.targets.named import target_model
 from benchmarks.digits import arguments, questions, table
 
 

@@ -87,6 +87,11 @@ class Bundle:
         self._refresh()
         return None if name in self.own.parts else self._models.get(name)
 
+    def fitted(self, source: str) -> str:
+        """The name of the model that was fitted to this bundle from ``source``; empty for none."""
+        self._refresh()
+        return next((name for name, m in self._models.items() if m.source == source), "")
+
     @cached_property
     def name(self) -> str:
         """What bundle.json calls it."""
@@ -135,7 +140,9 @@ class Bundle:
         return self.generator or (gan if self.problem(gan) is None else None)
 
     def classes(self, model: str) -> list[str]:
-        """What a target model can say; of a regressor nothing."""
+        """What a target model can say; of a regressor, and of one that is not here, nothing."""
+        if fitted := self.model(model):
+            return fitted.classes
         part = self.manifest.parts.get(model)
         own = self.manifest.class_names if model == "classifier" else []
         return (part.classes if part else None) or own

@@ -48,6 +48,9 @@ class Model(BaseModel):
 
     :ivar labels: the label set that it was trained on, ``rows`` how many of its pictures,
         ``skipped`` how many could not be used.
+    :ivar source: where the target model itself is, as a reference
+        (:mod:`backends.targets.reference`); empty where it is one of the parts, or is known to
+        nobody but the program that fitted it.
     :ivar learnt_on: fingerprints of the bundle's parts whose latents it knows.
     """
 
@@ -57,6 +60,7 @@ class Model(BaseModel):
     rows: int
     skipped: int = 0
     settings: dict[str, Any]
+    source: str = ""
     learnt_on: dict[str, str]
     parts: dict[str, Part]
 
@@ -117,7 +121,7 @@ def read(bundle: str) -> dict[str, Model]:
         except (OSError, ValidationError):
             continue
         plain = all(Path(part.file).name == part.file for part in model.parts.values())
-        if model.name == name and NAME.fullmatch(name) and plain and name in model.parts:
+        if model.name == name and NAME.fullmatch(name) and plain and model.parts:
             models[name] = model
     return models
 

@@ -12,7 +12,7 @@ from backends import imaging, service
 from backends.bundles import Bundle
 from backends.compute.oom import guarded
 from backends.errors import BadInput, NotFound
-from backends.explain.question import target_model
+from backends.targets.named import target_model
 from backends.training.data import test_split
 
 __all__ = ["Questions", "draw"]

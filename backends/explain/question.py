@@ -15,10 +15,10 @@ from backends.bundles import Bundle
 from backends.core import Method, OptionalParts, Region, TargetModel
 from backends.errors import BadInput
 from backends.explain.compatibility import refusal
-from backends.targets.model import Classifier
+from backends.targets.named import part_of, target_model
 from backends.targets.threshold import Regressor, Threshold, parse
 
-__all__ = ["Question", "config_of", "posed", "settings_of", "target_model"]
+__all__ = ["Question", "config_of", "posed", "settings_of"]
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -36,7 +36,8 @@ class Question:
         otherwise they are searched first.
     :ivar labeller: gives the method the labels of pictures in place of the model: a person. The
         model still judges what is shown.
-    :ivar part: the model's name in the bundle; empty for one that is not the bundle's.
+    :ivar part: the model's name, by which the bundle knows the parts that learnt its classes;
+        empty for one without any.
     :ivar watched: whether the steps before the last are shown; otherwise the model is not called
         on them.
     """
@@ -82,8 +83,8 @@ class Question:
         :raises MissingPart: the model is not here.
         """
         if model is None:
-            part = part or "classifier"
-            model = target_model(bundle, part)
+            model = target_model(bundle, part or "classifier")
+            part = part_of(bundle, part or "classifier")
         elif part is None:
             part = bundle.model_of(model.class_names)
         config = config_of(bundle, method, settings or {})
@@ -129,11 +130,11 @@ class Question:
 
 
 def posed(bundle: Bundle, name: str, target: str) -> tuple[TargetModel, int]:
-    """Find one of a bundle's models, and the index of the class that a person asks for.
+    """Find a model, and the index of the class that a person asks for.
 
-    :param name: of the model's part.
+    :param name: of the model, as :func:`backends.targets.named.target_model` takes it.
     :param target: a class's name; of a regressor ``more than 3.5`` or ``less than 3.5``.
-    :raises BadInput: the bundle has no such model, or the model no such target.
+    :raises BadInput: there is no such model, or the model has no such target.
     """
     model = target_model(bundle, name)
     if isinstance(model, Regressor):
@@ -147,25 +148,6 @@ def posed(bundle: Bundle, name: str, target: str) -> tuple[TargetModel, int]:
             f"choose from: {', '.join(names[:20])}"
         )
     return model, names.index(target)
-
-
-def target_model(bundle: Bundle, name: str = "classifier") -> Classifier | Regressor:
-    """Make a target model of a part of the bundle: of its classifier, of another one with classes
-    of its own, or of a regressor, which can be explained only with a goal (:func:`posed`).
-
-    :raises BadInput: the bundle has no such model.
-    """
-    if name == "classifier":
-        return Classifier(bundle.part(name), bundle.manifest.class_names)
-    entry = bundle.manifest.parts.get(name)
-    if entry and entry.classes:
-        return Classifier(bundle.part(name), entry.classes)
-    if entry and entry.property:
-        low, *_, high = entry.property.suggested
-        return Regressor(bundle.part(name), high - low, entry.property.unit)
-    parts = bundle.manifest.parts.items()
-    known = ["classifier", *(n for n, p in parts if p.property or p.classes)]
-    raise BadInput(f"bundle {bundle.name!r} has no model {name!r}; choose from: {', '.join(known)}")
 
 
 def settings_of(config: type[C], values: Mapping[str, Any], owner: str) -> C:

@@ -29,13 +29,14 @@ def resolve(request: Request) -> Question:
     import torch
 
     from backends.explain.question import Question, posed
+    from backends.targets.named import part_of
 
     found = bundles.get(request.bundle)
     model, target = posed(found, request.model, request.target)
     return Question.of(
         found, request.method, imaging.to_tensor(request.picture), torch.tensor([target]),
         _region(request), request.settings, request.seed, model,
-        known_latent(found, request.picture), part=request.model,
+        known_latent(found, request.picture), part=part_of(found, request.model),
     )  # fmt: skip
 
 

@@ -103,8 +103,8 @@ def predict(name: str, picture: np.ndarray, model: str = "classifier") -> Predic
     """A target model's opinion of a prepared picture, uint8 [H, W, C]."""
     import torch
 
-    from backends.explain.question import target_model
     from backends.service.serialization import prediction_of
+    from backends.targets.named import target_model
     from backends.targets.threshold import Regressor
 
     found = bundles.get(name)

@@ -333,8 +333,9 @@ def propose(
     :param settings: of :class:`backends.regions.settings.AutoRegion`.
     :raises BadInput: a setting is wrong, or no pixel matters to the model.
     """
-    from backends.explain.question import settings_of, target_model
+    from backends.explain.question import settings_of
     from backends.regions import attribution
+    from backends.targets.named import target_model
 
     config = settings_of(AutoRegion, settings, "the automatic region")
     found = bundles.get(name)

@@ -21,45 +21,57 @@ __all__ = ["TOLERANCE", "Intake", "resampling"]
 
 TOLERANCE = 2 / 255  # of values in [0, 1]: one rounding to 8 bits for each axis
 BILINEAR, BICUBIC = 2, 3  # Pillow's numbers
+LUMA = (0.299, 0.587, 0.114)  # ITU-R 601-2, as Pillow's convert("L")
 TRIAL = 96  # pixels, of the picture that an intake is measured with
 
 
 class Intake:
     """Pictures in [0, 1] -> what a network sees.
 
-    :param resized: length of the shorter side after resizing, or (height, width).
+    :param resized: length of the shorter side after resizing, or (height, width); None keeps the
+        picture's size.
     :param crop: (height, width) of the middle that is kept; None keeps all.
     :param mean: of each channel, subtracted from values in [0, 1].
     :param std: of each channel, that they are divided by.
     :param resample: Pillow's number of the filter: 2 bilinear, 3 bicubic.
+    :param channels: that the network looks at: 1 grey, 3 colours.
     """
 
     def __init__(
         self,
-        resized: int | tuple[int, int],
+        resized: int | tuple[int, int] | None,
         crop: tuple[int, int] | None,
         mean: tuple[float, ...],
         std: tuple[float, ...],
         resample: int = BICUBIC,
+        channels: int = 3,
     ) -> None:
         self.resized, self.crop, self.resample = resized, crop, resample
+        self.channels = channels
         self.mean = torch.tensor(mean).reshape(1, -1, 1, 1)
         self.std = torch.tensor(std).reshape(1, -1, 1, 1)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """[B, C, H, W] in [0, 1], C 1 or 3 -> [B, 3, h, w] as the network wants them."""
+        """[B, C, H, W] in [0, 1], C 1 or 3 -> [B, channels, h, w] as the network wants them."""
+        return (self.seen(x) - self.mean.to(x)) / self.std.to(x)
+
+    def seen(self, x: Tensor) -> Tensor:
+        """The same before they are normalised, in [0, 1]."""
+        if x.shape[1] > self.channels:
+            x = (x * torch.tensor(LUMA).to(x).reshape(1, 3, 1, 1)).sum(1, keepdim=True)
+        x = x.expand(-1, self.channels, -1, -1)
+        if self.resized is None and self.crop is None:
+            return x
         rows, columns = (matrix.to(x) for matrix in self._matrices(*x.shape[-2:]))
         # A cubic overshoots; Pillow clips each axis, the first one too.
-        wide = (x.expand(-1, 3, -1, -1) @ columns.T).clamp(0, 1)
-        seen = (rows @ wide).clamp(0, 1)
-        return (seen - self.mean.to(x)) / self.std.to(x)
+        return (rows @ (x @ columns.T).clamp(0, 1)).clamp(0, 1)
 
     def _matrices(self, height: int, width: int) -> tuple[Tensor, Tensor]:
         if isinstance(self.resized, int):
             short, size = min(height, width), self.resized
             new = (int(size * height / short), int(size * width / short))
         else:
-            new = self.resized
+            new = self.resized or (height, width)
         kept = self.crop or new
         lines = [
             resampling(*pair, self.resample) for pair in zip((height, width), new, strict=True)

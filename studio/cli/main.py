@@ -15,6 +15,7 @@ from backends.core import Request
 from backends.errors import BadInput, StudioError
 from backends.files import atomic_write
 from backends.regions.spec import RegionSpec
+from backends.targets.trust import trusted
 from backends.version import studio_version
 from studio.cli import options
 from studio.cli.bundles import bundles_app
@@ -40,6 +41,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _studio(
+    context: typer.Context,
     version_: Annotated[
         bool,
         typer.Option(
@@ -48,6 +50,8 @@ def _studio(
     ] = False,
 ) -> None:
     """Counterfactual explanations of image classifiers."""
+    if context.invoked_subcommand != "serve":  # whose visitors are others
+        context.with_resource(trusted())
 
 
 @app.command()
@@ -75,9 +79,7 @@ def explain(
     ],
     target: Annotated[str, typer.Option(help="Class the model should say instead")],
     bundle: BundleOption = "digits",
-    model: Annotated[
-        str, typer.Option(help="classifier, or a regressor of the bundle (target: more than 3.5)")
-    ] = "classifier",
+    model: Annotated[str, typer.Option(help=options.MODEL)] = "classifier",
     region: Annotated[str, typer.Option(help=RegionSpec.forms())] = "whole",
     set_: Annotated[
         list[str] | None,

@@ -11,10 +11,12 @@ import typer
 from backends.compute import devices
 from backends.core import Answer, Frame, Request
 from backends.errors import BadInput, MissingPart, StudioError
+from backends.targets.reference import FORMS
 from studio.engines.core import Event, Failed, Stepped
 from studio.engines.inline import InlineEngine
 
 __all__ = [
+    "MODEL",
     "DeviceOption",
     "ask",
     "check_folder",
@@ -23,6 +25,12 @@ __all__ = [
     "pairs_in",
     "settings_in",
 ]
+
+
+MODEL = (
+    "classifier, another model of the bundle (of a regressor the target is: more than 3.5), or "
+    f"{FORMS}; ?classes=A,B&size=64&channels=3&mean=0.5&std=0.5 where it does not say so itself"
+)
 
 
 def _turn(device: str | None) -> str | None:

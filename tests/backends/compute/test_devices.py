@@ -16,7 +16,7 @@ from backends.core import Region
 from backends.errors import BadInput, OutOfMemory
 from backends.evaluation import rows
 from backends.explain.judge import judge
-from backends.explain.question import Question, target_model
+from backends.explain.question import Question
 from backends.explain.runner import run
 from backends.imaging import eight_bit
 from backends.metrics.importance import importance
@@ -24,6 +24,7 @@ from backends.priors.flow import PixelFlow
 from backends.regions import attribution
 from backends.regions.settings import AutoRegion
 from backends.targets.model import Classifier
+from backends.targets.named import target_model
 from tests.elsewhere import DEVICE, Elsewhere, there
 
 ROOT = Path(__file__).parents[3]

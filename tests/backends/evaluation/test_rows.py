@@ -12,8 +12,8 @@ from PIL import Image
 from backends import bundles, evaluation, service
 from backends.errors import BadInput, NotFound
 from backends.evaluation import Plan, Progress, Row, questions
-from backends.explain.question import target_model
 from backends.imaging import eight_bit
+from backends.targets.named import target_model
 from studio.export import report, tables
 from tests.conftest import write_tiny
 from tests.faces import write_faces

@@ -6,10 +6,10 @@ import torch
 
 from backends import bundles, service
 from backends.errors import BadInput
-from backends.explain.question import target_model
 from backends.regions import attribution
 from backends.regions.settings import AutoRegion
 from backends.targets.model import Classifier
+from backends.targets.named import target_model
 
 
 @pytest.mark.parametrize("cell", [1, 2, 4, 8])

@@ -1,0 +1,67 @@
+"""From the name of a model to the model: a part of the bundle, one fitted to it, one added by this
+program, or one that no bundle brings (:mod:`backends.targets.reference`)."""
+
+from __future__ import annotations
+
+from backends.bundles import Bundle
+from backends.core import TargetModel
+from backends.errors import BadInput
+from backends.targets import outside, reference
+from backends.targets.model import Classifier
+from backends.targets.threshold import Regressor
+
+__all__ = ["add", "added", "part_of", "target_model"]
+
+# Models that Python gave a name, for this process alone.
+_added: dict[str, TargetModel] = {}
+
+
+def add(name: str, model: TargetModel) -> None:
+    """Let a name stand for a model, for every bundle that has no model of that name."""
+    _added[name] = model
+
+
+def added() -> list[str]:
+    """The names that :func:`add` gave."""
+    return list(_added)
+
+
+def target_model(bundle: Bundle, name: str = "classifier") -> TargetModel:
+    """Make a target model of a name; a regressor can be explained only with a goal
+    (:func:`backends.explain.question.posed`).
+
+    :raises BadInput: there is no such model.
+    :raises StudioError: it is not here, or cannot be read.
+    """
+    manifest = bundle.manifest
+    entry = manifest.parts.get(name)
+    if name == "classifier":
+        return Classifier(bundle.part(name), manifest.class_names)
+    if entry and entry.classes:
+        return Classifier(bundle.part(name), entry.classes)
+    if entry and entry.property:
+        low, *_, high = entry.property.suggested
+        return Regressor(bundle.part(name), high - low, entry.property.unit)
+    if name in _added:
+        return _added[name]
+    fitted = bundle.model(name)
+    source = fitted.source if fitted else name
+    if reference.is_reference(source):
+        network = outside.load(
+            reference.parse(source), size=manifest.image_size, channels=manifest.channels,
+            classes=manifest.class_names, device=bundle.device,
+        )  # fmt: skip
+        return Classifier(network, network.labels)
+    parts = manifest.parts.items()
+    known = ["classifier", *(n for n, p in parts if p.property or p.classes), *_added]
+    raise BadInput(
+        f"bundle {bundle.name!r} has no model {name!r}; choose from: {', '.join(known)}, or write "
+        f"{reference.FORMS}"
+    )
+
+
+def part_of(bundle: Bundle, name: str) -> str:
+    """What the bundle calls a model: of a reference that was fitted, the name it was given."""
+    if not reference.is_reference(name):
+        return name
+    return bundle.fitted(str(reference.parse(name))) or name

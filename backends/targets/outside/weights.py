@@ -1,0 +1,75 @@
+"""A network's weights from a file, as plain tensors: never a pickled object."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from backends.errors import BadInput, MissingPart, NotFound
+
+__all__ = ["fill", "outputs", "tensors"]
+
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
+PREFIXES = ("module.", "_orig_mod.", "model.")
+
+
+def tensors(path: Path) -> dict[str, Tensor]:
+    """Read a state dict: safetensors, or a checkpoint that holds only tensors.
+
+    :raises NotFound: there is no such file.
+    :raises BadInput: it holds something else.
+    """
+    if not path.is_file():
+        raise NotFound(f"there is no file {path}; check its name")
+    try:
+        if path.suffix.lower() == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise BadInput(
+            f"{path.name} holds more than tensors, which may run code; save the model's "
+            "state_dict, or convert it to safetensors"
+        ) from error
+    except Exception as error:  # the readers raise whatever their formats' libraries do
+        raise BadInput(f"{path.name} is no file of weights, or it is damaged") from error
+    for wrapper in WRAPPERS:
+        if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
+            found = found[wrapper]
+    if not isinstance(found, dict):
+        raise BadInput(f"{path.name} holds no state_dict; save the model's state_dict")
+    state = {k: v for k, v in found.items() if isinstance(v, Tensor)}
+    if not state:
+        raise BadInput(f"{path.name} holds no tensors; save the model's state_dict")
+    for prefix in PREFIXES:
+        if all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
+
+
+def outputs(state: dict[str, Tensor], network: nn.Module) -> int:
+    """How many classes a state dict tells apart.
+
+    :param network: of its architecture, whose last layer tells which of the tensors says so: a
+        file may hold them in any order.
+    """
+    names = [key for key in network.state_dict() if key.endswith((".weight", ".bias"))]
+    last = state.get(names[-1])
+    return len(last) if last is not None and last.ndim else 0
+
+
+def fill(network: nn.Module, state: dict[str, Tensor], whose: str) -> nn.Module:
+    """Load weights into a network; all must be there.
+
+    :raises MissingPart: names or shapes differ.
+    """
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        first = str(error).strip().splitlines()[-1].strip()
+        raise MissingPart(f"the weights do not fit {whose} ({first[:200]})") from error
+    return network

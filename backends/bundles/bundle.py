@@ -87,6 +87,12 @@ class Bundle:
         self._refresh()
         return None if name in self.own.parts else self._models.get(name)
 
+    @property
+    def outside(self) -> list[str]:
+        """The models that were fitted to this bundle and lie elsewhere."""
+        self._refresh()
+        return [name for name, model in self._models.items() if model.source]
+
     def fitted(self, source: str) -> str:
         """The name of the model that was fitted to this bundle from ``source``; empty for none."""
         self._refresh()

@@ -20,22 +20,28 @@ class Explained(TypedDict):
     methods: dict[str, str | None]
 
 
-def explained(bundle: Bundle, model: str, problems: Mapping[str, str | None]) -> Explained:
+def explained(
+    bundle: Bundle,
+    model: str,
+    problems: Mapping[str, str | None],
+    classes: Sequence[str],
+    *,
+    differentiable: bool,
+) -> Explained:
     """Describe a model beside the bundle's classifier: whether it is ``differentiable``, the
     ``labels`` that it was trained on (None without any), and for each of ``methods`` why it cannot
     explain the model, None where it can.
 
     :param problems: why each method cannot run at all; None where it can.
+    :param classes: the model's.
+    :param differentiable: whether it has gradients.
     """
-    network = registry.architecture(bundle.manifest.parts[model].architecture)
-    differentiable, people = getattr(network, "differentiable", True), bundle.model(model)
+    people = bundle.model(model)
     reasons = dict(problems)
     for name in [name for name, problem in problems.items() if problem is None]:
         method = registry.method(name)
         needed = (bundle.problem(bundle.named(kind, model)) for kind in method.needs)
-        reason = refusal(
-            bundle, method, model, bundle.classes(model), differentiable=differentiable
-        )
+        reason = refusal(bundle, method, model, classes, differentiable=differentiable)
         reasons[name] = reason or next(filter(None, needed), None)
     return {
         "differentiable": differentiable,

@@ -8,10 +8,12 @@ from dataclasses import asdict
 from typing import Any, TypedDict
 
 from backends import bundles, registry
+from backends.bundles import Bundle
 from backends.core import Method, Region
 from backends.errors import StudioError
 from backends.explain.compatibility import explained
 from backends.metrics import METRICS
+from backends.targets import added
 
 __all__ = ["BundleInfo", "MethodInfo", "about", "pull", "to_pull", "warm"]
 
@@ -88,12 +90,7 @@ def about(name: str) -> BundleInfo:
             "hidden": method.kind == "variant" and not known.issuperset(names),
         }
     reasons = {name: entry["problem"] for name, entry in methods.items()}
-    models: dict[str, Any] = {
-        part: (entry.property.model_dump() if entry.property else {"classes": entry.classes})
-        | dict(explained(found, part, reasons))
-        for part, entry in found.manifest.parts.items()
-        if (entry.property or entry.classes) and found.problem(part) is None
-    }
+    models = _models(found, reasons)
     shown: Any = found.manifest.model_dump() | {
         "folder": str(found.folder),
         "methods": methods,
@@ -104,6 +101,32 @@ def about(name: str) -> BundleInfo:
     }
     info: BundleInfo = shown
     return info
+
+
+def _models(found: Bundle, problems: dict[str, str | None]) -> dict[str, Any]:
+    """The models beside the classifier: parts, those that Python added, and those fitted."""
+    models: dict[str, Any] = {}
+    for part, entry in found.manifest.parts.items():
+        if (entry.property or entry.classes) and found.problem(part) is None:
+            told = entry.property.model_dump() if entry.property else {"classes": entry.classes}
+            network = registry.architecture(entry.architecture)
+            differentiable = getattr(network, "differentiable", True)
+            models[part] = told | dict(
+                explained(found, part, problems, found.classes(part), differentiable=differentiable)
+            )
+    further = [*added.names(), *found.outside]
+    if further:
+        from backends.targets.named import target_model  # imports torch
+    for name in further:
+        try:
+            model = target_model(found, name)
+        except StudioError:  # not for pictures of this size, or its file went since
+            continue
+        told, differentiable = {"classes": list(model.class_names)}, model.differentiable
+        models[name] = told | dict(
+            explained(found, name, problems, model.class_names, differentiable=differentiable)
+        )
+    return models
 
 
 def _schema(method: type[Method], defaults: dict[str, Any]) -> dict[str, Any]:

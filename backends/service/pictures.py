@@ -14,11 +14,22 @@ from backends.compute.oom import guarded
 from backends.core import Prediction
 from backends.errors import BadInput
 from backends.priors.core import Prior
+from backends.targets import added
+from backends.targets.trust import trusted
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["draw", "known_latent", "predict", "prepare", "prepared", "sample", "spectrum"]
+__all__ = [
+    "add_model",
+    "draw",
+    "known_latent",
+    "predict",
+    "prepare",
+    "prepared",
+    "sample",
+    "spectrum",
+]
 
 
 def prepare(name: str, picture: Image.Image) -> np.ndarray:
@@ -115,6 +126,19 @@ def predict(name: str, picture: np.ndarray, model: str = "classifier") -> Predic
             return prediction_of(f.class_names, f.probabilities(x)[0].cpu())
         value = float(f.measured(x))
     return Prediction({f"{value:.2f} {f.unit}": 1.0}, value)
+
+
+def add_model(name: str, model: str) -> None:
+    """Load a model that the person at the machine names, which may be code of theirs, and let it be
+    explained under that name for as long as this process runs.
+
+    :raises StudioError: it is not here, or cannot be read.
+    """
+    from backends.targets.named import target_model
+
+    with trusted():
+        found = target_model(bundles.get(name), model)
+    added.add(model, lambda _: found)
 
 
 def spectrum(name: str, picture: np.ndarray, prior: str) -> list[float]:

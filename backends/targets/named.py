@@ -6,24 +6,11 @@ from __future__ import annotations
 from backends.bundles import Bundle
 from backends.core import TargetModel
 from backends.errors import BadInput
-from backends.targets import outside, reference
+from backends.targets import added, outside, reference
 from backends.targets.model import Classifier
 from backends.targets.threshold import Regressor
 
-__all__ = ["add", "added", "part_of", "target_model"]
-
-# Models that Python gave a name, for this process alone.
-_added: dict[str, TargetModel] = {}
-
-
-def add(name: str, model: TargetModel) -> None:
-    """Let a name stand for a model, for every bundle that has no model of that name."""
-    _added[name] = model
-
-
-def added() -> list[str]:
-    """The names that :func:`add` gave."""
-    return list(_added)
+__all__ = ["part_of", "target_model"]
 
 
 def target_model(bundle: Bundle, name: str = "classifier") -> TargetModel:
@@ -42,8 +29,8 @@ def target_model(bundle: Bundle, name: str = "classifier") -> TargetModel:
     if entry and entry.property:
         low, *_, high = entry.property.suggested
         return Regressor(bundle.part(name), high - low, entry.property.unit)
-    if name in _added:
-        return _added[name]
+    if made_for := added.find(name):
+        return made_for(bundle)
     fitted = bundle.model(name)
     source = fitted.source if fitted else name
     if reference.is_reference(source):
@@ -53,7 +40,7 @@ def target_model(bundle: Bundle, name: str = "classifier") -> TargetModel:
         )  # fmt: skip
         return Classifier(network, network.labels)
     parts = manifest.parts.items()
-    known = ["classifier", *(n for n, p in parts if p.property or p.classes), *_added]
+    known = ["classifier", *(n for n, p in parts if p.property or p.classes), *added.names()]
     raise BadInput(
         f"bundle {bundle.name!r} has no model {name!r}; choose from: {', '.join(known)}, or write "
         f"{reference.FORMS}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -19,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from backends.errors import BadInput
 
-__all__ = ["FORMS", "Options", "Reference", "is_reference", "parse"]
+__all__ = ["FORMS", "Options", "Reference", "checked", "is_reference", "parse"]
 
 Kind = Literal["hf", "timm", "torchvision", "clip", "export", "script", "onnx", "code"]
 FORMS = (
@@ -113,6 +114,22 @@ class Reference:
         return None if self.kind in LIBRARIES else Path(self.name).expanduser()
 
 
+def checked(given: Mapping[str, object]) -> Options:
+    """Check options.
+
+    :raises BadInput: one is unknown or wrong.
+    """
+    try:
+        return Options.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(Options.model_fields)
+            raise BadInput(f"a model has no option {name!r}; choose from: {known}") from error
+        raise BadInput(f"{name} of a model: {first['msg']}") from error
+
+
 def is_reference(text: str) -> bool:
     """Whether a text has the form of a reference; the model need not exist."""
     head = text.partition("?")[0].strip()
@@ -132,7 +149,7 @@ def parse(text: str) -> Reference:
     head, _, query = text.strip().partition("?")
     if not is_reference(head):
         raise BadInput(f"{text!r} names no model; write {FORMS}")
-    options = _options(query, text)
+    options = _options(query)
     kind, _, name = head.partition(":")
     if kind in LIBRARIES:
         name, _, weights = name.partition("@")
@@ -144,7 +161,7 @@ def parse(text: str) -> Reference:
     return Reference(FILES[Path(head).suffix.lower()], head, options=options)
 
 
-def _options(query: str, text: str) -> Options:
+def _options(query: str) -> Options:
     given: dict[str, object] = {}
     for key, value in parse_qsl(query, keep_blank_values=True):
         if key == "prompts":
@@ -155,15 +172,7 @@ def _options(query: str, text: str) -> Options:
             given[key] = tuple(value.split(","))
         else:
             given[key] = value
-    try:
-        return Options.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        known = ", ".join(Options.model_fields)
-        if first["type"] == "extra_forbidden":
-            raise BadInput(f"a model has no option {name!r}; choose from: {known}") from error
-        raise BadInput(f"{text!r}: {name}: {first['msg']}") from error
+    return checked(given)
 
 
 def _names(value: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from backends.core import Request
 from backends.errors import BadInput, StudioError
 from backends.files import atomic_write
 from backends.regions.spec import RegionSpec
+from backends.targets.reference import FORMS
 from backends.targets.trust import trusted
 from backends.version import studio_version
 from studio.cli import options
@@ -63,11 +64,17 @@ def serve(
     database: Annotated[
         str | None, typer.Option(help="File or postgresql:// address for people's labels")
     ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help=f"Also let this model be explained: {FORMS}")
+    ] = None,
     device: DeviceOption = None,
 ) -> None:
     """Open the studio in a browser."""
+    from backends import service
     from studio.ui.page import launch
 
+    for one in model or []:
+        service.add_model(bundle, one)
     launch(host=host, port=port, bundle=bundle, engine=engine, database=database)
 
 

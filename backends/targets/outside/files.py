@@ -88,7 +88,7 @@ def script(reference: Reference, size: int, channels: int) -> Outside:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            network = torch.jit.load(path, map_location="cpu")
+            network = torch.jit.load(path, map_location="cpu").eval()
     except Exception as error:
         raise BadInput(
             f"{path.name} is no TorchScript module; save one with torch.jit.script, or name the "

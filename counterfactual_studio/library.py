@@ -1,0 +1,140 @@
+"""What a person calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from backends import imaging, service
+from backends.core import Answer, Frame, Prediction, Request
+from backends.errors import StudioError
+from backends.regions.spec import RegionSpec
+from backends.targets.trust import trusted
+from counterfactual_studio.explanation import Comparison, Explanation
+from counterfactual_studio.models import name_of
+
+__all__ = ["Picture", "compare", "explain", "predict", "serve"]
+
+Picture = str | Path | Image.Image | np.ndarray
+
+
+def explain(
+    model: Any,
+    image: Picture,
+    target: str,
+    *,
+    method: str = "leapfactual",
+    region: str = "whole",
+    prior: str = "digits",
+    seed: int = 0,
+    mask: Picture | None = None,
+    settings: dict[str, Any] | None = None,
+    importance: bool = False,
+) -> Explanation:
+    """Ask what would make a model see another class.
+
+    :param model: of :func:`counterfactual_studio.model`, or anything that it takes, or the name of
+        a model of the prior's bundle, such as ``classifier``.
+    :param image: a file, a Pillow picture, or uint8 [H, W] or [H, W, C].
+    :param target: the class; of a regressor ``more than 3.5`` or ``less than 3.5``.
+    :param region: ``whole``, ``auto``, ``box:X0,Y0,X1,Y1``, ``text:WORDS`` or ``mask:FILE``.
+    :param prior: the bundle whose parts know what pictures look like: its name or folder.
+    :param seed: the same answer for the same seed.
+    :param mask: where change is allowed, instead of ``region``: a file, a picture or an array,
+        non-zero inside.
+    :param settings: of the method.
+    :param importance: also measure which of the changes matter to the model.
+    :raises StudioError: the question cannot be answered, in a sentence.
+    """
+    picture = _prepared(prior, image)
+    request = Request(
+        bundle=prior, method=method, target=str(target), picture=picture,
+        region=str(RegionSpec.parse(region)) if mask is None else "mask",
+        mask=None if mask is None else _mask(mask, picture), settings=settings or {}, seed=seed,
+        model=name_of(model), importance=importance,
+    )  # fmt: skip
+    with trusted():
+        *frames, answer = service.explain(request)
+    assert isinstance(answer, Answer)
+    return Explanation(answer, tuple(frame for frame in frames if isinstance(frame, Frame)))
+
+
+def compare(
+    model: Any,
+    image: Picture,
+    target: str,
+    *,
+    methods: Sequence[str] = (),
+    prior: str = "digits",
+    **question: Any,
+) -> Comparison:
+    """Ask several methods the same question.
+
+    :param methods: their names; else all that the prior's bundle can run.
+    :param question: further arguments of :func:`explain`.
+    :raises StudioError: none of them can answer, in the first one's sentence.
+    """
+    if not methods:
+        able = service.about(prior)["methods"].items()
+        methods = [name for name, entry in able if entry["problem"] is None]
+    # A model that is made here is made once.
+    name, found, problems = name_of(model), {}, {}
+    for method in methods:
+        try:
+            found[method] = explain(name, image, target, method=method, prior=prior, **question)
+        except StudioError as error:
+            problems[method] = str(error)
+    if not found:
+        raise StudioError(next(iter(problems.values())))
+    return Comparison(found, problems)
+
+
+def predict(model: Any, image: Picture, *, prior: str = "digits") -> Prediction:
+    """Return what a model says of a picture: probabilities by class, the likeliest first.
+
+    :raises StudioError: as :func:`explain`.
+    """
+    with trusted():
+        return service.predict(prior, _prepared(prior, image), name_of(model))
+
+
+def serve(
+    model: Any = None, *, prior: str = "digits", host: str = "127.0.0.1", port: int = 7860
+) -> None:
+    """Open the studio in a browser, with a person's model among those that can be explained;
+    returns when it is interrupted.
+
+    :param port: 0 takes a free one.
+    :raises StudioError: the model cannot be explained there, or the port is in use.
+    """
+    from studio.ui.page import launch
+
+    if model is not None:
+        service.add_model(prior, name_of(model))
+    launch(host=host, port=port, bundle=prior, engine="local")
+
+
+def _prepared(prior: str, image: Picture) -> np.ndarray:
+    """A picture as the models of a bundle see it, uint8 [H, W, C]."""
+    return service.prepare(prior, imaging.read_picture(_source(image)))
+
+
+def _mask(mask: Picture, picture: np.ndarray) -> np.ndarray:
+    """A mask of the prepared picture, uint8 [H, W]."""
+    height, width = picture.shape[:2]
+    if isinstance(mask, np.ndarray):
+        mask = Image.fromarray(imaging.as_bytes(mask))
+    return imaging.read_mask(_source(mask), (width, height))
+
+
+def _source(given: Picture) -> Path | Image.Image:
+    if isinstance(given, str | Path):
+        return Path(given)
+    if isinstance(given, Image.Image):
+        return given
+    one_channel = given.ndim == 3 and given.shape[-1] == 1
+    return Image.fromarray(given[..., 0] if one_channel else given)

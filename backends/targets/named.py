@@ -3,14 +3,18 @@ program, or one that no bundle brings (:mod:`backends.targets.reference`)."""
 
 from __future__ import annotations
 
+import re
+
 from backends.bundles import Bundle
 from backends.core import TargetModel
 from backends.errors import BadInput
 from backends.targets import added, outside, reference
 from backends.targets.model import Classifier
-from backends.targets.threshold import Regressor
+from backends.targets.threshold import Regressor, Threshold
 
-__all__ = ["part_of", "target_model"]
+__all__ = ["canonical", "part_of", "target_model"]
+
+GOAL = re.compile(r"(?P<name>.+?)\s*>\s*(?P<value>[-+]?[\d.]+(?:e[-+]?\d+)?)")  # thickness > 3
 
 
 def target_model(bundle: Bundle, name: str = "classifier") -> TargetModel:
@@ -29,13 +33,18 @@ def target_model(bundle: Bundle, name: str = "classifier") -> TargetModel:
     if entry and entry.property:
         low, *_, high = entry.property.suggested
         return Regressor(bundle.part(name), high - low, entry.property.unit)
+    if goal := GOAL.fullmatch(name):
+        regressor = target_model(bundle, goal["name"])
+        if isinstance(regressor, Regressor):
+            return Threshold(regressor, float(goal["value"]))
     if made_for := added.find(name):
         return made_for(bundle)
     fitted = bundle.model(name)
-    source = fitted.source if fitted else name
-    if reference.is_reference(source):
+    if fitted and fitted.source:
+        return target_model(bundle, fitted.source)
+    if reference.is_reference(name):
         network = outside.load(
-            reference.parse(source), size=manifest.image_size, channels=manifest.channels,
+            reference.parse(name), size=manifest.image_size, channels=manifest.channels,
             classes=manifest.class_names, device=bundle.device,
         )  # fmt: skip
         return Classifier(network, network.labels)
@@ -49,6 +58,13 @@ def target_model(bundle: Bundle, name: str = "classifier") -> TargetModel:
 
 def part_of(bundle: Bundle, name: str) -> str:
     """What the bundle calls a model: of a reference that was fitted, the name it was given."""
-    if not reference.is_reference(name):
-        return name
-    return bundle.fitted(str(reference.parse(name))) or name
+    return bundle.fitted(canonical(name)) or name
+
+
+def canonical(name: str) -> str:
+    """One spelling for all that mean the same model."""
+    if reference.is_reference(name):
+        return str(reference.parse(name))
+    if goal := GOAL.fullmatch(name):
+        return f"{goal['name'].strip()} > {float(goal['value']):g}"
+    return name

@@ -24,7 +24,7 @@ from backends.priors.velocity import VelocityField, transport
 from backends.targets.label_models import SEEN, Neighbours
 from backends.training.losses import velocity_loss
 
-__all__ = ["Drawing", "Pictures", "Space", "draw", "field", "mixed_loss", "read", "settle"]
+__all__ = ["Drawing", "Pictures", "Space", "draw", "drawn", "field", "mixed_loss", "read", "settle"]
 
 LOOKED_AT = 256  # pixels a side, of larger pictures, as a run looks at them
 SHIFTS = [(0, 0), (0, 1), (0, -1), (1, 0), (-1, 0)]  # pixels; the labels stay the same
@@ -194,21 +194,31 @@ def draw(
     """Draw pictures and estimate their labels; yields how many are done. Without a generator the
     bundle's own field draws them, all of its classes alike; without a field there are none."""
     generator = torch.Generator().manual_seed(seed)
-    count = min(count, MOST_FACES) if space.drawn else count
-    if count == 0 or (velocity is None and not space.drawn):
-        return None
     rows: list[tuple[Tensor, Tensor, Tensor]] = []
+    done = 0
+    for z, x in drawn(space, velocity, count, generator):
+        rows.append((z, _at_most(x, SEEN), f(imaging.eight_bit(x)).exp()))
+        done += len(z)
+        yield done
+    return Drawing(*(torch.cat(parts) for parts in zip(*rows, strict=True))) if rows else None
+
+
+def drawn(
+    space: Space, velocity: VelocityField | None, count: int, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Draw latents [B, D] and their pictures [B, C, H, W], batch by batch; nothing without a
+    generator or a field."""
+    count = min(count, MOST_FACES) if space.drawn else count
+    if velocity is None and not space.drawn:
+        return
     for start in range(0, count, FACES_AT_ONCE if space.drawn else AT_ONCE):
         size = min(FACES_AT_ONCE if space.drawn else AT_ONCE, count - start)
         if space.drawn:
             w = space.prior.sample_w(size, generator)
-            z, x = whiten(space.prior, w), space.prior.preview(w, min(SEEN, space.prior.size))
+            yield whiten(space.prior, w), space.prior.preview(w, min(SEEN, space.prior.size))
         else:
             z = _landed(velocity, size, generator, space.device)
-            x = space.prior.decode(z)
-        rows.append((z, _at_most(x, SEEN), f(imaging.eight_bit(x)).exp()))
-        yield start + size
-    return Drawing(*(torch.cat(parts) for parts in zip(*rows, strict=True)))
+            yield z, space.prior.decode(z)
 
 
 def _landed(field: VelocityField, size: int, generator: torch.Generator, device: str) -> Tensor:

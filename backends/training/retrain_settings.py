@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["LEARNING_RATE", "Learning", "Learnt", "Retraining"]
+__all__ = ["LEARNING_RATE", "Fitted", "Fitting", "Learning", "Learnt", "Retraining"]
 
 LEARNING_RATE = 1e-3  # of a new field; half of it where the field begins as an earlier one
 
@@ -42,6 +42,37 @@ class Retraining(BaseModel):
         description="Share of the labelled pictures kept apart to measure the agreement",
     )  # fmt: skip
     seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="Of every random draw")
+
+
+class Fitting(BaseModel):
+    """How a bundle's parts learn another model's classes; the defaults suit ten classes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    drawn: int = Field(
+        8000, ge=100, le=100_000, title="Drawn pictures",
+        description="Pictures that the bundle draws, and the model labels",
+    )  # fmt: skip
+    steps: int = Field(
+        3000, ge=10, le=100_000, title="Training steps", description="Of the velocity field"
+    )
+    rate: float = Field(1e-3, gt=0, le=0.1, title="Learning rate", description="At its highest")
+    seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="Of every random draw")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The end of a fit: the model can be explained under its ``name`` at once.
+
+    :ivar counts: by class how many of the drawn pictures the model gave it.
+    :ivar parts: what was fitted.
+    """
+
+    bundle: str
+    name: str
+    counts: dict[str, int]
+    parts: list[str]
+    seconds: float
 
 
 @dataclass(frozen=True)

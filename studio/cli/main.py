@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -268,6 +269,30 @@ def train(
             file=sys.stderr,
             flush=True,
         )
+
+
+@app.command()
+def fit(
+    model: Annotated[str, typer.Argument(help=f"{FORMS}, or a regressor's goal: thickness > 3")],
+    bundle: BundleOption = "digits",
+    name: Annotated[str, typer.Option(help="What the bundle will call it [its file's name]")] = "",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Setting, key=value")] = None,
+    device: DeviceOption = None,
+) -> None:
+    """Let LeapFactual, PLACE and CLARITY explain a model whose classes are not the bundle's; takes
+    a minute and prints what was fitted."""
+    from backends.service.fitting import fit
+    from backends.training.retrain_settings import Learning
+
+    def on_item(item: object) -> None:
+        if isinstance(item, Learning):
+            loss = "" if item.loss is None else f"  loss {item.loss:.4f}"
+            print(f"\r{item.phase:16} {item.share:.0%}{loss} ", end="", file=sys.stderr, flush=True)
+
+    settings = options.settings_in(set_ or [], "", [])
+    *_, end = options.finish(lambda: fit(bundle, model, name, settings), on_item)
+    print(file=sys.stderr)
+    print(json.dumps(asdict(end), indent=2))
 
 
 @app.command()

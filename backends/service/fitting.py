@@ -1,0 +1,59 @@
+"""Fit a bundle's parts to the classes of a model that is not the bundle's; plain records in and
+out, as in :mod:`backends.service.explanations`."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from backends import bundles
+from backends.bundles import user_models
+from backends.compute.devices import paced
+from backends.compute.oom import guarded
+from backends.targets import added, reference
+from backends.training.retrain_settings import Fitted, Fitting, Learning
+
+__all__ = ["fit", "usual_name"]
+
+
+def fit(
+    bundle: str, model: str, name: str, settings: dict[str, Any]
+) -> Iterator[Learning | Fitted]:
+    """Let LeapFactual, PLACE and CLARITY explain a model; yield the progress, then the record.
+    Closed early, or killed, it is taken up again from its last checkpoint.
+
+    :param model: as :func:`backends.targets.named.target_model` takes it, or ``thickness > 3``.
+    :param name: under which the bundle will know it; empty for :func:`usual_name`.
+    :raises StudioError: the model or a setting cannot be used; raised before the first step.
+    """
+    from backends.explain.question import settings_of
+    from backends.targets.named import canonical, target_model
+    from backends.training.fitting import Fit
+
+    found = bundles.get(bundle)
+    name = user_models.checked(name or usual_name(model), found.own)
+    config = settings_of(Fitting, settings, "fitting")
+    with guarded(found.device):
+        source = "" if added.find(model) else canonical(model)
+        course = Fit(found, name, target_model(found, model), source, config)
+        course.work = user_models.bench(found.own.name, name, course.key())
+        # Networks this small gain little from a second thread, and lose all where others compute.
+        yield from paced(course.run(), 0, found.device)
+        assert course.record is not None
+        user_models.write(found.own.name, course.record, course.networks)
+    shutil.rmtree(course.work.parent, ignore_errors=True)
+    quality = next(iter(course.record.parts.values())).trained
+    assert quality is not None
+    counts = {key.removeprefix("drawn_"): int(n) for key, n in quality.quality.items()}
+    yield Fitted(bundle, name, counts, list(course.record.parts), course.seconds)
+
+
+def usual_name(model: str) -> str:
+    """A model's name made of its reference: the file's or the architecture's."""
+    if reference.is_reference(model):
+        found = reference.parse(model)
+        model = found.attribute or Path(found.weights or found.name).stem
+    return re.sub(r"[^\w -]+", " ", model).strip()[:40].strip()

@@ -11,6 +11,7 @@ from torch import Tensor
 from backends import imaging, service
 from backends.bundles import Bundle
 from backends.compute.oom import guarded
+from backends.core import TargetModel
 from backends.errors import BadInput, NotFound
 from backends.targets.named import target_model
 from backends.training.data import test_split
@@ -34,10 +35,16 @@ class Questions:
 
 
 def draw(
-    bundle: Bundle, count: int, pairs: list[tuple[str, str]], data: str | None, seed: int
+    bundle: Bundle,
+    count: int,
+    pairs: list[tuple[str, str]],
+    data: str | None,
+    seed: int,
+    model: TargetModel | None = None,
 ) -> Questions:
     """Random pictures, each with a target that is not the model's prediction.
 
+    :param model: the bundle's classifier unless given.
     :param pairs: (source, target) class names taken in turn, the source being the prediction;
         empty for random targets.
     :param data: folder with MNIST's test pictures; None takes those that came with the
@@ -46,10 +53,11 @@ def draw(
     :raises BadInput: too few pictures.
     :raises MissingPart: the generator is not fetched yet.
     """
-    classes = [tuple(_class(bundle, name) for name in pair) for pair in pairs]
+    f = model or target_model(bundle)
+    classes = [tuple(_class(bundle, f, name) for name in pair) for pair in pairs]
     for source, target in classes:
         if source == target:
-            name = bundle.manifest.class_names[source]
+            name = f.class_names[source]
             raise BadInput(f"the pair {name}:{name} asks for no change; name two classes")
     generator = torch.Generator().manual_seed(seed)
     w = None
@@ -58,12 +66,11 @@ def draw(
     else:
         x = _pictures(bundle, data, generator, None if classes else count)
     with torch.no_grad():
-        f = target_model(bundle)
         predicted = torch.cat(
             [f.probabilities(some.to(bundle.device)).argmax(1).cpu() for some in x.split(BATCH)]
         )
     if not classes:
-        kinds = len(bundle.manifest.class_names)
+        kinds = len(f.class_names)
         away = torch.randint(1, kinds, (len(x),), generator=generator)
         return _enough(Questions(x, predicted, (predicted + away) % kinds, w), count, data)
     chosen = _in_turn(predicted.tolist(), classes)[:count]
@@ -81,8 +88,8 @@ def _in_turn(predicted: list[int], classes: list[tuple[int, ...]]) -> list[tuple
     return [entry for row in zip_longest(*queues) for entry in row if entry is not None]
 
 
-def _class(bundle: Bundle, name: str) -> int:
-    names = bundle.manifest.class_names
+def _class(bundle: Bundle, model: TargetModel, name: str) -> int:
+    names = model.class_names
     if name not in names:
         raise NotFound(
             f"there is no class {name!r} in bundle {bundle.name!r}; "

@@ -12,7 +12,7 @@ from torch import Tensor
 from backends import bundles, imaging, registry
 from backends.bundles import Bundle
 from backends.compute.oom import in_batches
-from backends.core import Answer, Counterfactual, Region, Step
+from backends.core import Answer, Counterfactual, Region, Step, TargetModel
 from backends.errors import BadInput, StudioError
 from backends.evaluation.features import oracle_features, strokes
 from backends.evaluation.questions import Questions, draw
@@ -22,6 +22,8 @@ from backends.explain.runner import run
 from backends.metrics.metric import METRICS, Supply, measured
 from backends.regions.spec import RegionSpec
 from backends.service import regions as region_service
+from backends.targets.named import part_of, target_model
+from backends.targets.threshold import Regressor
 
 __all__ = ["Plan", "Progress", "Row", "evaluate"]
 
@@ -32,6 +34,7 @@ End = tuple[Tensor, Tensor, Counterfactual]  # the factuals and targets of a bat
 class Plan:
     """What to evaluate.
 
+    :ivar model: what is explained, as :func:`backends.targets.named.target_model` takes it.
     :ivar regions: as in a :class:`backends.core.Request`; drawn for each picture.
     :ivar count: pictures a row.
     :ivar pairs: (the model says, it should say) by class name; empty for random targets.
@@ -45,6 +48,7 @@ class Plan:
     bundle: str
     methods: list[str]
     count: int
+    model: str = "classifier"
     regions: list[str] = field(default_factory=lambda: ["whole"])
     pairs: list[tuple[str, str]] = field(default_factory=list)
     data: str | None = None
@@ -87,26 +91,28 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
     found = bundles.get(plan.bundle)
     for method in plan.methods:
         registry.method(method)
-    questions = draw(found, plan.count, plan.pairs, plan.data, plan.seed)
+    f, part = target_model(found, plan.model), part_of(found, plan.model)
+    if isinstance(f, Regressor):
+        raise BadInput(f"{plan.model!r} gives a value; name a goal, such as: {plan.model} > 3")
+    questions = draw(found, plan.count, plan.pairs, plan.data, plan.seed, f)
     regions = {name: _region(plan, questions, name) for name in plan.regions}
     # Load first what loads at first use, so that it does not count as the first method's time.
     x, one = questions.x[:1], Region(torch.ones_like(questions.x[:1, :1]))
-    judge(Question.of(found, plan.methods[0], x, questions.target[:1], one), x)
+    first = Question.of(found, plan.methods[0], x, questions.target[:1], one, model=f, part=part)
+    judge(first, x)
     for method in plan.methods:
         for name, region in regions.items():
             try:
                 for kind in registry.method(method).needs:
-                    found.part(found.named(kind))
-                ends = yield from _answers(plan, found, method, questions, region)
-                yield Row(
-                    method, name, _values(plan, found, ends, region), _shown(plan, found, ends)
-                )
+                    found.part(found.named(kind, part))
+                ends = yield from _answers(plan, found, f, method, questions, region)
+                yield Row(method, name, _values(plan, found, ends, region), _shown(plan, f, ends))
                 for other in ends[0][2].alternatives:
                     its = [(x, y, end.alternatives[other]) for x, y, end in ends]
                     values = _values(plan, found, its, region)
                     for key in ("nfe", "nfe_forward", "nfe_backward", "seconds"):
                         values.pop(key, None)
-                    yield Row(method, name, values, _shown(plan, found, its), answer=other)
+                    yield Row(method, name, values, _shown(plan, f, its), answer=other)
             except StudioError as error:
                 yield Row(method, name, problem=str(error))
 
@@ -114,13 +120,13 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
 def _region(plan: Plan, questions: Questions, name: str) -> Region:
     spec, masks = RegionSpec.parse(name), []
     for x in questions.x:
-        mask = region_service.mask_of(plan.bundle, imaging.to_array(x), spec)
+        mask = region_service.mask_of(plan.bundle, imaging.to_array(x), spec, plan.model)
         masks.append((imaging.to_tensor(imaging.require_area(mask)) > 0).float())
     return Region(torch.cat(masks), name)
 
 
 def _answers(
-    plan: Plan, found: Bundle, method: str, questions: Questions, region: Region
+    plan: Plan, found: Bundle, f: TargetModel, method: str, questions: Questions, region: Region
 ) -> Generator[Progress, None, list[End]]:
     """The end of every batch, as the generator's return value. A batch that the device has no
     room for is begun again with half of its pictures."""
@@ -132,8 +138,9 @@ def _answers(
         x, target = questions.x[part], questions.target[part]
         w = None if questions.w is None else questions.w[part]
         question = Question.of(
-            found, method, x, target, some, seed=plan.seed + part.start, latent=w, watched=False
-        )
+            found, method, x, target, some, seed=plan.seed + part.start, model=f, latent=w,
+            part=part_of(found, plan.model), watched=False,
+        )  # fmt: skip
         for step in run(question):
             share = (part.start + len(x) * step.index / step.total) / total
             yield Progress(method, region.source, share)
@@ -213,9 +220,9 @@ def _mean(value: Tensor) -> dict[str, float | None]:
     }
 
 
-def _shown(plan: Plan, found: Bundle, ends: list[End]) -> list[Answer]:
+def _shown(plan: Plan, model: TargetModel, ends: list[End]) -> list[Answer]:
     """The first pictures as a person may look at them."""
-    names = found.manifest.class_names
+    names = model.class_names
     answers: list[Answer] = []
     for x, target, end in ends:
         for i in range(min(len(x), plan.shown - len(answers))):

@@ -56,4 +56,4 @@ def usual_name(model: str) -> str:
     if reference.is_reference(model):
         found = reference.parse(model)
         model = found.attribute or Path(found.weights or found.name).stem
-    return re.sub(r"[^\w -]+", " ", model).strip()[:40].strip()
+    return re.sub(r"[^\w-]+", " ", model).strip()[:40].strip()

@@ -149,6 +149,7 @@ def evaluate(
     pairs: Annotated[str, typer.Option(help="random, or 4:9,3:8 (the model says: should)")] = (
         "random"
     ),
+    model: Annotated[str, typer.Option(help=options.MODEL)] = "classifier",
     regions: Annotated[
         str, typer.Option(help=f"Regions with commas between: {RegionSpec.forms()}")
     ] = "whole",
@@ -174,7 +175,7 @@ def evaluate(
     plan = evaluation.Plan(
         bundle=bundle, methods=options.methods_in(methods, bundle), count=n,
         regions=[str(spec) for spec in RegionSpec.split(regions)], pairs=options.pairs_in(pairs),
-        data=data, seed=seed, batch=batch, strokes=strokes,
+        data=data, seed=seed, batch=batch, strokes=strokes, model=model,
     )  # fmt: skip
     rows = []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import torch
@@ -30,12 +29,12 @@ def tensors(path: Path) -> dict[str, Tensor]:
 
             return load_file(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise BadInput(
-            f"{path.name} holds more than tensors, which may run code; save the model's "
-            "state_dict, or convert it to safetensors"
-        ) from error
     except Exception as error:  # the readers raise whatever their formats' libraries do
+        if type(error).__name__ == "UnpicklingError":
+            raise BadInput(
+                f"{path.name} holds more than tensors, which may run code; save the model's "
+                "state_dict, or convert it to safetensors"
+            ) from error
         raise BadInput(f"{path.name} is no file of weights, or it is damaged") from error
     for wrapper in WRAPPERS:
         if isinstance(found, dict) and isinstance(found.get(wrapper), dict):

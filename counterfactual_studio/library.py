@@ -114,7 +114,8 @@ def serve(
     from studio.ui.page import launch
 
     if model is not None:
-        service.add_model(prior, name_of(model))
+        with trusted():
+            service.add_model(prior, name_of(model))
     launch(host=host, port=port, bundle=prior, engine="local")
 
 

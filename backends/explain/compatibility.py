@@ -45,7 +45,7 @@ def explained(
         reasons[name] = reason or next(filter(None, needed), None)
     return {
         "differentiable": differentiable,
-        "labels": people.labels if people else None,
+        "labels": people.labels if people and model in people.parts else None,
         "methods": reasons,
     }
 

@@ -3,10 +3,8 @@ out, as in :mod:`backends.service.explanations`."""
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from backends import bundles
@@ -16,7 +14,7 @@ from backends.compute.oom import guarded
 from backends.targets import added, reference
 from backends.training.retrain_settings import Fitted, Fitting, Learning
 
-__all__ = ["fit", "usual_name"]
+__all__ = ["fit"]
 
 
 def fit(
@@ -26,7 +24,7 @@ def fit(
     Closed early, or killed, it is taken up again from its last checkpoint.
 
     :param model: as :func:`backends.targets.named.target_model` takes it, or ``thickness > 3``.
-    :param name: under which the bundle will know it; empty for :func:`usual_name`.
+    :param name: under which the bundle will know it; empty for its usual one.
     :raises StudioError: the model or a setting cannot be used; raised before the first step.
     """
     from backends.explain.question import settings_of
@@ -34,7 +32,7 @@ def fit(
     from backends.training.fitting import Fit
 
     found = bundles.get(bundle)
-    name = user_models.checked(name or usual_name(model), found.own)
+    name = user_models.checked(name or reference.usual_name(model), found.own)
     config = settings_of(Fitting, settings, "fitting")
     with guarded(found.device):
         source = "" if added.find(model) else canonical(model)
@@ -49,11 +47,3 @@ def fit(
     assert quality is not None
     counts = {key.removeprefix("drawn_"): int(n) for key, n in quality.quality.items()}
     yield Fitted(bundle, name, counts, list(course.record.parts), course.seconds)
-
-
-def usual_name(model: str) -> str:
-    """A model's name made of its reference: the file's or the architecture's."""
-    if reference.is_reference(model):
-        found = reference.parse(model)
-        model = found.attribute or Path(found.weights or found.name).stem
-    return re.sub(r"[^\w-]+", " ", model).strip()[:40].strip()

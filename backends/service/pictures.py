@@ -14,8 +14,7 @@ from backends.compute.oom import guarded
 from backends.core import Prediction
 from backends.errors import BadInput
 from backends.priors.core import Prior
-from backends.targets import added
-from backends.targets.trust import trusted
+from backends.targets import added, reference
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -128,17 +127,22 @@ def predict(name: str, picture: np.ndarray, model: str = "classifier") -> Predic
     return Prediction({f"{value:.2f} {f.unit}": 1.0}, value)
 
 
-def add_model(name: str, model: str) -> None:
-    """Load a model that the person at the machine names, which may be code of theirs, and let it be
-    explained under that name for as long as this process runs.
+def add_model(name: str, model: str) -> str:
+    """Load a model and let it be explained for as long as this process runs; returns the name that
+    it has from now on. Code runs only within :func:`backends.targets.trust.trusted`.
 
     :raises StudioError: it is not here, or cannot be read.
     """
     from backends.targets.named import target_model
 
-    with trusted():
-        found = target_model(bundles.get(name), model)
-    added.add(model, lambda _: found)
+    bundle = bundles.get(name)
+    found = target_model(bundle, model)
+    if model in {*bundle.manifest.parts, "classifier", *added.names()} or bundle.model(model):
+        return model  # known already
+    short = reference.usual_name(model)
+    called = short if short not in bundle.manifest.parts else f"my {short}"
+    added.add(called, lambda _: found)
+    return called
 
 
 def spectrum(name: str, picture: np.ndarray, prior: str) -> list[float]:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from backends.errors import BadInput
 
-__all__ = ["FORMS", "Options", "Reference", "checked", "is_reference", "parse"]
+__all__ = ["FORMS", "Options", "Reference", "checked", "is_reference", "parse", "usual_name"]
 
 Kind = Literal["hf", "timm", "torchvision", "clip", "export", "script", "onnx", "code"]
 FORMS = (
@@ -128,6 +128,14 @@ def checked(given: Mapping[str, object]) -> Options:
             known = ", ".join(Options.model_fields)
             raise BadInput(f"a model has no option {name!r}; choose from: {known}") from error
         raise BadInput(f"{name} of a model: {first['msg']}") from error
+
+
+def usual_name(text: str) -> str:
+    """What a model is called unless the person says so: its file's or architecture's name."""
+    if is_reference(text):
+        found = parse(text)
+        text = found.attribute or Path(found.weights or found.name).stem
+    return re.sub(r"[^\w-]+", " ", text).strip()[:40].strip()
 
 
 def is_reference(text: str) -> bool:

@@ -74,8 +74,9 @@ def serve(
     from backends import service
     from studio.ui.page import launch
 
-    for one in model or []:
-        service.add_model(bundle, one)
+    with trusted():
+        for one in model or []:
+            service.add_model(bundle, one)
     launch(host=host, port=port, bundle=bundle, engine=engine, database=database)
 
 

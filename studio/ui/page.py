@@ -42,6 +42,7 @@ from studio.ui.shared.static import static_text
 
 __all__ = ["build", "free_port", "launch", "launch_options"]
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 REMOVALS = 10  # attempts to remove the results' folder
 
 
@@ -50,19 +51,27 @@ def build(
     names: Sequence[str] = (),
     pulls: Pulls | None = None,
     labels: LabelController | None = None,
+    *,
+    private: bool = False,
 ) -> gr.Blocks:
     """The Blocks of a controller.
 
     :param names: of further bundles that can be chosen on the page.
     :param pulls: fetches what bundles lack.
     :param labels: where people's labels are kept.
+    :param private: whether only the person at the machine can open the page, who may add models.
     """
     labels = labels or LabelController(usual_place(), BackgroundTasks(controller.runs.engine))
     # Old previews are deleted after a day, looked for each hour.
     with gr.Blocks(
         title="Counterfactual Studio", delete_cache=(3600, 86400), fill_width=True
     ) as blocks:
-        page = _Page(Controllers(controller, names), pulls or Pulls(service.pull), labels, blocks)
+        page = _Page(
+            Controllers(controller, names, private=private),
+            pulls or Pulls(service.pull),
+            labels,
+            blocks,
+        )
         page.wire(blocks)
     return blocks
 
@@ -206,7 +215,7 @@ def launch(*, host: str, port: int, bundle: str, engine: str, database: str | No
         runs = Runs(device, service.explain, service.stopped)
         controller = BundleController(bundle, runs, results, Study(usual_file()), warmed=True)
         names = [name for name in bundles.installed() if bundles.get(name).manifest.class_names]
-        page = build(controller, names, labels=labels).queue(
+        page = build(controller, names, labels=labels, private=host in LOOPBACK).queue(
             max_size=64, default_concurrency_limit=8
         )
         options = launch_options([bundle, *names])

@@ -150,8 +150,8 @@ def test_the_readmes_lines_run(tmp_path, monkeypatch):
         "import torch\n"
         "from torch import nn\n"
         "torch.manual_seed(0)\n"
-        "net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(),\n"
-        "                    nn.Linear(16, 10))\n"
+        "net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2),\n"
+        "                    nn.Flatten(), nn.Linear(16, 10))\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     exec(compile(code[1], "README.md", "exec"), {})

@@ -13,6 +13,7 @@ from backends.regions.spec import RegionSpec
 from studio.ui.explain.answer import AnswerColumn
 from studio.ui.explain.interactive import InteractivePanel
 from studio.ui.explain.method_input import MethodInput
+from studio.ui.explain.own_model import OwnModel
 from studio.ui.explain.picture_input import PictureInput
 from studio.ui.explain.region import RegionInput
 from studio.ui.shared import canvas, frames, markup
@@ -84,6 +85,7 @@ class ExplainTab:
             [], label="What should it say instead?", elem_id="target", filterable=True,
             info="Sorted by the model's own ranking; type to search", allow_custom_value=True,
         )  # fmt: skip
+        self._own = OwnModel(self.controllers)
         self._methods = MethodInput(self.controllers)
         self._go = gr.Button("Run", variant="primary", elem_id="run")
         self._stop = gr.Button("Stop", variant="stop", elem_id="stop", visible=False)
@@ -92,13 +94,12 @@ class ExplainTab:
     def _wire(self, bundle: gr.Dropdown, load: Callable[..., Any]) -> None:
         regions, methods = self._regions, self._methods
         self._interactive.wire(self._answer, bundle, load)
-        self._pictures.wire(
-            self._put,
-            [
-                self._picture, regions.canvas, self._prediction, self._opinions, self._target,
-                *regions.reset(),
-            ],
-        )  # fmt: skip
+        places = [
+            self._picture, regions.canvas, self._prediction, self._opinions, self._target,
+            *regions.reset(),
+        ]  # fmt: skip
+        self._pictures.wire(self._put, places)
+        self._own.wire(self._picture, bundle, self._target, self._put, places)
         regions.wire(self._picture, bundle, self._target)
         self._prediction.select(_ask_for, self._prediction, self._target, api_visibility="private")
         methods.wire(bundle, self._target)

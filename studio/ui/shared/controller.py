@@ -178,6 +178,26 @@ class BundleController:
         """A picture that the bundle's own generator draws."""
         return await self.ask(owner, lambda: self._shown(service.sample(self.bundle, seed)))
 
+    async def look_again(self, owner: str, picture: np.ndarray) -> Shown:
+        """Ask all models about a prepared picture, those that came since too."""
+        return await self.ask(owner, lambda: self._shown(picture))
+
+    async def add_model(self, owner: str, name: str, file: str | None) -> str:
+        """Load a model that the person names or has uploaded; returns what it is called from now
+        on.
+
+        :param file: the model itself, or the weights of the architecture that ``name`` says.
+        :raises StudioError: it is not here, is none, or would run code.
+        """
+        head, mark, options = name.strip().partition("?")
+        if file and Path(file).suffix.lower() in (".safetensors", ".pth"):
+            head = f"{head}@{file}"
+        elif file:
+            head = file
+        if not head:
+            raise BadInput("name a model, or upload its file")
+        return await self.ask(owner, lambda: service.add_model(self.bundle, head + mark + options))
+
     def _shown(self, picture: np.ndarray) -> Shown:
         of = Factual(self.bundle, picture).digest
         scene = canvas.scene(export.as_picture(picture), of=of)
@@ -304,7 +324,9 @@ class BundleController:
         rows = list(shown.prediction.probabilities.items())[1:]
         choices = [(f"{name}  ({p:.1%})", name) for name, p in rows]
         for name, entry in self._others().items():
-            opinion = shown.opinions[name]
+            opinion = shown.opinions.get(name)
+            if opinion is None:  # it came after the picture was looked at
+                continue
             if "classes" in entry:
                 others = list(opinion.probabilities.items())[1:]
                 choices += [(f"{name}: {goal}  ({p:.1%})", f"{name}: {goal}") for goal, p in others]
@@ -317,7 +339,8 @@ class BundleController:
 
     def people_say(self, shown: Shown) -> str:
         """What the models that learnt from people's labels say of a picture."""
-        opinions = {n: shown.opinions[n] for n, entry in self._others().items() if entry["labels"]}
+        people = [name for name, entry in self._others().items() if entry["labels"]]
+        opinions = {name: shown.opinions[name] for name in people if name in shown.opinions}
         return markup.opinions(
             {n: (o.label, o.probabilities[o.label]) for n, o in opinions.items()}
         )

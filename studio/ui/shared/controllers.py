@@ -16,10 +16,13 @@ class Controllers:
 
     :param first: what a new page opens with.
     :param names: of the bundles that can be chosen.
+    :ivar private: whether only the person at the machine can open the page.
     """
 
-    def __init__(self, first: BundleController, names: Sequence[str] = ()) -> None:
-        self.first = first
+    def __init__(
+        self, first: BundleController, names: Sequence[str] = (), *, private: bool = False
+    ) -> None:
+        self.first, self.private = first, private
         self.names = list(dict.fromkeys([first.bundle, *names]))
         self._made = {first.bundle: first}
         self._showing: dict[str, str] = {}

@@ -8,12 +8,12 @@ from backends import bundles, service
 from backends.core import Request
 from backends.errors import BadInput
 from backends.imaging import eight_bit
-from backends.service.fitting import fit, usual_name
+from backends.service.fitting import fit
 from backends.targets import added
 from backends.targets.model import Classifier
 from backends.targets.named import target_model
 from backends.targets.outside.network import of_object
-from backends.targets.reference import Options
+from backends.targets.reference import Options, usual_name
 from backends.training import people
 from backends.training.people import Space
 from backends.training.retrain_settings import Fitted, Learning

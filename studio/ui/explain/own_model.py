@@ -1,0 +1,85 @@
+"""A model of the person's own: named or uploaded, looked at, and put into the target list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from studio.ui.shared import markup
+from studio.ui.shared.controller import BundleController, Factual, Shown
+from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.requests import error_text, owner_of
+
+__all__ = ["OwnModel"]
+
+FILES = [".pt2", ".pt", ".onnx", ".safetensors", ".pth"]
+HELP = (
+    "`torchvision:resnet50`, `timm:NAME`, `hf:OWNER/NAME`, `clip:OWNER/NAME?classes=cat,dog`, or a "
+    "file: torch.export (`.pt2`), TorchScript (`.pt`), ONNX; or weights (`.safetensors`, `.pth`) "
+    "of the architecture that is named, as in `timm:resnet18`. What it does not say itself "
+    "follows a question mark: `?classes=bundle&size=64&channels=3&mean=0.5&std=0.5`."
+)
+
+
+class OwnModel:
+    """The controls, laid out inside the current Blocks; only for the person at the machine, since
+    they name files of it."""
+
+    def __init__(self, controllers: Controllers) -> None:
+        self.controllers = controllers
+        visible = controllers.private
+        with gr.Accordion("Explain a model of yours", open=False, visible=visible):
+            gr.Markdown(HELP)
+            self._name = gr.Textbox(
+                label="Model", placeholder="torchvision:resnet50", elem_id="own-model", max_lines=1
+            )
+            self._file = gr.File(
+                label="File of the model, or of its weights", file_types=FILES, height=90,
+                elem_id="own-model-file",
+            )  # fmt: skip
+            self._add = gr.Button("Add this model", elem_id="add-model")
+        self._status = gr.HTML(elem_id="own-model-status", visible=visible)
+
+    def wire(
+        self, picture: gr.State, bundle: gr.Dropdown, target: gr.Dropdown,
+        put: Callable[[str, BundleController, Shown], dict[Any, Any]], places: list[Any],
+    ) -> None:  # fmt: skip
+        """Add a model when the button is pressed.
+
+        :param put: the page's updates for a picture that is looked at anew, in ``places``.
+        """
+        self._target, self._put = target, put
+        if self.controllers.private:
+            self._add.click(
+                self._added, [self._name, self._file, picture, bundle],
+                [self._status, *places], api_visibility="private",
+            )  # fmt: skip
+
+    async def _added(
+        self, name: str, file: str | None, seen: Factual | None, bundle: str, request: gr.Request
+    ) -> dict[Any, Any]:
+        """The updates of the page; the first goal of the new model is chosen."""
+        owner = owner_of(request)
+        try:
+            controller = self.controllers[bundle]
+            added = await controller.add_model(owner, name, file)
+            self.controllers.refresh()
+            entry = controller.about["models"][added]
+            if entry is None or seen is None:
+                told = f"{added} can be explained; choose a picture"
+                return {self._status: markup.notice("success", told)}
+            shown = await controller.look_again(owner, seen.pixels)
+        except Exception as error:  # whatever happened, the page must go on working
+            failed = markup.failure(error_text(error, "the model"))
+            return {self._status: failed}
+        says = shown.opinions[added]
+        gradients = "" if entry["differentiable"] else "; it gives labels only, without gradients"
+        told = f"{added} says {says.label}, with {says.probabilities[says.label]:.0%}{gradients}"
+        goals = [goal for goal in says.probabilities if goal != says.label]
+        updates = self._put(owner, controller, shown) | {
+            self._status: markup.notice("success", told)
+        }
+        updates[self._target]["value"] = f"{added}: {goals[0]}"
+        return updates

@@ -156,3 +156,16 @@ def test_the_readmes_lines_run(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     exec(compile(code[1], "README.md", "exec"), {})
     assert (tmp_path / "answer" / "result.json").is_file()
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_the_notebooks_cells_run(tmp_path, monkeypatch):
+    cells = json.loads((ROOT / "examples" / "own_model.ipynb").read_text())["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(code, "own_model.ipynb", "exec"), names)
+    assert names["share"] > 0.6
+    assert names["answer"].flipped
+    assert (tmp_path / "answers" / "table.csv").is_file()

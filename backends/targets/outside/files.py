@@ -16,6 +16,8 @@ from backends.targets.reference import Options, Reference
 
 __all__ = ["export", "onnx", "script"]
 
+OPERATORS = (18, 13)  # versions of ONNX's operators that more of them can be rebuilt from
+
 
 class _Exported(nn.Module):
     """A network from a file, which may take only batches of one size.
@@ -117,15 +119,21 @@ def onnx(reference: Reference, size: int, channels: int) -> Outside:
 
 
 def _converted(path: Path) -> nn.Module | None:
-    try:
-        import onnx as library
-        import onnx2torch
+    """The network rebuilt in torch, as the file has it or with older operators; None where neither
+    can be rebuilt: the other runtime knows all."""
+    for version in (None, *OPERATORS):
+        try:
+            import onnx as library
+            import onnx2torch
+            from onnx.version_converter import convert_version
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return onnx2torch.convert(library.load(str(path)))
-    except Exception:  # an operator that it does not know; the other runtime knows all
-        return None
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model = library.load(str(path))
+                return onnx2torch.convert(convert_version(model, version) if version else model)
+        except Exception:  # whatever these packages raise of what they do not know
+            continue
+    return None
 
 
 class _Session(nn.Module):

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from backends.errors import BadInput, MissingPart, NotFound, StudioError
 from backends.targets import outside
+from backends.targets.outside import files
 from backends.targets.outside.network import Outside, of_object
 from backends.targets.reference import Options, parse
 from backends.targets.trust import trusted
@@ -77,6 +78,21 @@ def test_a_file_gives_the_networks_logits_and_gradients(written, name, x):
     assert (f.labels, f.differentiable) == (["0", "1", "2"], True)
     assert torch.allclose(f(x), network()(x), atol=1e-6)
     assert torch.allclose(gradient(f, x), gradient(network(), x), atol=1e-6)
+
+
+@pytest.mark.parametrize("rebuilt", [True, False])
+def test_an_onnx_file_has_gradients_where_it_can_be_rebuilt(tmp_path, monkeypatch, x, rebuilt):
+    path = tmp_path / "net.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(network(), (torch.zeros(1, 1, 16, 16),), path, dynamo=False)
+    if not rebuilt:
+        monkeypatch.setattr(files, "_converted", lambda path: None)
+    f = load(path, size=32, channels=3)
+    assert (f.differentiable, f.intake.resized, f.intake.channels) == (rebuilt, (16, 16), 1)
+    assert torch.allclose(f(x), network()(x), atol=1e-6)
+    if rebuilt:
+        assert torch.allclose(gradient(f, x), gradient(network(), x), atol=1e-6)
 
 
 def test_pictures_of_another_size_and_colour_are_adapted(written):

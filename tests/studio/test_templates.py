@@ -48,6 +48,7 @@ ARGUMENTS = {
     ("label.html", "confusion"): (EVIL, EVIL, NONE, [EVIL], [(EVIL, [1])], 1),
     ("label.html", "disputed"): (EVIL, EVIL, EVIL, 1),
     ("label.html", "history"): ([TRAINED],),
+    ("explanation.html", "explanation"): (EVIL, EVIL, [(EVIL, EVIL)]),
     ("report.html", "page"): (
         EVIL, {"count": 1, "seed": 0}, EVIL, EVIL, [METRIC], [ROW], [EXAMPLE],
     ),

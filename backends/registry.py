@@ -48,16 +48,22 @@ ARCHITECTURES = {
     "autoencoder": "backends.priors.autoencoder:Autoencoder",
     "bisenet": "backends.faces.parsing:BiSeNet",
     "bridge_network": "backends.priors.folded_unet:FoldedUNet",  # its name in older bundles
+    "cifar_resnet": "backends.targets.cifar:CifarResNet",
+    "cifar_vgg": "backends.targets.cifar:CifarVGG",
     "class_denoiser": "backends.priors.latent_diffusion:ClassDenoiser",
     "conditional_density": "backends.priors.density:ConditionalDensity",
     "conv_classifier": "backends.targets.classifier:ConvClassifier",
+    "field_denoiser": "backends.priors.latent_field:FieldDenoiser",
+    "flat_autoencoder": "backends.priors.latent_field:FlatAutoencoder",
     "folded_unet": "backends.priors.folded_unet:FoldedUNet",
     "generator": "backends.priors.gan:Generator",
     "labelled_neighbours": "backends.targets.label_models:Neighbours",
     "latent_autoencoder": "backends.priors.latent_diffusion:LatentAutoencoder",
+    "latent_field": "backends.priors.latent_field:LatentField",
     "latent_ensemble": "backends.priors.density:LatentEnsemble",
     "mini_xception": "backends.targets.expression:MiniXception",
     "mobile_stylegan": "backends.priors.stylegan.network:MobileStyleGAN",
+    "outside": "backends.targets.outside.part:OutsidePart",
     "perceptual": "backends.metrics.perceptual:Perceptual",
     "pixel_flow": "backends.priors.flow:PixelFlow",
     "residual_classifier": "backends.targets.classifier:ResidualClassifier",
@@ -75,6 +81,8 @@ ARCHITECTURES = {
 # files by the base names that the part's source gives them.
 CONVERTERS = {
     "bisenet_checkpoint": "backends.conversion.checkpoints:convert_bisenet",
+    "cifar_resnet_module": "backends.conversion.modules:convert_cifar_resnet",
+    "cifar_vgg_module": "backends.conversion.modules:convert_cifar_vgg",
     "lpips_checkpoint": "backends.conversion.checkpoints:convert_lpips",
     "mini_xception_keras": "backends.conversion.keras:convert_mini_xception",
     "mobile_sam": "backends.conversion.mobile_sam:convert",
@@ -87,6 +95,7 @@ CONVERTERS = {
 COOKBOOKS = {
     "digits": "backends.training.digits:DIGITS",
     "faces": "backends.training.faces:FACES",
+    "pictures": "backends.training.domain_recipes:PICTURES",
 }
 
 

@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     engine: str = Field("local", description="Engine of app.py: local")
     device: str = Field("auto", description="cpu, cuda, mps or auto")
     cache: Path = Field(default_factory=user_cache, description="Folder of fetched parts")
+    bundles: Path = Field(
+        default_factory=lambda: user_data() / "bundles",
+        description="Folder of bundles of one's own pictures",
+    )
     models: Path = Field(
         default_factory=lambda: user_data() / "models",
         description="Folder of models that labels were trained to",

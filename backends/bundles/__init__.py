@@ -20,6 +20,7 @@ from backends.bundles.manifest import (
     Property,
     TestPictures,
     Training,
+    read_manifest,
 )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "find",
     "get",
     "installed",
+    "read_manifest",
     "write_manifest",
     "write_part",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from backends.fetching import cache
 from backends.fetching.cache import checksum
 from backends.fetching.source import Source
 from backends.files import atomic_write
+from backends.settings import settings
 
 __all__ = ["ASSETS", "Bundle", "find", "get", "installed", "write_manifest", "write_part"]
 
@@ -172,8 +174,10 @@ class Bundle:
     @cached_property
     def trainable(self) -> list[str]:
         """Names of the parts that this program's recipe for the bundle trains."""
-        known = self.manifest.recipe in registry.COOKBOOKS
-        return list(registry.cookbook(self.manifest.recipe).recipes) if known else []
+        if self.manifest.recipe not in registry.COOKBOOKS:
+            return []
+        recipes = registry.cookbook(self.manifest.recipe).recipes
+        return [*recipes, *(other for recipe in recipes.values() for other in recipe.also)]
 
     @property
     def fetchable(self) -> dict[str, Source]:
@@ -185,7 +189,9 @@ class Bundle:
         }
 
     def has(self, part: Part) -> bool:
-        """Whether a part's own file is in the folder, and whole."""
+        """Whether a part's own file is in the folder, and whole; a part without one is as it is."""
+        if not part.file:
+            return True
         path = self.folder / part.file
         return path.is_file() and checksum(path) == part.sha256
 
@@ -230,7 +236,9 @@ class Bundle:
 
     @property
     def typed_folder(self) -> str:
-        """The folder as a person would type it from here."""
+        """The folder as a person would type it from here; its name, where that finds it."""
+        if self.folder == settings().bundles / self.name:
+            return self.name
         here = Path.cwd()
         return str(self.folder.relative_to(here) if here in self.folder.parents else self.folder)
 
@@ -253,14 +261,17 @@ class Bundle:
 
 
 def installed() -> list[str]:
-    """Names of the bundles that came with the program."""
-    return sorted(path.parent.name for path in ASSETS.glob(f"*/{MANIFEST}"))
+    """Names of the bundles that came with the program, and of those that a person made."""
+    places = (ASSETS, settings().bundles)
+    return sorted({path.parent.name for place in places for path in place.glob(f"*/{MANIFEST}")})
 
 
 def find(name: str) -> Bundle:
     """The bundle of that name, or in that folder."""
-    embedded = ASSETS / name
-    return Bundle(embedded if (embedded / MANIFEST).is_file() else Path(name))
+    for place in (ASSETS, settings().bundles):
+        if (place / name / MANIFEST).is_file():
+            return Bundle(place / name)
+    return Bundle(Path(name))
 
 
 @lru_cache(maxsize=8)
@@ -269,26 +280,37 @@ def get(name: str) -> Bundle:
     return find(name)
 
 
-def write_part(folder: Path, manifest: Manifest, name: str, network: Any, part: Part) -> None:
-    """Save a network and enter it into bundle.json; other parts' entries are kept as they
-    stand on disk, so that two trainings may write into one folder."""
+def write_part(
+    folder: Path,
+    manifest: Manifest,
+    name: str,
+    network: Any,
+    part: Part,
+    *,
+    also: Mapping[str, str] | None = None,
+    half: bool = False,
+) -> None:
+    """Save a network and enter it into bundle.json, which stays as it is but for the part; other
+    parts' entries are kept as they stand on disk, so that two trainings may write into one folder.
+
+    :param manifest: of the bundle, where the folder has none yet.
+    :param also: further parts of the same file, by name their architecture.
+    :param half: whether weights, but no buffers, are stored in 16 bits.
+    """
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / part.file
+    weights = {name for name, _ in network.named_parameters()} if half else set()
+    state = {k: v.half() if k in weights else v for k, v in network.state_dict().items()}
     with atomic_write(path) as scratch:
-        save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, scratch)
-    parts = {name: part.model_copy(update={"sha256": checksum(path)})}
-    if (folder / MANIFEST).is_file():
-        stored = read_manifest(folder)
-        manifest = manifest.model_copy(
-            update={
-                "parts": stored.parts,
-                "examples": stored.examples or manifest.examples,
-                "test": stored.test or manifest.test,
-            }
-        )
-    write_manifest(folder, manifest.model_copy(update={"parts": manifest.parts | parts}))
+        save_file({k: v.contiguous().cpu() for k, v in state.items()}, scratch)
+    part = part.model_copy(update={"sha256": checksum(path)})
+    parts = {name: part}
+    for other, architecture in (also or {}).items():
+        parts[other] = part.model_copy(update={"kind": other, "architecture": architecture})
+    stored = read_manifest(folder) if (folder / MANIFEST).is_file() else manifest
+    write_manifest(folder, stored.model_copy(update={"parts": stored.parts | parts}))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -25,7 +25,10 @@ MANIFEST = "bundle.json"
 
 
 class Training(BaseModel):
-    """How a part came to be, enough to do it again."""
+    """How a part came to be, enough to do it again.
+
+    :ivar learnt_on: by name the sha256 of the parts that it learnt from.
+    """
 
     command: str
     data: str
@@ -33,6 +36,7 @@ class Training(BaseModel):
     steps: int
     seconds: float
     quality: dict[str, float]
+    learnt_on: dict[str, str] = {}
 
 
 class Property(BaseModel):
@@ -93,9 +97,10 @@ class Manifest(BaseModel):
     """bundle.json.
 
     ``preparation`` says how a person's picture becomes the model's: ``digit`` looks for white or
-    black ink and centres it as MNIST does, ``square`` crops and resizes, ``portrait`` finds the
-    face and aligns it. ``recipe`` names what ``train`` makes its parts by,
-    ``settings`` gives methods other defaults than their own.
+    black ink and centres it as MNIST does, ``square`` crops and resizes, ``fit`` squeezes,
+    ``letterbox`` pads, ``portrait`` finds the face and aligns it. ``recipe`` names what ``train``
+    makes its parts by, ``settings`` gives methods other defaults than their own; ``mirror`` says
+    that a mirrored picture shows the same.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -107,8 +112,9 @@ class Manifest(BaseModel):
     channels: int
     class_names: list[str]
     licence: str
-    preparation: Literal["digit", "square", "portrait"] = "square"
-    recipe: str = "digits"
+    preparation: Literal["digit", "square", "fit", "letterbox", "portrait"] = "square"
+    recipe: str = ""
+    mirror: bool = False
     settings: dict[str, dict[str, Any]] = {}
     parts: dict[str, Part] = {}
     examples: list[Example] = []

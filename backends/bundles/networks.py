@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from backends import registry
 from backends.bundles.manifest import Part
@@ -12,6 +12,13 @@ from backends.compute import devices
 from backends.compute.oom import guarded
 
 __all__ = ["Networks", "Unfit", "load_network"]
+
+
+@runtime_checkable
+class FromFile(Protocol):
+    """An architecture that reads its own kind of file."""
+
+    def from_file(self, path: Path, device: str, **arguments: Any) -> Any: ...
 
 
 class Unfit(Exception):
@@ -40,8 +47,11 @@ def load_network(part: Part, path: Path, device: str) -> Any:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    made = registry.architecture(part.architecture)
+    if isinstance(made, FromFile):
+        return made.from_file(path, device, **part.arguments)
     try:
-        network = registry.architecture(part.architecture)(**part.arguments)
+        network = made(**part.arguments)
         network.load_state_dict(load_file(path))
     except (RuntimeError, TypeError, ValueError, SafetensorError) as error:
         raise Unfit(f"architecture {part.architecture!r}") from error

@@ -29,17 +29,29 @@ def unusable(bundle: Bundle, name: str) -> str | None:
             "another method"
         )
     if part is None:
-        recipe = bundle.manifest.recipe
-        recipe = "" if recipe == "digits" else f" --recipe {recipe}"
         return (
-            f"bundle {bundle.name!r} has no part {name!r}; train it with: python -m studio "
-            f"train DATA --out {bundle.typed_folder} --parts {name}{recipe}"
+            f"bundle {bundle.name!r} has no part {name!r}; train it with: {_training(bundle, name)}"
         )
-    if not (bundle.folder / part.file).is_file():
+    if not (bundle.folder / part.file).exists():
         return f"{part.file} of bundle {bundle.name!r} is missing; {remedy}"
     if not bundle.has(part):
         return f"{part.file} of bundle {bundle.name!r} is damaged (its sha256 differs); {remedy}"
+    learnt_on = part.trained.learnt_on if part.trained else {}
+    if any(bundle.fingerprint(n) != sha for n, sha in learnt_on.items()):
+        return (
+            f"part {name!r} of bundle {bundle.name!r} learnt from parts that were trained anew "
+            f"since; train it again with: {_training(bundle, name)}"
+        )
     return None
+
+
+def _training(bundle: Bundle, name: str) -> str:
+    """What a person types to train a part."""
+    recipe = bundle.manifest.recipe
+    if recipe == "pictures":
+        return f"python -m studio train {bundle.typed_folder} --minutes 60 --parts {name}"
+    recipe = "" if recipe == "digits" else f" --recipe {recipe}"
+    return f"python -m studio train DATA --out {bundle.typed_folder} --parts {name}{recipe}"
 
 
 def not_fetched(bundle: Bundle, name: str) -> str | None:

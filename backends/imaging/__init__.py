@@ -2,7 +2,15 @@
 
 from backends.imaging.digit import digit_like
 from backends.imaging.masks import as_bytes, painted_mask, read_mask, require_area
-from backends.imaging.pictures import composite, eight_bit, fit_square, to_array, to_tensor
+from backends.imaging.pictures import (
+    composite,
+    eight_bit,
+    fit_square,
+    letterboxed,
+    squeezed,
+    to_array,
+    to_tensor,
+)
 from backends.imaging.reading import MAX_PIXELS, read_picture
 
 __all__ = [
@@ -12,10 +20,12 @@ __all__ = [
     "digit_like",
     "eight_bit",
     "fit_square",
+    "letterboxed",
     "painted_mask",
     "read_mask",
     "read_picture",
     "require_area",
+    "squeezed",
     "to_array",
     "to_tensor",
 ]

@@ -10,13 +10,27 @@ from PIL import Image, ImageOps
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["composite", "eight_bit", "fit_square", "to_array", "to_tensor"]
+__all__ = [
+    "composite", "eight_bit", "fit_square", "letterboxed", "squeezed", "to_array", "to_tensor",
+]  # fmt: skip
 
 
 def fit_square(picture: Image.Image, size: int, channels: int) -> Image.Image:
     """The picture cropped to its central square and resized to what a model sees."""
     mode = "L" if channels == 1 else "RGB"
     return ImageOps.fit(picture.convert(mode), (size, size), Image.Resampling.LANCZOS)
+
+
+def squeezed(picture: Image.Image, size: int, channels: int) -> Image.Image:
+    """The whole picture resized to a square, whatever its sides."""
+    mode = "L" if channels == 1 else "RGB"
+    return picture.convert(mode).resize((size, size), Image.Resampling.LANCZOS)
+
+
+def letterboxed(picture: Image.Image, size: int, channels: int) -> Image.Image:
+    """The whole picture in the middle of a black square, its sides in proportion."""
+    mode = "L" if channels == 1 else "RGB"
+    return ImageOps.pad(picture.convert(mode), (size, size), Image.Resampling.LANCZOS)
 
 
 def to_tensor(array: np.ndarray) -> Tensor:

@@ -50,7 +50,9 @@ def prepared(found: Bundle, picture: Image.Image, generator: str | None) -> np.n
         drawn = generator is not None and _drawn(found, picture, generator)
         seen = picture if drawn else _portrait(found, picture)
     else:
-        seen = imaging.fit_square(picture, manifest.image_size, manifest.channels)
+        fits = {"fit": imaging.squeezed, "letterbox": imaging.letterboxed}
+        fit = fits.get(manifest.preparation, imaging.fit_square)
+        seen = fit(picture, manifest.image_size, manifest.channels)
     return np.asarray(seen).reshape(manifest.image_size, manifest.image_size, manifest.channels)
 
 

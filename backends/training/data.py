@@ -1,9 +1,9 @@
-"""MNIST as tensors: from a folder of idx files, or fetched by torchvision."""
+"""Labelled pictures as tensors; MNIST from a folder of idx files, or fetched by torchvision."""
 
 from __future__ import annotations
 
 import gzip
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,22 +24,45 @@ FILES = {
 
 @dataclass(frozen=True)
 class Split:
-    """pictures uint8 [N, 1, 32, 32] (28x28 padded by two black pixels), labels int64 [N]."""
+    """Labelled pictures.
+
+    :ivar pictures: uint8 [N, C, S, S]; of MNIST 28x28 padded by two black pixels.
+    :ivar labels: int64 [N].
+    :ivar mirror: whether batches show half of the pictures mirrored.
+    """
 
     pictures: Tensor
     labels: Tensor
+    mirror: bool = False
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def to(self, device: torch.device) -> Split:
         """The same split on a device."""
-        return Split(self.pictures.to(device), self.labels.to(device))
+        return replace(self, pictures=self.pictures.to(device), labels=self.labels.to(device))
+
+    def first(self, count: int) -> Split:
+        """The first ``count`` of them."""
+        return replace(self, pictures=self.pictures[:count], labels=self.labels[:count])
+
+    def plain(self) -> Split:
+        """The same pictures, never mirrored."""
+        return replace(self, mirror=False)
+
+    def flipped(self) -> Split:
+        """Every picture mirrored."""
+        return replace(self, pictures=self.pictures.flip(-1))
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures [B, 1, 32, 32] in [0, 1] and labels [B]."""
+        """Pictures [B, C, S, S] in [0, 1] and labels [B]; which ones are mirrored is drawn by
+        torch's default generator."""
         indices = indices.to(self.labels.device)
-        return self.pictures[indices].float() / 255, self.labels[indices]
+        x = self.pictures[indices].float() / 255
+        if self.mirror:
+            turned = (torch.rand(len(x), 1, 1, 1) < 0.5).to(x.device)
+            x = x.flip(-1).where(turned, x)
+        return x, self.labels[indices]
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -132,4 +155,4 @@ def affine_jitter(x: Tensor, generator: torch.Generator) -> Tensor:
         dim=1,
     ).to(x)
     grid = F.affine_grid(theta, list(x.shape), align_corners=False)
-    return F.grid_sample(x, grid, align_corners=False)
+    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import cos, pi
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,10 @@ class FitPlan:
 
     ``mixed`` allows bfloat16 (weights stay float32), which is used where the device multiplies in
     it: about twice as fast there, three times slower elsewhere.
+
+    :ivar steps: at most.
+    :ivar seconds: at most, over all sessions; the schedule then follows the clock instead of the
+        steps where that is further on. None for no limit.
     """
 
     steps: int
@@ -41,13 +45,33 @@ class FitPlan:
     seed: int = 0
     checkpoint_every: int = 500
     mixed: bool = True
+    seconds: float | None = None
 
-    def rate(self, step: int) -> float:
+    def rate(self, step: int, seconds: float = 0.0) -> float:
         """Learning rate of a step: up linearly over 3 % of the run, then a half cosine to 0."""
-        warm = max(1, self.steps * 3 // 100)
-        return (
-            self.learning_rate * min(1, (step + 1) / warm) * (1 + cos(pi * step / self.steps)) / 2
-        )
+        if self.seconds is None or step / self.steps > seconds / self.seconds:
+            warm = max(1, self.steps * 3 // 100)
+            rise, done = min(1, (step + 1) / warm), step / self.steps
+        else:
+            done = seconds / self.seconds
+            rise = min(1, max(done / 0.03, 1e-3))
+        return self.learning_rate * rise * (1 + cos(pi * min(done, 1.0))) / 2
+
+    def without(self, seconds: float) -> FitPlan:
+        """The same plan after so much of its time went into preparing; a fifth is left at least."""
+        if self.seconds is None:
+            return self
+        return replace(self, seconds=max(self.seconds - seconds, 0.2 * self.seconds))
+
+    def over(self, step: int, seconds: float) -> bool:
+        """Whether the training is at its end."""
+        return step >= self.steps or (self.seconds is not None and seconds >= self.seconds)
+
+    def expected(self, step: int, seconds: float) -> int:
+        """How many steps it will be, as far as one can tell after ``step`` of them."""
+        if self.seconds is None or not step or not seconds:
+            return self.steps
+        return max(step, min(self.steps, int(step * self.seconds / seconds)))
 
 
 @dataclass(frozen=True)
@@ -89,14 +113,14 @@ def fit(
     start, seconds, running = 0, 0.0, 0.0
     if checkpoint is not None and checkpoint.is_file():
         start, seconds, running = _load(checkpoint, module, averaged, optimizer, plan)
-        yield FitProgress(start, plan.steps, running, seconds)
-    batches = size // plan.batch
+        yield FitProgress(start, plan.expected(start, seconds), running, seconds)
+    batches = max(size // plan.batch, 1)
     device = next(module.parameters()).device.type
     mixed = plan.mixed and (device != "cpu" or torch.cpu._is_avx512_bf16_supported())
     order, epoch = torch.empty(0), -1
     module.train()
     clock = time.perf_counter() - seconds
-    for step in range(start, plan.steps):
+    for step in range(start, plan.steps if not plan.over(start, seconds) else start):
         if step // batches != epoch:
             epoch = step // batches
             shuffle = torch.Generator().manual_seed(plan.seed * 100_003 + epoch)
@@ -106,7 +130,7 @@ def fit(
         torch.manual_seed(plan.seed * 1_000_003 + step)
         generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
         for group in optimizer.param_groups:
-            group["lr"] = plan.rate(step)
+            group["lr"] = plan.rate(step, seconds)
         with torch.autocast(device, torch.bfloat16, enabled=mixed):
             value = loss(module, order[place : place + plan.batch], generator)
         optimizer.zero_grad()
@@ -117,10 +141,14 @@ def fit(
         running = value.item() if step == 0 else 0.99 * running + 0.01 * value.item()
         done = step + 1
         seconds = time.perf_counter() - clock
-        if checkpoint is not None and (done % plan.checkpoint_every == 0 or done == plan.steps):
+        over = plan.over(done, seconds)
+        if checkpoint is not None and (done % plan.checkpoint_every == 0 or over):
             _save(checkpoint, module, averaged, optimizer, done, seconds, running, plan)
-        if done % every == 0 or done == plan.steps:
-            yield FitProgress(done, plan.steps, running, seconds)
+        if done % every == 0 or over:
+            total = done if over else plan.expected(done, seconds)
+            yield FitProgress(done, total, running, seconds)
+        if over:
+            break
     module.load_state_dict(averaged.module.state_dict())
     module.eval()
 
@@ -177,8 +205,8 @@ def _load(
             progress = json.loads(file.metadata()["progress"])
     except SafetensorError as error:
         raise BadInput(f"the checkpoint is damaged; {again}") from error
-    # A field that the plan has gained since had its default then.
-    if asdict(FitPlan(**progress["plan"])) != asdict(plan):
+    # A field that the plan has gained since had its default then; the time allowed may differ.
+    if replace(FitPlan(**progress["plan"]), seconds=plan.seconds) != plan:
         raise BadInput(f"the checkpoint belongs to another recipe; {again}")
 
     def under(prefix: str) -> dict[str, Tensor]:

@@ -53,11 +53,14 @@ def autoencoder_loss(data: Split, beta: float) -> Loss:
     return loss
 
 
-def velocity_loss(latents: Tensor, conditions: Tensor, sigma: float = 0.0) -> Loss:
+def velocity_loss(
+    latents: Tensor, conditions: Tensor, sigma: float = 0.0, dropout: float = 0.0
+) -> Loss:
     """CE-CFM (LeapFactual, equation 3): E |v(t, z_t, c) - (z_1 - z_0)|^2.
 
     :param latents: z_1 [N, D], the encoded training pictures.
     :param conditions: c [N, K], the target model's own probabilities for them.
+    :param dropout: share of pictures whose condition becomes 0.
     """
 
     def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
@@ -68,6 +71,9 @@ def velocity_loss(latents: Tensor, conditions: Tensor, sigma: float = 0.0) -> Lo
         zt = (1 - t[:, None]) * z0 + t[:, None] * z1
         if sigma:
             zt = zt + sigma * torch.randn(z1.shape, generator=generator).to(z1)
+        if dropout:
+            kept = (torch.rand(len(c), 1, generator=generator) >= dropout).to(c)
+            c = c * kept
         return F.mse_loss(module(t, zt, c), z1 - z0)
 
     return loss
@@ -110,13 +116,19 @@ def flow_loss(data: Split) -> Loss:
     return loss
 
 
-def latent_autoencoder_loss(data: Split, beta: float) -> Loss:
-    """Mean squared error + beta * KL, as :func:`autoencoder_loss`."""
+def latent_autoencoder_loss(
+    data: Split, beta: float, judge: nn.Module | None = None, weight: float = 0.0
+) -> Loss:
+    """Mean squared error + beta * KL, as :func:`autoencoder_loss`, + weight * LPIPS.
+
+    :param judge: the network of LPIPS; None without.
+    """
 
     def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
         x, _ = data.batch(indices)
         reconstruction, kl = module(x)
-        return F.mse_loss(reconstruction, x) + beta * kl.mean()
+        error = F.mse_loss(reconstruction, x) + beta * kl.mean()
+        return error if judge is None else error + weight * judge(x, reconstruction).mean()
 
     return loss
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ class Recipe:
     :ivar begin: sets the network up from the training pictures, ``end`` from the test pictures.
     :ivar trainee: what is trained in order that the network be (a generator needs an adversary).
     :ivar measures: describes what a regressor gives.
+    :ivar also: parts that are the same network and file as another architecture, by name.
     """
 
     architecture: str
@@ -42,6 +44,7 @@ class Recipe:
     end: Hook = lambda network, test, bundle: None
     trainee: Callable[[nn.Module], nn.Module] = lambda network: network
     measures: Callable[[nn.Module, Any], bundles.Property] | None = None
+    also: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Cookbook:
     :ivar data: what they learn from and are judged on, in words, for bundle.json.
     :ivar load: (where the data lies, device) -> training and test data.
     :ivar extras: what ``train`` can write beside the parts, from the test data.
+    :ivar half: whether weights are stored in 16 bits, and so rounded.
     """
 
     manifest: bundles.Manifest
@@ -58,6 +62,7 @@ class Cookbook:
     data: str
     load: Callable[[str, torch.device], tuple[Any, Any]]
     extras: dict[str, Callable[[Any, Path], None]] = field(default_factory=dict)
+    half: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -95,46 +100,91 @@ def train(
         known = ", ".join(book.names)
         raise BadInput(f"there is no part {sorted(unknown)[0]!r}; choose from: {known}")
     place = torch.device(device)
+    _check_domain(book, out)
     data, test = book.load(source, place)
     for name in [extra for extra in book.extras if extra in names]:
         book.extras[name](test, out)
     for name in [part for part in book.recipes if part in names]:
-        recipe = book.recipes[name]
-        bundle = _with_parts(out, name, recipe.after)
-        torch.manual_seed(recipe.plan.seed)
-        network = registry.architecture(recipe.architecture)(**recipe.arguments).to(place)
-        with torch.no_grad():
-            recipe.begin(network, data, bundle)
-        if place.type == "cpu":
-            network = network.to(memory_format=torch.channels_last)
-        loss, size = recipe.loss(data, bundle)
-        checkpoint = out / "checkpoints" / f"{name}.safetensors"
-        progress = FitProgress(0, recipe.plan.steps, 0.0, 0.0)
-        for progress in fit(recipe.trainee(network), loss, size, recipe.plan, checkpoint):
+        for progress in train_part(book, name, data, test, out, place, command):
             yield name, progress
-        with torch.no_grad():
-            recipe.end(network, test, bundle)
-            quality = recipe.quality(network, test, bundle)
-            measured = recipe.measures(network, test) if recipe.measures else None
-        part = bundles.Part(
-            kind="regressor" if measured else name,
-            architecture=recipe.architecture,
-            arguments=recipe.arguments,
-            file=f"{name}.safetensors",
-            sha256="",
-            licence="Apache-2.0",
-            trained=bundles.Training(
-                command=command,
-                data=book.data,
-                seed=recipe.plan.seed,
-                steps=recipe.plan.steps,
-                seconds=round(progress.seconds, 1),
-                quality={k: round(v, 6) for k, v in quality.items()},
-            ),
-            property=measured,
+
+
+def train_part(
+    book: Cookbook,
+    name: str,
+    data: Any,
+    test: Any,
+    out: Path,
+    place: torch.device,
+    command: str,
+    begin: Callable[[nn.Module], None] = lambda network: None,
+) -> Iterator[FitProgress]:
+    """Train one part and write it into the bundle folder ``out``; as :func:`train`.
+
+    :param begin: changes the network before its first step.
+    :raises MissingPart: a part that it learns from is not there.
+    """
+    begun = time.perf_counter()
+    recipe = book.recipes[name]
+    bundle = _with_parts(out, name, recipe.after)
+    torch.manual_seed(recipe.plan.seed)
+    network = registry.architecture(recipe.architecture)(**recipe.arguments).to(place)
+    with torch.no_grad():
+        recipe.begin(network, data, bundle)
+        begin(network)
+    if place.type == "cpu":
+        network = network.to(memory_format=torch.channels_last)
+    loss, size = recipe.loss(data, bundle)
+    plan = recipe.plan.without(time.perf_counter() - begun)
+    checkpoint = out / "checkpoints" / f"{name}.safetensors"
+    progress = FitProgress(0, recipe.plan.steps, 0.0, 0.0)
+    for progress in fit(recipe.trainee(network), loss, size, plan, checkpoint):
+        yield progress
+    with torch.no_grad():
+        recipe.end(network, test, bundle)
+        if book.half:  # what is measured is what is stored
+            for weight in network.parameters():
+                weight.copy_(weight.half())
+        quality = recipe.quality(network, test, bundle)
+        measured = recipe.measures(network, test) if recipe.measures else None
+    part = bundles.Part(
+        kind="regressor" if measured else name,
+        architecture=recipe.architecture,
+        arguments=recipe.arguments,
+        file=f"{name}.safetensors",
+        sha256="",
+        licence="Apache-2.0",
+        trained=bundles.Training(
+            command=command,
+            data=book.data,
+            seed=recipe.plan.seed,
+            steps=progress.step,
+            seconds=round(progress.seconds, 1),
+            quality={k: round(v, 6) for k, v in quality.items()},
+            learnt_on={n: bundle.fingerprint(n) for n in recipe.after} if bundle else {},
+        ),
+        property=measured,
+    )
+    bundles.write_part(
+        out, book.manifest, name, network.cpu(), part, also=recipe.also, half=book.half
+    )
+    checkpoint.unlink(missing_ok=True)
+
+
+def _check_domain(book: Cookbook, out: Path) -> None:
+    """:raises BadInput: the folder is another domain's bundle, which the parts would ruin."""
+    if not (out / bundles.MANIFEST).is_file():
+        return
+    there, ours = bundles.read_manifest(out), book.manifest
+    same = (there.image_size, there.channels, there.class_names) == (
+        ours.image_size, ours.channels, ours.class_names,
+    )  # fmt: skip
+    if not same:
+        raise BadInput(
+            f"{out} holds the bundle {there.name!r}, whose pictures are others than those of "
+            f"{ours.name!r}; give --out another folder, or train it with: python -m studio train "
+            f"{there.name} --minutes 60"
         )
-        bundles.write_part(out, book.manifest, name, network.cpu(), part)
-        checkpoint.unlink(missing_ok=True)
 
 
 def _with_parts(out: Path, name: str, needed: tuple[str, ...]) -> bundles.Bundle | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from backends.compute import devices
 from backends.core import Request
 from backends.errors import BadInput, StudioError
 from backends.files import atomic_write
@@ -19,7 +17,7 @@ from backends.regions.spec import RegionSpec
 from backends.targets.reference import FORMS
 from backends.targets.trust import trusted
 from backends.version import studio_version
-from studio.cli import options
+from studio.cli import domains, options
 from studio.cli.bundles import bundles_app
 from studio.cli.labels import labels
 from studio.cli.signals import interruptible
@@ -237,40 +235,8 @@ def spectrum(
     print(json.dumps({"prior": prior, "singular_values": values}))
 
 
-@app.command()
-def train(
-    data: Annotated[str, typer.Argument(help="Folder with MNIST's idx files, or: mnist")],
-    out: Annotated[Path, typer.Option(help="Bundle folder to write")],
-    parts: Annotated[str, typer.Option(help="Parts, comma-separated")] = "all",
-    recipe: Annotated[str, typer.Option(help="Which bundle's parts: digits")] = "digits",
-    device: DeviceOption = None,
-) -> None:
-    """Train a bundle's parts; an interrupted training resumes."""
-    from backends import registry
-    from backends.training.recipe import train as steps_of
-
-    cookbook = registry.cookbook(recipe)
-    names = cookbook.names if parts == "all" else parts.split(",")
-    shown = Path(data).name if data != "mnist" else data
-    command = shlex.join(
-        ["python", "-m", "studio", "train", shown, "--out", out.as_posix(), "--parts", parts]
-        + (["--recipe", recipe] if recipe != "digits" else [])
-    )
-    part, begun = "", None
-    place = device or devices.current()
-    for name, progress in steps_of(cookbook, data, out, names, place, command):
-        if begun is None or name != part:
-            part, begun = name, progress
-        # By this session's speed: a resumed training may have been slower before.
-        pace = (progress.seconds - begun.seconds) / max(progress.step - begun.step, 1)
-        left = pace * (progress.total - progress.step)
-        print(
-            f"\r{name:12} step {progress.step}/{progress.total}  loss {progress.loss:.4f}  "
-            f"{left / 60:.1f} min left ",
-            end="\n" if progress.step == progress.total else "",
-            file=sys.stderr,
-            flush=True,
-        )
+app.command()(domains.new)
+app.command()(domains.train)
 
 
 @app.command()

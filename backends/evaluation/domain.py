@@ -1,0 +1,180 @@
+"""A person's own domain from pictures to a table: made, trained, judged on held-out pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backends import registry
+from backends.bundles import Bundle, find, get
+from backends.compute import devices
+from backends.evaluation.rows import Plan, Row, evaluate
+from backends.evaluation.rows import Progress as Judging
+from backends.training.course import BEFORE, Progress, course, parts_of
+from backends.training.domain_recipes import ENOUGH
+from backends.training.new import Made, NewConfig, Preparing, new
+from backends.training.stored import TRAIN
+
+__all__ = ["Report", "make", "train"]
+
+FIVE = ("leapfactual", "place", "diffeomorphic", "ldce", "rcsb")
+JUDGED = 24  # held-out pictures a method
+RESERVED, MOST_RESERVED = 0.1, 6.0  # share and minutes of a training that judging may take
+ACCURATE, SHARP, FLIPS, AGREES = 0.85, 22.0, 0.95, 0.7  # below these something is told
+FEW = 500  # pictures of a class
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a training came to.
+
+    :ivar parts: by name the measured quality of a part, with ``steps`` and ``seconds``.
+    :ivar methods: a row a method: ``method``, ``n``, ``flip_rate``, ``oracle_agreement``, or
+        ``problem``.
+    :ivar advice: what is not good enough and what would help, a sentence each.
+    """
+
+    bundle: str
+    parts: dict[str, dict[str, float]]
+    methods: list[dict[str, Any]] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
+
+
+def make(
+    name: str, source: Path, config: NewConfig, *, model: str = "", out: Path | None = None,
+    minutes: float = 5.0, command: str = "",
+) -> Iterator[Preparing | Made | Progress | Report]:  # fmt: skip
+    """Make a bundle of pictures, and train its oracle, and its classifier unless a model is named.
+
+    :param model: the classifier to explain, as :mod:`backends.targets.reference` writes it.
+    :param minutes: that the training may take; 0 leaves it out.
+    :raises StudioError: it cannot be made of them.
+    """
+    folder = out
+    for item in new(name, source, config, model, out):
+        yield item
+        if isinstance(item, Made):
+            folder = item.folder
+    assert folder is not None
+    bundle = Bundle(folder)
+    names = [part for part in BEFORE if not (part == "classifier" and model)]
+    if minutes:
+        yield from course(bundle, minutes, names, devices.current(), command)
+    yield Report(name, _qualities(Bundle(folder)))
+
+
+def train(
+    name: str, minutes: float, parts: Sequence[str] = (), command: str = ""
+) -> Iterator[Progress | Judging | Report]:
+    """Train what methods need of a bundle, then judge every method on held-out pictures.
+
+    :param minutes: for both.
+    :param parts: empty for all.
+    :raises StudioError: the bundle cannot be trained.
+    """
+    bundle = find(name)
+    parts_of(bundle, parts)
+    reserved = min(RESERVED * minutes, MOST_RESERVED)
+    yield from course(bundle, minutes - reserved, parts, devices.current(), command)
+    get.cache_clear()  # what is open holds the parts of before
+    bundle = Bundle(bundle.folder)
+    able = [method for method in FIVE if not _lacks(bundle, method)]
+    rows: list[dict[str, Any]] = [
+        {"method": method, "problem": lack}
+        for method in FIVE
+        if (lack := _lacks(bundle, method))
+    ]  # fmt: skip
+    count = min(JUDGED, bundle.manifest.test.count if bundle.manifest.test else 0)
+    if able and count:
+        plan = Plan(str(bundle.folder), able, count, batch=count, shown=0)
+        for item in evaluate(plan):
+            if isinstance(item, Judging):
+                yield item
+            elif not item.answer:
+                rows.append(_row(item))
+    rows.sort(key=lambda row: FIVE.index(row["method"]))
+    qualities = _qualities(bundle)
+    yield Report(bundle.name, qualities, rows, _advice(bundle, qualities, rows))
+
+
+def _lacks(bundle: Bundle, method: str) -> str | None:
+    needed = ("classifier", *registry.method(method).needs)
+    return next(filter(None, (bundle.problem(bundle.named(kind)) for kind in needed)), None)
+
+
+def _row(row: Row) -> dict[str, Any]:
+    if row.problem:
+        return {"method": row.method, "problem": row.problem}
+    told = {"method": row.method, "n": row.values["n"]}
+    for name in ("flip_rate", "oracle_agreement"):
+        value = row.values.get(name)
+        told[name] = value["mean"] if isinstance(value, dict) else value
+    return told
+
+
+def _qualities(bundle: Bundle) -> dict[str, dict[str, float]]:
+    """Measured qualities by part; the same file under another name is left out."""
+    found: dict[str, dict[str, float]] = {}
+    files = set()
+    for name, part in bundle.own.parts.items():
+        if part.trained is not None and part.file not in files:
+            files.add(part.file)
+            counted = {"steps": float(part.trained.steps), "seconds": part.trained.seconds}
+            found[name] = part.trained.quality | counted
+    return found
+
+
+def _advice(
+    bundle: Bundle, parts: dict[str, dict[str, float]], rows: list[dict[str, Any]]
+) -> list[str]:
+    """What is not good enough, and what would help."""
+    import numpy as np
+
+    with np.load(bundle.folder / TRAIN, allow_pickle=False) as arrays:
+        counts = np.bincount(arrays["labels"], minlength=len(bundle.own.class_names))
+    few = int(counts.min()) < FEW
+    helps = "more pictures" if few else "more minutes, or an accelerator"
+    told = []
+    for part, what in (("classifier", "explanations show its mistakes too"),
+                       ("oracle", "so that its agreement says little")):  # fmt: skip
+        right = parts.get(part, {}).get("test_accuracy")
+        if right is not None and right < ACCURATE:
+            told.append(
+                f"The {part} is right about {right:.0%} of held-out pictures, {what}; "
+                f"{helps} would help."
+            )
+    sharp = parts.get("latent_autoencoder", {}).get("test_psnr_db")
+    if sharp is not None and sharp < SHARP:
+        told.append(
+            f"The autoencoder rebuilds pictures at {sharp:.1f} dB, which is blurred; answers of "
+            f"LeapFactual, PLACE and LDCE cannot be sharper. {helps.capitalize()} would help."
+        )
+    short = [n for n, steps in ENOUGH.items() if parts.get(n, {}).get("steps", steps) < steps]
+    if short:
+        told.append(
+            f"{', '.join(short)} had fewer steps than they need; more minutes, or an accelerator, "
+            "would help: the same command trains on from here."
+        )
+    for row in rows:
+        if "problem" in row:
+            told.append(f"{row['method']} cannot run: {row['problem']}.")
+        elif row["flip_rate"] < FLIPS:
+            told.append(
+                f"{row['method']} reaches the target in {row['flip_rate']:.0%} of pictures only; "
+                "more minutes, or other settings, would help."
+            )
+        elif row["oracle_agreement"] is not None and row["oracle_agreement"] < AGREES:
+            told.append(
+                f"The oracle agrees with {row['oracle_agreement']:.0%} of {row['method']}'s "
+                "answers: the others may convince this model only. Better priors (more minutes) "
+                "would help."
+            )
+    small = [name for name, n in zip(bundle.own.class_names, counts, strict=True) if n < FEW]
+    if small:
+        told.append(
+            f"{', '.join(small[:5])}{' and others' if len(small) > 5 else ''}: fewer than {FEW} "
+            "pictures to learn from."
+        )
+    return told

@@ -1,0 +1,190 @@
+"""Train a bundle of a person's own pictures within a number of minutes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+import torch
+from pydantic import BaseModel, ValidationError
+from safetensors.torch import load_file
+from torch import nn
+
+from backends import registry
+from backends.bundles import Bundle
+from backends.errors import BadInput
+from backends.files import atomic_write
+from backends.training.domain_recipes import ENOUGH, SHARES, Size, cookbook, step_cost
+from backends.training.fit import FitProgress
+from backends.training.recipe import Recipe, train_part
+from backends.training.stored import load
+
+__all__ = ["BEFORE", "Progress", "course", "parts_of"]
+
+STATE = "course.json"
+BEFORE = ("classifier", "oracle")  # what `studio new` trains
+JUDGED = 2000  # test pictures at most: to judge by more would take time from the training
+TRIES = 3  # steps that a network's speed is measured by
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a course stands.
+
+    :ivar part: that is trained.
+    :ivar step: of ``total``, as far as one can tell.
+    :ivar loss: a running mean.
+    :ivar share: of all the time that is over, 0 to 1.
+    """
+
+    part: str
+    step: int
+    total: int
+    loss: float
+    share: float
+
+
+class _State(BaseModel):
+    """What an interrupted course is resumed from.
+
+    :ivar left: parts that are not trained yet, in order.
+    :ivar seconds: for all of them, of those that are left.
+    """
+
+    minutes: float
+    parts: list[str]
+    left: list[str]
+    sizes: dict[str, Size]
+    seconds: float
+
+
+def parts_of(bundle: Bundle, names: Sequence[str]) -> list[str]:
+    """Return the parts to train, in order: those of that name, or all but what ``studio new`` made.
+
+    :raises BadInput: the bundle is none of a person's pictures, or has no such part to train.
+    """
+    if bundle.manifest.recipe != "pictures":
+        raise BadInput(
+            f"bundle {bundle.name!r} was not made by: python -m studio new; train a bundle that was"
+        )
+    recipes = cookbook(bundle.own, {}, {}).recipes
+    owners = {other: name for name, recipe in recipes.items() for other in recipe.also}
+    asked = {owners.get(name, name) for name in names} or set(recipes) - set(BEFORE)
+    if unknown := sorted(asked - set(recipes)):
+        raise BadInput(
+            f"there is no part {unknown[0]!r} to train; choose from: {', '.join(recipes)}"
+        )
+    return [name for name in recipes if name in asked]
+
+
+def course(
+    bundle: Bundle, minutes: float, names: Sequence[str], device: str, command: str
+) -> Iterator[Progress]:
+    """Train parts one after the other, each for its share of the minutes. A network is as large as
+    this machine can train for enough steps; one that is there already is trained further. An
+    interrupted course is resumed by the same call.
+
+    :param names: of parts; empty for all that methods need.
+    :param command: what the person typed, recorded in bundle.json.
+    :raises StudioError: the bundle cannot be trained; raised before the first step.
+    """
+    folder, place = bundle.folder, torch.device(device)
+    parts = parts_of(bundle, names)
+    state_file = folder / "checkpoints" / STATE
+    state = _resumed(state_file, minutes, parts)
+    if state is None:
+        sizes = {name: _size(bundle, name, _seconds(minutes, parts, name)) for name in parts}
+        state = _State(
+            minutes=minutes, parts=parts, left=parts, sizes={n: s for n, s in sizes.items() if s},
+            seconds=60 * minutes,
+        )  # fmt: skip
+        _save(state_file, state)
+    data, test = load(str(folder), place)
+    test = test.first(JUDGED)
+    while state.left:
+        name = state.left[0]
+        begun = time.perf_counter()
+        allowed = state.seconds * SHARES[name] / sum(SHARES[n] for n in state.left)
+        book = cookbook(bundle.own, state.sizes, {name: allowed})
+        done = 1 - state.seconds / (60 * minutes)
+        weight = allowed / (60 * minutes)
+        recipe = book.recipes[name]
+        for at in train_part(
+            book, name, data, test, folder, place, command, partial(_further, bundle, recipe)
+        ):
+            yield Progress(name, at.step, at.total, at.loss, done + weight * _part(at, allowed))
+        spent = max(time.perf_counter() - begun, at.seconds)
+        rest = max(state.seconds - spent, 1.0)
+        state = state.model_copy(update={"left": state.left[1:], "seconds": rest})
+        _save(state_file, state)
+    state_file.unlink(missing_ok=True)
+
+
+def _part(at: FitProgress, allowed: float) -> float:
+    return min(max(at.step / max(at.total, 1), at.seconds / allowed), 1.0)
+
+
+def _seconds(minutes: float, parts: Sequence[str], name: str) -> float:
+    return 60 * minutes * SHARES[name] / sum(SHARES[part] for part in parts)
+
+
+def _size(bundle: Bundle, name: str, seconds: float) -> Size | None:
+    """The largest network of a part that this machine trains for enough steps; the one that is
+    there where there is one; None where there is but one size."""
+    if name not in ENOUGH:
+        return None
+    options: list[Size] = list(get_args(Size))
+    there = bundle.own.parts.get(name)
+    recipes = {size: cookbook(bundle.own, {name: size}, {}).recipes[name] for size in options}
+    if there is not None:
+        for size, recipe in recipes.items():
+            if recipe.arguments == there.arguments:
+                return size
+    for size in reversed(options):
+        if seconds / _step(recipes[size], bundle) >= ENOUGH[name]:
+            return size
+    return "small"
+
+
+def _step(recipe: Recipe, bundle: Bundle) -> float:
+    """Seconds of one training step, the fastest of some."""
+    manifest = bundle.own
+    network = registry.architecture(recipe.architecture)(**recipe.arguments)
+    network = network.to(memory_format=torch.channels_last)
+    work = step_cost(recipe, manifest.image_size, manifest.channels)
+    mixed = recipe.plan.mixed and torch.cpu._is_avx512_bf16_supported()
+    found = []
+    for _ in range(TRIES):
+        begun = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            value = work(network)
+        value.backward()
+        found.append(time.perf_counter() - begun)
+    return min(found)
+
+
+def _further(bundle: Bundle, recipe: Recipe, network: nn.Module) -> None:
+    """Let a network begin as the bundle's own of the same form is."""
+    for part in bundle.own.parts.values():
+        same = (part.architecture, part.arguments) == (recipe.architecture, recipe.arguments)
+        if same and bundle.has(part):
+            network.load_state_dict(load_file(bundle.folder / part.file))
+
+
+def _resumed(path: Path, minutes: float, parts: list[str]) -> _State | None:
+    """The state of the same course; None where there is none."""
+    try:
+        state = _State.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return state if (state.minutes, state.parts) == (minutes, parts) else None
+
+
+def _save(path: Path, state: _State) -> None:
+    with atomic_write(path) as scratch:
+        scratch.write_text(json.dumps(state.model_dump()) + "\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 # Or the tests would show, and change, the models and labels of the person who runs them.
 os.environ["STUDIO_MODELS"] = tempfile.mkdtemp(prefix="models")
+os.environ["STUDIO_BUNDLES"] = tempfile.mkdtemp(prefix="bundles")
 os.environ["STUDIO_CACHE"] = tempfile.mkdtemp(prefix="cache")
 os.environ["STUDIO_DATABASE"] = f"{tempfile.mkdtemp(prefix='labels')}/labels.db"
 os.environ["STUDIO_CHOICES"] = f"{tempfile.mkdtemp(prefix='choices')}/choices.jsonl"

@@ -41,9 +41,9 @@ class FlatAutoencoder(LatentAutoencoder):
         return super().decode(z.view(len(z), channels, side, side))
 
 
-class LatentField(nn.Module):
-    """Velocity v(t, z, c) of latents by a diffusers U-Net, under a probability vector c; c = 0
-    stands for no condition. t = 1 is the data's end.
+class _Field(nn.Module):
+    """Velocity of latents by a diffusers U-Net, under a probability vector c; c = 0 stands for no
+    condition. t = 1 is the data's end.
 
     :param latent: channels L of the latents.
     :param size: their side.
@@ -74,13 +74,17 @@ class LatentField(nn.Module):
         """Velocity [B, L, h, w] at times t [B] in [0, 1] for z [B, L, h, w] and c [B, K]."""
         return self.unet(z, 1000 * t, class_labels=self.condition_in(c)).sample
 
+
+class LatentField(_Field):
+    """Velocity v(t, z, c) of latents as vectors; arguments as above."""
+
     def forward(self, t: Tensor, z: Tensor, c: Tensor) -> Tensor:
         """Velocity [B, D] at time t (scalar or [B]) in [0, 1] for z [B, D] and c [B, K]."""
         folded = z.view(len(z), self.latent, self.size, self.size)
         return self.velocity(t.reshape(-1).expand(len(z)), folded, c).flatten(1)
 
 
-class FieldDenoiser(LatentField):
+class FieldDenoiser(_Field):
     """The field's network and weights as epsilon(z_t, t, c) of a latent diffusion.
 
     A diffusion's latent, a z_1 + s z_0 with a^2 + s^2 = 1, is a + s times the point of the straight

@@ -143,12 +143,11 @@ def _arrays(path: Path) -> Iterator[Entry]:
     except (OSError, ValueError) as error:
         raise BadInput(f"{path.name} cannot be read; save arrays with numpy.savez") from error
     pictures, labels = held.get("pictures"), held.get("labels")
-    fits = pictures is not None and pictures.dtype == np.uint8 and pictures.ndim in (3, 4)
-    if not fits or labels is None or len(labels) != len(pictures):
+    usable = pictures is not None and pictures.dtype == np.uint8 and pictures.ndim in (3, 4)
+    if not usable or pictures is None or labels is None or len(labels) != len(pictures):
         raise BadInput(
             f"{path.name} must hold pictures, uint8 [N, H, W] or [N, H, W, C], and labels [N]"
         )
-    assert pictures is not None
     names = [str(name) for name in held.get("classes", [])]
     tests = held.get("test")
     for number, (pixels, label) in enumerate(zip(pictures, labels.tolist(), strict=True)):

@@ -105,7 +105,7 @@ def course(
         )  # fmt: skip
         _save(state_file, state)
     data, test = load(str(folder), place)
-    test = test.first(JUDGED)
+    test, reached = test.first(JUDGED), 0.0
     while state.left:
         name = state.left[0]
         begun = time.perf_counter()
@@ -117,7 +117,8 @@ def course(
         for at in train_part(
             book, name, data, test, folder, place, command, partial(_further, bundle, recipe)
         ):
-            yield Progress(name, at.step, at.total, at.loss, done + weight * _part(at, allowed))
+            reached = max(reached, done + weight * _part(at, allowed))
+            yield Progress(name, at.step, at.total, at.loss, reached)
         spent = max(time.perf_counter() - begun, at.seconds)
         rest = max(state.seconds - spent, 1.0)
         state = state.model_copy(update={"left": state.left[1:], "seconds": rest})

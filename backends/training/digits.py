@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from backends import bundles
 from backends.metrics import morphometry
@@ -43,13 +44,13 @@ def _thickness(data: Split) -> Tensor:
     return torch.tensor(measured, dtype=torch.float32, device=data.labels.device)
 
 
-def _regressor(data: Split, _: bundles.Bundle | None) -> tuple[Loss, int]:
+def _regressor(data: Split, _bundle: bundles.Bundle | None) -> tuple[Loss, int]:
     measured = _thickness(data)
     return losses.regression_loss(data, measured), len(measured)
 
 
 def _regression_error(
-    network: nn.Module, test: Split, _: bundles.Bundle | None
+    network: Any, test: Split, _bundle: bundles.Bundle | None
 ) -> dict[str, float]:
     measured = _thickness(Split(test.pictures[:1000], test.labels[:1000]))
     x, _labels = test.batch(torch.arange(1000))
@@ -58,7 +59,7 @@ def _regression_error(
     return {"test_mean_absolute_error": float(error.abs().mean()), "test_r2": float(explained)}
 
 
-def _stroke(network: nn.Module, test: Split) -> bundles.Property:
+def _stroke(network: Any, test: Split) -> bundles.Property:
     values = torch.cat([network(x).flatten() for x, _ in pictures.batches(test)])
     at = values.quantile(torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95], device=values.device))
     suggested = [round(float(value), 1) for value in at]

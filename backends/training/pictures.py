@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from backends.bundles import Bundle
@@ -38,13 +38,13 @@ def batches(data: Split) -> Iterator[tuple[Tensor, Tensor]]:
         yield plain.batch(torch.arange(start, min(start + AT_ONCE, len(data))))
 
 
-def accuracy(network: nn.Module, test: Split, _: Bundle | None) -> dict[str, float]:
+def accuracy(network: Any, test: Split, _bundle: Bundle | None) -> dict[str, float]:
     """How often a classifier gives a picture its label."""
     right = sum(int((network(x).argmax(1) == y).sum()) for x, y in batches(test))
     return {"test_accuracy": right / len(test)}
 
 
-def reconstruction(network: nn.Module, test: Split, _: Bundle | None) -> dict[str, float]:
+def reconstruction(network: Any, test: Split, _bundle: Bundle | None) -> dict[str, float]:
     """Mean squared error and signal-to-noise ratio of decode(encode(x))."""
     errors = torch.cat(
         [(network.decode(network.encode(x)) - x).square().mean((1, 2, 3)) for x, _ in batches(test)]
@@ -117,18 +117,18 @@ def bridge(schedule: dict[str, Any]) -> Learning:
     return lambda data, _: (losses.bridge_loss(data, made), len(data))
 
 
-def flow(data: Split, _: Bundle | None) -> tuple[Loss, int]:
+def flow(data: Split, _bundle: Bundle | None) -> tuple[Loss, int]:
     """Bits per dimension."""
     return losses.flow_loss(data), len(data)
 
 
-def standardise(network: nn.Module, data: Split, _: Bundle | None) -> None:
+def standardise(network: Any, data: Split, _bundle: Bundle | None) -> None:
     """The flow begins where every pixel has mean 0 and deviation 1."""
     x, _ = data.plain().batch(torch.arange(min(FIRST, len(data))))
     network.initialise(x, torch.rand(x.shape, generator=torch.Generator().manual_seed(0)).to(x))
 
 
-def bits(network: nn.Module, test: Split, _: Bundle | None) -> dict[str, float]:
+def bits(network: Any, test: Split, _bundle: Bundle | None) -> dict[str, float]:
     """Bits per dimension and the greatest error of decode(encode(x)), over the test split."""
     generator = torch.Generator().manual_seed(0)
     found, error = [], 0.0
@@ -138,7 +138,7 @@ def bits(network: nn.Module, test: Split, _: Bundle | None) -> dict[str, float]:
     return {"test_bits_per_dimension": float(torch.cat(found).mean()), "greatest_error": error}
 
 
-def unit_latents(network: nn.Module, data: Split, _: Bundle | None) -> None:
+def unit_latents(network: Any, data: Split, _bundle: Bundle | None) -> None:
     """Let the latents have deviation 1."""
     x, _ = data.plain().batch(torch.arange(min(FIRST, len(data))))
     network.scale /= network.encode(x).std()
@@ -167,19 +167,19 @@ def density(data: Split, bundle: Bundle | None) -> tuple[Loss, int]:
     return losses.density_loss(found.mean, found.deviation, found.labels), len(found.mean)
 
 
-def learn_scale(network: nn.Module, data: Split, bundle: Bundle | None) -> None:
+def learn_scale(network: Any, data: Split, bundle: Bundle | None) -> None:
     """Standardise the density's latents."""
     assert bundle is not None
     network.learn_scale(encoded(data, bundle).mean)
 
 
-def learn_quantiles(network: nn.Module, test: Split, bundle: Bundle | None) -> None:
+def learn_quantiles(network: Any, test: Split, bundle: Bundle | None) -> None:
     """Let the density know how likely pictures that it has not seen are."""
     assert bundle is not None
     network.learn_quantiles(_latents(test, bundle), test.labels)
 
 
-def log_density(network: nn.Module, test: Split, bundle: Bundle | None) -> dict[str, float]:
+def log_density(network: Any, test: Split, bundle: Bundle | None) -> dict[str, float]:
     """Mean log-density of test latents under their own class and under the next one."""
     assert bundle is not None
     z = _latents(test, bundle)
@@ -196,7 +196,7 @@ def ensemble(data: Split, bundle: Bundle | None) -> tuple[Loss, int]:
     return losses.ensemble_loss(found.mean, found.said), len(found.mean)
 
 
-def agreement(network: nn.Module, test: Split, bundle: Bundle | None) -> dict[str, float]:
+def agreement(network: Any, test: Split, bundle: Bundle | None) -> dict[str, float]:
     """How often the ensemble says of a latent what the target model says of the picture."""
     assert bundle is not None
     found = _encoded(test, bundle, bundle.named("autoencoder"))
@@ -232,7 +232,7 @@ def pixel_denoiser(schedule: dict[str, Any]) -> Learning:
     return lambda data, _: (losses.pixel_denoiser_loss(data, alphas), len(data))
 
 
-def inversion(network: nn.Module, test: Split, _: Bundle | None) -> dict[str, float]:
+def inversion(network: Any, test: Split, _bundle: Bundle | None) -> dict[str, float]:
     """How near inverted test pictures come."""
     x, _ = test.batch(torch.arange(min(100, len(test))))
     error = F.mse_loss(network.decode(network.encode(x)), x)

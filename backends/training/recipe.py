@@ -42,7 +42,7 @@ class Recipe:
     after: tuple[str, ...] = ()
     begin: Hook = lambda network, data, bundle: None
     end: Hook = lambda network, test, bundle: None
-    trainee: Callable[[nn.Module], nn.Module] = lambda network: network
+    trainee: Callable[[Any], nn.Module] = lambda network: network
     measures: Callable[[nn.Module, Any], bundles.Property] | None = None
     also: dict[str, str] = field(default_factory=dict)
 

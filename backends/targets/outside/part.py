@@ -30,5 +30,6 @@ class OutsidePart:
         """
         found = parse(reference)
         if path.is_file():
-            found = replace(found, **{"weights" if found.weights else "name": str(path)})
+            file = str(path)
+            found = replace(found, weights=file) if found.weights else replace(found, name=file)
         return load(found, size=size, channels=channels, classes=classes, device=device)

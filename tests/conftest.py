@@ -79,7 +79,7 @@ TINY = {
 WIDTH = bundles.Property(title="width", unit="pixels", suggested=[-0.2, 0.0, 0.2])
 MANIFEST = bundles.Manifest(
     name="tiny", title="Tiny", description="Random weights.", image_size=16, channels=1,
-    class_names=["a", "b", "c"], licence="Apache-2.0",
+    class_names=["a", "b", "c"], licence="Apache-2.0", recipe="digits",
 )  # fmt: skip
 
 

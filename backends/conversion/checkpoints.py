@@ -23,6 +23,8 @@ PARSING = "79999_iter.pth"
 LPIPS = {"alexnet.ckpt": "AlexNet_0", "vgg16.ckpt": "VGG16_0"}
 EXPRESSION = "model.pkl"
 EPSILON = 1e-5  # of torch's batch norm
+# What torch.load and a look-up raise at another network's file, or a damaged one.
+UNREADABLE = (KeyError, OSError, RuntimeError, TypeError, pickle.UnpicklingError)
 
 # Convolutions and their batch norms in the checkpoint -> ours, of all but the residual stages.
 BISENET = {
@@ -59,7 +61,7 @@ def convert_bisenet(files: dict[str, Path]) -> dict[str, Tensor]:
         state = {f"{ours}.weight": stored[f"{theirs}.weight"] for theirs, ours in PLAIN.items()}
         for (convolution, norm), ours in pairs.items():
             state[f"{ours}.weight"], state[f"{ours}.bias"] = _folded(stored, convolution, norm)
-    except (KeyError, OSError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
+    except UNREADABLE as error:
         raise _unreadable(PARSING) from error
     return state
 
@@ -80,7 +82,7 @@ def convert_strided_expression(files: dict[str, Path]) -> dict[str, Tensor]:
             state[f"{ours}.weight"], state[f"{ours}.bias"] = folded
         for theirs, ours in (("linear.0", "hidden"), ("linear.2", "head")):
             state |= {f"{ours}.{kind}": stored[f"{theirs}.{kind}"] for kind in ("weight", "bias")}
-    except (KeyError, OSError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
+    except UNREADABLE as error:
         raise _unreadable(EXPRESSION) from error
     return state
 

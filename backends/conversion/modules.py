@@ -6,14 +6,13 @@ names becomes an empty record, by torch's own restricted unpickler: only tensors
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from backends.conversion.checkpoints import EPSILON
+from backends.conversion.checkpoints import EPSILON, UNREADABLE
 from backends.errors import MissingPart
 
 __all__ = ["RESNET", "VGG", "convert_cifar_resnet", "convert_cifar_vgg", "tensors_of"]
@@ -37,7 +36,7 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
     """Parameters and buffers of a pickled module, by name.
 
     :raises OSError: the file cannot be read.
-    :raises pickle.UnpicklingError: it names something that no module of these kinds needs.
+    :raises pickle.UnpicklingError: it names something else than modules of these kinds.
     """
     names = [f"torch.nn.modules.{layer}" for layer in LAYERS] + list(OTHERS)
     allowed = [(type(name.rpartition(".")[2], (_Record,), {}), name) for name in names]
@@ -109,7 +108,7 @@ def _converted(
             state[f"{ours}.weight"], state[f"{ours}.bias"] = _folded(stored, layer, norm)
         for theirs, ours in plain.items():
             state |= {f"{ours}.{kind}": stored[f"{theirs}.{kind}"] for kind in ("weight", "bias")}
-    except (KeyError, OSError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
+    except UNREADABLE as error:
         raise MissingPart(
             f"{name} is missing or is not the network this program knows; fetch the bundle again"
         ) from error

@@ -12,7 +12,7 @@ from backends.bundles import Bundle, find, get
 from backends.compute import devices
 from backends.evaluation.rows import Plan, Row, evaluate
 from backends.evaluation.rows import Progress as Judging
-from backends.training.course import BEFORE, Progress, course, parts_of
+from backends.training.course import BEFORE, CourseProgress, course, parts_of
 from backends.training.domain_recipes import ENOUGH
 from backends.training.new import Made, NewConfig, Preparing, new
 from backends.training.stored import TRAIN
@@ -45,7 +45,7 @@ class Report:
 def make(
     name: str, source: Path, config: NewConfig, *, model: str = "", out: Path | None = None,
     minutes: float = 5.0, command: str = "",
-) -> Iterator[Preparing | Made | Progress | Report]:  # fmt: skip
+) -> Iterator[Preparing | Made | CourseProgress | Report]:  # fmt: skip
     """Make a bundle of pictures, and train its oracle, and its classifier unless a model is named.
 
     :param model: the classifier to explain, as :mod:`backends.targets.reference` writes it.
@@ -67,7 +67,7 @@ def make(
 
 def train(
     name: str, minutes: float, parts: Sequence[str] = (), command: str = ""
-) -> Iterator[Progress | Judging | Report]:
+) -> Iterator[CourseProgress | Judging | Report]:
     """Train what methods need of a bundle, then judge every method on held-out pictures.
 
     :param minutes: for both.

@@ -17,7 +17,7 @@ __all__ = ["CifarResNet", "CifarVGG"]
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 
-class _Block(nn.Module):
+class _CifarBlock(nn.Module):
     def __init__(self, inner: int, outer: int, stride: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(inner, outer, 3, stride, 1)
@@ -43,8 +43,8 @@ class CifarResNet(nn.Module):
             outer = width * 2**stage
             self.stages.append(
                 nn.Sequential(
-                    _Block(inner, outer, 1 if stage == 0 else 2),
-                    *(_Block(outer, outer, 1) for _ in range(blocks - 1)),
+                    _CifarBlock(inner, outer, 1 if stage == 0 else 2),
+                    *(_CifarBlock(outer, outer, 1) for _ in range(blocks - 1)),
                 )
             )
             inner = outer

@@ -24,7 +24,7 @@ from backends.training.fit import FitProgress
 from backends.training.recipe import Recipe, train_part
 from backends.training.stored import load
 
-__all__ = ["BEFORE", "Progress", "course", "parts_of"]
+__all__ = ["BEFORE", "CourseProgress", "course", "parts_of"]
 
 STATE = "course.json"
 BEFORE = ("classifier", "oracle")  # what `studio new` trains
@@ -33,7 +33,7 @@ TRIES = 3  # steps that a network's speed is measured by
 
 
 @dataclass(frozen=True)
-class Progress:
+class CourseProgress:
     """Where a course stands.
 
     :ivar part: that is trained.
@@ -84,7 +84,7 @@ def parts_of(bundle: Bundle, names: Sequence[str]) -> list[str]:
 
 def course(
     bundle: Bundle, minutes: float, names: Sequence[str], device: str, command: str
-) -> Iterator[Progress]:
+) -> Iterator[CourseProgress]:
     """Train parts one after the other, each for its share of the minutes. A network is as large as
     this machine can train for enough steps; one that is there already is trained further. An
     interrupted course is resumed by the same call.
@@ -118,7 +118,7 @@ def course(
             book, name, data, test, folder, place, command, partial(_further, bundle, recipe)
         ):
             reached = max(reached, done + weight * _part(at, allowed))
-            yield Progress(name, at.step, at.total, at.loss, reached)
+            yield CourseProgress(name, at.step, at.total, at.loss, reached)
         spent = max(time.perf_counter() - begun, at.seconds)
         rest = max(state.seconds - spent, 1.0)
         state = state.model_copy(update={"left": state.left[1:], "seconds": rest})

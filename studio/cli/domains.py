@@ -132,7 +132,7 @@ class _Shown:
         """Show one item of a generator of :mod:`backends.evaluation.domain`."""
         from backends.evaluation.domain import Report
         from backends.evaluation.rows import Progress as Judging
-        from backends.training.course import Progress
+        from backends.training.course import CourseProgress
         from backends.training.new import Made, Preparing
 
         match item:
@@ -149,7 +149,7 @@ class _Shown:
                     "folder": str(folder), "channels": channels, "learnt": learnt,
                     "judged": judged, "left_out": len(left_out),
                 }  # fmt: skip
-            case Progress(part, step, total, loss, share):
+            case CourseProgress(part, step, total, loss, share):
                 gone = time.perf_counter() - self._begun
                 left = gone * (1 - share) / share / 60 if share > 0.02 else None
                 time_left = f"  {left:.0f} min left" if left is not None else ""

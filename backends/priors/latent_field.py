@@ -8,6 +8,7 @@ v = z_1 - z_0, so that the noise is z_0 = z_t - t v: what a diffusion's denoiser
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isqrt
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from backends.priors.latent_diffusion import LatentAutoencoder, latent_schedule
+from backends.priors.velocity import chosen
 
 __all__ = ["FieldDenoiser", "FlatAutoencoder", "LatentField"]
 
@@ -55,6 +57,7 @@ class _Field(nn.Module):
 
         super().__init__()
         self.latent, self.size, self.classes = latent, size, classes
+        self.dimensions = latent * size**2
         deeper = len(widths) - 1
         self.unet = UNet2DModel(
             sample_size=size,
@@ -82,6 +85,14 @@ class LatentField(_Field):
         """Velocity [B, D] at time t (scalar or [B]) in [0, 1] for z [B, D] and c [B, K]."""
         folded = z.view(len(z), self.latent, self.size, self.size)
         return self.velocity(t.reshape(-1).expand(len(z)), folded, c).flatten(1)
+
+    @torch.no_grad()
+    def start_as(self, known: LatentField, places: Sequence[int | None]) -> None:
+        """Take the weights of a field for other classes; see
+        :class:`backends.priors.velocity.Field`."""
+        state = {k: v.detach().clone() for k, v in known.state_dict().items()}
+        state["condition_in.weight"] = chosen(state["condition_in.weight"], places)
+        self.load_state_dict(state)
 
 
 class FieldDenoiser(_Field):

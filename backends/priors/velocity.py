@@ -5,15 +5,42 @@ LeapFactual (Cao et al., 2025), section 3.2 and appendix B.1.2. t = 1 is the dat
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["VelocityField", "transport"]
+__all__ = ["Field", "VelocityField", "chosen", "transport"]
 
 CROWDING = 1.25  # of the exponents from 1 to 2, the one with the least error on digits
+
+
+@runtime_checkable
+class Field(Protocol):
+    """A velocity field under a condition of class probabilities.
+
+    :ivar dimensions: D of the latents.
+    :ivar classes: K of the condition.
+    """
+
+    dimensions: int
+    classes: int
+
+    def __call__(self, t: Tensor, z: Tensor, c: Tensor) -> Tensor:
+        """Velocity [B, D] at time t (scalar or [B]) in [0, 1] for z [B, D] and c [B, K]."""
+        ...
+
+    def start_as(self, known: Field, places: Sequence[int | None]) -> None:
+        """Take the weights of a field of the same form for other classes: of each class the old one
+        whose column it begins with, None for the mean of all."""
+        ...
+
+
+def chosen(columns: Tensor, places: Sequence[int | None]) -> Tensor:
+    """Columns [E, K] of known classes -> those that other classes begin with, [E, len(places)]."""
+    mean = columns.mean(1)
+    return torch.stack([mean if place is None else columns[:, place] for place in places], 1)
 
 
 class VelocityField(nn.Module):
@@ -26,6 +53,7 @@ class VelocityField(nn.Module):
 
     def __init__(self, latent: int, classes: int, width: int, depth: int) -> None:
         super().__init__()
+        self.dimensions, self.classes = latent, classes
         layers: list[nn.Module] = []
         size = latent + classes + 1
         for _ in range(depth):
@@ -36,6 +64,14 @@ class VelocityField(nn.Module):
     def forward(self, t: Tensor, z: Tensor, c: Tensor) -> Tensor:
         """Velocity [B, D] at time t (scalar or [B]) in [0, 1] for z [B, D] and c [B, K]."""
         return self.body(torch.cat([z, c, t.reshape(-1, 1).expand(len(z), 1)], dim=1))
+
+    @torch.no_grad()
+    def start_as(self, known: VelocityField, places: Sequence[int | None]) -> None:
+        """Take the weights of a field for other classes; see :class:`Field`."""
+        state = {k: v.detach().clone() for k, v in known.state_dict().items()}
+        first, d = state["body.0.weight"], self.dimensions
+        parts = first[:, :d], chosen(first[:, d:-1], places), first[:, -1:]
+        self.load_state_dict(state | {"body.0.weight": torch.cat(parts, dim=1)})
 
 
 def transport(

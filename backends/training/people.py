@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from backends import imaging
+from backends import imaging, registry
 from backends.bundles import Bundle, latent_cache
 from backends.priors.stylegan.anchored import whiten
-from backends.priors.velocity import VelocityField, transport
+from backends.priors.velocity import Field, transport
 from backends.targets.label_models import SEEN, Neighbours
 from backends.training.losses import velocity_loss
 
@@ -189,7 +189,7 @@ class Drawing:
 
 @torch.no_grad()
 def draw(
-    space: Space, f: Neighbours, velocity: VelocityField | None, count: int, seed: int
+    space: Space, f: Neighbours, velocity: Field | None, count: int, seed: int
 ) -> Generator[int, None, Drawing | None]:
     """Draw pictures and estimate their labels; yields how many are done. Without a generator the
     bundle's own field draws them, all of its classes alike; without a field there are none."""
@@ -204,7 +204,7 @@ def draw(
 
 
 def drawn(
-    space: Space, velocity: VelocityField | None, count: int, generator: torch.Generator
+    space: Space, velocity: Field | None, count: int, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Draw latents [B, D] and their pictures [B, C, H, W], batch by batch; nothing without a
     generator or a field."""
@@ -221,37 +221,29 @@ def drawn(
             yield z, space.prior.decode(z)
 
 
-def _landed(field: VelocityField, size: int, generator: torch.Generator, device: str) -> Tensor:
+def _landed(field: Field, size: int, generator: torch.Generator, device: str) -> Tensor:
     """Latents [size, D] that a field makes of noise."""
-    first, last = field.body[0].weight, field.body[-1].weight
-    classes = first.shape[1] - last.shape[0] - 1
-    noise = torch.randn(size, last.shape[0], generator=generator).to(device)
-    c = F.one_hot(torch.randint(classes, (size,), generator=generator), classes).float().to(device)
+    noise = torch.randn(size, field.dimensions, generator=generator).to(device)
+    labels = torch.randint(field.classes, (size,), generator=generator)
+    c = F.one_hot(labels, field.classes).float().to(device)
     return transport(field, noise, c, 1.0, lift=False, steps=SOLVER_STEPS)
 
 
 def field(
+    architecture: str,
     arguments: dict[str, Any],
     classes: list[str],
-    previous: VelocityField | None,
+    previous: Field | None,
     known: list[str],
-) -> VelocityField:
+) -> Field:
     """A field for ``classes`` that begins as ``previous`` is. A class of the same name keeps its
-    column of the first layer, a new one begins as the mean of the ``known``.
+    weights, a new one begins as the mean of the ``known``.
 
-    :param arguments: of :class:`VelocityField`; ``classes`` among them is replaced.
+    :param arguments: of the architecture; ``classes`` among them is replaced.
     """
-    new = VelocityField(**arguments | {"classes": len(classes)})
-    if previous is None:
-        return new
-    latent = arguments["latent"]
-    state = {k: v.detach().clone().cpu() for k, v in previous.state_dict().items()}
-    old = state["body.0.weight"]
-    columns = old[:, latent : latent + len(known)]
-    chosen = [columns[:, known.index(c)] if c in known else columns.mean(1) for c in classes]
-    z, t = old[:, :latent], old[:, -1:]
-    state["body.0.weight"] = torch.cat([z, torch.stack(chosen, 1), t], dim=1)
-    new.load_state_dict(state)
+    new: Field = registry.architecture(architecture)(**arguments | {"classes": len(classes)})
+    if previous is not None:
+        new.start_as(previous, [known.index(c) if c in known else None for c in classes])
     return new
 
 

@@ -159,9 +159,10 @@ class Course:
     def _fitted_field(
         self, seen: Pictures, labels: Tensor, weights: Tensor, drawing: Drawing | None
     ) -> Generator[Learning, None, nn.Module]:
-        arguments, previous, known = self._previous(seen.z.shape[1])
+        self._field, arguments, previous, known = self._previous(seen.z.shape[1])
         torch.manual_seed(self.config.seed)
-        v = people.field(arguments, self.rows.classes, previous, known).to(self.bundle.device)
+        v = people.field(self._field, arguments, self.rows.classes, previous, known)
+        v = v.to(self.bundle.device)
         self._field_arguments = arguments | {"classes": len(self.rows.classes)}
         drawn = _pair(drawing, drawing.z if drawing else seen.z[:0], labels)
         loss = people.mixed_loss((seen.z, labels), weights, drawn, pictures=False)
@@ -170,18 +171,17 @@ class Course:
         yield from self._fitted("fitting", v, loss, count, self.config.steps, rate)
         return v
 
-    def _previous(self, latent: int) -> tuple[dict[str, Any], nn.Module | None, list[str]]:
-        """The arguments of the field, and which one it begins as, with its classes."""
+    def _previous(self, latent: int) -> tuple[str, dict[str, Any], nn.Module | None, list[str]]:
+        """Architecture and arguments of the field, and which one it begins as, with its classes."""
         bundle, own = self.bundle, f"{self.name}.velocity"
         parts, earlier = bundle.manifest.parts, bundle.model(self.name)
         sources = [(own, earlier.classes)] if earlier else []
         sources.append((bundle.named("velocity"), bundle.manifest.class_names))
         for name, classes in sources:
-            fits = name in parts and parts[name].architecture == "velocity_field"
-            if fits and bundle.problem(name) is None:
+            if name in parts and bundle.problem(name) is None:
                 begin = bundle.part(name) if self.config.start_from_previous else None
-                return dict(parts[name].arguments), begin, classes
-        return {"latent": latent, "width": 256, "depth": 4}, None, []
+                return parts[name].architecture, dict(parts[name].arguments), begin, classes
+        return "velocity_field", {"latent": latent, "width": 256, "depth": 4}, None, []
 
     def _fitted_student(
         self, seen: Pictures, labels: Tensor, weights: Tensor, drawing: Drawing | None
@@ -286,7 +286,7 @@ class Course:
             parts={
                 self.name: part("people", architecture, steps, arguments=self._arguments,
                                 classes=self.rows.classes),
-                velocity: part("velocity", "velocity_field", config.steps,
+                velocity: part("velocity", self._field, config.steps,
                                arguments=self._field_arguments, model=self.name),
             },
         )  # fmt: skip

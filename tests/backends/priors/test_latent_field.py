@@ -2,6 +2,7 @@ import torch
 from torch.nn import functional as F
 
 from backends.priors.latent_field import FieldDenoiser, LatentField
+from backends.priors.velocity import Field
 
 SHAPE = {"latent": 4, "size": 8, "classes": 3, "widths": [8, 16]}
 
@@ -30,3 +31,15 @@ def test_both_are_one_network():
     )
     assert torch.equal(denoiser.condition(torch.tensor([0, 2])), c)
     assert float(denoiser.unconditional(2).abs().sum()) == 0
+
+
+def test_a_field_for_other_classes_begins_with_the_known_ones():
+    known, new = LatentField(**SHAPE), LatentField(**SHAPE | {"classes": 2})
+    assert isinstance(new, Field)
+    new.start_as(known, [2, None])
+    t, z = torch.tensor(0.5), torch.randn(3, new.dimensions)
+    there = torch.tensor([[1.0, 0.0]]).expand(3, 2)
+    third = torch.tensor([[0.0, 0.0, 1.0]]).expand(3, 3)
+    assert torch.allclose(new(t, z, there), known(t, z, third), atol=1e-6)
+    every = torch.full((3, 3), 1 / 3)
+    assert torch.allclose(new(t, z, 1 - there), known(t, z, every), atol=1e-5)

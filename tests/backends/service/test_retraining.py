@@ -116,7 +116,7 @@ def test_a_student_has_gradients(tiny):
 def test_a_field_carries_over_the_classes_it_knows():
     arguments = {"latent": 4, "classes": 3, "width": 8, "depth": 2}
     old = VelocityField(**arguments)
-    new = field(arguments, ["c", "new", "a", "b"], old, ["a", "b", "c"])
+    new = field("velocity_field", arguments, ["c", "new", "a", "b"], old, ["a", "b", "c"])
     z, t = torch.randn(5, 4), torch.rand(5)
     for name, place in (("a", 2), ("b", 3), ("c", 0)):
         c_old, c_new = torch.eye(3)["abc".index(name)], torch.eye(4)[place]

@@ -50,7 +50,8 @@ def test_requirements_are_those_of_pyproject():
 
 def test_what_is_imported_is_declared():
     providers = packages_distributions()
-    optional = {re.match(r"\w+", text)[0] for text in PROJECT["optional-dependencies"]["onnx"]}
+    extras = {k: v for k, v in PROJECT["optional-dependencies"].items() if k != "dev"}
+    optional = {re.match(r"[\w-]+", text)[0] for texts in extras.values() for text in texts}
     for name in imported() - optional:
         assert {plain(one) for one in providers[name]} & declared(), name
 

@@ -7,6 +7,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )  # fmt: skip
 
-from backends.errors import BadInput, StudioError
+from backends.errors import BadInput, MissingPart, StudioError
 from backends.settings import settings
 from studio.labels.store.schema import Base
 
@@ -168,6 +169,11 @@ def _url(place: str) -> URL:
         )
     if url.port is not None and not 0 < url.port < 65536:
         raise BadInput(f"port {url.port} of the database address is not between 1 and 65535")
+    if find_spec("psycopg") is None:
+        raise MissingPart(
+            "labels in PostgreSQL need the package psycopg; run: pip install "
+            '"counterfactual-studio[postgres]"'
+        )
     return url.set(drivername="postgresql+psycopg")
 
 

@@ -121,7 +121,7 @@ def test_a_field_carries_over_the_classes_it_knows():
     for name, place in (("a", 2), ("b", 3), ("c", 0)):
         c_old, c_new = torch.eye(3)["abc".index(name)], torch.eye(4)[place]
         torch.testing.assert_close(new(t, z, c_new.expand(5, 4)), old(t, z, c_old.expand(5, 3)))
-    fresh = field(arguments, ["c"], None, [])
+    fresh = field("velocity_field", arguments, ["c"], None, [])
     assert fresh.body[0].weight.shape == (8, 4 + 1 + 1)
 
 

@@ -151,7 +151,7 @@ class _Shown:
                 }  # fmt: skip
             case CourseProgress(part, step, total, loss, share):
                 gone = time.perf_counter() - self._begun
-                left = gone * (1 - share) / share / 60 if share > 0.02 else None
+                left = max(gone * (1 - share) / share, 0.0) / 60 if share > 0.02 else None
                 time_left = f"  {left:.0f} min left" if left is not None else ""
                 self._line(f"{part} step {step}/{total}  loss {loss:.4f}  {share:.0%}{time_left}")
             case Judging(method, _, share):

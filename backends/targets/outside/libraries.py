@@ -15,7 +15,7 @@ from backends.errors import BadInput, MissingPart
 from backends.fetching import checkpoints
 from backends.targets import prompts as words
 from backends.targets.outside.network import Outside
-from backends.targets.outside.weights import fill, outputs, tensors
+from backends.targets.outside.weights import fill, outputs, tensors, widen
 from backends.targets.preprocessing import Intake
 from backends.targets.pretrained import load_classifier
 from backends.targets.reference import Options, Reference
@@ -144,21 +144,27 @@ def _outside(
 
     :param published: names of the classes; empty where they are unknown.
     """
+    channels = widen(network, state)
     fill(network, state, str(reference))
     options = reference.options
     names = options.classes or published
-    return Outside(network, _said(intake, options), names, str(reference), TRIAL)
+    return Outside(network, _said(intake, options, channels), names, str(reference), TRIAL)
 
 
-def _said(intake: Intake, options: Options) -> Intake:
-    """A published preparation, but for what a person says of it."""
-    if not options.size and not options.mean and not options.std:
+def _said(intake: Intake, options: Options, channels: int = 3) -> Intake:
+    """A published preparation, but for what a person says of it.
+
+    :param channels: that the network looks at.
+    """
+    if not options.size and not options.mean and not options.std and channels == intake.channels:
         return intake
     resized: Any = (options.size, options.size) if options.size else intake.resized
     crop = None if options.size else intake.crop
     mean = options.mean or tuple(intake.mean.flatten().tolist())
     std = options.std or tuple(intake.std.flatten().tolist())
-    return Intake(resized, crop, mean, std, intake.resample, intake.channels)
+    if channels == 1:  # of grey pictures the colours' mean
+        mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)
+    return Intake(resized, crop, mean, std, intake.resample, channels)
 
 
 def _imagenet(count: int) -> Sequence[str]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from backends.errors import BadInput, MissingPart, NotFound
 
-__all__ = ["fill", "outputs", "tensors"]
+__all__ = ["fill", "outputs", "tensors", "widen"]
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
 PREFIXES = ("module.", "_orig_mod.", "model.")
@@ -59,6 +59,25 @@ def outputs(state: dict[str, Tensor], network: nn.Module) -> int:
     names = [key for key in network.state_dict() if key.endswith((".weight", ".bias"))]
     last = state.get(names[-1])
     return len(last) if last is not None and last.ndim else 0
+
+
+def widen(network: nn.Module, state: dict[str, Tensor]) -> int:
+    """Let a network's first convolution look at as many channels as a state dict's does; return how
+    many those are."""
+    for name, module in network.named_modules():
+        if not isinstance(module, nn.Conv2d):
+            continue
+        stored = state.get(f"{name}.weight")
+        channels = module.in_channels if stored is None or stored.ndim != 4 else stored.shape[1]
+        if channels in (1, 3) and channels != module.in_channels and module.groups == 1:
+            owner, _, last = name.rpartition(".")
+            first = nn.Conv2d(
+                channels, module.out_channels, module.kernel_size, module.stride, module.padding,
+                module.dilation, bias=module.bias is not None, padding_mode=module.padding_mode,
+            )  # fmt: skip
+            setattr(network.get_submodule(owner), last, first)
+        return channels if channels in (1, 3) else 3
+    return 3
 
 
 def fill(network: nn.Module, state: dict[str, Tensor], whose: str) -> nn.Module:

@@ -166,6 +166,20 @@ def test_what_is_no_classifier_is_named():
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+def test_weights_of_a_grey_network_are_taken_as_they_are(tmp_path, x):
+    import timm
+    from safetensors.torch import save_file
+
+    net = timm.create_model("resnet18", in_chans=1, num_classes=2).eval()
+    save_file(net.state_dict(), tmp_path / "grey.safetensors")
+    (tmp_path / "names.txt").write_text("night\nday\n")
+    query = f"classes={tmp_path / 'names.txt'}&size=32&mean=0&std=1"
+    found = load(f"timm:resnet18@{tmp_path / 'grey.safetensors'}?{query}")
+    assert found.labels == ["night", "day"]
+    resized = F.interpolate(x, (32, 32), mode="bilinear", antialias=True)
+    torch.testing.assert_close(found(x), net(resized), rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("library", ["torchvision", "timm"])
 def test_own_weights_of_a_librarys_architecture(tmp_path, library, suffix):
     from safetensors.torch import save_file

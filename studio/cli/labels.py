@@ -285,7 +285,7 @@ def delete_model(
 def retrain_model(
     project: ProjectArgument,
     rule: Annotated[
-        str, typer.Option(help="majority, soft, weighted or annotator:NAME")
+        str, typer.Option(help="majority, soft, weighted, suggestions:0.9 or annotator:NAME")
     ] = "majority",
     name: Annotated[
         str | None, typer.Option(help="Of the model; the project's unless given")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -71,9 +72,10 @@ def widen(network: nn.Module, state: dict[str, Tensor]) -> int:
         channels = module.in_channels if stored is None or stored.ndim != 4 else stored.shape[1]
         if channels in (1, 3) and channels != module.in_channels and module.groups == 1:
             owner, _, last = name.rpartition(".")
+            like: Any = module  # whose sizes are typed more loosely than a new one's
             first = nn.Conv2d(
-                channels, module.out_channels, module.kernel_size, module.stride, module.padding,
-                module.dilation, bias=module.bias is not None, padding_mode=module.padding_mode,
+                channels, like.out_channels, like.kernel_size, like.stride, like.padding,
+                like.dilation, bias=like.bias is not None, padding_mode=like.padding_mode,
             )  # fmt: skip
             setattr(network.get_submodule(owner), last, first)
         return channels if channels in (1, 3) else 3

@@ -10,9 +10,9 @@ import numpy as np
 from backends.errors import BadInput, NotFound
 from studio.labels.stats.agreement import cohen
 from studio.labels.stats.votes import NO_LABEL, NO_VOTE, Votes, votes_of
-from studio.labels.store import pictures, projects, responses
+from studio.labels.store import pictures, projects, responses, suggestions
 from studio.labels.store.database import Database
-from studio.labels.store.records import Project
+from studio.labels.store.records import Project, Suggestion
 
 if TYPE_CHECKING:
     from backends.training.labelled import Labelled
@@ -23,9 +23,11 @@ RULES = {
     "majority": "the class with the most votes; over the classes that tie, in equal shares",
     "soft": "each class by the share of its votes",
     "weighted": "shares, a vote counting by how well its giver agrees with the others",
+    "suggestions:SCORE": "by majority, and where nobody answered what a model suggests with at "
+    "least that score, such as suggestions:0.9",
     "annotator:NAME": "that person's answers alone",
 }
-PERSON = "annotator:"
+PERSON, SUGGESTED = "annotator:", "suggestions:"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ def rows(
     :raises BadInput: there is no such rule.
     :raises NotFound: there is no such version, or nobody of that name answered.
     """
+    if rule.startswith(SUGGESTED):
+        return _with_suggestions(database, project, version, rule)
     votes = votes_of(project.classes, responses.standing(database, project, version))
     shares, weights = distributions(votes, rule)
     sha256s = {item.id: item.picture for item in pictures.items(database, project)}
@@ -62,6 +66,28 @@ def rows(
         for item, share, weight in zip(votes.items, shares, weights, strict=True)
         if weight > 0
     ]
+
+
+def _with_suggestions(
+    database: Database, project: Project, version: int | None, rule: str
+) -> list[LabelRow]:
+    """People's labels, and those of models where there are none; of several the surest one's."""
+    try:
+        least = float(rule.removeprefix(SUGGESTED))
+    except ValueError:
+        least = -1.0
+    if not 0 <= least <= 1:
+        raise BadInput(f"the score of {rule!r} is no number from 0 to 1; write: suggestions:0.9")
+    standing = responses.standing(database, project, version)
+    answered = {response.item_id for response in standing}
+    sha256s = {item.id: item.picture for item in pictures.items(database, project)}
+    best: dict[int, Suggestion] = {}
+    for one in suggestions.newest(database, project):
+        known = one.value in project.classes and one.item_id not in answered
+        if known and one.score >= max(least, best[one.item_id].score if one.item_id in best else 0):
+            best[one.item_id] = one
+    found = rows(database, project, version)
+    return found + [LabelRow(item, sha256s[item], {one.value: 1.0}) for item, one in best.items()]
 
 
 def rows_for_training(

@@ -26,6 +26,9 @@ __all__ = ["TrainingPanel"]
 
 Opened = Callable[[BundleController], dict[Any, Any]]
 
+# Without those that a name completes.
+PLAIN = [*(rule for rule in RULES if ":" not in rule), "suggestions:0.9", "suggestions:0.5"]
+
 
 class TrainingPanel:
     """What *we* call a 4: retraining, laid out inside the current Blocks."""
@@ -48,8 +51,9 @@ class TrainingPanel:
                 max_lines=1, interactive=True, elem_id="retrain-name",
             )  # fmt: skip
             self._rule = gr.Dropdown(
-                list(RULES)[:-1], value="majority", label="Whose labels", interactive=True,
-                info="majority, shares (soft), shares weighted by agreement, or one person’s",
+                PLAIN, value="majority", label="Whose labels", interactive=True,
+                info="majority, shares (soft), shares weighted by agreement, one person’s, or models’ "
+                "suggestions of that score where nobody answered",
                 elem_id="retrain-rule",
             )  # fmt: skip
             schema = retraining.schema()
@@ -82,7 +86,7 @@ class TrainingPanel:
         }
         if assignment is None:
             return shown | {self._name: gr.skip(), self._rule: gr.skip()}
-        rules = [*list(RULES)[:-1], *(f"annotator:{name}" for name in self._people(assignment))]
+        rules = [*PLAIN, *(f"annotator:{name}" for name in self._people(assignment))]
         return shown | {
             self._name: training.model_name(assignment.project.name),
             self._rule: gr.update(choices=rules, value="majority"),

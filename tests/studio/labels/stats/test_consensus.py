@@ -6,7 +6,8 @@ import pytest
 from backends.errors import BadInput, NotFound
 from studio.labels.stats import consensus
 from studio.labels.stats.votes import NO_LABEL
-from studio.labels.store import pictures, projects, responses
+from studio.labels.store import pictures, projects, responses, suggestions
+from studio.labels.store.records import Suggestion
 from studio.labels.store.responses import Submission
 from tests.studio.labels.stats.test_agreement import votes
 
@@ -138,3 +139,29 @@ def test_shares_sum_to_one_whatever_was_said():
         if rule != "annotator:p3":
             assert (weights[verdicts == NO_LABEL] == 0).all()
             assert (shares[verdicts == 2] == np.eye(4)[2]).all()
+
+
+def suggest(database, project, item, value, score, agent="net"):
+    one = Suggestion(item, agent, "sha", value, score, {value: score})
+    suggestions.add(database, project, [one])
+
+
+def test_suggestions_stand_in_where_nobody_answered(database, three):
+    project, _, items = three
+    first, _, unsure, nobody = items
+    suggest(database, project, first, "seven", 1.0)
+    suggest(database, project, unsure, "seven", 1.0)
+    suggest(database, project, nobody, "seven", 0.85)
+    suggest(database, project, nobody, "one", 0.95, agent="clip")
+    found = shares(database, project, "suggestions:0.9")
+    assert found[first] == ({"one": 1.0}, 1), "people come first"
+    assert unsure not in found, "they were asked, and were unsure"
+    assert found[nobody] == ({"one": 1.0}, 1), "the surest model's"
+    assert nobody not in shares(database, project, "suggestions:0.96")
+    assert shares(database, project, "suggestions:0.99") == shares(database, project, "majority")
+
+
+@pytest.mark.parametrize("rule", ["suggestions:", "suggestions:high", "suggestions:1.5"])
+def test_a_score_that_is_none_is_one_sentence(database, three, rule):
+    with pytest.raises(BadInput, match=r"write: suggestions:0\.9"):
+        shares(database, three[0], rule)

@@ -52,8 +52,8 @@ class TrainingPanel:
             )  # fmt: skip
             self._rule = gr.Dropdown(
                 PLAIN, value="majority", label="Whose labels", interactive=True,
-                info="majority, shares (soft), shares weighted by agreement, one person’s, or models’ "
-                "suggestions of that score where nobody answered",
+                info="majority, shares (soft), shares weighted by agreement, one person’s, or "
+                "models’ suggestions of that score where nobody answered",
                 elem_id="retrain-rule",
             )  # fmt: skip
             schema = retraining.schema()

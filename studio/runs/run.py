@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
 from backends.core import Answer, Frame, Request
-from studio.engines.core import Done, Engine, Event, Job, Queued, Stepped, Stopped, end_of
+from studio.engines.core import Done, Engine, Event, Failed, Job, Queued, Stepped, Stopped, end_of
 
 __all__ = ["Run", "Runs", "TooMany"]
 
@@ -23,9 +23,9 @@ class TooMany(Exception):
 class Run:
     """One question and its answer so far. Written by the engine's thread, read by anyone.
 
-    ``state`` is waiting, running, done, stopped or failed; ``reason`` says why it failed, ``ahead``
-    how many of the owner's runs came first when it was queued; ``left`` tells that the owner is
-    gone, so that nobody will look at it.
+    ``state`` is waiting, running, done, stopped or failed; ``reason`` and ``failed`` say why,
+    ``ahead`` how many of the owner's runs came first when it was queued; ``left`` tells that the
+    owner is gone, so that nobody will look at it.
     """
 
     request: Request
@@ -36,6 +36,7 @@ class Run:
     frames: list[Frame] = field(default_factory=list)
     answer: Answer | None = None
     reason: str | None = None
+    failed: Failed | None = None
     ahead: int = 0
     job: Job | None = None
     left: bool = False
@@ -66,6 +67,8 @@ class Run:
             case Queued(ahead=ahead):
                 self.ahead = ahead
             case _:
+                if isinstance(event, Failed):
+                    self.failed = event
                 if end := end_of(event):
                     self.state, self.reason = end[0], end[1] or None
         with self._lock:
@@ -188,9 +191,14 @@ class Runs:
         """Keep nothing of an owner whose page was closed: what goes on is stopped, and each run
         is forgotten as soon as it has ended."""
         for run in self.of(owner):
-            run.left = True
+            self.forget(run)
+
+    def forget(self, run: Run) -> None:
+        """Keep nothing of a run; it is stopped if it still goes on."""
+        run.left = True
+        if not run.ended:
             run.stop()
-            self._drop_left(run)
+        self._drop_left(run)
 
     def _drop_left(self, run: Run) -> None:
         if run.left and run.ended:

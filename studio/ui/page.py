@@ -21,14 +21,17 @@ import gradio as gr
 from backends import bundles, service
 from backends.errors import BadInput
 from backends.settings import settings
+from studio.api import routes as api
+from studio.api.questions import Questions
 from studio.engines import require_local
 from studio.engines.local import LocalEngine
-from studio.labels import api
+from studio.labels import api as label_api
 from studio.labels.store.database import usual_place
 from studio.runs import Runs
 from studio.runs.background_tasks import BackgroundTasks
 from studio.runs.pulls import Pulls
 from studio.runs.study import Study, usual_file
+from studio.ui import functions
 from studio.ui.compare.tab import CompareTab
 from studio.ui.explain.tab import ExplainTab
 from studio.ui.label.tab import LabelTab
@@ -66,12 +69,11 @@ def build(
     with gr.Blocks(
         title="Counterfactual Studio", delete_cache=(3600, 86400), fill_width=True
     ) as blocks:
-        page = _Page(
-            Controllers(controller, names, private=private),
-            pulls or Pulls(service.pull),
-            labels,
-            blocks,
-        )
+        controllers = Controllers(controller, names, private=private)
+        # First, so that no event of the page takes their names.
+        asked = Questions(controller.runs, lambda: list(controllers.names), private)
+        functions.offer(asked, controller.results)
+        page = _Page(controllers, pulls or Pulls(service.pull), labels, blocks)
         page.wire(blocks)
     return blocks
 
@@ -222,16 +224,25 @@ def launch(*, host: str, port: int, bundle: str, engine: str, database: str | No
             labels.database()  # a wrong address is refused now, not when the first label is lost
         runs = Runs(device, service.explain, service.stopped)
         controller = BundleController(bundle, runs, results, Study(usual_file()), warmed=True)
-        names = [name for name in bundles.installed() if bundles.get(name).manifest.class_names]
-        page = build(controller, names, labels=labels, private=host in LOOPBACK).queue(
+        names, private = _shown_bundles(bundle), host in LOOPBACK
+        page = build(controller, names, labels=labels, private=private).queue(
             max_size=64, default_concurrency_limit=8
         )
         options = launch_options([bundle, *names])
-        options["app_kwargs"] = {"routes": api.routes(labels.database)}
+        questions = Questions(runs, lambda: [bundle, *_shown_bundles(bundle)], private)
+        options["app_kwargs"] = {
+            "routes": [*label_api.routes(labels.database), *api.routes(questions)]
+        }
         try:
             page.launch(server_name=host, server_port=port, **options)
         finally:
             page.close(verbose=False)
+
+
+def _shown_bundles(first: str) -> list[str]:
+    """Further bundles that can be asked about."""
+    found = [name for name in bundles.installed() if bundles.get(name).manifest.class_names]
+    return [name for name in found if name != first]
 
 
 @contextmanager

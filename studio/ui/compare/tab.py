@@ -109,7 +109,8 @@ class CompareTab:
                 self._question, self._which, self._status, self._first, *self._places, self._table,
                 self._choice, self._chosen, self._download, self._go, self._stop,
             ],
-            js=canvas.READ_MASK, api_name="compare", show_progress="hidden", concurrency_limit=8,
+            js=canvas.READ_MASK, api_visibility="private", show_progress="hidden",
+            concurrency_limit=8,
         )  # fmt: skip
         self._stop.click(self._ask_to_stop, self._which, self._status, queue=False, **quiet)
         self._choice.input(

@@ -107,7 +107,7 @@ class PictureInput:
 
         # preprocess=False: our own reader explains what is wrong with a file; gradio's would not.
         self._upload.input(
-            predict, [self._upload, bundle], places, api_name="predict", preprocess=False
+            predict, [self._upload, bundle], places, api_visibility="private", preprocess=False
         )
         self._gallery.select(pick_example, [self._kind, bundle], places, api_visibility="private")
         self._kind.input(

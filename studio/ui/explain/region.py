@@ -102,7 +102,7 @@ class RegionInput:
                 return tuple(gr.skip() for _ in places)
             return gr.update(scene=scene), "auto", gr.update(value=heat, visible=True)
 
-        self._propose.click(propose, [picture, target, *settings], places, api_name="region")
+        self._propose.click(propose, [picture, target, *settings], places, api_visibility="private")
 
         async def source_chosen(
             request: gr.Request, source: str, seen: Factual | None, wanted: str | None, *values: Any

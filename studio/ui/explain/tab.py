@@ -110,7 +110,8 @@ class ExplainTab:
                 self._interactive.person, methods.me, *methods.settings.values(),
             ],
             [*self._interactive.places, self._go, self._stop, self._run_id],
-            js=canvas.READ_MASK, api_name="explain", show_progress="hidden", concurrency_limit=8,
+            js=canvas.READ_MASK, api_visibility="private", show_progress="hidden",
+            concurrency_limit=8,
         )  # fmt: skip
         self._stop.click(
             self._ask_to_stop, self._run_id, self._answer.status, queue=False,

@@ -141,7 +141,7 @@ class TrainingPanel:
 
         self._go.click(
             retrain, chosen, [self._go, self._stop, self._state, *self._trained(None)],
-            concurrency_limit=8, **quiet | {"api_visibility": "public", "api_name": "retrain"},
+            concurrency_limit=8, **quiet,
         ).then(show, [self._project, self._codes], places, **quiet)  # fmt: skip
         self._confirm.click(
             delete, [self._project, self._codes, self._models],

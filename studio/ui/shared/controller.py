@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,14 @@ from PIL import Image
 
 from backends import bundles, imaging, service
 from backends.core import Prediction, Request
-from backends.errors import BadInput, NotFound, StudioError
+from backends.errors import BadInput, NotFound
 from backends.regions.candidates import Candidate, Found
 from backends.regions.spec import Auto, RegionSpec, Whole
 from backends.service import regions as region_service
 from backends.service.bundles import BundleInfo, MethodInfo
 from studio import export
-from studio.engines.core import Done, Event, Failed, Stepped, Stopped
 from studio.runs import Run, Runs
+from studio.runs.asking import ask
 from studio.runs.study import Study
 from studio.ui.shared import canvas, markup
 
@@ -144,27 +143,7 @@ class BundleController:
 
     async def ask(self, owner: str, work: Callable[[], Any]) -> Any:
         """A quick job on the engine, which owns the device; raises what it raised."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
-
-        def settle(event: Event) -> None:
-            if answer.done():
-                return
-            if isinstance(event, Stepped):
-                answer.set_result(event.item)
-            elif isinstance(event, Failed):
-                answer.set_exception(StudioError(event.reason))
-            elif isinstance(event, (Stopped, Done)):
-                answer.set_exception(StudioError("the studio is closing; open it again"))
-
-        def steps() -> Iterator[Any]:
-            yield work()
-
-        def sink(event: Event) -> None:
-            loop.call_soon_threadsafe(settle, event)
-
-        self.runs.engine.submit(steps, owner, sink, "quick")
-        return await answer
+        return await ask(self.runs.engine, owner, work)
 
     async def show(self, owner: str, source: Any) -> Shown:
         """Read a picture, turn it into what the model sees, ask the model about it."""

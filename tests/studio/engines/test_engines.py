@@ -71,7 +71,7 @@ def test_what_a_person_can_mend_is_told(engine):
 
     log = Log()
     engine.submit(work, "me", log)
-    assert log.wait() == Failed("the region is empty; brush one")
+    assert log.wait() == Failed("the region is empty; brush one", "BadInput")
 
 
 def test_a_fault_does_not_take_the_engine_with_it(engine, caplog):

@@ -47,7 +47,7 @@ def test_element_ids_and_shortcuts(page):
 
 def test_api_names(page):
     public = {f.api_name for f in page.fns.values() if f.api_visibility == "public"}
-    assert public == {"predict", "region", "explain", "compare", "label", "retrain"}
+    assert public == {"explain", "predict", "region", "bundles", "methods", "label"}
 
 
 def test_the_canvas_is_never_an_input(page):

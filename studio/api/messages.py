@@ -1,0 +1,125 @@
+"""What programs send and get: typed, so that a description of the interface can be made of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+__all__ = [
+    "About",
+    "Asked",
+    "Explained",
+    "MethodEntry",
+    "Predicted",
+    "Question",
+    "RegionAsked",
+    "RegionFound",
+    "first_problem",
+]
+
+SEEDS = 2**63 - 1
+
+
+class Asked(BaseModel):
+    """A picture, and which model looks at it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bundle: str = Field("", description="Name of an installed bundle; the studio's first if empty")
+    model: str = Field("classifier", description="Which of the bundle's models looks at it")
+    image: str = Field(
+        "", description="The picture: a data URL or base64; in a form the file itself",
+        json_schema_extra={"format": "binary"},
+    )  # fmt: skip
+
+
+class RegionAsked(Asked):
+    """A picture and a region of it."""
+
+    region: str = Field(
+        "auto", description="whole, auto, box:X0,Y0,X1,Y1, text:WORDS, points:+X,Y;-X,Y ..."
+    )
+
+
+class Question(Asked):
+    """A question to a method."""
+
+    target: str = Field(
+        description="Class that the model should say; of a regressor: more than 3.5"
+    )
+    method: str = Field("leapfactual", description="Name of a method that the bundle can run")
+    region: str = Field("whole", description="Where change is allowed, as the command line says it")
+    mask: str = Field(
+        "", description="Instead of a region: a picture, painted or white where change is allowed",
+        json_schema_extra={"format": "binary"},
+    )  # fmt: skip
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="Of the method; in a form as JSON"
+    )
+    seed: int = Field(0, ge=0, le=SEEDS, description="Same seed, same answer")
+    importance: bool = Field(False, description="Also measure which changes matter to the model")
+
+
+class Explained(BaseModel):
+    """An answer.
+
+    :ivar record: what ``result.json`` holds: status, predictions, metrics, settings.
+    :ivar files: the pictures and what else ``explain --out`` writes, by name, as data URLs.
+    """
+
+    record: dict[str, Any]
+    files: dict[str, str]
+
+
+class Predicted(BaseModel):
+    """What a model says; of a regressor its value."""
+
+    label: str
+    probabilities: dict[str, float]
+    value: float | None = None
+    seen: str = Field(description="The picture as the model sees it, a data URL")
+
+
+class RegionFound(BaseModel):
+    """A region of a picture."""
+
+    region: str
+    area: float = Field(description="Share of the picture, 0 to 1")
+    mask: str = Field(description="White where change is allowed, of the model's size, a data URL")
+
+
+class About(BaseModel):
+    """A bundle."""
+
+    name: str
+    title: str
+    description: str
+    image_size: int
+    channels: int
+    classes: list[str]
+    models: list[str]
+    methods: list[str] = Field(description="That can run")
+
+
+class MethodEntry(BaseModel):
+    """A method, as it is in one bundle."""
+
+    name: str
+    title: str
+    summary: str
+    paper: str
+    gradients: bool = Field(description="Whether it follows the model's gradients")
+    problem: str | None = Field(description="Why it cannot run here")
+    settings: dict[str, Any] = Field(description="JSON schema of its settings")
+
+
+def first_problem(error: ValidationError, kind: type[BaseModel]) -> str:
+    """The first problem of a message, as a sentence."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the message"
+    if first["type"] == "extra_forbidden":
+        return f"there is no field {where!r}; choose from: {', '.join(kind.model_fields)}"
+    if first["type"] == "missing":
+        return f"the field {where!r} is missing"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}"

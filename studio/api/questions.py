@@ -1,0 +1,177 @@
+"""Programs' questions: checked, put to the engine in turn with the page's runs, stopped when nobody
+waits any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from backends import imaging, service
+from backends.core import Frame, Request
+from backends.errors import BadInput, NotFound, StudioError
+from backends.regions.spec import RegionSpec
+from backends.service import regions as region_service
+from backends.targets.reference import is_reference
+from studio import export
+from studio.api.messages import (
+    About,
+    Asked,
+    MethodEntry,
+    Predicted,
+    Question,
+    RegionAsked,
+    RegionFound,
+)
+from studio.runs import Run, Runs, TooMany
+from studio.runs.asking import ask
+
+__all__ = ["Busy", "Gone", "Questions"]
+
+T = TypeVar("T")
+CLOSING = "the studio is closing; ask again"
+HEARTBEAT = 1.0  # seconds between looks whether the asker is still there
+
+
+class Busy(StudioError):
+    """The asker's earlier questions are not answered yet."""
+
+
+class Gone(StudioError):
+    """The asker does not wait any more."""
+
+
+@dataclass
+class Questions:
+    """What programs may ask of this studio.
+
+    :ivar runs: carries them out.
+    :ivar names: of the bundles that may be asked about, the first of which is the usual one.
+    :ivar private: whether only the person at the machine can ask, who may name models of their own.
+    """
+
+    runs: Runs
+    names: Callable[[], list[str]]
+    private: bool = False
+
+    async def explain(
+        self, question: Question, image: bytes, mask: bytes | None, owner: str,
+        on_frame: Callable[[Frame], None] = lambda frame: None,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> Run:  # fmt: skip
+        """Answer a question.
+
+        :param gone: whether the asker has left; looked at each second.
+        :raises StudioError: it cannot be answered.
+        """
+        request = await self._ask(owner, lambda: self._request(question, image, mask))
+        try:
+            run = self.runs.start(request, owner)
+        except TooMany:
+            raise Busy("your earlier questions are not answered yet; wait for them") from None
+        try:
+            async for frame in run.watch(HEARTBEAT):
+                if gone():
+                    raise Gone("nobody waits for the answer")
+                if frame is not None:
+                    on_frame(frame)
+        finally:
+            self.runs.forget(run)
+        if run.answer is None:
+            raise run.failed.error if run.failed else StudioError(CLOSING)
+        return run
+
+    async def predict(self, asked: Asked, image: bytes, owner: str) -> Predicted:
+        """Say what a model says of a picture."""
+
+        def work() -> Predicted:
+            bundle, picture = self._picture(asked, image)
+            found = service.predict(bundle, picture, self._model(asked))
+            seen = export.data_url(export.as_picture(picture))
+            return Predicted(
+                label=found.label, probabilities=found.probabilities, value=found.value, seen=seen
+            )
+
+        return await self._ask(owner, work)
+
+    async def region(self, asked: RegionAsked, image: bytes, owner: str) -> RegionFound:
+        """Draw a region of a picture."""
+
+        def work() -> RegionFound:
+            bundle, picture = self._picture(asked, image)
+            spec = _region(asked.region)
+            mask = region_service.mask_of(bundle, picture, spec, self._model(asked))
+            imaging.require_area(mask)
+            shown = export.data_url(export.as_picture((mask > 0).astype(np.uint8) * 255))
+            return RegionFound(region=str(spec), area=float((mask > 0).mean()), mask=shown)
+
+        return await self._ask(owner, work)
+
+    async def bundles(self, owner: str) -> list[About]:
+        """Describe the bundles that can be asked about."""
+        return await self._ask(owner, lambda: [_about(name) for name in self.names()])
+
+    async def methods(self, bundle: str, owner: str) -> list[MethodEntry]:
+        """Describe the methods of a bundle."""
+
+        def work() -> list[MethodEntry]:
+            entries = service.about(self._bundle(bundle))["methods"].items()
+            return [
+                MethodEntry(
+                    name=name, title=m["title"], summary=m["summary"], paper=m.get("paper", ""),
+                    gradients=m.get("gradients", False), problem=m["problem"],
+                    settings=m.get("schema", {}),
+                )
+                for name, m in entries
+            ]  # fmt: skip
+
+        return await self._ask(owner, work)
+
+    async def _ask(self, owner: str, work: Callable[[], T]) -> T:
+        return await ask(self.runs.engine, owner, work)
+
+    def _bundle(self, name: str) -> str:
+        names = self.names()
+        if name and name not in names:
+            raise NotFound(f"there is no bundle {name!r}; choose from: {', '.join(names)}")
+        return name or names[0]
+
+    def _model(self, asked: Asked) -> str:
+        """The model's name; one outside of the bundle only where the asker owns the machine."""
+        if is_reference(asked.model) and not self.private:
+            raise BadInput("only who runs the studio can add a model; choose one of the bundle's")
+        return asked.model
+
+    def _picture(self, asked: Asked, image: bytes) -> tuple[str, np.ndarray]:
+        bundle = self._bundle(asked.bundle)
+        return bundle, service.prepare(bundle, imaging.read_picture(image))
+
+    def _request(self, question: Question, image: bytes, mask: bytes | None) -> Request:
+        bundle, picture = self._picture(question, image)
+        array, spec = None, _region(question.region)
+        if mask:
+            array = imaging.read_mask(mask, (picture.shape[1], picture.shape[0]))
+        return Request(
+            bundle=bundle, method=question.method, target=question.target, picture=picture,
+            region="mask" if mask else str(spec), mask=array, settings=question.settings,
+            seed=question.seed, model=self._model(question), importance=question.importance,
+        )  # fmt: skip
+
+
+def _region(text: str) -> RegionSpec:
+    """A region that names no file of the studio's machine."""
+    if "mask:" in text:
+        raise BadInput("send the mask itself, as the field mask, and not the name of its file")
+    return RegionSpec.parse(text)
+
+
+def _about(name: str) -> About:
+    info = service.about(name)
+    return About(
+        name=name, title=info["title"], description=info["description"],
+        image_size=info["image_size"], channels=info["channels"], classes=info["class_names"],
+        models=list(info["models"]),
+        methods=[n for n, m in info["methods"].items() if m["problem"] is None],
+    )  # fmt: skip

@@ -1,0 +1,171 @@
+"""What gradio's clients, and MCP, can call: the same typed questions as over HTTP."""
+
+# Annotations are evaluated here: gradio describes its clients' calls by them.
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio import FileData
+from pydantic import ValidationError
+
+from backends.core import Frame
+from backends.errors import BadInput
+from studio import export
+from studio.api.files import write_answer
+from studio.api.messages import Asked, Question, RegionAsked, first_problem
+from studio.api.questions import Questions
+from studio.ui.shared.requests import owner_of, show_errors, uploaded
+
+__all__ = ["offer"]
+
+
+def offer(questions: Questions, results: Path) -> None:
+    """Offer explain, predict, region, bundles and methods, inside the current Blocks.
+
+    :param results: folder for files on their way.
+    """
+
+    async def explain(
+        request: gr.Request,
+        image: FileData,
+        target: str,
+        method: str = "leapfactual",
+        region: str = "whole",
+        mask: FileData | None = None,
+        settings: dict[str, Any] | None = None,
+        seed: int = 0,
+        bundle: str = "",
+        model: str = "classifier",
+    ) -> AsyncIterator[tuple[dict[str, Any], list[FileData]]]:
+        """Ask what would have to be different in a picture for a model to say something else.
+
+        Streams one record and one picture a step; the last record is the answer's, with status,
+        predictions and metrics, and the last files are counterfactual.png, difference.png,
+        region.png and the others of the command line.
+
+        Args:
+            image: the picture.
+            target: the class that the model should say; of a regressor "more than 3.5".
+            method: a name of the function methods.
+            region: where change is allowed: whole, auto, box:X0,Y0,X1,Y1, text:WORDS.
+            mask: instead of a region, a picture that is painted or white where change is allowed.
+            settings: of the method.
+            seed: the same answer for the same seed.
+            bundle: a name of the function bundles; the first one if empty.
+            model: which of the bundle's models is explained.
+        """
+        with show_errors():
+            question = _checked(
+                Question, target=target, method=method, region=region, settings=settings or {},
+                seed=seed, bundle=bundle, model=model,
+            )  # fmt: skip
+            given, painted = _content(image), _content(mask) if mask else None
+            async for item in _answered(
+                questions, results, question, given, painted, owner_of(request)
+            ):
+                yield item
+
+    async def predict(
+        request: gr.Request, image: FileData, bundle: str = "", model: str = "classifier"
+    ) -> dict[str, Any]:
+        """Ask what a model says of a picture: label, probabilities, and the picture as it sees it.
+
+        Args:
+            image: the picture.
+            bundle: a name of the function bundles; the first one if empty.
+            model: which of the bundle's models is asked.
+        """
+        with show_errors():
+            asked = _checked(Asked, bundle=bundle, model=model)
+            return (await questions.predict(asked, _content(image), owner_of(request))).model_dump()
+
+    async def region(
+        request: gr.Request, image: FileData, region: str = "auto", bundle: str = "",
+        model: str = "classifier",
+    ) -> dict[str, Any]:  # fmt: skip
+        """Draw a region of a picture, such as where the model looks: its area, and its mask as a
+        data URL.
+
+        Args:
+            image: the picture.
+            region: whole, auto, box:X0,Y0,X1,Y1, text:WORDS.
+            bundle: a name of the function bundles; the first one if empty.
+            model: which of the bundle's models is asked.
+        """
+        with show_errors():
+            asked = _checked(RegionAsked, region=region, bundle=bundle, model=model)
+            return (await questions.region(asked, _content(image), owner_of(request))).model_dump()
+
+    async def bundles(request: gr.Request) -> list[dict[str, Any]]:
+        """List the bundles that can be asked about, their classes, models and methods."""
+        with show_errors():
+            return [about.model_dump() for about in await questions.bundles(owner_of(request))]
+
+    async def methods(request: gr.Request, bundle: str = "") -> list[dict[str, Any]]:
+        """List the methods with their settings, and why one cannot run in a bundle.
+
+        Args:
+            bundle: a name of the function bundles; the first one if empty.
+        """
+        with show_errors():
+            found = await questions.methods(bundle, owner_of(request))
+            return [entry.model_dump() for entry in found]
+
+    for function in (explain, predict, region, bundles, methods):
+        gr.api(function, api_name=function.__name__, concurrency_limit=8)
+
+
+def _checked(kind: Any, **fields: Any) -> Any:
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise BadInput(first_problem(error, kind)) from error
+
+
+def _content(file: Any) -> bytes:
+    """What a client has uploaded."""
+    return Path(uploaded(file if isinstance(file, dict) else file.model_dump())).read_bytes()
+
+
+async def _answered(
+    questions: Questions, results: Path, question: Question, image: bytes, mask: bytes | None,
+    owner: str,
+) -> AsyncIterator[tuple[dict[str, Any], list[FileData]]]:  # fmt: skip
+    """The newest frame whenever the client has taken one, then the answer."""
+    newest: list[Frame] = []
+    news = asyncio.Event()
+
+    def on_frame(frame: Frame) -> None:
+        newest[:] = [frame]
+        news.set()
+
+    work = asyncio.ensure_future(questions.explain(question, image, mask, owner, on_frame))
+    work.add_done_callback(lambda _: news.set())
+    folder = Path(tempfile.mkdtemp(dir=results))
+    try:
+        while not work.done():
+            await news.wait()
+            news.clear()
+            if newest and not work.done():
+                frame = newest.pop()
+                path = folder / f"frame_{frame.index}.png"
+                export.as_picture(frame.picture).save(path)
+                yield _told(frame), [FileData(path=str(path))]
+        run = work.result()
+        assert run.answer is not None
+        files = await asyncio.to_thread(write_answer, run, folder / "answer")
+        yield run.answer.record, [FileData(path=str(path)) for path in files]
+    finally:
+        work.cancel()  # the client may have left
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _told(frame: Frame) -> dict[str, Any]:
+    return {
+        "status": "running", "phase": frame.phase, "index": frame.index, "total": frame.total,
+        "target_probability": frame.target_probability, "seconds": frame.seconds,
+    }  # fmt: skip

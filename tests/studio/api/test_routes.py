@@ -1,0 +1,213 @@
+"""Programs' questions over HTTP: one request, one answer, and one sentence where it cannot be."""
+
+import base64
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from backends import service
+from studio.api.questions import Questions
+from studio.api.routes import routes
+from studio.engines.local import LocalEngine
+from studio.runs import Runs
+
+
+@pytest.fixture
+def engine():
+    engine = LocalEngine()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def questions(tiny, engine):
+    runs = Runs(engine, service.explain, service.stopped)
+    return Questions(runs, lambda: [tiny])
+
+
+@pytest.fixture
+def client(questions):
+    return TestClient(FastAPI(routes=routes(questions)), raise_server_exceptions=False)
+
+
+@pytest.fixture
+def png():
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def target(client, png):
+    said = client.post("/api/predict", files={"image": png}).json()["label"]
+    return "b" if said != "b" else "c"
+
+
+def picture(url):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
+
+
+def test_one_request_with_a_file_answers(client, png, target):
+    fields = {"target": target, "method": "leapfactual", "settings": '{"blending_leaps": 2}'}
+    reply = client.post("/api/explain", data=fields, files={"image": ("4.png", png)})
+    assert reply.status_code == 200, reply.text
+    answer = reply.json()
+    assert answer["record"]["target"] == target
+    assert answer["record"]["settings"]["blending_leaps"] == 2
+    assert {"counterfactual.png", "difference.png", "region.png"} <= set(answer["files"])
+    assert picture(answer["files"]["counterfactual.png"]).shape == (16, 16)
+
+
+def test_a_message_of_json_gives_the_same_bytes(client, png, target):
+    fields = {"target": target, "method": "rcsb", "seed": 3, "settings": {"steps": 4}}
+    url = "data:image/png;base64," + base64.b64encode(png).decode()
+    form = client.post(
+        "/api/explain", data=fields | {"settings": '{"steps": 4}'}, files={"image": png}
+    )
+    message = client.post("/api/explain", json=fields | {"image": url})
+    assert (
+        form.json()["files"]["counterfactual.png"] == message.json()["files"]["counterfactual.png"]
+    )
+
+
+def test_a_mask_is_the_region(client, png, target):
+    mask = np.zeros((16, 16), np.uint8)
+    mask[4:12, 4:12] = 255
+    out = io.BytesIO()
+    Image.fromarray(mask).save(out, "PNG")
+    fields = {"target": target, "method": "adversarial", "settings": '{"steps": 3}'}
+    files = {"image": png, "mask": out.getvalue()}
+    answer = client.post("/api/explain", data=fields, files=files).json()
+    before, after = (
+        picture(answer["files"][f"{name}.png"]) for name in ("factual", "counterfactual")
+    )
+    assert (before == after)[mask == 0].all()
+    assert answer["record"]["region"]["area"] == pytest.approx(0.25)
+
+
+def test_a_zip_holds_what_the_command_line_writes(client, png, target):
+    fields = {"target": target, "settings": '{"blending_leaps": 1, "injection_leaps": 0}'}
+    reply = client.post(
+        "/api/explain", data=fields, files={"image": png}, headers={"Accept": "application/zip"}
+    )
+    names = zipfile.ZipFile(io.BytesIO(reply.content)).namelist()
+    assert {"result.json", "counterfactual.png", "trajectory.gif"} <= set(names)
+
+
+def test_frames_are_streamed_before_the_answer(client, png, target):
+    fields = {"target": target, "settings": '{"blending_leaps": 3, "injection_leaps": 0}'}
+    reply = client.post(
+        "/api/explain", data=fields, files={"image": png},
+        headers={"Accept": "text/event-stream"},
+    )  # fmt: skip
+    events = [block.split("\n", 1) for block in reply.text.strip().split("\n\n")]
+    assert [name for name, _ in events][-1] == "event: answer"
+    assert events[0][0] == "event: frame"
+    assert "counterfactual.png" in json.loads(events[-1][1].removeprefix("data: "))["files"]
+
+
+def test_a_region_a_prediction_and_lists(client, png, tiny):
+    found = client.post(
+        "/api/region", data={"region": "box:2,2,10,10"}, files={"image": png}
+    ).json()
+    assert found["area"] == pytest.approx(0.25)
+    assert picture(found["mask"]).sum() == 64 * 255
+    said = client.post("/api/predict", files={"image": png}).json()
+    assert sum(said["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    (about,) = client.get("/api/bundles").json()
+    assert about["classes"] == ["a", "b", "c"]
+    assert "leapfactual" in about["methods"]
+    entries = {entry["name"]: entry for entry in client.get("/api/methods").json()}
+    assert entries["rcsb"]["problem"] is None
+    assert "steps" in entries["rcsb"]["settings"]["properties"]
+
+
+def test_the_interface_describes_itself(client):
+    told = client.get("/api/openapi.json").json()
+    body = told["paths"]["/explain"]["post"]["requestBody"]["content"]
+    for form in ("multipart/form-data", "application/json"):
+        assert {"image", "target", "method", "region", "mask", "settings", "seed"} <= set(
+            body[form]["schema"]["properties"]
+        )
+    assert {"/predict", "/region", "/bundles", "/methods"} <= set(told["paths"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "says"),
+    [
+        ({}, 400, "the field 'target' is missing"),
+        ({"target": "zebra"}, 400, "no class 'zebra'"),
+        ({"target": "b", "method": "magic"}, 404, "no method 'magic'"),
+        ({"target": "b", "bundle": "/etc"}, 404, "no bundle '/etc'"),
+        ({"target": "b", "model": "nobody"}, 400, "no model 'nobody'"),
+        ({"target": "b", "model": "/tmp/evil.py:make"}, 400, "only who runs the studio"),
+        ({"target": "b", "model": "hf:somebody/model"}, 400, "only who runs the studio"),
+        ({"target": "b", "region": "mask:/etc/passwd"}, 400, "send the mask itself"),
+        ({"target": "b", "region": "whole but not mask:/etc/passwd"}, 400, "send the mask itself"),
+        ({"target": "b", "region": "moon"}, 400, "region"),
+        ({"target": "b", "seed": "many"}, 400, "seed"),
+        ({"target": "b", "seed": "-1"}, 400, "seed"),
+        ({"target": "b", "seed": "1" + "0" * 30}, 400, "seed"),
+        ({"target": "b", "settings": "{steps}"}, 400, "cannot be read"),
+        ({"target": "b", "settings": "[1]"}, 400, "settings"),
+        ({"target": "b", "settings": '{"leaps": 2}'}, 400, "no setting 'leaps'"),
+        ({"target": "b", "colour": "red"}, 400, "there is no field 'colour'"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(client, png, fields, status, says):
+    reply = client.post("/api/explain", data=fields, files={"image": png})
+    assert reply.status_code == status, reply.text
+    assert says in reply.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        ({"files": {"image": b""}}, "the image is missing|is empty"),
+        ({"files": {"image": b"not a picture"}}, "cannot be read as a picture"),
+        ({"json": {"target": "b"}}, "the image is missing"),
+        ({"json": {"target": "b", "image": "%%%"}}, "no data URL"),
+        ({"json": ["target"]}, "the message"),
+        ({"content": b"\xff\xfe{"}, "cannot be read"),
+        ({"content": b""}, "cannot be read"),
+        ({"content": b"x", "headers": {"content-type": "multipart/form-data"}}, "cannot be read"),
+    ],
+)
+def test_a_picture_or_message_that_is_none(client, sent, says):
+    import re
+
+    sent = {"data": {"target": "b"}, **sent} if "files" in sent else sent
+    reply = client.post("/api/explain", **sent)
+    assert reply.status_code == 400, reply.text
+    assert re.search(says, reply.json()["error"])
+
+
+def test_nothing_is_kept_of_a_question(client, questions, png, target, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    fields = {"target": target, "settings": '{"blending_leaps": 1, "injection_leaps": 0}'}
+    assert client.post("/api/explain", data=fields, files={"image": png}).status_code == 200
+    assert not questions.runs._runs
+    assert not list(Path(tmp_path).iterdir())
+
+
+def test_a_person_at_the_machine_may_name_a_model(tiny, engine, png, tmp_path):
+    runs = Runs(engine, service.explain, service.stopped)
+    app = FastAPI(routes=routes(Questions(runs, lambda: [tiny], private=True)))
+    reply = TestClient(app).post(
+        "/api/predict", data={"model": f"{tmp_path}/none.onnx"}, files={"image": png}
+    )
+    assert "only who runs" not in reply.json()["error"]
+    code = tmp_path / "own.py"
+    code.write_text("raise SystemExit")
+    reply = TestClient(app).post(
+        "/api/predict", data={"model": f"{code}:make"}, files={"image": png}
+    )
+    assert reply.status_code == 400, "code is never run through the page"

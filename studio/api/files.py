@@ -6,13 +6,15 @@ import base64
 import binascii
 import mimetypes
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from backends.errors import BadInput
 from studio import export
 from studio.runs import Run
 
-__all__ = ["decoded", "urls_of", "write_answer", "zip_of"]
+__all__ = ["decoded", "files_of", "urls_of", "zip_of"]
 
 
 def decoded(text: str, what: str) -> bytes:
@@ -30,28 +32,34 @@ def decoded(text: str, what: str) -> bytes:
         raise BadInput(f"{what} is no data URL and no base64; send a file") from error
 
 
-def write_answer(run: Run, folder: Path) -> list[Path]:
-    """Write an answer's files, as ``explain --out`` does; all but ``result.json`` are returned."""
-    assert run.answer is not None
-    export.write(folder, run.answer, run.frames)
-    return sorted(path for path in folder.iterdir() if path.suffix != ".json")
+def files_of(run: Run) -> dict[str, bytes]:
+    """An answer's files by name, as ``explain --out`` writes them; all but ``result.json``."""
+    with _written(run) as folder:
+        return {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.suffix != ".json"}
 
 
 def urls_of(run: Run) -> dict[str, str]:
     """An answer's files by name, as data URLs."""
-    with tempfile.TemporaryDirectory() as scratch:
-        found = {}
-        for path in write_answer(run, Path(scratch) / "answer"):
-            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            content = base64.b64encode(path.read_bytes()).decode()
-            found[path.name] = f"data:{kind};base64,{content}"
-        return found
+    found = {}
+    for name, content in files_of(run).items():
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        found[name] = f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return found
 
 
 def zip_of(run: Run) -> bytes:
     """An answer's files as the page's zip."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder, archive = Path(scratch) / "answer", Path(scratch) / "answer.zip"
-        write_answer(run, folder)
+    with _written(run) as folder:
+        archive = folder.parent / "answer.zip"
         export.write_zip(archive, folder)
         return archive.read_bytes()
+
+
+@contextmanager
+def _written(run: Run) -> Iterator[Path]:
+    """A folder of the answer's files, which is removed after."""
+    assert run.answer is not None
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "answer"
+        export.write(folder, run.answer, run.frames)
+        yield folder

@@ -2,20 +2,19 @@
 
 # Annotations are evaluated here: gradio describes its clients' calls by them.
 import asyncio
-import shutil
-import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio import FileData
+from gradio.processing_utils import save_bytes_to_cache
 from pydantic import ValidationError
 
 from backends.core import Frame
 from backends.errors import BadInput
 from studio import export
-from studio.api.files import write_answer
+from studio.api.files import files_of
 from studio.api.messages import Asked, Question, RegionAsked, first_problem
 from studio.api.questions import Questions
 from studio.ui.shared.requests import owner_of, show_errors, uploaded
@@ -23,11 +22,18 @@ from studio.ui.shared.requests import owner_of, show_errors, uploaded
 __all__ = ["offer"]
 
 
-def offer(questions: Questions, results: Path) -> None:
+def offer(questions: Questions, blocks: gr.Blocks) -> None:
     """Offer explain, predict, region, bundles and methods, inside the current Blocks.
 
-    :param results: folder for files on their way.
+    :param blocks: those; files for clients lie in their cache, which is emptied of old ones.
     """
+    kept: set[str] = set()
+    blocks.temp_file_sets.append(kept)
+
+    def keep(content: bytes, name: str) -> FileData:
+        path = save_bytes_to_cache(content, name, blocks.GRADIO_CACHE)
+        kept.add(path)
+        return FileData(path=path)
 
     async def explain(
         request: gr.Request,
@@ -43,9 +49,9 @@ def offer(questions: Questions, results: Path) -> None:
     ) -> AsyncIterator[tuple[dict[str, Any], list[FileData]]]:
         """Ask what would have to be different in a picture for a model to say something else.
 
-        Streams one record and one picture a step; the last record is the answer's, with status,
-        predictions and metrics, and the last files are counterfactual.png, difference.png,
-        region.png and the others of the command line.
+        Streams a record for each step, with its picture as a data URL; the last record is the
+        answer's, with status, predictions and metrics, and comes with the files that the command
+        line writes: counterfactual.png, difference.png, region.png and others.
 
         Args:
             image: the picture.
@@ -65,7 +71,7 @@ def offer(questions: Questions, results: Path) -> None:
             )  # fmt: skip
             given, painted = _content(image), _content(mask) if mask else None
             async for item in _answered(
-                questions, results, question, given, painted, owner_of(request)
+                questions, question, given, painted, owner_of(request), keep
             ):
                 yield item
 
@@ -115,6 +121,8 @@ def offer(questions: Questions, results: Path) -> None:
             found = await questions.methods(bundle, owner_of(request))
             return [entry.model_dump() for entry in found]
 
+    # Gradio describes what one item of a stream is.
+    explain.__annotations__["return"] = tuple[dict[str, Any], list[FileData]]
     for function in (explain, predict, region, bundles, methods):
         gr.api(function, api_name=function.__name__, concurrency_limit=8)
 
@@ -132,8 +140,8 @@ def _content(file: Any) -> bytes:
 
 
 async def _answered(
-    questions: Questions, results: Path, question: Question, image: bytes, mask: bytes | None,
-    owner: str,
+    questions: Questions, question: Question, image: bytes, mask: bytes | None, owner: str,
+    keep: Callable[[bytes, str], FileData],
 ) -> AsyncIterator[tuple[dict[str, Any], list[FileData]]]:  # fmt: skip
     """The newest frame whenever the client has taken one, then the answer."""
     newest: list[Frame] = []
@@ -145,27 +153,23 @@ async def _answered(
 
     work = asyncio.ensure_future(questions.explain(question, image, mask, owner, on_frame))
     work.add_done_callback(lambda _: news.set())
-    folder = Path(tempfile.mkdtemp(dir=results))
     try:
         while not work.done():
             await news.wait()
             news.clear()
             if newest and not work.done():
-                frame = newest.pop()
-                path = folder / f"frame_{frame.index}.png"
-                export.as_picture(frame.picture).save(path)
-                yield _told(frame), [FileData(path=str(path))]
+                yield _told(newest.pop()), []
         run = work.result()
         assert run.answer is not None
-        files = await asyncio.to_thread(write_answer, run, folder / "answer")
-        yield run.answer.record, [FileData(path=str(path)) for path in files]
+        files = await asyncio.to_thread(files_of, run)
+        yield run.answer.record, [keep(content, name) for name, content in files.items()]
     finally:
         work.cancel()  # the client may have left
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _told(frame: Frame) -> dict[str, Any]:
     return {
         "status": "running", "phase": frame.phase, "index": frame.index, "total": frame.total,
         "target_probability": frame.target_probability, "seconds": frame.seconds,
+        "picture": export.data_url(export.as_picture(frame.picture)),
     }  # fmt: skip

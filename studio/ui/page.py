@@ -72,7 +72,7 @@ def build(
         controllers = Controllers(controller, names, private=private)
         # First, so that no event of the page takes their names.
         asked = Questions(controller.runs, lambda: list(controllers.names), private)
-        functions.offer(asked, controller.results)
+        functions.offer(asked, blocks)
         page = _Page(controllers, pulls or Pulls(service.pull), labels, blocks)
         page.wire(blocks)
     return blocks

@@ -73,5 +73,5 @@ def test_every_parameter_has_a_name_a_type_and_words(client):
 def test_what_cannot_be_is_a_sentence(client, picture):
     with pytest.raises(Exception, match="no class 'zebra'"):
         client.predict(image=handle_file(picture), target="zebra", api_name="/explain")
-    with pytest.raises(Exception, match="there is no bundle"):
+    with pytest.raises(Exception, match="There is no bundle"):
         client.predict(image=handle_file(picture), bundle="/etc", api_name="/predict")

@@ -66,6 +66,9 @@ def serve(
     model: Annotated[
         list[str] | None, typer.Option(help=f"Also let this model be explained: {FORMS}")
     ] = None,
+    mcp: Annotated[
+        bool, typer.Option(help='Also offer tools to language models: pip install "gradio[mcp]"')
+    ] = False,
     device: DeviceOption = None,
 ) -> None:
     """Open the studio in a browser."""
@@ -75,7 +78,7 @@ def serve(
     with trusted():
         for one in model or []:
             service.add_model(bundle, one)
-    launch(host=host, port=port, bundle=bundle, engine=engine, database=database)
+    launch(host=host, port=port, bundle=bundle, engine=engine, database=database, mcp=mcp)
 
 
 @app.command()

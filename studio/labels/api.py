@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backends.errors import BadInput, NotFound, StudioError
+from studio.labels.management import PREFIX, Management
 from studio.labels.store import pictures, projects, queue, responses
 from studio.labels.store.database import Database, StoreProblem
 from studio.labels.store.records import Annotator, State, Submission, Text, first_problem
@@ -27,6 +28,7 @@ __all__ = ["AHEAD", "LONGEST", "answer_by", "routes"]
 
 AHEAD = 6  # items that a page holds: the one on screen and those that follow
 LONGEST = 16_384  # bytes of a message
+UPLOADS = f"{PREFIX}/pictures"  # whose messages are files
 
 
 class Join(BaseModel):
@@ -88,15 +90,16 @@ def answer_by(database: Database, code: str, fields: dict[str, Any]) -> Stored:
     return responses.answer(database, projects.enter(database, str(code)), message.record())
 
 
-def routes(opened: Callable[[], Database]) -> list[BaseRoute]:
-    """Routes under ``/labels`` for a web application.
+def routes(opened: Callable[[], Database], management: Management | None = None) -> list[BaseRoute]:
+    """Routes under ``/labels`` for a web application; ``/labels/openapi.json`` describes them.
 
     :param opened: gives the label store; called off the event loop.
+    :param management: lets projects be made, filled, exported and trained too.
     """
-    return [Mount("/labels", app=ShortMessages(_application(opened)))]
+    return [Mount("/labels", app=ShortMessages(_application(opened, management)))]
 
 
-def _application(opened: Callable[[], Database]) -> FastAPI:
+def _application(opened: Callable[[], Database], management: Management | None) -> FastAPI:
     # Without the documentation pages: they load their script from another host.
     app = FastAPI(title="Labelling", docs_url=None, redoc_url=None)
     Store = Annotated[Database, Depends(opened)]  # noqa: N806 - a type
@@ -141,6 +144,8 @@ def _application(opened: Callable[[], Database]) -> FastAPI:
         headers = {"Cache-Control": "private, max-age=86400, immutable"}
         return Response(content, media_type="image/png", headers=headers)
 
+    if management is not None:
+        app.include_router(management.router(opened, person))
     for kind, status in STATUS.items():
         app.add_exception_handler(kind, _problem(status))
     app.add_exception_handler(RequestValidationError, _unreadable)
@@ -180,7 +185,7 @@ class ShortMessages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"].endswith(UPLOADS):
             await self.app(scope, receive, send)
             return
         body, more = b"", True

@@ -72,6 +72,10 @@ class BackgroundTasks:
                 task.job = self._engine.submit(work, name, task.on_event)
         return task
 
+    def newest(self, name: str) -> BackgroundTask | None:
+        """The last background task of that name, if there was one."""
+        return self._tasks.get(name)
+
     def going(self, name: str) -> bool:
         """Whether a background task of that name goes on."""
         task = self._tasks.get(name)

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,14 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import gradio as gr
 
 from backends import bundles, service
-from backends.errors import BadInput
+from backends.errors import BadInput, MissingPart
 from backends.settings import settings
 from studio.api import routes as api
 from studio.api.questions import Questions
 from studio.engines import require_local
 from studio.engines.local import LocalEngine
 from studio.labels import api as label_api
+from studio.labels.management import Management
 from studio.labels.store.database import usual_place
 from studio.runs import Runs
 from studio.runs.background_tasks import BackgroundTasks
@@ -207,19 +209,27 @@ def _shown_folders(name: str) -> set[str]:
     }
 
 
-def launch(*, host: str, port: int, bundle: str, engine: str, database: str | None = None) -> None:
+def launch(
+    *, host: str, port: int, bundle: str, engine: str, database: str | None = None,
+    mcp: bool = False,
+) -> None:  # fmt: skip
     """Serve the page until interrupted.
 
     :param port: 0 takes a free one.
     :param database: a file or address for people's labels, else the usual place.
+    :param mcp: also serve the typed functions as tools of the Model Context Protocol.
+    :raises MissingPart: its package is not installed.
     :raises BadInput: an unknown engine, the port is in use, or a database that was named here or
         in the environment cannot be opened.
     """
     require_local(engine)
+    if mcp and find_spec("mcp") is None:
+        raise MissingPart('--mcp needs a package; run: pip install "gradio[mcp]"')
     port = port or free_port(host)
     _require_port(host, port)
     with _results() as results, closing(LocalEngine()) as device:
-        labels = LabelController(database or usual_place(), BackgroundTasks(device))
+        tasks = BackgroundTasks(device)
+        labels = LabelController(database or usual_place(), tasks)
         if database or "database" in settings().model_fields_set:
             labels.database()  # a wrong address is refused now, not when the first label is lost
         runs = Runs(device, service.explain, service.stopped)
@@ -229,12 +239,19 @@ def launch(*, host: str, port: int, bundle: str, engine: str, database: str | No
             max_size=64, default_concurrency_limit=8
         )
         options = launch_options([bundle, *names])
-        questions = Questions(runs, lambda: [bundle, *_shown_bundles(bundle)], private)
+
+        def known() -> list[str]:
+            return [bundle, *_shown_bundles(bundle)]
+
+        questions, managed = Questions(runs, known, private), Management(device, tasks, known)
         options["app_kwargs"] = {
-            "routes": [*label_api.routes(labels.database), *api.routes(questions)]
+            "routes": [
+                *label_api.routes(labels.database, managed),
+                *api.routes(questions),
+            ]
         }
         try:
-            page.launch(server_name=host, server_port=port, **options)
+            page.launch(server_name=host, server_port=port, mcp_server=mcp, **options)
         finally:
             page.close(verbose=False)
 

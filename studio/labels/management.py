@@ -1,0 +1,212 @@
+"""Managing a project over HTTP: make it, fill it, export its labels, retrain. All but making one
+takes its administrator's access code."""
+
+# Annotations are evaluated here: FastAPI reads those of functions within a function.
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, File, UploadFile
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from backends.errors import BadInput, NotFound, StudioError
+from backends.training.retrain_settings import Learning, Learnt
+from studio.engines.core import Engine
+from studio.labels import exchange
+from studio.labels.store import pictures, projects
+from studio.labels.store.database import Database
+from studio.labels.store.records import Annotator, Project, Setup, Text
+from studio.labels.tasks import add_pictures
+from studio.labels.tasks import retrain as training
+from studio.runs.asking import ask
+from studio.runs.background_tasks import BackgroundTasks
+
+__all__ = ["PREFIX", "Management", "task_name"]
+
+PREFIX = "/manage"
+AT_ONCE = 20  # pictures that the engine prepares between two turns
+NAMED = 20  # refusals that are told
+ENDINGS = {"csv": "csv", "jsonl": "jsonl", "label-studio": "json", "datasets": "zip"}
+
+
+class New(BaseModel):
+    """A new project and who administers it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    project: dict[str, Any] = Field(description="Its settings: name, bundle, classes, question ...")
+    administrator: Text = "me"
+
+
+class Made(BaseModel):
+    """A project that was made; the code is told only now."""
+
+    project: str
+    administrator: str
+    code: str
+
+
+class Filled(BaseModel):
+    """Pictures that were sent: how many could be read, how many are new, what was refused."""
+
+    seen: int
+    new: int
+    refused: list[str]
+
+
+class Retrain(BaseModel):
+    """What to train from which labels."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field("", description="Of the model; the project's unless given")
+    rule: str = Field("majority", description="majority, soft, weighted, suggestions:SCORE ...")
+    settings: dict[str, Any] = Field(default_factory=dict, description="Of the training")
+
+
+class State(BaseModel):
+    """How a training stands: ``state`` is idle, going, done, stopped or failed."""
+
+    state: str
+    reason: str = ""
+    share: float = 0.0
+    learnt: dict[str, Any] | None = None
+
+
+def task_name(project: str) -> str:
+    """What the project's training is called among the background tasks."""
+    return f"retrain {project}"
+
+
+@dataclass(frozen=True)
+class Management:
+    """What managing needs beside the store.
+
+    :ivar engine: prepares pictures.
+    :ivar tasks: where trainings go on; shared with the page.
+    :ivar bundles: names of those whose pictures may be labelled.
+    """
+
+    engine: Engine
+    tasks: BackgroundTasks
+    bundles: Callable[[], list[str]]
+
+    def router(self, opened: Callable[[], Database], person: Callable[..., Annotator]) -> APIRouter:
+        """Make the routes.
+
+        :param opened: gives the label store.
+        :param person: whose access code the call carries.
+        """
+        router, tasks = APIRouter(prefix=PREFIX), self.tasks
+        Store = Annotated[Database, Depends(opened)]  # noqa: N806 - a type
+
+        def administered(store: Store, who: Annotated[Annotator, Depends(person)]) -> Project:
+            if not who.administers:
+                raise BadInput(f"{who.name} does not administer this project; use the "
+                               "administrator's access code")  # fmt: skip
+            return projects.of(store, who)
+
+        Administered = Annotated[Project, Depends(administered)]  # noqa: N806 - a type
+
+        @router.post("/projects")
+        def create(store: Store, message: New) -> Made:
+            """Make a project."""
+            setup = Setup.checked(message.project)
+            if setup.bundle not in self.bundles():
+                known = ", ".join(self.bundles())
+                raise NotFound(f"there is no bundle {setup.bundle!r}; choose from: {known}")
+            project, access = projects.create(store, setup, message.administrator)
+            return Made(project=project.name, administrator=access.annotator.name, code=access.code)
+
+        @router.post("/pictures")
+        async def add(
+            store: Store, project: Administered, files: Annotated[list[UploadFile], File()]
+        ) -> Filled:
+            """Put pictures, or zip files of them, into the project."""
+            return await self._add(store, project, files)
+
+        @router.get("/export")
+        def export(
+            store: Store, project: Administered,
+            format: Literal["csv", "jsonl", "label-studio", "datasets"] = "csv",
+            history: bool = False,
+        ) -> Response:  # fmt: skip
+            """Get the labels as a file; of ``datasets`` a zip with the pictures."""
+            return _exported(store, project, format, history)
+
+        @router.post("/retrain", status_code=202)
+        def retrain(store: Store, project: Administered, message: Retrain) -> State:
+            """Begin to train the bundle's model on the labels."""
+            name = message.name or training.model_name(project.name)
+
+            def work() -> Iterator[Learning | Learnt]:
+                return training.retrain(store, project, message.rule, name, message.settings)
+
+            tasks.start(task_name(project.name), work)
+            return _state(tasks, project)
+
+        @router.get("/retrain")
+        def trained(project: Administered) -> State:
+            """Say how the training stands."""
+            return _state(tasks, project)
+
+        return router
+
+    async def _add(self, store: Database, project: Project, files: list[UploadFile]) -> Filled:
+        refused: list[str] = []
+        seen = new = 0
+        with tempfile.TemporaryDirectory() as scratch:
+            for number, file in enumerate(files):
+                name = Path(file.filename or f"{number}").name
+                path = Path(scratch) / str(number) / name
+                path.parent.mkdir()
+                with path.open("wb") as out:
+                    await asyncio.to_thread(shutil.copyfileobj, file.file, out)
+                waiting = _named(project.setup.bundle, path, refused)
+                owner = f"labels {project.name}"
+
+                def some(waiting: add_pictures.Named = waiting) -> list[Any]:
+                    return list(islice(waiting, AT_ONCE))
+
+                while found := await ask(self.engine, owner, some):
+                    new += await asyncio.to_thread(pictures.add, store, project, found)
+                    seen += len(found)
+        return Filled(seen=seen, new=new, refused=refused[:NAMED])
+
+
+def _named(bundle: str, path: Path, refused: list[str]) -> add_pictures.Named:
+    try:
+        yield from add_pictures.pictures_of(
+            bundle, str(path), lambda name, reason: refused.append(f"{name}: {reason}")
+        )
+    except StudioError as error:
+        refused.append(f"{path.name}: {error}")
+
+
+def _exported(store: Database, project: Project, form: str, history: bool) -> Response:
+    with tempfile.TemporaryDirectory() as scratch:
+        to = Path(scratch) / ("labels" if form == "datasets" else f"labels.{ENDINGS[form]}")
+        exchange.export(store, project, to, form, history=history)
+        if form == "datasets":
+            to = Path(shutil.make_archive(str(to), "zip", to))
+        content = to.read_bytes()
+    named = {"Content-Disposition": f'attachment; filename="labels.{ENDINGS[form]}"'}
+    return Response(content, media_type="application/octet-stream", headers=named)
+
+
+def _state(tasks: BackgroundTasks, project: Project) -> State:
+    task = tasks.newest(task_name(project.name))
+    if task is None:
+        return State(state="idle")
+    news = task.news
+    return State(
+        state=task.state, reason=task.reason,
+        share=news.share if isinstance(news, Learning) else float(task.state == "done"),
+        learnt=asdict(news) if isinstance(news, Learnt) else None,
+    )  # fmt: skip

@@ -1,0 +1,123 @@
+"""A project made, filled, exported and trained by a program."""
+
+import io
+import time
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from studio.engines.local import LocalEngine
+from studio.labels.api import routes
+from studio.labels.management import Management
+from studio.labels.store.database import Database
+from studio.runs.background_tasks import BackgroundTasks
+
+
+@pytest.fixture
+def client(tmp_path, tiny):
+    store, engine = Database(str(tmp_path / "labels.db")), LocalEngine()
+    managed = Management(engine, BackgroundTasks(engine), lambda: [tiny])
+    with TestClient(Starlette(routes=routes(lambda: store, managed))) as made:
+        yield made
+    engine.close()
+    store.close()
+
+
+@pytest.fixture
+def code(client, tiny):
+    setup = {"name": "ours", "bundle": tiny, "classes": ["a", "b"]}
+    reply = client.post("/labels/manage/projects", json={"project": setup, "administrator": "Ada"})
+    assert reply.json()["administrator"] == "Ada"
+    return reply.json()["code"]
+
+
+def by(code):
+    return {"Authorization": f"Bearer {code}"}
+
+
+def png(seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (20, 30), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def add(client, code, *contents):
+    files = [("files", (f"{i}.png", content)) for i, content in enumerate(contents)]
+    return client.post("/labels/manage/pictures", files=files, headers=by(code))
+
+
+def test_pictures_and_zips_are_put_in_and_what_is_none_is_told(client, code):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("more/7.png", png(7))
+    files = [("files", ("a.png", png(1))), ("files", ("more.zip", out.getvalue())),
+             ("files", ("bad.png", b"x" * 40_000))]  # fmt: skip
+    told = client.post("/labels/manage/pictures", files=files, headers=by(code)).json()
+    assert (told["seen"], told["new"]) == (2, 2)
+    assert len(told["refused"]) == 1
+    assert "bad.png" in told["refused"][0]
+    assert add(client, code, png(1)).json()["new"] == 0
+
+
+def test_labels_are_exported_in_every_format(client, code):
+    add(client, code, *(png(i) for i in range(3)))
+    for item in client.post("/labels/next", json={}, headers=by(code)).json()["items"]:
+        message = {"item": item["id"], "value": "a", "request": str(item["id"])}
+        client.post("/labels/answers", json=message, headers=by(code))
+    for form, starts in (("csv", b"\xef\xbb\xbf"), ("jsonl", b"{"), ("label-studio", b"[")):
+        reply = client.get(f"/labels/manage/export?format={form}", headers=by(code))
+        assert reply.status_code == 200, reply.text
+        assert reply.content.startswith(starts)
+    whole = client.get("/labels/manage/export?format=datasets", headers=by(code)).content
+    assert "project.json" in zipfile.ZipFile(io.BytesIO(whole)).namelist()
+    assert client.get("/labels/manage/export?format=pdf", headers=by(code)).status_code == 400
+
+
+def test_a_model_is_trained_and_its_state_told(client, code):
+    assert client.get("/labels/manage/retrain", headers=by(code)).json()["state"] == "idle"
+    add(client, code, *(png(i) for i in range(12)))
+    for number, item in enumerate(
+        client.post("/labels/next", json={"ahead": 12}, headers=by(code)).json()["items"]
+    ):
+        message = {"item": item["id"], "value": "ab"[number % 2], "request": str(item["id"])}
+        client.post("/labels/answers", json=message, headers=by(code))
+    settings = {"steps": 10, "drawn": 0, "held_out": 0}
+    reply = client.post("/labels/manage/retrain", json={"settings": settings}, headers=by(code))
+    assert reply.status_code == 202
+    deadline = time.monotonic() + 60
+    while (state := client.get("/labels/manage/retrain", headers=by(code)).json())["state"] == (
+        "going"
+    ) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert state["state"] == "done", state
+    assert state["learnt"]["rows"] == 12
+
+
+def test_only_the_administrator_manages(client, code):
+    guest = client.post("/labels/join", json={"project": "ours", "name": "Bob"}).json()["code"]
+    for held, status in (({}, 401), (by("nonsense"), 401), (by(guest), 400)):
+        reply = client.get("/labels/manage/export", headers=held)
+        assert reply.status_code == status
+        assert reply.json()["error"]
+    assert "administrator's access code" in reply.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("setup", "status"),
+    [({}, 400), ({"name": "x", "bundle": "/etc", "classes": ["a", "b"]}, 404), ({"name": 3}, 400)],
+)
+def test_a_project_that_cannot_be_is_one_sentence(client, setup, status):
+    reply = client.post("/labels/manage/projects", json={"project": setup})
+    assert reply.status_code == status
+    assert isinstance(reply.json()["error"], str)
+
+
+def test_the_interface_describes_itself(client):
+    told = client.get("/labels/openapi.json").json()["paths"]
+    assert {"/join", "/next", "/answers", "/undo", "/manage/projects", "/manage/pictures",
+            "/manage/export", "/manage/retrain"} <= set(told)  # fmt: skip

@@ -224,7 +224,7 @@ def launch(
     """
     require_local(engine)
     if mcp and find_spec("mcp") is None:
-        raise MissingPart('--mcp needs a package; run: pip install "gradio[mcp]"')
+        raise MissingPart('--mcp needs a package; run: pip install "counterfactual-studio[mcp]"')
     port = port or free_port(host)
     _require_port(host, port)
     with _results() as results, closing(LocalEngine()) as device:

@@ -11,10 +11,11 @@ from backends.imaging.pictures import (
     to_array,
     to_tensor,
 )
-from backends.imaging.reading import MAX_PIXELS, read_picture
+from backends.imaging.reading import MAX_PIXELS, Reading, read, read_picture
 
 __all__ = [
     "MAX_PIXELS",
+    "Reading",
     "as_bytes",
     "composite",
     "digit_like",
@@ -22,6 +23,7 @@ __all__ = [
     "fit_square",
     "letterboxed",
     "painted_mask",
+    "read",
     "read_mask",
     "read_picture",
     "require_area",

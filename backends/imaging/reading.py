@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,12 +14,15 @@ import numpy as np
 from PIL import Image
 
 from backends.errors import BadInput, NotFound
+from backends.imaging.scans import Scan, deep_tiff, scan_of, windowed
 
-__all__ = ["MAX_PIXELS", "Source", "as_levels", "decoded", "read_picture"]
+__all__ = ["MAX_PIXELS", "Reading", "Source", "as_levels", "decoded", "read", "read_picture"]
 
 MAX_PIXELS = 50_000_000
 # What browsers and cameras produce; Pillow's other readers may start outside programs.
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "ICO", "AVIF")
+FORMATS = (
+    "PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "ICO", "AVIF", "HEIF", "JPEG2000", "MPO",
+)  # fmt: skip
 ORIENTATION = 0x0112  # EXIF's tag
 SHORT, LONG = 3, 4  # TIFF's types of whole numbers
 TURNS = {
@@ -32,8 +37,46 @@ NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 Source = str | Path | bytes | BinaryIO | Image.Image
 
 
-def read_picture(source: Source) -> Image.Image:
-    """Any picture a person may bring, upright, 8 bit, first frame, as L or RGB.
+@dataclass(frozen=True)
+class Reading:
+    """A picture and what was done to get it.
+
+    :ivar picture: upright, 8 bit, L or RGB.
+    :ivar page: counted from 1, of ``pages``.
+    :ivar window: (centre, width) of the values that became black to white, where the file holds
+        more than 8 bits; None for others.
+    """
+
+    picture: Image.Image
+    page: int = 1
+    pages: int = 1
+    window: tuple[float, float] | None = None
+
+    @property
+    def note(self) -> str:
+        """What a person should know of it, in a sentence; mostly nothing."""
+        told = []
+        if self.pages > 1:
+            told.append(f"page {self.page} of {self.pages}")
+        if self.window is not None:
+            low, high = (self.window[0] + side * self.window[1] / 2 for side in (-1, 1))
+            told.append(f"values from {low:g} (black) to {high:g} (white)")
+        return ", ".join(told)
+
+
+def read_picture(
+    source: Source, page: int = 1, window: tuple[float, float] | None = None
+) -> Image.Image:
+    """The picture of :func:`read`."""
+    return read(source, page, window).picture
+
+
+def read(source: Source, page: int = 1, window: tuple[float, float] | None = None) -> Reading:
+    """Any picture a person may bring, upright, 8 bit, as L or RGB.
+
+    :param page: of a TIFF, an animation, a DICOM series or an array, counted from 1.
+    :param window: (centre, width) of the values to see, of files with more than 8 bits; else a
+        DICOM file's own, else as :func:`as_levels` says.
 
     A file's own orientation (EXIF) is applied, other metadata are not looked at. Deep grey
     values are scaled as :func:`as_levels` says. What is transparent becomes the page: the colour
@@ -41,16 +84,59 @@ def read_picture(source: Source) -> Image.Image:
     where the strokes are bright.
 
     :raises NotFound: there is no such file.
-    :raises BadInput: it is empty, damaged, no picture, or has more than 50 megapixels.
+    :raises BadInput: it is empty, damaged, no picture, has more than 50 megapixels, or not that
+        page.
+    :raises MissingPart: its reader is not installed.
     """
-    picture = decoded(source)
+    name, source = _opened(source)
+    if isinstance(source, bytes):
+        scan = scan_of(source, name, page, MAX_PIXELS)
+        if scan is not None:
+            return _seen(scan, window)
+    try:
+        picture, pages = _decoded(source, name, None, page)
+    except BadInput:
+        scan = _deep(source, name, page)
+        if scan is None:
+            raise
+        return _seen(scan, window)
     if picture.mode.startswith(("I", "F")):
-        return Image.fromarray(as_levels(picture))
+        turned = Scan(np.asarray(picture), page, pages)
+        return _seen(turned, window, picture.mode)
     if picture.mode in ("1", "L"):
-        return picture.convert("L")
+        return Reading(picture.convert("L"), page, pages)
     if picture.has_transparency_data:
-        return Image.fromarray(_on_page(np.asarray(picture.convert("RGBA"))))
-    return picture.convert("RGB")
+        on_page = _on_page(np.asarray(picture.convert("RGBA")))
+        return Reading(Image.fromarray(on_page), page, pages)
+    return Reading(picture.convert("RGB"), page, pages)
+
+
+def _seen(scan: Scan, window: tuple[float, float] | None, mode: str = "") -> Reading:
+    """Values as a person sees them."""
+    if scan.values.ndim == 3 or (scan.values.dtype == np.uint8 and window is None):
+        values = 255 - scan.values if scan.inverted else scan.values
+        return Reading(Image.fromarray(values), scan.page, scan.pages)
+    if window is None:
+        window = scan.window
+    if window is None:
+        kind = mode or ("F" if scan.values.dtype.kind == "f" else "I")
+        low, high = levels_of(scan.values, kind)
+        window = ((low + high) / 2, high - low)
+    if window[1] <= 0:
+        raise BadInput("a window's width must be greater than 0")
+    return Reading(Image.fromarray(windowed(scan, window)), scan.page, scan.pages, window)
+
+
+def _deep(source: bytes | BinaryIO | Image.Image, name: str, page: int) -> Scan | None:
+    """A TIFF that Pillow does not read."""
+    if not isinstance(source, bytes):
+        return None
+    try:
+        return deep_tiff(source, name, page, MAX_PIXELS)
+    except BadInput:
+        raise
+    except Exception:  # whatever the reader raises: then it is no picture
+        return None
 
 
 def decoded(source: Source, size: tuple[int, int] | None = None) -> Image.Image:
@@ -60,6 +146,12 @@ def decoded(source: Source, size: tuple[int, int] | None = None) -> Image.Image:
     :raises NotFound: there is no such file.
     :raises BadInput: it is empty, damaged, no picture, too large, or of another size.
     """
+    name, source = _opened(source)
+    return _decoded(source, name, size, 1)[0]
+
+
+def _opened(source: Source) -> tuple[str, bytes | BinaryIO | Image.Image]:
+    """A name for messages, and the content of a file."""
     name = "this picture"
     if isinstance(source, (str, Path)):
         name = Path(source).name
@@ -69,20 +161,32 @@ def decoded(source: Source, size: tuple[int, int] | None = None) -> Image.Image:
             source = Path(source).read_bytes()
         except OSError as error:
             raise BadInput(f"{name} cannot be read ({error.strerror}); check the file") from error
+    elif not isinstance(source, (bytes, Image.Image)):
+        source = source.read()
+    if isinstance(source, bytes) and not source:
+        raise BadInput(f"{name} is empty (0 bytes); choose another file")
+    return name, source
+
+
+def _decoded(
+    source: bytes | BinaryIO | Image.Image, name: str, size: tuple[int, int] | None, page: int
+) -> tuple[Image.Image, int]:
+    """A page upright, and how many there are.
+
+    :raises BadInput: it cannot be read.
+    """
     if isinstance(source, bytes):
-        if not source:
-            raise BadInput(f"{name} is empty (0 bytes); choose another file")
         source = io.BytesIO(source)
     try:
         try:
-            return _loaded(source, name, size)
+            return _loaded(source, name, size, page)
         except BadInput:
             raise
         except Exception:  # maybe of a chunk that has nothing to do with the pixels
             bare = None if isinstance(source, Image.Image) else _bare_png(source)
             if bare is None:
                 raise
-            return _loaded(bare, name, size)
+            return _loaded(bare, name, size, page)
     except BadInput:
         raise
     except Image.DecompressionBombError as error:
@@ -96,19 +200,34 @@ def decoded(source: Source, size: tuple[int, int] | None = None) -> Image.Image:
         ) from error
 
 
-def _loaded(source: BinaryIO | Image.Image, name: str, size: tuple[int, int] | None) -> Image.Image:
+def _loaded(
+    source: BinaryIO | Image.Image, name: str, size: tuple[int, int] | None, page: int
+) -> tuple[Image.Image, int]:
     """:raises Exception: whatever a decoder raises."""
     with warnings.catch_warnings():
         # Our own limit is lower than the one that Pillow warns of, and what is odd about
         # metadata does not matter.
         warnings.simplefilter("ignore")
         if not isinstance(source, Image.Image):
-            Image.init()
+            _register()
             source = Image.open(source, formats=[f for f in FORMATS if f in Image.OPEN])
         _check_size(name, source, size)
-        source.seek(0)
+        pages = int(getattr(source, "n_frames", 1) or 1)
+        if not 1 <= page <= pages:
+            raise BadInput(f"{name} has {pages} page{'s' * (pages > 1)}, and no page {page}")
+        source.seek(page - 1)
+        _check_size(name, source, size)
         source.load()
-        return _upright(source)
+        return _upright(source), pages
+
+
+def _register() -> None:
+    """Let Pillow know all its formats, and HEIC where its reader is installed."""
+    Image.init()
+    if "HEIF" not in Image.OPEN and find_spec("pillow_heif") is not None:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
 
 
 def _bare_png(source: BinaryIO) -> BinaryIO | None:
@@ -182,14 +301,22 @@ def as_levels(picture: Image.Image) -> np.ndarray:
     * anything else, such as CT's Hounsfield units or any negative number, is seen through a
       window from its 0.5 to its 99.5 % quantile.
     """
-    values = np.asarray(picture, dtype=np.float64)
+    low, high = levels_of(np.asarray(picture), picture.mode)
+    return windowed(Scan(np.asarray(picture)), ((low + high) / 2, high - low))
+
+
+def levels_of(found: np.ndarray, mode: str) -> tuple[float, float]:
+    """Which values become black and white, as :func:`as_levels` says.
+
+    :param mode: Pillow's; ``F`` for floats.
+    """
+    values = np.asarray(found, dtype=np.float64)
     finite = np.isfinite(values)
     if not finite.any():
-        return np.zeros(values.shape, np.uint8)
+        return 0.0, 1.0
     least, greatest = values[finite].min(), values[finite].max()
     values = np.nan_to_num(values, nan=least, posinf=greatest, neginf=least)
-    low, high = _range(values, picture.mode)
-    return ((values - low) / (high - low) * 255).clip(0, 255).round().astype(np.uint8)
+    return _range(values, mode)
 
 
 def _range(values: np.ndarray, mode: str) -> tuple[float, float]:

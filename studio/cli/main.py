@@ -67,7 +67,10 @@ def serve(
         list[str] | None, typer.Option(help=f"Also let this model be explained: {FORMS}")
     ] = None,
     mcp: Annotated[
-        bool, typer.Option(help='Also offer tools to language models: pip install "counterfactual-studio[mcp]"')
+        bool,
+        typer.Option(
+            help='Also offer tools to language models: pip install "counterfactual-studio[mcp]"'
+        ),
     ] = False,
     device: DeviceOption = None,
 ) -> None:

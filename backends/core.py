@@ -210,6 +210,18 @@ class OptionalParts(Protocol):
 
 
 @dataclass(frozen=True)
+class Placement:
+    """Where in the original picture lies what the model sees of it.
+
+    :ivar original: (width, height) in pixels, upright.
+    :ivar box: left, top, right and bottom in pixels of the original; it may reach beyond it.
+    """
+
+    original: tuple[int, int]
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
 class Request:
     """What a person asked for; ``picture`` and ``mask`` are already as the model sees them.
 
@@ -221,6 +233,7 @@ class Request:
     :ivar target: a class; of a regressor ``more than 3.5`` or ``less than 3.5``.
     :ivar settings: the method's Config, as JSON values.
     :ivar importance: whether to measure which of the answer's changes matter to the model.
+    :ivar placement: of the picture in the person's own, whose masks are understood then too.
     """
 
     bundle: str
@@ -233,6 +246,7 @@ class Request:
     seed: int = 0
     model: str = "classifier"
     importance: bool = False
+    placement: Placement | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from backends import imaging, service
-from backends.core import Answer, Frame, Prediction, Request
+from backends.core import Answer, Frame, Placement, Prediction, Request
 from backends.errors import StudioError
 from backends.regions.spec import RegionSpec
 from backends.targets.trust import trusted
@@ -50,12 +50,12 @@ def explain(
     :param importance: also measure which of the changes matter to the model.
     :raises StudioError: the question cannot be answered, in a sentence.
     """
-    picture = _prepared(prior, image)
+    picture, placement = service.place(prior, imaging.read_picture(_source(image)))
     request = Request(
         bundle=prior, method=method, target=str(target), picture=picture,
         region=str(RegionSpec.parse(region)) if mask is None else "mask",
-        mask=None if mask is None else _mask(mask, picture), settings=settings or {}, seed=seed,
-        model=name_of(model), importance=importance,
+        mask=None if mask is None else _mask(mask, picture, placement), settings=settings or {},
+        seed=seed,        model=name_of(model), importance=importance, placement=placement,
     )  # fmt: skip
     with trusted():
         *frames, answer = service.explain(request)
@@ -124,12 +124,12 @@ def _prepared(prior: str, image: Picture) -> np.ndarray:
     return service.prepare(prior, imaging.read_picture(_source(image)))
 
 
-def _mask(mask: Picture, picture: np.ndarray) -> np.ndarray:
-    """A mask of the prepared picture, uint8 [H, W]."""
+def _mask(mask: Picture, picture: np.ndarray, placement: Placement | None) -> np.ndarray:
+    """A mask of the picture or of the prepared one, as the latter, uint8 [H, W]."""
     height, width = picture.shape[:2]
     if isinstance(mask, np.ndarray):
         mask = Image.fromarray(imaging.as_bytes(mask))
-    return imaging.read_mask(_source(mask), (width, height))
+    return imaging.read_mask(_source(mask), (width, height), placement)
 
 
 def _source(given: Picture) -> Path | Image.Image:

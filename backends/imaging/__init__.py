@@ -1,6 +1,6 @@
 """Pictures in and out of the backends, and their resampling."""
 
-from backends.imaging.digit import digit_like
+from backends.imaging.digit import digit_like, placed_digit
 from backends.imaging.masks import as_bytes, painted_mask, read_mask, require_area
 from backends.imaging.pictures import (
     composite,
@@ -11,18 +11,24 @@ from backends.imaging.pictures import (
     to_array,
     to_tensor,
 )
+from backends.imaging.placement import carried, centred, padded, pasted, whole
 from backends.imaging.reading import MAX_PIXELS, Reading, read, read_picture
 
 __all__ = [
     "MAX_PIXELS",
     "Reading",
     "as_bytes",
+    "carried",
+    "centred",
     "composite",
     "digit_like",
     "eight_bit",
     "fit_square",
     "letterboxed",
+    "padded",
     "painted_mask",
+    "pasted",
+    "placed_digit",
     "read",
     "read_mask",
     "read_picture",
@@ -30,4 +36,5 @@ __all__ = [
     "squeezed",
     "to_array",
     "to_tensor",
+    "whole",
 ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageOps
 
+from backends.core import Placement
 from backends.errors import BadInput
 
-__all__ = ["digit_like"]
+__all__ = ["digit_like", "placed_digit"]
 
 BOX = 20  # pixels: the longer side of a digit of MNIST
 WORKED_AT = 400  # pixels; a digit's shape needs no more
@@ -18,6 +19,11 @@ FAINTEST = 0.05  # natural logarithm: ink is 5 % darker or brighter than its pap
 
 
 def digit_like(picture: Image.Image, size: int) -> Image.Image:
+    """The picture of :func:`placed_digit`."""
+    return placed_digit(picture, size)[0]
+
+
+def placed_digit(picture: Image.Image, size: int) -> tuple[Image.Image, Placement]:
     """Any picture of one digit, the way MNIST shows it: white ink on black, the digit's longer
     side 20 pixels, its centre of mass in the middle (LeCun et al., 1998, section III.A).
 
@@ -27,13 +33,19 @@ def digit_like(picture: Image.Image, size: int) -> Image.Image:
 
     :param picture: of mode L or RGB.
     :param size: of the square that is returned, in pixels, 28 or more.
+    :return: the square, and where it lies in the picture.
     :raises BadInput: no ink is found, or only specks.
     """
     if _as_mnist(picture, size):
-        return ImageOps.expand(picture, (size - picture.width) // 2)
+        margin = (size - picture.width) // 2
+        box = (-margin, -margin, size - margin, size - margin)
+        return ImageOps.expand(picture, margin), Placement(picture.size, box)
+    original = picture.size
     picture = picture.convert("L")
     picture.thumbnail((WORKED_AT, WORKED_AT), Image.Resampling.BOX)
-    ink = _cropped(_digit_of(_ink(np.asarray(picture, dtype=np.float32))))
+    ink, (first_row, first_column) = _cropped(
+        _digit_of(_ink(np.asarray(picture, dtype=np.float32)))
+    )
     scale = BOX / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
     small = Image.fromarray((ink * 255).astype(np.uint8)).resize(
@@ -46,11 +58,17 @@ def digit_like(picture: Image.Image, size: int) -> Image.Image:
     x = (weights.sum(0) * (np.arange(width) + 0.5)).sum() / total
     y = (weights.sum(1) * (np.arange(height) + 0.5)).sum() / total
     canvas = Image.new("L", (size, size))
-    canvas.paste(
-        Image.fromarray(weights.round().astype(np.uint8)),
-        (round(size / 2 - x), round(size / 2 - y)),
+    left, top = round(size / 2 - x), round(size / 2 - y)
+    canvas.paste(Image.fromarray(weights.round().astype(np.uint8)), (left, top))
+    # Pixels of the original for each of the square.
+    across = ink.shape[1] / width * original[0] / picture.width
+    down = ink.shape[0] / height * original[1] / picture.height
+    start = (
+        first_column * original[0] / picture.width - left * across,
+        first_row * original[1] / picture.height - top * down,
     )
-    return canvas
+    box = (start[0], start[1], start[0] + size * across, start[1] + size * down)
+    return canvas, Placement(original, box)
 
 
 def _as_mnist(picture: Image.Image, size: int) -> bool:
@@ -184,8 +202,9 @@ def _inside(place: tuple[slice, ...], shape: tuple[int, ...], reach: int) -> boo
     )
 
 
-def _cropped(ink: np.ndarray) -> np.ndarray:
-    """The ink in [0, 1] within its bounding box; a line too thin for MNIST is grown."""
+def _cropped(ink: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+    """The ink in [0, 1] within its bounding box, and the box's first row and column, which may be
+    below 0; a line too thin for MNIST is grown."""
     from scipy import ndimage
 
     rows, columns = (np.flatnonzero(ink.max(axis) > 0.5) for axis in (1, 0))
@@ -194,10 +213,13 @@ def _cropped(ink: np.ndarray) -> np.ndarray:
     # A line of width w has edges on both sides: its area is w / 2 times their length.
     around = solid & ~ndimage.binary_erosion(solid)
     width = 2 * solid.sum() / max(around.sum(), 1)
+    grown = 0
     lacking = (THINNEST * longest / BOX - width) / 2
     if lacking > 0.5:
-        ink = np.pad(ink, int(lacking) + 2)
+        grown = int(lacking) + 2
+        ink = np.pad(ink, grown)
         distance = ndimage.distance_transform_edt(ink <= 0.5)
         ink = np.maximum(ink, (lacking + 0.5 - distance).clip(0, 1))
         rows, columns = (np.flatnonzero(ink.max(axis) > 0.5) for axis in (1, 0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return box, (int(rows[0]) - grown, int(columns[0]) - grown)

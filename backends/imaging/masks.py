@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
+from backends.core import Placement
 from backends.errors import BadInput
+from backends.imaging.mask_files import json_mask
+from backends.imaging.placement import carried
 from backends.imaging.reading import Source, decoded
 
 __all__ = ["as_bytes", "painted_mask", "read_mask", "require_area"]
@@ -19,7 +24,9 @@ LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")
 WHY = "save it as black and white (white = change allowed)"
 
 
-def read_mask(source: Source, size: tuple[int, int]) -> np.ndarray:
+def read_mask(
+    source: Source, size: tuple[int, int], placement: Placement | None = None
+) -> np.ndarray:
     """A mask file as uint8 [H, W] of 0 and 255 (255 = change allowed). The page and the command
     line read masks by this one rule:
 
@@ -32,10 +39,66 @@ def read_mask(source: Source, size: tuple[int, int]) -> np.ndarray:
     4. With colours, paint on a black, white or grey ground counts: a pixel may change where it
        has a colour; if none has, rule 3.
 
-    :param size: (width, height) that the mask must have, of the picture the model sees.
+    A JSON file is read by :func:`backends.imaging.mask_files.json_mask`.
+
+    :param size: (width, height) of the picture the model sees, which the mask must have.
+    :param placement: of that picture in the original, whose size the mask may have instead.
     :raises BadInput: another size, nothing marked, all marked, or no two levels, as in a
         photograph.
     """
+    mask: np.ndarray | None = None
+    found = None
+    if content := _json(source):
+        mask = json_mask(content, placement.original if placement else size)
+        found = (mask.shape[1], mask.shape[0])
+    else:
+        found = _size_of(source)
+    original = placement is not None and found == placement.original and found != size
+    if mask is None:
+        mask = _read(source, found if original else size)
+    if original:
+        assert placement is not None
+        return carried(mask, placement, size[0])
+    if found != size:
+        raise BadInput(_wrong_size(found, size, placement))
+    return require_area(mask)
+
+
+def _json(source: Source) -> bytes | None:
+    """The content of a JSON file; None of others."""
+    if isinstance(source, (str, Path)):
+        path = Path(source)
+        if path.suffix.lower() != ".json" or not path.is_file():
+            return None
+        return path.read_bytes()
+    start = source[:64].lstrip() if isinstance(source, bytes) else b""
+    return source if isinstance(source, bytes) and start[:1] in (b"{", b"[") else None
+
+
+def _size_of(source: Source) -> tuple[int, int] | None:
+    """A picture file's (width, height), upright; None where it cannot be read."""
+    try:
+        return decoded(source).size
+    except BadInput:
+        return None
+
+
+def _wrong_size(
+    found: tuple[int, int] | None, size: tuple[int, int], placement: Placement | None
+) -> str:
+    assert found is not None
+    original = ""
+    if placement is not None:
+        original = f", the original {placement.original[0]}x{placement.original[1]}"
+    return (
+        f"the mask is {found[0]}x{found[1]} pixels, the picture that the model sees is "
+        f"{size[0]}x{size[1]}{original}; save the mask in one of these sizes (white = change "
+        "allowed)"
+    )
+
+
+def _read(source: Source, size: tuple[int, int] | None) -> np.ndarray:
+    """A mask of that size, by the four rules."""
     picture = decoded(source, size)
     lossy = picture.format in LOSSY
     if picture.has_transparency_data:

@@ -5,7 +5,15 @@ The studio, which knows no tensors, may call these from any thread or machine.
 
 from backends.service.bundles import about, pull, to_pull, warm
 from backends.service.explanations import explain, stopped
-from backends.service.pictures import add_model, draw, predict, prepare, sample, spectrum
+from backends.service.pictures import (
+    add_model,
+    draw,
+    place,
+    predict,
+    prepare,
+    sample,
+    spectrum,
+)
 from backends.service.regions import propose
 
 __all__ = [
@@ -13,6 +21,7 @@ __all__ = [
     "add_model",
     "draw",
     "explain",
+    "place",
     "predict",
     "prepare",
     "propose",

@@ -43,7 +43,9 @@ def resolve(request: Request) -> Question:
 def _region(request: Request) -> Region:
     spec = RegionSpec.parse(request.region, given=request.mask is not None)
     mask = imaging.require_area(
-        region_service.mask_of(request.bundle, request.picture, spec, request.model, request.mask)
+        region_service.mask_of(
+            request.bundle, request.picture, spec, request.model, request.mask, request.placement
+        )
     )
     return Region((imaging.to_tensor(mask) > 0).float(), request.region)
 

@@ -11,7 +11,7 @@ from PIL import Image
 from backends import bundles, imaging
 from backends.bundles import Bundle, latent_cache
 from backends.compute.oom import guarded
-from backends.core import Prediction
+from backends.core import Placement, Prediction
 from backends.errors import BadInput
 from backends.priors.core import Prior
 from backends.targets import added, reference
@@ -23,6 +23,7 @@ __all__ = [
     "add_model",
     "draw",
     "known_latent",
+    "place",
     "predict",
     "prepare",
     "prepared",
@@ -33,27 +34,40 @@ __all__ = [
 
 def prepare(name: str, picture: Image.Image) -> np.ndarray:
     """A person's picture as the bundle's models see it, uint8 [H, W, C]."""
+    return place(name, picture)[0]
+
+
+def place(name: str, picture: Image.Image) -> tuple[np.ndarray, Placement | None]:
+    """A person's picture as the bundle's models see it, uint8 [H, W, C], and where that lies in it;
+    None where it was turned and warped, as a portrait is."""
     found = bundles.get(name)
     return prepared(found, picture, found.generator)
 
 
-def prepared(found: Bundle, picture: Image.Image, generator: str | None) -> np.ndarray:
-    """The picture as the bundle's manifest asks, uint8 [H, W, C].
+def prepared(
+    found: Bundle, picture: Image.Image, generator: str | None
+) -> tuple[np.ndarray, Placement | None]:
+    """The picture as the bundle's manifest asks, as :func:`place`.
 
     :param generator: the part that draws the bundle's pictures, if it is here.
     :raises BadInput: the picture shows nothing that the models know.
     """
     manifest = found.manifest
+    lies: Placement | None = None
     if manifest.preparation == "digit":
-        seen = imaging.digit_like(picture, manifest.image_size)
+        seen, lies = imaging.placed_digit(picture, manifest.image_size)
     elif manifest.preparation == "portrait":
         drawn = generator is not None and _drawn(found, picture, generator)
         seen = picture if drawn else _portrait(found, picture)
     else:
-        fits = {"fit": imaging.squeezed, "letterbox": imaging.letterboxed}
-        fit = fits.get(manifest.preparation, imaging.fit_square)
+        fit, places = {
+            "fit": (imaging.squeezed, imaging.whole),
+            "letterbox": (imaging.letterboxed, imaging.padded),
+        }.get(manifest.preparation, (imaging.fit_square, imaging.centred))
         seen = fit(picture, manifest.image_size, manifest.channels)
-    return np.asarray(seen).reshape(manifest.image_size, manifest.image_size, manifest.channels)
+        lies = places(picture.size)
+    side = manifest.image_size
+    return np.asarray(seen).reshape(side, side, manifest.channels), lies
 
 
 def _drawn(found: Bundle, picture: Image.Image, generator: str) -> bool:

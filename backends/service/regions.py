@@ -12,7 +12,7 @@ import numpy as np
 from backends import bundles, imaging
 from backends.bundles import Bundle
 from backends.compute.oom import guarded
-from backends.core import Proposal
+from backends.core import Placement, Proposal
 from backends.errors import BadInput, MissingPart, NotFound, StudioError
 from backends.regions import spec as specs
 from backends.regions.candidates import Candidate, Found, Missed, phrases_in, union
@@ -108,6 +108,7 @@ def mask_of(
     spec: RegionSpec,
     model: str = "classifier",
     given: np.ndarray | None = None,
+    placement: Placement | None = None,
 ) -> np.ndarray:
     """Draw a region, or check the mask that is given for it.
 
@@ -115,6 +116,7 @@ def mask_of(
     :param picture: prepared, uint8 [H, W, C].
     :param model: part whose attributions draw an automatic region.
     :param given: the mask, uint8 [H, W]; None draws it.
+    :param placement: of the picture in the original, whose size a mask file may have.
     :return: uint8 [H, W], non-zero where change is allowed.
     :raises BadInput: the region does not fit the picture, or a phrase found nothing.
     :raises MissingPart: a network that it needs is not here.
@@ -133,7 +135,7 @@ def mask_of(
         case specs.Auto():
             return propose(name, picture, dict(spec.settings), model).mask
         case specs.MaskFile():
-            return imaging.read_mask(spec.file, (width, height))
+            return imaging.read_mask(spec.file, (width, height), placement)
         case specs.Words():
             return _of_words(name, picture, spec)
         case specs.Clicks():
@@ -146,7 +148,9 @@ def mask_of(
             mask[y0:y1, x0:x1] = 255
             return mask
         case specs.Mixed(base=specs.Whole(), how="but not"):
-            return imaging.as_bytes(mask_of(name, picture, spec.other, model) == 0)
+            return imaging.as_bytes(
+                mask_of(name, picture, spec.other, model, placement=placement) == 0
+            )
     raise BadInput(f"region {str(spec)!r} needs the mask that was painted; use mask:FILE")
 
 

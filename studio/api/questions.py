@@ -149,10 +149,12 @@ class Questions:
         return bundle, service.prepare(bundle, imaging.read_picture(image))
 
     def _request(self, question: Question, image: bytes, mask: bytes | None) -> Request:
-        bundle, picture = self._picture(question, image)
+        bundle = self._bundle(question.bundle)
+        picture, placement = service.place(bundle, imaging.read_picture(image))
         array, spec = None, _region(question.region)
         if mask:
-            array = imaging.read_mask(mask, (picture.shape[1], picture.shape[0]))
+            size = (picture.shape[1], picture.shape[0])
+            array = imaging.read_mask(mask, size, placement)
         return Request(
             bundle=bundle, method=question.method, target=question.target, picture=picture,
             region="mask" if mask else str(spec), mask=array, settings=question.settings,

@@ -102,6 +102,10 @@ def explain(
     importance: Annotated[
         bool, typer.Option(help="Also measure which changes matter to the model")
     ] = False,
+    page: Annotated[int, typer.Option(help="Of a file with several, counted from 1")] = 1,
+    window: Annotated[
+        str, typer.Option(help="CENTRE,WIDTH of the values to see, of deep files and DICOM")
+    ] = "",
     out: Annotated[Path | None, typer.Option(help="Folder for pictures and result.json")] = None,
     device: DeviceOption = None,
 ) -> None:
@@ -111,14 +115,17 @@ def explain(
     from studio.export import tables
 
     options.check_folder(out)
-    picture = service.prepare(bundle, imaging.read_picture(image))
+    reading = imaging.read(image, page, options.window_in(window))
+    if reading.note:
+        print(f"note: {reading.note}", file=sys.stderr)
+    picture, placement = service.place(bundle, reading.picture)
     spec = RegionSpec.parse(region)
     names = options.methods_in(method, bundle)
     requests = {
         name: Request(
             bundle=bundle, method=name, target=target, picture=picture, region=str(spec),
             settings=options.settings_in(set_ or [], name, names), seed=seed, model=model,
-            importance=importance,
+            importance=importance, placement=placement,
         )
         for name in names
     }  # fmt: skip
@@ -126,6 +133,12 @@ def explain(
         answer, frames = options.ask(requests[method])
         if out is not None:
             export.write(out, answer, frames)
+            if placement is not None and service.about(bundle)["preparation"] != "digit":
+                pasted = imaging.pasted(
+                    reading.picture, answer.factual, answer.counterfactual, placement
+                )
+                with atomic_write(out / "pasted.png") as scratch:
+                    pasted.save(scratch, "PNG")
         print(json.dumps(answer.record, indent=2))
         return
     found, problems = {}, {}

@@ -128,7 +128,7 @@ class RegionInput:
         """Lay a mask file that a person chose over the picture, or say why it cannot be used."""
         try:
             controller, factual = self.controllers.of(seen)
-            mask = await controller.mask_of(owner_of(request), file, factual.pixels)
+            mask = await controller.mask_of(owner_of(request), file, factual)
         except StudioError as error:
             return gr.update(scene=canvas.scene(of=of, message=sentence(error))), gr.skip()
         overlay = canvas.Overlay(mask, "file", "painted")

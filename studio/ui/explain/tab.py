@@ -122,7 +122,7 @@ class ExplainTab:
 
     def _put(self, owner: str, controller: BundleController, shown: Shown) -> dict[Any, Any]:
         """A chosen picture on the page."""
-        seen = Factual(controller.bundle, shown.picture)
+        seen = Factual(controller.bundle, shown.picture, shown.placement)
         self.controllers.now(owner, seen)
         return self._regions.reset() | {
             self._picture: seen,

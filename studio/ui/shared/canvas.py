@@ -57,7 +57,7 @@ REGION = """
     <button type="button" class="clear" title="Remove all paint">Clear</button>
     <button type="button" class="load" title="Load a mask file: white = change allowed, of the size that the model sees" aria-label="Load mask">Load</button>
     <button type="button" class="save" title="Save the mask as PNG" aria-label="Save mask">Save</button>
-    <input type="file" accept="image/*" aria-label="Mask file" hidden>
+    <input type="file" accept="image/*,.json" aria-label="Mask file" hidden>
   </div>
   <canvas tabindex="0" width="512" height="512" role="application"
     aria-label="The picture as the model sees it. Paint where change is allowed: drag or click, or move with the arrow keys and press Space."></canvas>

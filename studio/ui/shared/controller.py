@@ -6,7 +6,7 @@ import functools
 import hashlib
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from backends import bundles, imaging, service
-from backends.core import Prediction, Request
+from backends.core import Placement, Prediction, Request
 from backends.errors import BadInput, NotFound
 from backends.regions.candidates import Candidate, Found
 from backends.regions.spec import Auto, RegionSpec, Whole
@@ -35,10 +35,12 @@ NO_PICTURE = "choose, upload or draw a picture first"
 
 @dataclass(frozen=True)
 class Factual:
-    """A picture as a bundle's models see it, uint8 [H, W, C], and which bundle that is."""
+    """A picture as a bundle's models see it, uint8 [H, W, C], which bundle that is, and where it
+    lies in the person's own picture."""
 
     bundle: str
     pixels: np.ndarray
+    placement: Placement | None = None
 
     @functools.cached_property
     def digest(self) -> str:
@@ -51,12 +53,15 @@ class Factual:
 @dataclass(frozen=True)
 class Shown:
     """What a chosen picture puts on the page; ``opinions`` are those of the models beside the
-    bundle's own classifier."""
+    bundle's own classifier; ``placement`` says where it lies in the person's picture, ``note`` what
+    was done to read that."""
 
     picture: np.ndarray
     scene: str
     prediction: Prediction
     opinions: dict[str, Prediction]
+    placement: Placement | None = None
+    note: str = ""
 
 
 @dataclass
@@ -145,11 +150,19 @@ class BundleController:
         """A quick job on the engine, which owns the device; raises what it raised."""
         return await ask(self.runs.engine, owner, work)
 
-    async def show(self, owner: str, source: Any) -> Shown:
-        """Read a picture, turn it into what the model sees, ask the model about it."""
+    async def show(
+        self, owner: str, source: Any, page: int = 1, window: tuple[float, float] | None = None
+    ) -> Shown:
+        """Read a picture, turn it into what the model sees, ask the model about it.
+
+        :param page: of a file with several, counted from 1.
+        :param window: (centre, width) of the values to see, of a file with more than 8 bits.
+        """
 
         def work() -> Shown:
-            return self._shown(service.prepare(self.bundle, imaging.read_picture(source)))
+            reading = imaging.read(source, page, window)
+            picture, placement = service.place(self.bundle, reading.picture)
+            return replace(self._shown(picture), placement=placement, note=reading.note)
 
         return await self.ask(owner, work)
 
@@ -214,14 +227,14 @@ class BundleController:
         of = Factual(self.bundle, picture).digest
         return canvas.scene(overlay=overlay, of=of), export.enlarge(heat, 192)
 
-    async def mask_of(self, owner: str, file: str, picture: np.ndarray) -> np.ndarray:
+    async def mask_of(self, owner: str, file: str, seen: Factual) -> np.ndarray:
         """The mask of a file that a person chose (a data URL) for a picture, by the command
-        line's own rule.
+        line's own rule; it may have the original's size.
 
         :raises BadInput: it cannot be read, has another size, or it is not clear what it marks.
         """
-        content, size = canvas.file_of(file), picture.shape[1::-1]
-        return await self.ask(owner, lambda: imaging.read_mask(content, size))
+        content, size = canvas.file_of(file), seen.pixels.shape[1::-1]
+        return await self.ask(owner, lambda: imaging.read_mask(content, size, seen.placement))
 
     def need(self, picture: np.ndarray | None) -> np.ndarray:
         """The picture, or a sentence for who forgot it."""

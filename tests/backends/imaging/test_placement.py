@@ -1,0 +1,234 @@
+"""Masks of the original go the picture's own way; answers go back."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from backends.core import Placement
+from backends.errors import BadInput
+from backends.imaging import (
+    carried,
+    centred,
+    fit_square,
+    letterboxed,
+    padded,
+    pasted,
+    placed_digit,
+    read_mask,
+    squeezed,
+    whole,
+)
+from backends.imaging.mask_files import json_mask
+
+SIZE = (90, 60)
+FITS = {
+    "square": (fit_square, centred),
+    "fit": (squeezed, whole),
+    "letterbox": (letterboxed, padded),
+}
+
+
+def spot(left=40, top=20, right=60, bottom=44):
+    mask = np.zeros((60, 90), np.uint8)
+    mask[top:bottom, left:right] = 255
+    return mask
+
+
+@pytest.mark.parametrize("name", FITS)
+@pytest.mark.parametrize("size", [(90, 60), (60, 90), (61, 61), (33, 200)])
+def test_a_mask_lies_where_the_pictures_own_pixels_do(name, size):
+    fit, place = FITS[name]
+    generator = np.random.default_rng(0)
+    x0, y0 = (int(generator.integers(0, side // 2)) for side in size)
+    mask = np.zeros(size[::-1], np.uint8)
+    mask[y0 : y0 + size[1] // 2, x0 : x0 + size[0] // 2] = 255
+    seen = np.asarray(fit(Image.fromarray(mask), 16, 1)) > 127
+    found = carried(mask, place(size), 16) > 0
+    # Both round at the edges, and resampling rings there.
+    assert (seen != found).mean() < 0.07
+    assert abs(int(seen.sum()) - int(found.sum())) <= 8
+
+
+def test_a_digits_mask_follows_its_crop():
+    picture = Image.new("L", (300, 200), 255)
+    pen = ImageDraw.Draw(picture)
+    pen.line([(60, 40), (60, 110), (110, 110)], fill=0, width=10)
+    pen.line([(100, 70), (100, 160)], fill=0, width=10)
+    seen, placement = placed_digit(picture, 32)
+    ink = carried((np.asarray(picture) < 128).astype(np.uint8), placement, 32) > 0
+    seen = np.asarray(seen) > 127
+    assert (ink & seen).sum() / (ink | seen).sum() > 0.8
+
+
+def test_a_thin_pen_is_followed_too():
+    picture = Image.new("L", (400, 400), 255)
+    ImageDraw.Draw(picture).line([(100, 60), (180, 300)], fill=0, width=3)
+    seen, placement = placed_digit(picture, 32)
+    rows, columns = np.nonzero(np.asarray(seen) > 127)
+    left, top, right, bottom = placement.box
+    x = left + (columns.mean() + 0.5) / 32 * (right - left)
+    y = top + (rows.mean() + 0.5) / 32 * (bottom - top)
+    assert x == pytest.approx(140, abs=6)
+    assert y == pytest.approx(180, abs=6)
+
+
+def test_too_small_a_mark_is_one_sentence():
+    with pytest.raises(BadInput, match="less than one pixel"):
+        carried(spot(40, 20, 42, 22), centred(SIZE), 8)
+    with pytest.raises(BadInput, match="outside"):
+        carried(spot(0, 0, 10, 60), centred(SIZE), 8)
+
+
+def packed(counts):
+    """COCO's text, written independently of the reader: pycocotools' rleToString."""
+    text = ""
+    for place, count in enumerate(counts):
+        x = count - (counts[place - 2] if place > 2 else 0)
+        more = True
+        while more:
+            bits = x & 31
+            x >>= 5
+            more = x != (-1 if bits & 16 else 0)
+            text += chr((bits | (32 if more else 0)) + 48)
+    return text
+
+
+def runs(mask):
+    flat = (mask.T.ravel() > 0).astype(int)
+    edges = np.flatnonzero(np.diff(flat)) + 1
+    counts = np.diff([0, *edges, len(flat)]).tolist()
+    return counts if flat[0] == 0 else [0, *counts]
+
+
+def brush(mask):
+    """Label Studio's brush, written by its own description: single values, no runs."""
+    values = np.repeat((mask > 0)[..., None] * 255, 4, -1).astype(np.uint8).ravel()
+    bits = f"{len(values):032b}" + f"{7:05b}" + "".join(f"{n:04b}" for n in (2, 3, 7, 15))
+    place = 0
+    while place < len(values):
+        same = 1
+        while place + same < len(values) and same < 65536 and values[place + same] == values[place]:
+            same += 1
+        bits += "1" + "11" + f"{same - 1:016b}" + f"{values[place]:08b}"
+        place += same
+    bits += "0" * (-len(bits) % 8)
+    return [int(bits[i : i + 8], 2) for i in range(0, len(bits), 8)]
+
+
+def forms(mask):
+    height, width = mask.shape
+    box = [40, 20, 60, 20, 60, 44, 40, 44]
+    percent = [
+        [40 / 0.9, 20 / 0.6],
+        [60 / 0.9, 20 / 0.6],
+        [60 / 0.9, 44 / 0.6],
+        [40 / 0.9, 44 / 0.6],
+    ]
+    sized = {"original_width": width, "original_height": height}
+    return {
+        "coco polygon": {"segmentation": [box]},
+        "coco polygons of a file": {
+            "images": [{"id": 1, "width": width, "height": height}],
+            "annotations": [{"image_id": 1, "segmentation": [box]}],
+        },
+        "coco run lengths": {"segmentation": {"size": [height, width], "counts": runs(mask)}},
+        "coco packed": {"size": [height, width], "counts": packed(runs(mask))},
+        "brush": [
+            {"annotations": [{"result": [
+                {**sized, "type": "brushlabels", "value": {"format": "rle", "rle": brush(mask)}},
+                {"type": "choices", "value": {"choices": ["cat"]}, },
+            ][:1]}]}
+        ],
+        "polygon of Label Studio": [
+            {"annotations": [{"result": [{**sized, "value": {"points": percent}}]}]}
+        ],
+        "box of Label Studio": [{"annotations": [{"result": [{**sized, "value": {
+            "x": 40 / 0.9, "y": 20 / 0.6, "width": 20 / 0.9, "height": 24 / 0.6,
+        }}]}]}],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", forms(spot()))
+def test_json_masks_are_the_painted_one(name, tmp_path):
+    mask = spot()
+    content = json.dumps(forms(mask)[name]).encode()
+    found = json_mask(content, SIZE)
+    assert found.shape == mask.shape
+    wrong = (found != mask).sum()
+    # A filled polygon takes in its edge.
+    assert wrong == 0 if "run" in name or name in ("coco packed", "brush") else wrong <= 50
+    (tmp_path / "mask.json").write_bytes(content)
+    placement = centred(SIZE)
+    from_path = read_mask(tmp_path / "mask.json", (16, 16), placement)
+    assert (from_path == read_mask(content, (16, 16), placement)).all()
+    assert (from_path == carried(found, placement, 16)).all()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{", b"[]", b"{}", b"3", b"null", b'{"counts": 3}', b'{"size": [2, 2], "counts": [5]}',
+        b'{"size": [2, 2], "counts": "zz"}', b'{"size": [99999, 99999], "counts": [1]}',
+        b'{"segmentation": [[1, 2]]}', b'{"segmentation": [["a", "b", 1, 2, 3, 4]]}',
+        b'{"images": [{}, {}], "annotations": []}', b"[" * 5000,
+        b'[{"result": [{"original_width": 9, "original_height": 9, "value": {"rle": [1, 2]}}]}]',
+    ],
+)  # fmt: skip
+def test_json_that_is_no_mask_is_one_sentence(content):
+    with pytest.raises(BadInput) as caught:
+        json_mask(content, SIZE)
+    assert "\n" not in str(caught.value)
+
+
+def test_six_kinds_of_mask_give_the_same_region(tmp_path):
+    """Of the original's size and of the model's, as files and as the page's bytes."""
+    mask = spot()
+    black = Image.fromarray(mask)
+    palette = Image.fromarray((mask > 0).astype(np.uint8)).convert("P")
+    palette.putpalette([0, 0, 0, 220, 30, 30] + [0] * 750)
+    alpha = np.zeros((60, 90, 4), np.uint8)
+    alpha[mask > 0] = (200, 20, 20, 160)
+    kinds = {
+        "black and white": black, "0 and 1": Image.fromarray((mask > 0).astype(np.uint8)),
+        "16 bit": Image.fromarray((mask > 0).astype(np.uint16) * 65535), "palette": palette,
+        "alpha": Image.fromarray(alpha), "1 bit": black.convert("1"),
+    }  # fmt: skip
+    placement = centred(SIZE)
+    wanted = carried(mask, placement, 32)
+    for name, picture in kinds.items():
+        path = tmp_path / f"{name}.png"
+        picture.save(path)
+        assert (read_mask(path, (32, 32), placement) == wanted).all(), name
+        assert (read_mask(path.read_bytes(), (32, 32), placement) == wanted).all(), name
+
+
+def test_another_size_says_which_ones_fit(tmp_path):
+    Image.new("L", (50, 50)).save(tmp_path / "m.png")
+    with pytest.raises(BadInput, match="50x50"):
+        read_mask(tmp_path / "m.png", (32, 32), centred(SIZE))
+
+
+def test_an_answer_is_pasted_in_and_the_rest_stays():
+    generator = np.random.default_rng(1)
+    original = Image.fromarray(generator.integers(0, 200, (60, 90, 3), np.uint8))
+    factual = np.asarray(fit_square(original, 32, 3))
+    answer = factual.copy()
+    answer[8:16, 8:16] = np.minimum(answer[8:16, 8:16].astype(int) + 40, 255)
+    found = np.asarray(pasted(original, factual, answer, centred(SIZE)))
+    before = np.asarray(original)
+    changed = (found != before).any(-1)
+    assert changed[16:30, 31:45].mean() > 0.95
+    outside = np.ones((60, 90), bool)
+    outside[15:30, 30:45] = False
+    assert not changed[outside].any()
+    assert (np.asarray(pasted(original, factual, factual, centred(SIZE))) == before).all()
+
+
+def test_a_grey_answer_is_pasted_into_a_colour_picture():
+    original = Image.new("RGB", (40, 40), (10, 20, 30))
+    factual = np.zeros((8, 8, 1), np.uint8)
+    answer = np.full((8, 8, 1), 50, np.uint8)
+    found = np.asarray(pasted(original, factual, answer, Placement((40, 40), (0, 0, 40, 40))))
+    assert (found == (60, 70, 80)).all()

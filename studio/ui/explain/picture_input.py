@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.ui.explain.scan_input import ScanInput
 from studio.ui.shared import canvas
 from studio.ui.shared.controller import BundleController, Shown
 from studio.ui.shared.controllers import Controllers
@@ -43,6 +44,7 @@ class PictureInput:
                     label="Upload, paste or photograph", height=190, format="png",
                     sources=["upload", "clipboard", "webcam"], elem_id="upload",
                 )  # fmt: skip
+                self._scan = ScanInput(controllers)
             with gr.Tab("Draw", id="draw", visible=shown["draw"]) as draw:
                 canvas.sketch_board("sketch")
                 self._use_drawing = gr.Button("Use this drawing", elem_id="use-drawing")
@@ -109,6 +111,7 @@ class PictureInput:
         self._upload.input(
             predict, [self._upload, bundle], places, api_visibility="private", preprocess=False
         )
+        self._scan.wire(bundle, put, places)
         self._gallery.select(pick_example, [self._kind, bundle], places, api_visibility="private")
         self._kind.input(
             lambda kind, name: gr.Gallery(

@@ -17,6 +17,7 @@ from PIL import Image
 from backends import bundles, imaging, service
 from backends.core import Placement, Prediction, Request
 from backends.errors import BadInput, NotFound
+from backends.imaging import Reading
 from backends.regions.candidates import Candidate, Found
 from backends.regions.spec import Auto, RegionSpec, Whole
 from backends.service import regions as region_service
@@ -53,15 +54,15 @@ class Factual:
 @dataclass(frozen=True)
 class Shown:
     """What a chosen picture puts on the page; ``opinions`` are those of the models beside the
-    bundle's own classifier; ``placement`` says where it lies in the person's picture, ``note`` what
-    was done to read that."""
+    bundle's own classifier; ``placement`` says where it lies in the person's picture, ``reading``
+    how that was read."""
 
     picture: np.ndarray
     scene: str
     prediction: Prediction
     opinions: dict[str, Prediction]
     placement: Placement | None = None
-    note: str = ""
+    reading: Reading | None = None
 
 
 @dataclass
@@ -162,7 +163,7 @@ class BundleController:
         def work() -> Shown:
             reading = imaging.read(source, page, window)
             picture, placement = service.place(self.bundle, reading.picture)
-            return replace(self._shown(picture), placement=placement, note=reading.note)
+            return replace(self._shown(picture), placement=placement, reading=reading)
 
         return await self.ask(owner, work)
 

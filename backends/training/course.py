@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ class CourseProgress:
     """Where a course stands.
 
     :ivar part: that is trained.
-    :ivar step: of ``total``, as far as one can tell.
+    :ivar step: of ``total``, as far as one can tell; of 0 while its speed is measured.
     :ivar loss: a running mean.
     :ivar share: of all the time that is over, 0 to 1.
     """
@@ -98,11 +98,10 @@ def course(
     state_file = folder / "checkpoints" / STATE
     state = _resumed(state_file, minutes, parts)
     if state is None:
-        sizes = {name: _size(bundle, name, _seconds(minutes, parts, name)) for name in parts}
-        state = _State(
-            minutes=minutes, parts=parts, left=parts, sizes={n: s for n, s in sizes.items() if s},
-            seconds=60 * minutes,
-        )  # fmt: skip
+        sizes = _begun(state_file)
+        for name in [part for part in parts if part in ENOUGH and part not in sizes]:
+            sizes[name] = yield from _size(bundle, name, _seconds(minutes, parts, name))
+        state = _State(minutes=minutes, parts=parts, left=parts, sizes=sizes, seconds=60 * minutes)
         _save(state_file, state)
     data, test = load(str(folder), place)
     test, reached = test.first(JUDGED), 0.0
@@ -134,11 +133,9 @@ def _seconds(minutes: float, parts: Sequence[str], name: str) -> float:
     return 60 * minutes * SHARES[name] / sum(SHARES[part] for part in parts)
 
 
-def _size(bundle: Bundle, name: str, seconds: float) -> Size | None:
+def _size(bundle: Bundle, name: str, seconds: float) -> Generator[CourseProgress, None, Size]:
     """The largest network of a part that this machine trains for enough steps; the one that is
-    there where there is one; None where there is but one size."""
-    if name not in ENOUGH:
-        return None
+    there where there is one."""
     options: list[Size] = list(get_args(Size))
     there = bundle.own.parts.get(name)
     recipes = {size: cookbook(bundle.own, {name: size}, {}).recipes[name] for size in options}
@@ -147,6 +144,7 @@ def _size(bundle: Bundle, name: str, seconds: float) -> Size | None:
             if recipe.arguments == there.arguments:
                 return size
     for size in reversed(options):
+        yield CourseProgress(name, 0, 0, 0.0, 0.0)
         if seconds / _step(recipes[size], bundle) >= ENOUGH[name]:
             return size
     return "small"
@@ -179,11 +177,28 @@ def _further(bundle: Bundle, recipe: Recipe, network: nn.Module) -> None:
 
 def _resumed(path: Path, minutes: float, parts: list[str]) -> _State | None:
     """The state of the same course; None where there is none."""
+    state = _read(path)
+    same = state is not None and (state.minutes, state.parts) == (minutes, parts)
+    return state if same else None
+
+
+def _begun(path: Path) -> dict[str, Size]:
+    """How large the networks are that another course has begun, by part: their checkpoints fit no
+    other size."""
+    state = _read(path)
+    sizes = state.sizes if state else {}
+    return {n: s for n, s in sizes.items() if _checkpoint(path.parent, n).is_file()}
+
+
+def _checkpoint(folder: Path, name: str) -> Path:
+    return folder / f"{name}.safetensors"
+
+
+def _read(path: Path) -> _State | None:
     try:
-        state = _State.model_validate_json(path.read_bytes())
+        return _State.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
-    return state if (state.minutes, state.parts) == (minutes, parts) else None
 
 
 def _save(path: Path, state: _State) -> None:

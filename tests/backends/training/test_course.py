@@ -57,7 +57,7 @@ def test_a_course_is_resumed_where_it_was_left(bundle):
     taught(bundle, BRIEF, ["classifier", "oracle"])
     begun = course(bundle, 2 * BRIEF, ["bridge", "oracle"], "cpu", "train")
     for item in begun:
-        if item.part == "bridge":
+        if item.part == "bridge" and item.step:
             break
     begun.close()
     items, after = taught(bundle, 2 * BRIEF, ["bridge", "oracle"])

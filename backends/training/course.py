@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from backends import registry
-from backends.bundles import Bundle
+from backends.bundles import Bundle, read_manifest
 from backends.errors import BadInput
 from backends.files import atomic_write
 from backends.training.domain_recipes import ENOUGH, SHARES, Size, cookbook, step_cost
@@ -24,7 +24,7 @@ from backends.training.fit import FitProgress
 from backends.training.recipe import Recipe, train_part
 from backends.training.stored import load
 
-__all__ = ["BEFORE", "CourseProgress", "course", "parts_of"]
+__all__ = ["BEFORE", "CourseProgress", "begun_network", "course", "parts_of"]
 
 STATE = "course.json"
 BEFORE = ("classifier", "oracle")  # what `studio new` trains
@@ -64,7 +64,8 @@ class _State(BaseModel):
 
 
 def parts_of(bundle: Bundle, names: Sequence[str]) -> list[str]:
-    """Return the parts to train, in order: those of that name, or all but what ``studio new`` made.
+    """Return the parts to train, in order: those of that name, or all but what ``studio new``
+    trained, if it did.
 
     :raises BadInput: the bundle is none of a person's pictures, or has no such part to train.
     """
@@ -74,7 +75,8 @@ def parts_of(bundle: Bundle, names: Sequence[str]) -> list[str]:
         )
     recipes = cookbook(bundle.own, {}, {}).recipes
     owners = {other: name for name, recipe in recipes.items() for other in recipe.also}
-    asked = {owners.get(name, name) for name in names} or set(recipes) - set(BEFORE)
+    there = {name for name in BEFORE if bundle.problem(name) is None}
+    asked = {owners.get(name, name) for name in names} or set(recipes) - there
     if unknown := sorted(asked - set(recipes)):
         raise BadInput(
             f"there is no part {unknown[0]!r} to train; choose from: {', '.join(recipes)}"
@@ -204,3 +206,18 @@ def _read(path: Path) -> _State | None:
 def _save(path: Path, state: _State) -> None:
     with atomic_write(path) as scratch:
         scratch.write_text(json.dumps(state.model_dump()) + "\n")
+
+
+def begun_network(folder: Path, name: str) -> nn.Module | None:
+    """Return the network of a part as the last checkpoint of a course in a bundle's folder has it;
+    None where there is none."""
+    place = folder / "checkpoints"
+    state, path = _read(place / STATE), _checkpoint(place, name)
+    if state is None or not path.is_file():
+        return None
+    recipe = cookbook(read_manifest(folder), state.sizes, {}).recipes[name]
+    network = registry.architecture(recipe.architecture)(**recipe.arguments)
+    head = "averaged.module."
+    weights = load_file(path)
+    network.load_state_dict({k[len(head) :]: v for k, v in weights.items() if k.startswith(head)})
+    return network.eval()

@@ -157,7 +157,7 @@ class _Page:
         ).success(
             self._open_bundle, [bundle, codes], [*places, *self._label.places],
             api_visibility="private",
-        )  # fmt: skip
+        ).then(None, None, None, js="() => window.scrollTo(0, 0)", **quiet)  # fmt: skip
 
     def _found(self, names: Iterable[str]) -> dict[Any, Any]:
         """The chooser's updates for bundles that may be new; their examples may be sent."""

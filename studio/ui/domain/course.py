@@ -12,6 +12,7 @@ import gradio as gr
 from backends import bundles
 from backends.errors import BadInput
 from studio.runs.background_tasks import BackgroundTask
+from studio.ui.domain import markup
 from studio.ui.domain.work import TRAINING, Work
 from studio.ui.shared import markup as shared
 from studio.ui.shared.requests import running, show_errors
@@ -91,7 +92,7 @@ class CoursePanel:
         async for text in self._work.follow(task):
             yield {self._state: text}
         await asyncio.to_thread(ended)
-        yield running(self._go, self._stop, False)
+        yield running(self._go, self._stop, False) | {self._state: markup.state(task)}
 
 
 def _training(name: str, minutes: float) -> Iterator[Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
+from backends import registry
 from studio import export
 from studio.runs.background_tasks import BackgroundTask
 from studio.templates import Markup, render
@@ -67,8 +68,10 @@ def _line(task: BackgroundTask, news: DomainNews) -> Markup:
         told = "Train it for as many minutes again, and it goes on from here."
         return markup.notice("warning", f"Stopped. {told if made else 'Nothing was made.'}")
     if task.state == "done":
-        told = f"“{news.bundle}” is made" if news.made else f"“{news.bundle}” is trained"
-        return markup.notice("success", f"{told}. Press “Explain pictures of this bundle”.")
+        told = "made. Train it in step 3, or" if news.made else "trained. Now"
+        return markup.notice(
+            "success", f"“{news.bundle}” is {told} press “Explain pictures of this bundle”."
+        )
     if news.phase == "reading":
         many = f" {news.step} of {news.total}" if news.total else " …"
         return markup.progress_bar(news.share, f"Reading pictures:{many}")
@@ -138,14 +141,15 @@ def _part(name: str, values: dict[str, float]) -> tuple[str, str, str, str]:
         for key, value in values.items() if key not in ("steps", "seconds")
     ]  # fmt: skip
     minutes = f"{values.get('seconds', 0) / 60:.1f}"
-    return PARTS.get(name, name), ", ".join(told), f"{values.get('steps', 0):.0f}", minutes
+    return PARTS.get(name, name), f"{values.get('steps', 0):.0f}", minutes, ", ".join(told)
 
 
-def _method(row: dict[str, object]) -> tuple[str, str, str, str]:
+def _method(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    title = registry.method(str(row["method"])).title
     if problem := row.get("problem"):
-        return str(row["method"]), "", "", str(problem)
+        return title, "", "", str(problem)
     flips, agrees = row["flip_rate"], row["oracle_agreement"]
-    return str(row["method"]), f"{flips:.0%}", "–" if agrees is None else f"{agrees:.0%}", ""
+    return title, f"{flips:.0%}", "–" if agrees is None else f"{agrees:.0%}", ""
 
 
 def _thumbnail(picture: Image.Image) -> str:

@@ -64,11 +64,11 @@ class NewBundlePanel:
             self._state = gr.HTML(elem_id="own-made")
 
     def _lay_out_settings(self) -> dict[str, gr.components.Component]:
-        schema = NewConfig.model_json_schema()["properties"]
-        settings = {name: form.control(name, schema[name]) for name in LOOKS}
-        settings["mirror"] = form.control("mirror", schema["mirror"])
+        fields = NewConfig.model_json_schema()["properties"]
+        first = (*LOOKS, "mirror")
+        settings = {name: _control(name, fields[name]) for name in first}
         with gr.Accordion("More", open=False):
-            settings |= {n: form.control(n, f) for n, f in schema.items() if n not in settings}
+            settings |= {n: _control(n, field) for n, field in fields.items() if n not in first}
             self._model = gr.Textbox(
                 label="Model to explain", max_lines=1, elem_id="own-classifier",
                 info="Empty: a classifier is trained on the folders’ names. Else such as "
@@ -130,7 +130,7 @@ class NewBundlePanel:
         yield running(self._go, self._stop, True) | {self._state: shared.waiting(0)}
         async for text in self._work.follow(task):
             yield {self._state: text}
-        shown = running(self._go, self._stop, False)
+        shown = running(self._go, self._stop, False) | {self._state: markup.state(task)}
         # A making that was stopped while it trained has made the bundle.
         if task.news is not None and task.news.made is not None:
             shown |= await asyncio.to_thread(made, task.news.bundle)
@@ -150,6 +150,10 @@ class NewBundlePanel:
         except Exception as error:  # whatever happened, the page must go on working
             return {self._look: shared.failure(error_text(error, "the pictures"))}
         return {self._look: markup.look(found, size), self._name: name or _usual_name(file)}
+
+
+def _control(name: str, field: dict[str, Any]) -> gr.components.Component:
+    return form.control(name, field, f"own-{name.replace('_', '-')}")
 
 
 def _usual_name(file: str) -> str:

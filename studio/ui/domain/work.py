@@ -43,10 +43,9 @@ class Work:
         return shared.stopping()
 
     async def follow(self, task: BackgroundTask) -> AsyncIterator[Markup]:
-        """What to show of a task, whenever that is something new; at last how it ended."""
+        """What to show of a task while it goes on, whenever that is something new."""
         shown: object = None
         async for _ in task.watch():
             if task.news is not shown:
                 shown = task.news
                 yield markup.state(task)
-        yield markup.state(task)

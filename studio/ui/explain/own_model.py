@@ -86,7 +86,7 @@ class OwnModel:
                 return
             region = await controller.attribute(owner, seen.pixels, added)
             if self.controllers.still(owner, seen):
-                yield {self.sight: sight + own_markup.region(seen.pixels, region)}
+                yield {self.sight: own_markup.sight(found, seen.pixels, region)}
         except Exception as error:  # whatever happened, the page must go on working
             yield {self._status: markup.failure(error_text(error, "the model"))}
 

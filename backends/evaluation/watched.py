@@ -113,8 +113,8 @@ def _told(source: Path, work: Callable[[], Any]) -> Any:
 
 def _watched(name: str, items: Iterator[Any]) -> Iterator[DomainNews]:
     news, clock = DomainNews(name), _Clock()
-    yield news
     try:
+        yield news
         with guarded(devices.current()):
             for item in items:
                 news = _after(news, item, clock)

@@ -13,7 +13,7 @@ from backends import bundles
 from backends.errors import BadInput
 from studio.runs.background_tasks import BackgroundTask
 from studio.ui.domain import markup
-from studio.ui.domain.work import TRAINING, Work
+from studio.ui.domain.work import TRAINING, DomainWork
 from studio.ui.shared import markup as shared
 from studio.ui.shared.requests import running, show_errors
 
@@ -37,7 +37,7 @@ class CoursePanel:
     :ivar bundle: which one is trained.
     """
 
-    def __init__(self, work: Work, names: Sequence[str]) -> None:
+    def __init__(self, work: DomainWork, names: Sequence[str]) -> None:
         self._work = work
         own = trainable(names)
         gr.Markdown("### 3 · What the methods need")

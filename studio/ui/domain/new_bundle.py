@@ -14,7 +14,7 @@ from backends.training.new_settings import NewConfig
 from studio.runs.background_tasks import BackgroundTask
 from studio.ui.domain import markup
 from studio.ui.domain.upload import Uploads
-from studio.ui.domain.work import MAKING, Work
+from studio.ui.domain.work import MAKING, DomainWork
 from studio.ui.shared import form
 from studio.ui.shared import markup as shared
 from studio.ui.shared.requests import error_text, running, show_errors
@@ -35,7 +35,7 @@ class NewBundlePanel:
     :param uploads: unpacks what is uploaded.
     """
 
-    def __init__(self, work: Work, uploads: Uploads) -> None:
+    def __init__(self, work: DomainWork, uploads: Uploads) -> None:
         self._work, self._uploads = work, uploads
         with gr.Column(scale=4, min_width=300):
             gr.Markdown("### 1 · Your pictures")

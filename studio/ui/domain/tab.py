@@ -11,7 +11,7 @@ from studio.runs.background_tasks import BackgroundTasks
 from studio.ui.domain.course import CoursePanel, trainable
 from studio.ui.domain.new_bundle import NewBundlePanel
 from studio.ui.domain.upload import Uploads
-from studio.ui.domain.work import MAKING, TRAINING, Work
+from studio.ui.domain.work import MAKING, TRAINING, DomainWork
 from studio.ui.shared.controllers import Controllers
 
 __all__ = ["DomainTab"]
@@ -28,7 +28,7 @@ class DomainTab:
     def __init__(
         self, controllers: Controllers, bundle: gr.Dropdown, tasks: BackgroundTasks
     ) -> None:
-        self.controllers, self._bundle, self._work = controllers, bundle, Work(tasks)
+        self.controllers, self._bundle, self._work = controllers, bundle, DomainWork(tasks)
         uploads = Uploads(controllers.first.results / "own-pictures")
         with gr.Row():
             self._new = NewBundlePanel(self._work, uploads)

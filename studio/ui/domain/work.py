@@ -11,12 +11,12 @@ from studio.templates import Markup
 from studio.ui.domain import markup
 from studio.ui.shared import markup as shared
 
-__all__ = ["MAKING", "TRAINING", "Work"]
+__all__ = ["MAKING", "TRAINING", "DomainWork"]
 
 MAKING, TRAINING = "make a bundle", "train a bundle"
 
 
-class Work:
+class DomainWork:
     """Which of both goes on; closing a page ends neither."""
 
     def __init__(self, tasks: BackgroundTasks) -> None:

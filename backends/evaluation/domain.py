@@ -155,7 +155,7 @@ def _advice(
     if short:
         told.append(
             f"{', '.join(short)} had fewer steps than they need; more minutes, or an accelerator, "
-            "would help: the same command trains on from here."
+            "would help: training again goes on from here."
         )
     for row in rows:
         if "problem" in row:

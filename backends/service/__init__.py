@@ -5,6 +5,7 @@ The studio, which knows no tensors, may call these from any thread or machine.
 
 from backends.service.bundles import about, pull, to_pull, warm
 from backends.service.explanations import explain, stopped
+from backends.service.models import inspect
 from backends.service.pictures import (
     add_model,
     draw,
@@ -21,6 +22,7 @@ __all__ = [
     "add_model",
     "draw",
     "explain",
+    "inspect",
     "place",
     "predict",
     "prepare",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from backends import registry
-from backends.bundles import Bundle
+from backends.bundles import Bundle, read_manifest
 from backends.errors import BadInput
 from backends.files import atomic_write
 from backends.training.domain_recipes import ENOUGH, SHARES, Size, cookbook, step_cost
@@ -24,7 +24,7 @@ from backends.training.fit import FitProgress
 from backends.training.recipe import Recipe, train_part
 from backends.training.stored import load
 
-__all__ = ["BEFORE", "CourseProgress", "course", "parts_of"]
+__all__ = ["BEFORE", "CourseProgress", "begun_network", "course", "parts_of"]
 
 STATE = "course.json"
 BEFORE = ("classifier", "oracle")  # what `studio new` trains
@@ -37,7 +37,7 @@ class CourseProgress:
     """Where a course stands.
 
     :ivar part: that is trained.
-    :ivar step: of ``total``, as far as one can tell.
+    :ivar step: of ``total``, as far as one can tell; of 0 while its speed is measured.
     :ivar loss: a running mean.
     :ivar share: of all the time that is over, 0 to 1.
     """
@@ -64,7 +64,8 @@ class _State(BaseModel):
 
 
 def parts_of(bundle: Bundle, names: Sequence[str]) -> list[str]:
-    """Return the parts to train, in order: those of that name, or all but what ``studio new`` made.
+    """Return the parts to train, in order: those of that name, or all but what ``studio new``
+    trained, if it did.
 
     :raises BadInput: the bundle is none of a person's pictures, or has no such part to train.
     """
@@ -74,7 +75,8 @@ def parts_of(bundle: Bundle, names: Sequence[str]) -> list[str]:
         )
     recipes = cookbook(bundle.own, {}, {}).recipes
     owners = {other: name for name, recipe in recipes.items() for other in recipe.also}
-    asked = {owners.get(name, name) for name in names} or set(recipes) - set(BEFORE)
+    there = {name for name in BEFORE if bundle.problem(name) is None}
+    asked = {owners.get(name, name) for name in names} or set(recipes) - there
     if unknown := sorted(asked - set(recipes)):
         raise BadInput(
             f"there is no part {unknown[0]!r} to train; choose from: {', '.join(recipes)}"
@@ -98,11 +100,10 @@ def course(
     state_file = folder / "checkpoints" / STATE
     state = _resumed(state_file, minutes, parts)
     if state is None:
-        sizes = {name: _size(bundle, name, _seconds(minutes, parts, name)) for name in parts}
-        state = _State(
-            minutes=minutes, parts=parts, left=parts, sizes={n: s for n, s in sizes.items() if s},
-            seconds=60 * minutes,
-        )  # fmt: skip
+        sizes = _begun(state_file)
+        for name in [part for part in parts if part in ENOUGH and part not in sizes]:
+            sizes[name] = yield from _size(bundle, name, _seconds(minutes, parts, name))
+        state = _State(minutes=minutes, parts=parts, left=parts, sizes=sizes, seconds=60 * minutes)
         _save(state_file, state)
     data, test = load(str(folder), place)
     test, reached = test.first(JUDGED), 0.0
@@ -134,11 +135,9 @@ def _seconds(minutes: float, parts: Sequence[str], name: str) -> float:
     return 60 * minutes * SHARES[name] / sum(SHARES[part] for part in parts)
 
 
-def _size(bundle: Bundle, name: str, seconds: float) -> Size | None:
+def _size(bundle: Bundle, name: str, seconds: float) -> Generator[CourseProgress, None, Size]:
     """The largest network of a part that this machine trains for enough steps; the one that is
-    there where there is one; None where there is but one size."""
-    if name not in ENOUGH:
-        return None
+    there where there is one."""
     options: list[Size] = list(get_args(Size))
     there = bundle.own.parts.get(name)
     recipes = {size: cookbook(bundle.own, {name: size}, {}).recipes[name] for size in options}
@@ -147,6 +146,7 @@ def _size(bundle: Bundle, name: str, seconds: float) -> Size | None:
             if recipe.arguments == there.arguments:
                 return size
     for size in reversed(options):
+        yield CourseProgress(name, 0, 0, 0.0, 0.0)
         if seconds / _step(recipes[size], bundle) >= ENOUGH[name]:
             return size
     return "small"
@@ -179,13 +179,45 @@ def _further(bundle: Bundle, recipe: Recipe, network: nn.Module) -> None:
 
 def _resumed(path: Path, minutes: float, parts: list[str]) -> _State | None:
     """The state of the same course; None where there is none."""
+    state = _read(path)
+    same = state is not None and (state.minutes, state.parts) == (minutes, parts)
+    return state if same else None
+
+
+def _begun(path: Path) -> dict[str, Size]:
+    """How large the networks are that another course has begun, by part: their checkpoints fit no
+    other size."""
+    state = _read(path)
+    sizes = state.sizes if state else {}
+    return {n: s for n, s in sizes.items() if _checkpoint(path.parent, n).is_file()}
+
+
+def _checkpoint(folder: Path, name: str) -> Path:
+    return folder / f"{name}.safetensors"
+
+
+def _read(path: Path) -> _State | None:
     try:
-        state = _State.model_validate_json(path.read_bytes())
+        return _State.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
-    return state if (state.minutes, state.parts) == (minutes, parts) else None
 
 
 def _save(path: Path, state: _State) -> None:
     with atomic_write(path) as scratch:
         scratch.write_text(json.dumps(state.model_dump()) + "\n")
+
+
+def begun_network(folder: Path, name: str) -> nn.Module | None:
+    """Return the network of a part as the last checkpoint of a course in a bundle's folder has it;
+    None where there is none."""
+    place = folder / "checkpoints"
+    state, path = _read(place / STATE), _checkpoint(place, name)
+    if state is None or not path.is_file():
+        return None
+    recipe = cookbook(read_manifest(folder), state.sizes, {}).recipes[name]
+    network = registry.architecture(recipe.architecture)(**recipe.arguments)
+    head = "averaged.module."
+    weights = load_file(path)
+    network.load_state_dict({k[len(head) :]: v for k, v in weights.items() if k.startswith(head)})
+    return network.eval()

@@ -22,6 +22,8 @@ from backends.files import atomic_write
 __all__ = ["FitPlan", "FitProgress", "fit"]
 
 Loss = Callable[[nn.Module, Tensor, torch.Generator], Tensor]
+PATIENCE = 0.5  # seconds that whoever shares the device waits at most, if a step is shorter
+KEPT = 60.0  # seconds of work that a crash may cost
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def fit(
     :param loss: ``loss(module, indices [B], generator)`` -> scalar; draws on the CPU.
     :param size: number of training examples that ``indices`` point into.
     :param checkpoint: safetensors file to resume from and to write to.
-    :param every: how many steps lie between two yields.
+    :param every: how many steps lie at most between two yields; fewer where they take long.
     """
     averaged = AveragedModel(module, multi_avg_fn=_average(plan.average), use_buffers=True)
     optimizer = torch.optim.AdamW(
@@ -120,6 +122,7 @@ def fit(
     order, epoch = torch.empty(0), -1
     module.train()
     clock = time.perf_counter() - seconds
+    told = kept = seconds
     for step in range(start, plan.steps if not plan.over(start, seconds) else start):
         if step // batches != epoch:
             epoch = step // batches
@@ -142,11 +145,19 @@ def fit(
         done = step + 1
         seconds = time.perf_counter() - clock
         over = plan.over(done, seconds)
-        if checkpoint is not None and (done % plan.checkpoint_every == 0 or over):
+        due = done % plan.checkpoint_every == 0 or seconds - kept > KEPT or over
+        if checkpoint is not None and due:
             _save(checkpoint, module, averaged, optimizer, done, seconds, running, plan)
-        if done % every == 0 or over:
+            kept = seconds
+        if done % every == 0 or seconds - told > PATIENCE or over:
             total = done if over else plan.expected(done, seconds)
-            yield FitProgress(done, total, running, seconds)
+            try:
+                yield FitProgress(done, total, running, seconds)
+            except GeneratorExit:  # stopped: nothing of it shall be lost
+                if checkpoint is not None and not due:
+                    _save(checkpoint, module, averaged, optimizer, done, seconds, running, plan)
+                raise
+            told = seconds
         if over:
             break
     module.load_state_dict(averaged.module.state_dict())

@@ -9,12 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
 
 from backends import imaging
 from backends.bundles import (
@@ -33,9 +31,10 @@ from backends.settings import settings
 from backends.targets import outside, reference
 from backends.targets.model import Classifier
 from backends.training.collecting import Entry, entries
+from backends.training.new_settings import NewConfig
 from backends.training.stored import TEST, TRAIN, write
 
-__all__ = ["Made", "NewConfig", "Preparing", "new", "preview"]
+__all__ = ["Look", "Made", "NewConfig", "Preparing", "look", "new", "preview"]
 
 LEAST = 2  # pictures of a class: one to learn from, one to judge by
 MOST = 200_000
@@ -43,29 +42,6 @@ EXAMPLES = 40
 LOOKED_AT = 50  # pictures that tell whether all are grey
 AT_ONCE = 200
 SHOWN = 8  # rows of a preview
-
-
-class NewConfig(BaseModel):
-    """How pictures become a bundle's."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    size: Literal[32, 48, 64, 96, 128] = Field(64, title="Size", description="Pixels a side")
-    colours: Literal["auto", "grey", "colour"] = Field(
-        "auto", title="Colours", description="auto: grey where all pictures are"
-    )
-    preparation: Literal["square", "fit", "letterbox"] = Field(
-        "square", title="Preparation",
-        description="square: cut out the middle; fit: squeeze; letterbox: pad with black",
-    )  # fmt: skip
-    mirror: bool = Field(
-        False, title="Mirror", description="Whether a mirrored picture shows the same thing"
-    )
-    held_out: float = Field(
-        0.1, gt=0, lt=1, title="Held out",
-        description="Share of pictures for judging, where the source has no splits of its own",
-    )  # fmt: skip
-    title: str = Field("", max_length=80, title="Title", description="What the page calls it")
 
 
 @dataclass(frozen=True)
@@ -91,19 +67,50 @@ class Made:
     left_out: list[str]
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a bundle would be made of.
+
+    :ivar counts: pictures by label; the label is empty where none is known.
+    :ivar channels: of the pictures as the models would see them.
+    :ivar pairs: label, picture, and uint8 [S, S, C] as the models would see it, of some.
+    """
+
+    counts: dict[str, int]
+    channels: int
+    pairs: list[tuple[str, Image.Image, np.ndarray]]
+
+
+def look(source: Path, config: NewConfig) -> Look:
+    """Look at some pictures from all over a source; those that cannot be read are left out.
+
+    :raises StudioError: as :func:`new`.
+    """
+    found = entries(source)
+    counts = Counter(entry.label for entry in found)
+    chosen, refused = [], ""
+    for entry in found[:: max(len(found) // SHOWN, 1)][:SHOWN]:
+        try:
+            chosen.append((entry.label, imaging.read_picture(entry.source)))
+        except StudioError as error:
+            refused = f"{entry.name}: {error}"
+    if not chosen:
+        raise BadInput(f"no picture of {source} can be read; the first: {refused}")
+    channels = _channels(config, _first(found))
+    prepare = _prepare(config, channels)
+    pairs = [(label, picture, prepare(picture)) for label, picture in chosen]
+    return Look(dict(sorted(counts.items(), key=lambda row: _natural(row[0]))), channels, pairs)
+
+
 def preview(source: Path, config: NewConfig) -> Image.Image:
     """Draw some pictures as they are, and beside each as the bundle's models would see it.
 
     :raises StudioError: as :func:`new`.
     """
-    found = entries(source)
-    step = max(len(found) // SHOWN, 1)
-    chosen = [imaging.read_picture(entry.source) for entry in found[::step][:SHOWN]]
-    channels, side = _channels(config, chosen), 128
-    sheet = Image.new("RGB", (2 * side + 12, len(chosen) * (side + 4)), "white")
-    for row, picture in enumerate(chosen):
+    pairs, side = look(source, config).pairs, 128
+    sheet = Image.new("RGB", (2 * side + 12, len(pairs) * (side + 4)), "white")
+    for row, (_, picture, seen) in enumerate(pairs):
         original = imaging.letterboxed(picture, side, 3)
-        seen = _prepare(config, channels)(picture)
         enlarged = Image.fromarray(seen.squeeze()).resize((side, side), Image.Resampling.NEAREST)
         sheet.paste(original, (0, row * (side + 4)))
         sheet.paste(enlarged.convert("RGB"), (side + 12, row * (side + 4)))

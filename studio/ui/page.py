@@ -8,7 +8,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +35,7 @@ from studio.runs.pulls import Pulls
 from studio.runs.study import Study, usual_file
 from studio.ui import functions
 from studio.ui.compare.tab import CompareTab
+from studio.ui.domain.tab import DomainTab
 from studio.ui.explain.tab import ExplainTab
 from studio.ui.label.tab import LabelTab
 from studio.ui.shared import canvas, shortcuts
@@ -48,6 +49,7 @@ from studio.ui.shared.static import static_text
 __all__ = ["build", "free_port", "launch", "launch_options"]
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LARGEST_FILE, LARGEST_OWN_FILE = "20mb", "2gb"  # of uploads: by anybody, by the person here
 REMOVALS = 10  # attempts to remove the results' folder
 
 
@@ -87,10 +89,11 @@ class _Page:
         self, controllers: Controllers, pulls: Pulls, labels: LabelController, blocks: gr.Blocks
     ) -> None:
         self.controllers, first = controllers, controllers.first
+        self._blocks = blocks
         with gr.Row(equal_height=True):
             self._title = gr.Markdown(_title(first), elem_id="page-title")
             self._bundle = gr.Dropdown(
-                [(_named(name), name) for name in controllers.names], value=first.bundle,
+                _choices(controllers.names), value=first.bundle,
                 label="Bundle", info="The domain: its pictures, its models", elem_id="bundle",
                 scale=0, min_width=260, visible=len(controllers.names) > 1,
             )  # fmt: skip
@@ -108,6 +111,11 @@ class _Page:
                 self._compare = CompareTab(controllers, self._explain.question, tabs, tab)
             with gr.Tab("Label", id="label") as tab:
                 self._label = LabelTab(controllers, bundle, labels, codes, tab)
+            self._domain = None
+            if controllers.private:
+                with gr.Tab("Your own pictures", id="own-pictures"):
+                    self._domain = DomainTab(controllers, bundle, labels.tasks)
+        self._tabs = tabs
         with gr.Accordion("Keyboard", open=False):
             gr.Markdown(shortcuts.help_sheet())
         self._built = first.refreshed
@@ -126,7 +134,39 @@ class _Page:
         for event in self._fetch.wire(bundle, language.fetch, self._refreshed, places):
             language.look_again(event.then)
         label.training.wire(self.controllers.refresh, self._refreshed, self.controllers, places)
+        if self._domain is not None:
+            self._wire_domain(self._domain, blocks, places)
         blocks.unload(self._left)
+
+    def _wire_domain(self, domain: DomainTab, blocks: gr.Blocks, places: list[Any]) -> None:
+        """Let a bundle that a person makes be chosen at once, here and on pages opened later."""
+        bundle, codes = self._bundle, self._codes
+        quiet = {"show_progress": "hidden", "api_visibility": "private"}
+
+        def known() -> dict[Any, Any]:
+            return self._found(_shown_bundles(self.controllers.first.bundle)) | domain.known()
+
+        def opened(name: str) -> dict[Any, Any]:
+            return self._refreshed(self.controllers[name])
+
+        domain.wire(self._found, opened, places, blocks.load)
+        blocks.load(known, None, [bundle, *domain.known()], **quiet)
+        domain.open.click(
+            lambda name: (name, gr.Tabs(selected="explain")), domain.chosen, [bundle, self._tabs],
+            **quiet,
+        ).success(
+            self._open_bundle, [bundle, codes], [*places, *self._label.places],
+            api_visibility="private",
+        ).then(None, None, None, js="() => window.scrollTo(0, 0)", **quiet)  # fmt: skip
+
+    def _found(self, names: Iterable[str]) -> dict[Any, Any]:
+        """The chooser's updates for bundles that may be new; their examples may be sent."""
+        for name in names:
+            if name not in self.controllers.names:
+                self.controllers.add(name)
+                self._blocks.allowed_paths.extend(_shown_folders(name))
+        choices = _choices(self.controllers.names)
+        return {self._bundle: gr.update(choices=choices, visible=len(choices) > 1)}
 
     def _opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
         """Updates of the whole page for a bundle."""
@@ -166,8 +206,9 @@ def _title(controller: BundleController) -> str:
     )
 
 
-def _named(name: str) -> str:
-    return str(bundles.get(name).manifest.title)
+def _choices(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Title and name of each bundle."""
+    return [(str(bundles.get(name).manifest.title), name) for name in names]
 
 
 def _style(controller: BundleController) -> str:
@@ -190,7 +231,7 @@ def launch_options(names: Sequence[str]) -> dict[str, Any]:
         "css": static_text("style.css"),
         "head": shortcuts.script(),
         "allowed_paths": sorted({path for name in names for path in _shown_folders(name)}),
-        "max_file_size": "20mb",
+        "max_file_size": LARGEST_FILE,
         "footer_links": ["api", "settings"],
         "run_history": False,
         "enable_monitoring": False,
@@ -239,6 +280,8 @@ def launch(
             max_size=64, default_concurrency_limit=8
         )
         options = launch_options([bundle, *names])
+        if private:
+            options["max_file_size"] = LARGEST_OWN_FILE
 
         def known() -> list[str]:
             return [bundle, *_shown_bundles(bundle)]

@@ -36,6 +36,11 @@ def test_an_uploaded_model_is_asked_and_explained(page, program):
     expect(page.locator("#own-model-file")).to_contain_text("brightness")
     page.locator("#add-model").click()
     expect(page.locator("#own-model-status")).to_contain_text("brightness says")
+    sight = page.locator("#own-model-sight")
+    expect(sight).to_contain_text("32 × 32 pixels, grey")
+    expect(sight).to_contain_text("dark, bright")
+    expect(sight.get_by_alt_text("Your picture as the model sees it")).to_be_visible()
+    expect(sight).to_contain_text("Where it looks")
     expect(page.locator("#target input")).to_have_value(re.compile("^brightness: (dark|bright)"))
     expect(page.locator("#method input[value=leapfactual]")).to_have_count(0)  # it is refused
     # Chromium without a screen at times holds a label for hidden whose choice was exchanged.

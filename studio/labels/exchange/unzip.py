@@ -1,4 +1,4 @@
-"""A zip of an exported folder, unpacked within limits."""
+"""A zip of a folder, unpacked within limits."""
 
 from __future__ import annotations
 
@@ -20,9 +20,14 @@ DAMAGED = (
 )  # fmt: skip
 
 
-def unzip(file: Path, folder: Path) -> Path:
+def unzip(
+    file: Path,
+    folder: Path,
+    by_hand: str = "import the folder with: python -m studio labels import",
+) -> Path:
     """Unpack a zip into a folder, which no file of it leaves; the folder that was zipped.
 
+    :param by_hand: what a person may do instead with a folder that is too large, for the message.
     :raises BadInput: it is damaged, encrypted, of an unknown kind, or larger than it should be.
     """
     try:
@@ -33,13 +38,10 @@ def unzip(file: Path, folder: Path) -> Path:
             if total > min(allowed, LARGEST) or len(entries) > MOST:
                 raise BadInput(
                     f"{file.name} would unpack to {total / 1e9:.1f} GB in {len(entries)} files; "
-                    "unpack it yourself if you trust it, and import the folder with: python -m "
-                    "studio labels import"
+                    f"unpack it yourself if you trust it, and {by_hand}"
                 )
             archive.extractall(folder)
     except DAMAGED as error:
-        raise BadInput(
-            f"{file.name} cannot be unpacked ({error}); zip the exported folder again"
-        ) from error
+        raise BadInput(f"{file.name} cannot be unpacked ({error}); zip the folder again") from error
     inside = [path for path in folder.iterdir() if not path.name.startswith((".", "__"))]
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder

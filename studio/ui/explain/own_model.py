@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import gradio as gr
 
+from studio.ui.explain import own_markup
 from studio.ui.shared import markup
 from studio.ui.shared.controller import BundleController, Factual, Shown
 from studio.ui.shared.controllers import Controllers
@@ -25,7 +26,10 @@ HELP = (
 
 class OwnModel:
     """The controls, laid out inside the current Blocks; only for the person at the machine, since
-    they name files of it."""
+    they name files of it.
+
+    :ivar sight: how the model that was added looks at the picture, until another is chosen.
+    """
 
     def __init__(self, controllers: Controllers) -> None:
         self.controllers = controllers
@@ -41,6 +45,7 @@ class OwnModel:
             )  # fmt: skip
             self._add = gr.Button("Add this model", elem_id="add-model")
         self._status = gr.HTML(elem_id="own-model-status", visible=visible)
+        self.sight = gr.HTML(elem_id="own-model-sight", visible=visible)
 
     def wire(
         self, picture: gr.State, bundle: gr.Dropdown, target: gr.Dropdown,
@@ -59,8 +64,9 @@ class OwnModel:
 
     async def _added(
         self, name: str, file: str | None, seen: Factual | None, bundle: str, request: gr.Request
-    ) -> dict[Any, Any]:
-        """The updates of the page; the first goal of the new model is chosen."""
+    ) -> AsyncIterator[dict[Any, Any]]:
+        """The updates of the page; the first goal of the new model is chosen. Where it looks takes
+        longer and comes after."""
         owner = owner_of(request)
         try:
             controller = self.controllers[bundle]
@@ -68,15 +74,28 @@ class OwnModel:
             self.controllers.refresh()
             entry = controller.about["models"][added]
             if entry is None or seen is None:
-                told = f"{added} can be explained; choose a picture"
-                return {self._status: markup.notice("success", told)}
+                told = f"{added} can be explained; choose a picture to see what it says"
+                yield {self._status: markup.notice("success", told)}
+                return
             shown = await controller.look_again(owner, seen.pixels)
+            found = await controller.inspect(owner, seen.pixels, added)
+            sight = own_markup.sight(found)
+            yield self._looked(owner, controller, added, shown) | {self.sight: sight}
+            if not found.differentiable:
+                yield {self.sight: sight + own_markup.labels_only(added)}
+                return
+            region = await controller.attribute(owner, seen.pixels, added)
+            if self.controllers.still(owner, seen):
+                yield {self.sight: own_markup.sight(found, seen.pixels, region)}
         except Exception as error:  # whatever happened, the page must go on working
-            failed = markup.failure(error_text(error, "the model"))
-            return {self._status: failed}
+            yield {self._status: markup.failure(error_text(error, "the model"))}
+
+    def _looked(
+        self, owner: str, controller: BundleController, added: str, shown: Shown
+    ) -> dict[Any, Any]:
+        """The page with what the model says of its picture."""
         says = shown.opinions[added]
-        gradients = "" if entry["differentiable"] else "; it gives labels only, without gradients"
-        told = f"{added} says {says.label}, with {says.probabilities[says.label]:.0%}{gradients}"
+        told = f"{added} says {says.label}, with {says.probabilities[says.label]:.0%}"
         goals = [goal for goal in says.probabilities if goal != says.label]
         updates = self._put(owner, controller, shown) | {
             self._status: markup.notice("success", told)

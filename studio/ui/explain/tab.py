@@ -67,7 +67,7 @@ class ExplainTab:
         if fresh:
             shown |= {
                 self._picture: None, self._prediction: None, self._opinions: "",
-                self._target: gr.update(choices=[], value=None),
+                self._own.sight: "", self._target: gr.update(choices=[], value=None),
             }  # fmt: skip
         return shown
 
@@ -96,7 +96,7 @@ class ExplainTab:
         self._interactive.wire(self._answer, bundle, load)
         places = [
             self._picture, regions.canvas, self._prediction, self._opinions, self._target,
-            *regions.reset(),
+            self._own.sight, *regions.reset(),
         ]  # fmt: skip
         self._pictures.wire(self._put, places)
         self._own.wire(self._picture, bundle, self._target, self._put, places)
@@ -130,6 +130,7 @@ class ExplainTab:
             self._prediction: shown.prediction.probabilities,
             self._target: controller.ranked(shown),
             self._opinions: controller.people_say(shown),
+            self._own.sight: "",
         }
 
     async def _explain(

@@ -15,13 +15,14 @@ import numpy as np
 from PIL import Image
 
 from backends import bundles, imaging, service
-from backends.core import Placement, Prediction, Request
+from backends.core import Placement, Prediction, Proposal, Request
 from backends.errors import BadInput, NotFound
 from backends.imaging import Reading
 from backends.regions.candidates import Candidate, Found
 from backends.regions.spec import Auto, RegionSpec, Whole
 from backends.service import regions as region_service
 from backends.service.bundles import BundleInfo, MethodInfo
+from backends.service.models import Inspected
 from studio import export
 from studio.runs import Run, Runs
 from studio.runs.asking import ask
@@ -31,6 +32,7 @@ from studio.ui.shared import canvas, markup
 __all__ = ["NO_PICTURE", "SHARED", "BundleController", "Factual", "Shown"]
 
 SHARED = region_service.SHARED
+CELLS = 16  # a side, of where a model of the person's own looks
 NO_PICTURE = "choose, upload or draw a picture first"
 
 
@@ -190,6 +192,15 @@ class BundleController:
         if not head:
             raise BadInput("name a model, or upload its file")
         return await self.ask(owner, lambda: service.add_model(self.bundle, head + mark + options))
+
+    async def inspect(self, owner: str, picture: np.ndarray, model: str) -> Inspected:
+        """What a model of the person's own takes, gives, and sees of a prepared picture."""
+        return await self.ask(owner, lambda: service.inspect(self.bundle, picture, model))
+
+    async def attribute(self, owner: str, picture: np.ndarray, model: str) -> Proposal:
+        """The grid cells that a model's Integrated Gradients point at, 16 a side."""
+        settings = {"cell": max(1, picture.shape[0] // CELLS)}
+        return await self.ask(owner, lambda: service.propose(self.bundle, picture, settings, model))
 
     def _shown(self, picture: np.ndarray) -> Shown:
         of = Factual(self.bundle, picture).digest

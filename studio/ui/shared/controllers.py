@@ -38,6 +38,11 @@ class Controllers:
             )
         return self._made[name]
 
+    def add(self, name: str) -> None:
+        """Let another bundle be chosen, which came after the page was built."""
+        if name not in self.names:
+            self.names.append(name)
+
     def refresh(self) -> None:
         """Look again, for every bundle that was shown, at which parts are here."""
         for controller in list(self._made.values()):

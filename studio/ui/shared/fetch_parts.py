@@ -108,12 +108,11 @@ class FetchPanel:
 def _offer(
     controller: BundleController, missing: dict[str, list[dict[str, Any]]]
 ) -> dict[str, Any]:
-    """The panel is open where without it nothing can be asked."""
-    size = _size(missing)
-    label = (
-        f"More can be fetched ({size})" if controller.methods() else f"Fetch this first ({size})"
-    )
-    return {"label": label, "open": not controller.methods(), "visible": bool(missing)}
+    """The panel is open where without it nothing can be asked; what bundles of a person's own
+    pictures lack is trained."""
+    first = not controller.methods() and controller.about["recipe"] != "pictures"
+    label = f"{'Fetch this first' if first else 'More can be fetched'} ({_size(missing)})"
+    return {"label": label, "open": first, "visible": bool(missing)}
 
 
 def _size(missing: dict[str, list[dict[str, Any]]]) -> str:

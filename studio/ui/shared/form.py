@@ -25,18 +25,25 @@ __all__ = [
 KINDS = ("method", "variant", "baseline")
 
 
-def control(name: str, field: dict[str, Any]) -> gr.components.Component:
+def control(
+    name: str, field: dict[str, Any], elem_id: str | None = None
+) -> gr.components.Component:
     """One labelled control for a JSON-schema property, at its default.
 
     A slider for bounded numbers, a number field for unbounded ones, a drop-down for choices, a
-    tick box for switches.
+    tick box for switches, a line for text.
     """
     label, info = field.get("title", name), field.get("description")
-    common = {"label": label, "info": info, "value": field.get("default"), "interactive": True}
+    common = {
+        "label": label, "info": info, "value": field.get("default"), "interactive": True,
+        "elem_id": elem_id,
+    }  # fmt: skip
     if "enum" in field:
         return gr.Dropdown(choices=field["enum"], **common)
     if field["type"] == "boolean":
         return gr.Checkbox(**common)
+    if field["type"] == "string":
+        return gr.Textbox(max_lines=1, **common)
     scale = _scale(field)
     if scale is None:
         return gr.Number(precision=0 if field["type"] == "integer" else None, **common)

@@ -57,7 +57,7 @@ def test_a_course_is_resumed_where_it_was_left(bundle):
     taught(bundle, BRIEF, ["classifier", "oracle"])
     begun = course(bundle, 2 * BRIEF, ["bridge", "oracle"], "cpu", "train")
     for item in begun:
-        if item.part == "bridge":
+        if item.part == "bridge" and item.step:
             break
     begun.close()
     items, after = taught(bundle, 2 * BRIEF, ["bridge", "oracle"])
@@ -85,7 +85,7 @@ def test_a_part_that_learnt_from_another_autoencoder_is_told(bundle):
 
 def test_parts_are_asked_for_by_either_name(bundle):
     assert parts_of(bundle, ["denoiser", "autoencoder"]) == ["latent_autoencoder", "velocity"]
-    assert parts_of(bundle, []) == PARTS
+    assert parts_of(bundle, []) == ["classifier", "oracle", *PARTS], "which nobody has trained"
     with pytest.raises(BadInput, match="there is no part 'gan' to train"):
         parts_of(bundle, ["gan"])
 

@@ -1,0 +1,198 @@
+"""A person's own domain while it is made and trained, as a page shows it: each item tells all that
+there is to see, for whoever comes later; plain records in and out, as in
+:mod:`backends.service.explanations`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from backends import bundles, imaging
+from backends.bundles import Bundle
+from backends.compute import devices
+from backends.compute.oom import guarded
+from backends.errors import BadInput, StudioError
+from backends.evaluation import domain
+from backends.evaluation.domain import Report
+from backends.evaluation.rows import Progress as Judging
+from backends.explain.question import settings_of
+from backends.training import new
+from backends.training.course import CourseProgress, begun_network
+from backends.training.new import Look, Made, Preparing
+from backends.training.new_settings import NewConfig
+
+__all__ = ["DomainNews", "looked_at", "made", "trained"]
+
+REBUILDER = "latent_autoencoder"
+REBUILT = 6  # pictures
+POINTS = 200  # of a loss curve, at most
+SURE = 0.02  # share from which on the time left can be told
+AGAIN = 30.0  # seconds between two looks at a network in training
+
+
+@dataclass(frozen=True)
+class DomainNews:
+    """Where the making or training of a bundle stands.
+
+    :ivar share: of the work, 0 to 1.
+    :ivar part: that is trained, or method that is judged.
+    :ivar losses: of that part so far.
+    :ivar left: seconds, as far as one can tell.
+    :ivar rebuilt: held-out pictures and what the autoencoder makes of them, uint8 [S, S, C] each.
+    """
+
+    bundle: str
+    phase: Literal["reading", "measuring", "training", "judging", "done"] = "reading"
+    share: float = 0.0
+    part: str = ""
+    step: int = 0
+    total: int = 0
+    losses: tuple[float, ...] = ()
+    left: float | None = None
+    made: Made | None = None
+    rebuilt: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+    report: Report | None = None
+
+
+def looked_at(source: Path, settings: dict[str, Any]) -> Look:
+    """Look at a person's pictures before a bundle is made of them.
+
+    :param settings: of :class:`backends.training.new_settings.NewConfig`.
+    :raises StudioError: there are none, or a setting is wrong.
+    """
+    return _told(source, lambda: new.look(source, _config(settings)))
+
+
+def made(
+    name: str, source: Path, settings: dict[str, Any], *, model: str = "", minutes: float = 5.0
+) -> Iterator[DomainNews]:
+    """Make a bundle of a person's pictures, and train its classifier and oracle.
+
+    :param settings: of :class:`backends.training.new_settings.NewConfig`.
+    :param model: the classifier to explain; empty for one that is trained on the labels.
+    :param minutes: of the training; 0 leaves it out.
+    :raises StudioError: it cannot be made of them.
+    """
+    command = f"python -m studio new {name} --images {source.name}"
+    items = domain.make(
+        name, source, _config(settings), model=model, minutes=minutes, command=command
+    )
+    news = _watched(name, items)
+    while (item := _told(source, lambda: next(news, None))) is not None:
+        yield item
+
+
+def trained(name: str, minutes: float) -> Iterator[DomainNews]:
+    """Train what methods need of a bundle of a person's pictures, then judge every method. A
+    training that was stopped goes on where it was.
+
+    :raises StudioError: the bundle cannot be trained.
+    """
+    command = f"python -m studio train {name} --minutes {minutes:g}"
+    yield from _watched(name, domain.train(name, minutes, command=command))
+
+
+def _config(settings: dict[str, Any]) -> NewConfig:
+    return settings_of(NewConfig, settings, "a new bundle")
+
+
+def _told(source: Path, work: Callable[[], Any]) -> Any:
+    """Do it, and name the pictures in an error as the person does: without the folder that they
+    were unpacked to."""
+    try:
+        return work()
+    except StudioError as error:
+        raise type(error)(str(error).replace(str(source), source.name)) from error
+
+
+def _watched(name: str, items: Iterator[Any]) -> Iterator[DomainNews]:
+    news, clock = DomainNews(name), _Clock()
+    try:
+        yield news
+        with guarded(devices.current()):
+            for item in items:
+                news = _after(news, item, clock)
+                yield news
+    finally:
+        bundles.get.cache_clear()  # what is open holds the parts of before
+        close = getattr(items, "close", None)
+        if close:
+            close()
+
+
+@dataclass
+class _Clock:
+    """What the time left is told by, and when the rebuilt pictures were looked at."""
+
+    begun: float = field(default_factory=time.monotonic)
+    first: float | None = None
+    looked: float = -AGAIN
+
+    def left(self, share: float) -> float | None:
+        """Seconds, by the speed since the first ``share``, at which an earlier training stopped."""
+        if self.first is None:
+            self.begun, self.first = time.monotonic(), share
+        done = share - self.first
+        gone = time.monotonic() - self.begun
+        return gone * (1 - share) / done if done > SURE else None
+
+
+def _after(news: DomainNews, item: object, clock: _Clock) -> DomainNews:
+    match item:
+        case Preparing(done, total):
+            return replace(news, share=done / max(total, 1), step=done, total=total)
+        case Made():
+            return replace(news, made=item)
+        case CourseProgress(part, _, 0):
+            return replace(news, phase="measuring", part=part)
+        case CourseProgress(part, step, total, loss, share):
+            losses = (*news.losses, loss) if part == news.part else (loss,)
+            if len(losses) > POINTS:
+                losses = losses[:-1:2] + losses[-1:]
+            return replace(
+                news, phase="training", part=part, step=step, total=total, losses=losses,
+                share=share, left=clock.left(share), rebuilt=_rebuilt(news, part, clock),
+            )  # fmt: skip
+        case Judging(method, _, share):
+            return replace(news, phase="judging", part=method, share=share, losses=(), left=None)
+        case Report():
+            return replace(news, phase="done", share=1.0, losses=(), left=None, report=item)
+    raise BadInput(f"{type(item).__name__} tells nothing of a bundle")
+
+
+def _rebuilt(
+    news: DomainNews, part: str, clock: _Clock
+) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """The pictures of before, or new ones where the autoencoder is another by now."""
+    now = time.monotonic()
+    ended = part != news.part and (news.part == REBUILDER or not news.rebuilt)
+    if not ended and (part != REBUILDER or now - clock.looked < AGAIN):
+        return news.rebuilt
+    clock.looked = now
+    bundle = bundles.find(news.bundle)
+    network = begun_network(bundle.folder, REBUILDER) if part == REBUILDER else None
+    if network is None and bundle.problem(REBUILDER) is None:
+        network = bundle.part(REBUILDER)
+    held_out = bundle.test_pictures()
+    if network is None or held_out is None:
+        return news.rebuilt
+    return _pairs(network, bundle, held_out[0])
+
+
+def _pairs(
+    network: Any, bundle: Bundle, pictures: np.ndarray
+) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    chosen = pictures[:: max(len(pictures) // REBUILT, 1)][:REBUILT]
+    x = torch.cat([imaging.to_tensor(picture) for picture in chosen])
+    place = next(network.parameters()).device
+    with torch.no_grad():
+        y = network.decode(network.encode(x.to(place))).clamp(0, 1).cpu()
+    return tuple(
+        (picture, imaging.to_array(one)) for picture, one in zip(chosen, y.split(1), strict=True)
+    )

@@ -1,0 +1,1 @@
+"""The tab of a person's own pictures."""

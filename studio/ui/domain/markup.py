@@ -1,0 +1,162 @@
+"""What the tab shows of pictures, of a bundle that is made, of a training, and of how it ended."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from backends import registry
+from studio import export
+from studio.runs.background_tasks import BackgroundTask
+from studio.templates import Markup, render
+from studio.ui.shared import markup
+
+if TYPE_CHECKING:
+    from backends.evaluation.domain import Report
+    from backends.evaluation.watched import DomainNews
+    from backends.training.new import Look, Made
+
+__all__ = ["look", "state"]
+
+_render = partial(render, "domain.html")
+SIDE = 96  # pixels of an original on the page
+CLASSES = 12  # that are counted one by one
+LEFT_OUT = 10  # sentences
+PARTS = {
+    "classifier": "classifier", "oracle": "oracle, the independent judge",
+    "latent_autoencoder": "autoencoder", "velocity": "velocity field (LeapFactual, LDCE)",
+    "bridge": "bridge (RCSB)", "flow": "flow (Diffeomorphic)", "density": "density (PLACE)",
+    "latent_ensemble": "ensemble (CLARITY)",
+}  # fmt: skip
+
+
+def look(found: Look, size: int) -> Markup:
+    """What a bundle would be made of: how many pictures, and some of them.
+
+    :param size: pixels a side.
+    """
+    total = sum(found.counts.values())
+    named = [f"{label or 'without a class'} {n}" for label, n in found.counts.items()]
+    more = f" and {len(named) - CLASSES} more classes" if len(named) > CLASSES else ""
+    colours = "grey" if found.channels == 1 else "colour"
+    text = (
+        f"{total} pictures in {len(named)} {'class' if len(named) == 1 else 'classes'}, taken as "
+        f"{colours}: {', '.join(named[:CLASSES])}{more}."
+    )
+    pairs = [(label, _thumbnail(picture), _url(seen)) for label, picture, seen in found.pairs]
+    return _render("look", text, pairs, size)
+
+
+def state(task: BackgroundTask) -> Markup:
+    """How far a making or a training is, or how it ended."""
+    news: DomainNews | None = task.news
+    if task.state == "failed":
+        return markup.failure(task.reason)
+    if news is None:
+        stopped = task.state == "stopped"
+        return markup.hint("Stopped.") if stopped else markup.waiting(0)
+    return _line(task, news) + _curve(news) + _rebuilt(news) + _made(news) + _report(news.report)
+
+
+def _line(task: BackgroundTask, news: DomainNews) -> Markup:
+    part = PARTS.get(news.part, news.part)
+    if task.state == "stopped":
+        made = news.made is not None or news.phase in ("measuring", "training", "judging")
+        told = "Train it for as many minutes again, and it goes on from here."
+        return markup.notice("warning", f"Stopped. {told if made else 'Nothing was made.'}")
+    if task.state == "done":
+        told = "made. Train it in step 3, or" if news.made else "trained. Now"
+        return markup.notice(
+            "success", f"“{news.bundle}” is {told} press “Explain pictures of this bundle”."
+        )
+    if news.phase == "reading":
+        many = f" {news.step} of {news.total}" if news.total else " …"
+        return markup.progress_bar(news.share, f"Reading pictures:{many}")
+    if news.phase == "measuring":
+        return markup.notice("going", f"Measuring how fast this machine trains the {part} …")
+    if news.phase == "judging":
+        return markup.progress_bar(news.share, f"Judging {news.part} on held-out pictures")
+    left = "" if news.left is None else f" · about {_minutes(news.left)} left"
+    text = f"Training the {part}: step {news.step} of about {news.total}{left} · {news.share:.0%}"
+    return markup.progress_bar(news.share, text)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(seconds, 1):.0f} s"
+
+
+def _curve(news: DomainNews) -> Markup:
+    """The loss of the part in training, from its greatest to its least value."""
+    losses = news.losses
+    if len(losses) < 2:
+        return Markup()
+    low, high = min(losses), max(losses)
+    span, last = (high - low) or 1.0, len(losses) - 1
+    points = " ".join(
+        f"{54 + 358 * n / last:.1f},{10 + 116 * (high - loss) / span:.1f}"
+        for n, loss in enumerate(losses)
+    )
+    part = PARTS.get(news.part, news.part)
+    return _render(
+        "loss", part, points, f"{high:.3g}", (f"{low:.3g}", f"{losses[-1]:.3g}"), news.step
+    )
+
+
+def _rebuilt(news: DomainNews) -> Markup:
+    pairs = [(_url(picture), _url(again)) for picture, again in news.rebuilt]
+    return _render("rebuilt", pairs) if pairs else Markup()
+
+
+def _made(news: DomainNews) -> Markup:
+    made: Made | None = news.made
+    if made is None:
+        return Markup()
+    rows = [(name, n, made.judged.get(name, 0)) for name, n in made.learnt.items()]
+    shown = _render("counts", rows)
+    if made.left_out:
+        some, count = made.left_out[:LEFT_OUT], len(made.left_out)
+        shown += _render("sentences", "Left out:", some, max(count - LEFT_OUT, 0))
+    return shown
+
+
+def _report(report: Report | None) -> Markup:
+    """The closing table and what would help."""
+    if report is None or not report.parts:
+        return Markup()
+    shown = _render("parts", [_part(name, values) for name, values in report.parts.items()])
+    if report.methods:
+        count = max((row.get("n", 0) for row in report.methods), default=0)
+        shown += _render("methods", [_method(row) for row in report.methods], count)
+    if report.advice:
+        shown += _render("sentences", "What would help:", report.advice, 0)
+    return shown
+
+
+def _part(name: str, values: dict[str, float]) -> tuple[str, str, str, str]:
+    told = [
+        f"{key.removeprefix('test_').replace('_', ' ')} {value:.4g}"
+        for key, value in values.items() if key not in ("steps", "seconds")
+    ]  # fmt: skip
+    minutes = f"{values.get('seconds', 0) / 60:.1f}"
+    return PARTS.get(name, name), f"{values.get('steps', 0):.0f}", minutes, ", ".join(told)
+
+
+def _method(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    title = registry.method(str(row["method"])).title
+    if problem := row.get("problem"):
+        return title, "", "", str(problem)
+    flips, agrees = row["flip_rate"], row["oracle_agreement"]
+    return title, f"{flips:.0%}", "–" if agrees is None else f"{agrees:.0%}", ""
+
+
+def _thumbnail(picture: Image.Image) -> str:
+    small = picture.convert("RGB")
+    small.thumbnail((2 * SIDE, 2 * SIDE))
+    return export.data_url(small, "JPEG")
+
+
+def _url(pixels: np.ndarray) -> str:
+    return export.data_url(export.as_picture(pixels))

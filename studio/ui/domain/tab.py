@@ -1,0 +1,94 @@
+"""The tab "Your own pictures": from a zip to a bundle that every method can explain."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
+
+import gradio as gr
+
+from studio.runs.background_tasks import BackgroundTasks
+from studio.ui.domain.course import CoursePanel, trainable
+from studio.ui.domain.new_bundle import NewBundlePanel
+from studio.ui.domain.upload import Uploads
+from studio.ui.domain.work import MAKING, TRAINING, DomainWork
+from studio.ui.shared.controllers import Controllers
+
+__all__ = ["DomainTab"]
+
+
+class DomainTab:
+    """Laid out inside the current Blocks; only for the person at the machine, whose disk and
+    processor it uses.
+
+    :param bundle: the page's chooser of bundles.
+    :ivar open: the button that opens the bundle which was made or trained last.
+    """
+
+    def __init__(
+        self, controllers: Controllers, bundle: gr.Dropdown, tasks: BackgroundTasks
+    ) -> None:
+        self.controllers, self._bundle, self._work = controllers, bundle, DomainWork(tasks)
+        uploads = Uploads(controllers.first.results / "own-pictures")
+        with gr.Row():
+            self._new = NewBundlePanel(self._work, uploads)
+            with gr.Column(scale=5, min_width=320):
+                self._course = CoursePanel(self._work, controllers.names)
+                self.open = gr.Button(
+                    "Explain pictures of this bundle", elem_id="own-open",
+                    visible=bool(trainable(controllers.names)),
+                )  # fmt: skip
+
+    @property
+    def chosen(self) -> gr.Dropdown:
+        """Which bundle the button opens."""
+        return self._course.bundle
+
+    def wire(
+        self, found: Callable[[Iterable[str]], dict[Any, Any]],
+        opened: Callable[[str], dict[Any, Any]], places: list[Any], load: Callable[..., Any],
+    ) -> None:  # fmt: skip
+        """Let the panels act.
+
+        :param found: makes bundles of these names known to the page, whose chooser it updates.
+        :param opened: the page's updates, in ``places``, for the bundle that is chosen.
+        :param load: the page's event of opening, from when on it shows what goes on already.
+        """
+
+        def made(name: str) -> dict[Any, Any]:
+            shown = found([name])
+            self.controllers.refresh()
+            return shown | {
+                self._course.bundle: gr.update(choices=self._own(), value=name),
+                self.open: gr.update(visible=True),
+            }
+
+        async def follow() -> AsyncIterator[dict[Any, Any]]:
+            making, training = self._work.going(MAKING), self._work.going(TRAINING)
+            if making:
+                async for shown in self._new.follow(making, made):
+                    yield shown
+            elif training:
+                async for shown in self._course.follow(training, self.controllers.refresh):
+                    yield shown
+            else:
+                yield {self.open: gr.skip()}
+
+        after = [self._bundle, self._course.bundle, self.open]
+        self._new.wire(made, after)
+        self._course.wire(self.controllers.refresh, opened, self._bundle, places)
+        load(
+            follow, None, [*self._new.places, *self._course.places, *after],
+            show_progress="hidden", api_visibility="private", concurrency_limit=8,
+        )  # fmt: skip
+
+    def known(self) -> dict[Any, Any]:
+        """Updates for the bundles that the page knows by now."""
+        own = self._own()
+        return {
+            self._course.bundle: gr.update(choices=own) if own else gr.skip(),
+            self.open: gr.update(visible=bool(own)),
+        }
+
+    def _own(self) -> list[str]:
+        return trainable(self.controllers.names)

@@ -35,11 +35,11 @@ class ScanInput:
             )  # fmt: skip
             self._centre = gr.Slider(
                 0, 1, label="Window level", info="The value in the middle", visible=False,
-                elem_id="scan-centre",
+                elem_id="scan-centre", min_width=180,
             )  # fmt: skip
             self._width = gr.Slider(
                 0, 1, label="Window width", info="From black to white", visible=False,
-                elem_id="scan-width",
+                elem_id="scan-width", min_width=180,
             )  # fmt: skip
         self._note = gr.HTML(elem_id="scan-note")
 

@@ -2,6 +2,7 @@
 
 from backends.imaging.digit import digit_like, placed_digit
 from backends.imaging.masks import as_bytes, painted_mask, read_mask, require_area
+from backends.imaging.originals import kept, original_picture
 from backends.imaging.pages import MAX_PIXELS
 from backends.imaging.pictures import (
     composite,
@@ -25,7 +26,9 @@ __all__ = [
     "digit_like",
     "eight_bit",
     "fit_square",
+    "kept",
     "letterboxed",
+    "original_picture",
     "padded",
     "painted_mask",
     "pasted",

@@ -11,7 +11,7 @@ from backends.core import Placement
 from backends.errors import BadInput
 from backends.imaging.mask_files import json_mask
 from backends.imaging.pages import Wanted
-from backends.imaging.placement import carried
+from backends.imaging.placement import carried, stored_size, turned_mask
 from backends.imaging.reading import Source, decoded
 
 __all__ = ["as_bytes", "painted_mask", "read_mask", "require_area"]
@@ -49,7 +49,7 @@ def read_mask(
     if content := _json(source):
         mask = json_mask(content, placement.original if placement else size)
         return _fitted(mask, (mask.shape[1], mask.shape[0]), size, placement)
-    accepted = {size, placement.original} if placement else {size}
+    accepted = {size, placement.original, stored_size(placement)} if placement else {size}
 
     def accept(found: tuple[int, int]) -> None:
         if found not in accepted:
@@ -84,6 +84,8 @@ def _fitted(
         return require_area(mask)
     if placement is not None and found == placement.original:
         return carried(mask, placement, size[0])
+    if placement is not None and found == stored_size(placement):
+        return carried(turned_mask(mask, placement), placement, size[0])
     raise BadInput(_wrong_size(found, size, placement))
 
 

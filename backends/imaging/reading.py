@@ -7,7 +7,7 @@ import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -47,6 +47,7 @@ class Reading:
         more than 8 bits; None for others.
     :ivar ends: those that are black and white.
     :ivar span: the file's least and greatest value.
+    :ivar asked: the window that was asked for, if any.
     """
 
     picture: Image.Image
@@ -56,6 +57,7 @@ class Reading:
     window: tuple[float, float] | None = None
     ends: tuple[float, float] = (0.0, 255.0)
     span: tuple[float, float] = (0.0, 255.0)
+    asked: tuple[float, float] | None = None
 
     @property
     def note(self) -> str:
@@ -66,6 +68,16 @@ class Reading:
         if self.window is not None:
             told.append("values from {:g} (black) to {:g} (white)".format(*self.ends))
         return ", ".join(told)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What result.json says of it."""
+        found: dict[str, Any] = {"size": list(self.picture.size)}
+        if self.pages > 1:
+            found |= {"page": self.page, "pages": self.pages}
+        if self.window is not None:
+            found |= {"window": list(self.window), "values": list(self.span)}
+        return found | ({"note": self.note} if self.note else {})
 
 
 def read_picture(
@@ -116,7 +128,7 @@ def _shaded(found: Page, window: tuple[float, float] | None) -> Reading:
     return Reading(
         Image.fromarray(pixels), found.number, found.count, found.turn,
         (shades.window.centre, shades.window.width),
-        (high, low) if found.inverted else (low, high), shades.span,
+        (high, low) if found.inverted else (low, high), shades.span, window,
     )  # fmt: skip
 
 

@@ -70,7 +70,7 @@ class OwnModel:
             if entry is None or seen is None:
                 told = f"{added} can be explained; choose a picture"
                 return {self._status: markup.notice("success", told)}
-            shown = await controller.look_again(owner, seen.pixels)
+            shown = await controller.look_again(owner, seen)
         except Exception as error:  # whatever happened, the page must go on working
             failed = markup.failure(error_text(error, "the model"))
             return {self._status: failed}

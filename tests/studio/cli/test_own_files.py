@@ -1,5 +1,5 @@
-"""A person's own files, from the command line and the page to the answer's folder: the same picture,
-the same region, and the answer in the original."""
+"""A person's own files, from the command line and the page to the answer's folder: the same
+picture, the same region, and the answer in the original."""
 
 import asyncio
 import base64

@@ -28,6 +28,8 @@ __all__ = [
     "Method",
     "Networked",
     "OptionalParts",
+    "Original",
+    "Placement",
     "Prediction",
     "Proposal",
     "Region",
@@ -215,10 +217,33 @@ class Placement:
 
     :ivar original: (width, height) in pixels, upright.
     :ivar box: left, top, right and bottom in pixels of the original; it may reach beyond it.
+    :ivar tilt: degrees that the box is turned clockwise around its middle.
+    :ivar alike: whether the model sees the original's own colours; not so of a digit, which is
+        drawn as MNIST's are.
+    :ivar orientation: EXIF's, by which the file's pixels were turned upright; 0 or 1 is none.
     """
 
     original: tuple[int, int]
     box: tuple[float, float, float, float]
+    tilt: float = 0.0
+    alike: bool = True
+    orientation: int = 0
+
+
+@dataclass(frozen=True)
+class Original:
+    """A person's own picture, kept as the file that it came as, which is small.
+
+    :ivar content: the file.
+    :ivar page: of it that was read, from 1.
+    :ivar window: (centre, width) of its values that a person chose.
+    :ivar record: of result.json: the picture's size, and how it was read.
+    """
+
+    content: bytes
+    page: int = 1
+    window: tuple[float, float] | None = None
+    record: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -234,6 +259,7 @@ class Request:
     :ivar settings: the method's Config, as JSON values.
     :ivar importance: whether to measure which of the answer's changes matter to the model.
     :ivar placement: of the picture in the person's own, whose masks are understood then too.
+    :ivar original: the person's own picture, which the answer is pasted into.
     """
 
     bundle: str
@@ -247,6 +273,7 @@ class Request:
     model: str = "classifier"
     importance: bool = False
     placement: Placement | None = None
+    original: Original | None = None
 
 
 @dataclass(frozen=True)
@@ -291,7 +318,8 @@ class Answer:
     result.json; ``importance`` float [H, W] in [-1, 1] where it was asked for: the drop of the
     target's probability when a part's changes are taken back; ``reconstruction`` and ``latent``
     (float32, without the batch) as in :class:`Counterfactual`; ``alternatives`` the method's other
-    answers by their names, whose ``record`` is what ``record["alternatives"]`` says of them."""
+    answers by their names, whose ``record`` is what ``record["alternatives"]`` says of them;
+    ``original`` and ``placement`` as in :class:`Request`."""
 
     factual: np.ndarray
     counterfactual: np.ndarray
@@ -301,3 +329,5 @@ class Answer:
     reconstruction: np.ndarray | None = None
     latent: np.ndarray | None = None
     alternatives: Mapping[str, Answer] = field(default_factory=dict)
+    original: Original | None = None
+    placement: Placement | None = None

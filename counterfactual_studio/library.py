@@ -34,6 +34,8 @@ def explain(
     mask: Picture | None = None,
     settings: dict[str, Any] | None = None,
     importance: bool = False,
+    page: int = 1,
+    window: tuple[float, float] | None = None,
 ) -> Explanation:
     """Ask what would make a model see another class.
 
@@ -48,14 +50,19 @@ def explain(
         non-zero inside.
     :param settings: of the method.
     :param importance: also measure which of the changes matter to the model.
+    :param page: of a file with several, from 1.
+    :param window: (centre, width) of the values to see, of a file with more than 8 bits.
     :raises StudioError: the question cannot be answered, in a sentence.
     """
-    picture, placement = service.place(prior, imaging.read_picture(_source(image)))
+    source = _source(image)
+    reading = imaging.read(source, page, window)
+    picture, placement = service.place(prior, reading.picture, reading.turn)
     request = Request(
         bundle=prior, method=method, target=str(target), picture=picture,
         region=str(RegionSpec.parse(region)) if mask is None else "mask",
         mask=None if mask is None else _mask(mask, picture, placement), settings=settings or {},
-        seed=seed,        model=name_of(model), importance=importance, placement=placement,
+        seed=seed, model=name_of(model), importance=importance, placement=placement,
+        original=imaging.kept(source, reading),
     )  # fmt: skip
     with trusted():
         *frames, answer = service.explain(request)

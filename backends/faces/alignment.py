@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from backends.core import Placement
 from backends.errors import BadInput
 from backends.faces.landmarks import Point, landmarks, turned
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Parse", "Square", "align", "find", "square_of"]
+__all__ = ["Parse", "Square", "align", "find", "placed", "square_of"]
 
 # [1, 3, S, S] in [0, 1] -> classes of :mod:`backends.faces.parsing`, int [1, S, S].
 Parse = Callable[["Tensor"], "Tensor"]
@@ -92,7 +93,13 @@ def square_of(eye: Point, other_eye: Point, mouth: Point) -> Square:
 
 
 def align(picture: Image.Image, parse: Parse, size: int) -> Image.Image:
-    """The largest face of a photograph as a portrait of ``size`` x ``size`` pixels, RGB.
+    """The portrait of :func:`placed`."""
+    return placed(picture, parse, size)[0]
+
+
+def placed(picture: Image.Image, parse: Parse, size: int) -> tuple[Image.Image, Placement]:
+    """The largest face of a photograph as a portrait of ``size`` x ``size`` pixels, RGB, and where
+    that lies in it.
 
     A portrait of that size which is aligned already comes back unchanged, bit for bit.
 
@@ -103,14 +110,16 @@ def align(picture: Image.Image, parse: Parse, size: int) -> Image.Image:
         whole = _whole(picture)
         seen = _square_in(parse, picture, whole)
         if seen is not None and whole.apart(seen) < ALIGNED:
-            return picture
+            return picture, Placement(picture.size, (0.0, 0.0, float(size), float(size)))
     square = find(picture, parse)
     if square.side < size * SMALLEST:
         raise BadInput(
             f"the face is too small: with its hair it is {square.side:.0f} pixels wide and should "
             f"be at least {size * SMALLEST:.0f}; choose a photo taken from nearer by"
         )
-    return _cut(picture, square, size)
+    (x, y), half = square.middle, square.side / 2
+    box = (float(x - half), float(y - half), float(x + half), float(y + half))
+    return _cut(picture, square, size), Placement(picture.size, box, square.turn)
 
 
 def find(picture: Image.Image, parse: Parse) -> Square:

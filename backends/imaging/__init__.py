@@ -2,6 +2,8 @@
 
 from backends.imaging.digit import digit_like, placed_digit
 from backends.imaging.masks import as_bytes, painted_mask, read_mask, require_area
+from backends.imaging.originals import kept, original_picture
+from backends.imaging.pages import MAX_PIXELS
 from backends.imaging.pictures import (
     composite,
     eight_bit,
@@ -12,7 +14,7 @@ from backends.imaging.pictures import (
     to_tensor,
 )
 from backends.imaging.placement import carried, centred, padded, pasted, whole
-from backends.imaging.reading import MAX_PIXELS, Reading, read, read_picture
+from backends.imaging.reading import Reading, read, read_picture
 
 __all__ = [
     "MAX_PIXELS",
@@ -24,7 +26,9 @@ __all__ = [
     "digit_like",
     "eight_bit",
     "fit_square",
+    "kept",
     "letterboxed",
+    "original_picture",
     "padded",
     "painted_mask",
     "pasted",

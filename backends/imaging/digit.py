@@ -68,7 +68,7 @@ def placed_digit(picture: Image.Image, size: int) -> tuple[Image.Image, Placemen
         first_row * original[1] / picture.height - top * down,
     )
     box = (start[0], start[1], start[0] + size * across, start[1] + size * down)
-    return canvas, Placement(original, box)
+    return canvas, Placement(original, box, alike=False)
 
 
 def _as_mnist(picture: Image.Image, size: int) -> bool:

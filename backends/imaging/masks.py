@@ -10,7 +10,8 @@ from PIL import Image
 from backends.core import Placement
 from backends.errors import BadInput
 from backends.imaging.mask_files import json_mask
-from backends.imaging.placement import carried
+from backends.imaging.pages import Wanted
+from backends.imaging.placement import carried, stored_size, turned_mask
 from backends.imaging.reading import Source, decoded
 
 __all__ = ["as_bytes", "painted_mask", "read_mask", "require_area"]
@@ -20,7 +21,6 @@ PAINT = 80  # of 255: between the strongest and the weakest channel of a colour 
 HALF_SHADES = 0.3  # of the pixels, at most: the blurred rims of what was painted
 LABELS = 64  # so many different values at most where they are labels
 PHOTOGRAPH = 100  # so many different colours, in what is opaque, are no paint
-LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")
 WHY = "save it as black and white (white = change allowed)"
 
 
@@ -46,22 +46,23 @@ def read_mask(
     :raises BadInput: another size, nothing marked, all marked, or no two levels, as in a
         photograph.
     """
-    mask: np.ndarray | None = None
-    found = None
     if content := _json(source):
         mask = json_mask(content, placement.original if placement else size)
-        found = (mask.shape[1], mask.shape[0])
+        return _fitted(mask, (mask.shape[1], mask.shape[0]), size, placement)
+    accepted = {size, placement.original, stored_size(placement)} if placement else {size}
+
+    def accept(found: tuple[int, int]) -> None:
+        if found not in accepted:
+            raise BadInput(_wrong_size(found, size, placement))
+
+    found = decoded(source, Wanted(accept=accept))
+    if isinstance(found.content, np.ndarray):
+        values = found.content.astype(np.float64)
+        grey = values if values.ndim == 2 else values[..., :3].mean(-1)
+        mask = _marked(_levels(_finite(grey), found.lossy))
     else:
-        found = _size_of(source)
-    original = placement is not None and found == placement.original and found != size
-    if mask is None:
-        mask = _read(source, found if original else size)
-    if original:
-        assert placement is not None
-        return carried(mask, placement, size[0])
-    if found != size:
-        raise BadInput(_wrong_size(found, size, placement))
-    return require_area(mask)
+        mask = _marked(_drawn(found.content, found.lossy))
+    return _fitted(mask, found.size, size, placement)
 
 
 def _json(source: Source) -> bytes | None:
@@ -75,45 +76,44 @@ def _json(source: Source) -> bytes | None:
     return source if isinstance(source, bytes) and start[:1] in (b"{", b"[") else None
 
 
-def _size_of(source: Source) -> tuple[int, int] | None:
-    """A picture file's (width, height), upright; None where it cannot be read."""
-    try:
-        return decoded(source).size
-    except BadInput:
-        return None
+def _fitted(
+    mask: np.ndarray, found: tuple[int, int], size: tuple[int, int], placement: Placement | None
+) -> np.ndarray:
+    """The mask for the picture that the model sees."""
+    if found == size:
+        return require_area(mask)
+    if placement is not None and found == placement.original:
+        return carried(mask, placement, size[0])
+    if placement is not None and found == stored_size(placement):
+        return carried(turned_mask(mask, placement), placement, size[0])
+    raise BadInput(_wrong_size(found, size, placement))
 
 
-def _wrong_size(
-    found: tuple[int, int] | None, size: tuple[int, int], placement: Placement | None
-) -> str:
-    assert found is not None
-    original = ""
-    if placement is not None:
+def _wrong_size(found: tuple[int, int], size: tuple[int, int], placement: Placement | None) -> str:
+    original, which = "", "that size"
+    if placement is not None and placement.original != size:
         original = f", the original {placement.original[0]}x{placement.original[1]}"
+        which = "one of these sizes"
     return (
         f"the mask is {found[0]}x{found[1]} pixels, the picture that the model sees is "
-        f"{size[0]}x{size[1]}{original}; save the mask in one of these sizes (white = change "
-        "allowed)"
+        f"{size[0]}x{size[1]}{original}; save the mask in {which} (white = change allowed)"
     )
 
 
-def _read(source: Source, size: tuple[int, int] | None) -> np.ndarray:
-    """A mask of that size, by the four rules."""
-    picture = decoded(source, size)
-    lossy = picture.format in LOSSY
+def _drawn(picture: Image.Image, lossy: bool) -> np.ndarray:
+    """Rules 1 to 4 for a picture of 8 bits; the mask as booleans [H, W]."""
     if picture.has_transparency_data:
         values = np.asarray(picture.convert("RGBA"))
         if np.ptp(values[..., 3]) > 8:  # less is a decoder's rounding
-            return _marked(_painted(values[..., 3], values[..., :3]))
+            return _painted(values[..., 3], values[..., :3])
         if not values[..., 3].any():
             raise BadInput("the mask is transparent everywhere; paint where change is allowed")
-        return _marked(_coloured(values[..., :3], lossy))
+        return _coloured(values[..., :3], lossy)
     if picture.mode == "P":
-        return _marked(_palette(picture))
-    if picture.mode == "1" or picture.mode.startswith(("L", "I", "F")):
-        values = np.asarray(picture.convert("L") if picture.mode == "1" else picture)
-        return _marked(_levels(_finite(values.astype(np.float64)), lossy))
-    return _marked(_coloured(np.asarray(picture.convert("RGB")), lossy))
+        return _palette(picture)
+    if picture.mode in ("1", "L"):
+        return _levels(np.asarray(picture.convert("L")).astype(np.float64), lossy)
+    return _coloured(np.asarray(picture.convert("RGB")), lossy)
 
 
 def painted_mask(content: bytes, size: tuple[int, int]) -> np.ndarray:
@@ -122,8 +122,15 @@ def painted_mask(content: bytes, size: tuple[int, int]) -> np.ndarray:
 
     :raises BadInput: another size, or nothing painted.
     """
-    grey = np.asarray(decoded(content, size).convert("L"))
-    return require_area(as_bytes(grey > 127))
+
+    def accept(found: tuple[int, int]) -> None:
+        if found != size:
+            raise BadInput(_wrong_size(found, size, None))
+
+    found = decoded(content, Wanted(accept=accept)).content
+    if isinstance(found, np.ndarray):
+        raise BadInput("the browser sent a mask of more than 8 bits; reload the page, try again")
+    return require_area(as_bytes(np.asarray(found.convert("L")) > 127))
 
 
 def require_area(mask: np.ndarray) -> np.ndarray:

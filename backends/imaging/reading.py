@@ -6,31 +6,30 @@ import io
 import struct
 import warnings
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
-from backends.errors import BadInput, NotFound
-from backends.imaging.scans import Scan, deep_tiff, scan_of, windowed
+from backends.errors import BadInput, NotFound, StudioError
+from backends.imaging import arrays, dicom, refusals
+from backends.imaging.deep import deep_colours, deep_grey, deep_planes, low_bytes
+from backends.imaging.orientation import orientation, turn_of, turned
+from backends.imaging.pages import MAX_PIXELS, Page, Wanted, check_page, check_size
+from backends.imaging.transparency import on_page
+from backends.imaging.windows import ValueWindow, shades_of
 
-__all__ = ["MAX_PIXELS", "Reading", "Source", "as_levels", "decoded", "read", "read_picture"]
+__all__ = ["Reading", "Source", "decoded", "read", "read_picture"]
 
-MAX_PIXELS = 50_000_000
-# What browsers and cameras produce; Pillow's other readers may start outside programs.
+# What browsers, cameras and scanners produce; Pillow's other readers may start outside programs.
 FORMATS = (
-    "PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "ICO", "AVIF", "HEIF", "JPEG2000", "MPO",
+    "PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "ICO", "AVIF", "JPEG2000", "HEIF",
 )  # fmt: skip
-ORIENTATION = 0x0112  # EXIF's tag
-SHORT, LONG = 3, 4  # TIFF's types of whole numbers
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
-}  # fmt: skip
-OPAQUE = 250
+PAGED = ("TIFF", "GIF", "WEBP", "PNG", "AVIF")  # the others' further pictures are thumbnails
+LOSSY = ("JPEG", "MPO", "WEBP", "AVIF", "HEIF")
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
@@ -39,29 +38,46 @@ Source = str | Path | bytes | BinaryIO | Image.Image
 
 @dataclass(frozen=True)
 class Reading:
-    """A picture and what was done to get it.
+    """A picture that was read, and how.
 
-    :ivar picture: upright, 8 bit, L or RGB.
+    :ivar picture: L or RGB, upright, 8 bit.
     :ivar page: counted from 1, of ``pages``.
+    :ivar turn: EXIF's orientation, which was applied; 0 or 1 is none.
     :ivar window: (centre, width) of the values that became black to white, where the file holds
         more than 8 bits; None for others.
+    :ivar ends: those that are black and white.
+    :ivar span: the file's least and greatest value.
+    :ivar asked: the window that was asked for, if any.
     """
 
     picture: Image.Image
     page: int = 1
     pages: int = 1
+    turn: int = 0
     window: tuple[float, float] | None = None
+    ends: tuple[float, float] = (0.0, 255.0)
+    span: tuple[float, float] = (0.0, 255.0)
+    asked: tuple[float, float] | None = None
 
     @property
     def note(self) -> str:
-        """What a person should know of it, in a sentence; mostly nothing."""
+        """What a person should know of it, in a phrase; mostly nothing."""
         told = []
         if self.pages > 1:
             told.append(f"page {self.page} of {self.pages}")
         if self.window is not None:
-            low, high = (self.window[0] + side * self.window[1] / 2 for side in (-1, 1))
-            told.append(f"values from {low:g} (black) to {high:g} (white)")
+            told.append("values from {:g} (black) to {:g} (white)".format(*self.ends))
         return ", ".join(told)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What result.json says of it."""
+        found: dict[str, Any] = {"size": list(self.picture.size)}
+        if self.pages > 1:
+            found |= {"page": self.page, "pages": self.pages}
+        if self.window is not None:
+            found |= {"window": list(self.window), "values": list(self.span)}
+        return found | ({"note": self.note} if self.note else {})
 
 
 def read_picture(
@@ -74,85 +90,69 @@ def read_picture(
 def read(source: Source, page: int = 1, window: tuple[float, float] | None = None) -> Reading:
     """Any picture a person may bring, upright, 8 bit, as L or RGB.
 
+    A file's own orientation (EXIF) is applied, other metadata are not looked at. Values of more
+    than 8 bits are seen through DICOM's own window, or as
+    :func:`backends.imaging.windows.shades_of` says. What is transparent becomes the page: the
+    colour along the border of an opaque card, and behind strokes on a transparent layer white, or
+    black where the strokes are bright.
+
     :param page: of a TIFF, an animation, a DICOM series or an array, counted from 1.
     :param window: (centre, width) of the values to see, of files with more than 8 bits; else a
-        DICOM file's own, else as :func:`as_levels` says.
-
-    A file's own orientation (EXIF) is applied, other metadata are not looked at. Deep grey
-    values are scaled as :func:`as_levels` says. What is transparent becomes the page: the colour
-    along the border of an opaque card, and behind strokes on a transparent layer white, or black
-    where the strokes are bright.
-
+        DICOM file's own, else as :func:`shades_of` says.
     :raises NotFound: there is no such file.
-    :raises BadInput: it is empty, damaged, no picture, has more than 50 megapixels, or not that
-        page.
+    :raises BadInput: it is empty, damaged, no picture, has more than 50 megapixels, not that page,
+        or 8 bits, which need no window.
     :raises MissingPart: its reader is not installed.
     """
-    name, source = _opened(source)
-    if isinstance(source, bytes):
-        scan = scan_of(source, name, page, MAX_PIXELS)
-        if scan is not None:
-            return _seen(scan, window)
-    try:
-        picture, pages = _decoded(source, name, None, page)
-    except BadInput:
-        scan = _deep(source, name, page)
-        if scan is None:
-            raise
-        return _seen(scan, window)
-    if picture.mode.startswith(("I", "F")):
-        turned = Scan(np.asarray(picture), page, pages)
-        return _seen(turned, window, picture.mode)
+    found = decoded(source, Wanted(page, ValueWindow.of(window)))
+    if isinstance(found.content, np.ndarray):
+        return _shaded(found, window)
+    if window is not None:
+        raise BadInput("this picture has 8 bits, which need no window; leave the window out")
+    return Reading(_eight_bit(found.content), found.number, found.count, found.turn)
+
+
+def _shaded(found: Page, window: tuple[float, float] | None) -> Reading:
+    """A page of deep values."""
+    values, alpha = np.asarray(found.content), None
+    if values.ndim == 3 and values.shape[-1] == 4:
+        values, alpha = values[..., :3], values[..., 3]
+    chosen = ValueWindow.of(window, found.shape)
+    shades = shades_of(values, chosen, found.own, found.counted)
+    pixels = 255 - shades.pixels if found.inverted else shades.pixels
+    if alpha is not None:
+        most = np.iinfo(alpha.dtype).max if alpha.dtype.kind in "iu" else 1
+        share = (alpha.astype(np.float64) / most * 255).clip(0, 255).astype(np.uint8)
+        pixels = on_page(np.dstack([pixels, share]))
+    low, high = shades.window.ends
+    return Reading(
+        Image.fromarray(pixels), found.number, found.count, found.turn,
+        (shades.window.centre, shades.window.width),
+        (high, low) if found.inverted else (low, high), shades.span, window,
+    )  # fmt: skip
+
+
+def _eight_bit(picture: Image.Image) -> Image.Image:
     if picture.mode in ("1", "L"):
-        return Reading(picture.convert("L"), page, pages)
+        return picture.convert("L")
     if picture.has_transparency_data:
-        on_page = _on_page(np.asarray(picture.convert("RGBA")))
-        return Reading(Image.fromarray(on_page), page, pages)
-    return Reading(picture.convert("RGB"), page, pages)
+        return Image.fromarray(on_page(np.asarray(picture.convert("RGBA"))))
+    if picture.mode == "LAB":
+        from PIL import ImageCms
+
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        turning = ImageCms.buildTransform(lab, srgb, "LAB", "RGB")
+        return ImageCms.applyTransform(picture, turning) or picture.convert("RGB")
+    return picture.convert("RGB")
 
 
-def _seen(scan: Scan, window: tuple[float, float] | None, mode: str = "") -> Reading:
-    """Values as a person sees them."""
-    if scan.values.ndim == 3 or (scan.values.dtype == np.uint8 and window is None):
-        values = 255 - scan.values if scan.inverted else scan.values
-        return Reading(Image.fromarray(values), scan.page, scan.pages)
-    if window is None:
-        window = scan.window
-    if window is None:
-        kind = mode or ("F" if scan.values.dtype.kind == "f" else "I")
-        low, high = levels_of(scan.values, kind)
-        window = ((low + high) / 2, high - low)
-    if window[1] <= 0:
-        raise BadInput("a window's width must be greater than 0")
-    return Reading(Image.fromarray(windowed(scan, window)), scan.page, scan.pages, window)
+def decoded(source: Source, wanted: Wanted | None = None) -> Page:
+    """One page of a picture file, upright, in the file's own mode.
 
-
-def _deep(source: bytes | BinaryIO | Image.Image, name: str, page: int) -> Scan | None:
-    """A TIFF that Pillow does not read."""
-    if not isinstance(source, bytes):
-        return None
-    try:
-        return deep_tiff(source, name, page, MAX_PIXELS)
-    except BadInput:
-        raise
-    except Exception:  # whatever the reader raises: then it is no picture
-        return None
-
-
-def decoded(source: Source, size: tuple[int, int] | None = None) -> Image.Image:
-    """The first frame of a picture file, upright, in the file's own mode.
-
-    :param size: (width, height) that a mask must have, checked before it is decoded.
     :raises NotFound: there is no such file.
-    :raises BadInput: it is empty, damaged, no picture, too large, or of another size.
+    :raises BadInput: it is empty, damaged, no picture, too large, or not accepted.
     """
-    name, source = _opened(source)
-    return _decoded(source, name, size, 1)[0]
-
-
-def _opened(source: Source) -> tuple[str, bytes | BinaryIO | Image.Image]:
-    """A name for messages, and the content of a file."""
-    name = "this picture"
+    name, wanted = "this picture", wanted or Wanted()
     if isinstance(source, (str, Path)):
         name = Path(source).name
         if not Path(source).is_file():
@@ -161,33 +161,17 @@ def _opened(source: Source) -> tuple[str, bytes | BinaryIO | Image.Image]:
             source = Path(source).read_bytes()
         except OSError as error:
             raise BadInput(f"{name} cannot be read ({error.strerror}); check the file") from error
-    elif not isinstance(source, (bytes, Image.Image)):
-        source = source.read()
-    if isinstance(source, bytes) and not source:
-        raise BadInput(f"{name} is empty (0 bytes); choose another file")
-    return name, source
-
-
-def _decoded(
-    source: bytes | BinaryIO | Image.Image, name: str, size: tuple[int, int] | None, page: int
-) -> tuple[Image.Image, int]:
-    """A page upright, and how many there are.
-
-    :raises BadInput: it cannot be read.
-    """
     if isinstance(source, bytes):
+        if not source:
+            raise BadInput(f"{name} is empty (0 bytes); choose another file")
         source = io.BytesIO(source)
     try:
-        try:
-            return _loaded(source, name, size, page)
-        except BadInput:
-            raise
-        except Exception:  # maybe of a chunk that has nothing to do with the pixels
-            bare = None if isinstance(source, Image.Image) else _bare_png(source)
-            if bare is None:
-                raise
-            return _loaded(bare, name, size, page)
-    except BadInput:
+        with warnings.catch_warnings():
+            # Our own limit is lower than the one that Pillow warns of, and what is odd about
+            # metadata does not matter.
+            warnings.simplefilter("ignore")
+            return _page(source, name, wanted)
+    except StudioError:
         raise
     except Image.DecompressionBombError as error:
         raise BadInput(
@@ -200,34 +184,99 @@ def _decoded(
         ) from error
 
 
-def _loaded(
-    source: BinaryIO | Image.Image, name: str, size: tuple[int, int] | None, page: int
-) -> tuple[Image.Image, int]:
+def _page(source: BinaryIO | Image.Image, name: str, wanted: Wanted) -> Page:
     """:raises Exception: whatever a decoder raises."""
-    with warnings.catch_warnings():
-        # Our own limit is lower than the one that Pillow warns of, and what is odd about
-        # metadata does not matter.
-        warnings.simplefilter("ignore")
-        if not isinstance(source, Image.Image):
-            _register()
-            source = Image.open(source, formats=[f for f in FORMATS if f in Image.OPEN])
-        _check_size(name, source, size)
-        pages = int(getattr(source, "n_frames", 1) or 1)
-        if not 1 <= page <= pages:
-            raise BadInput(f"{name} has {pages} page{'s' * (pages > 1)}, and no page {page}")
-        source.seek(page - 1)
-        _check_size(name, source, size)
-        source.load()
-        return _upright(source), pages
+    if isinstance(source, Image.Image):
+        return _loaded(source, name, wanted)
+    source.seek(0)
+    head = source.read(4096)
+    source.seek(0)
+    if head.startswith(arrays.NPY):
+        return arrays.read_npy(source, name, wanted)
+    if dicom.is_dicom(head):
+        return dicom.read(source, name, wanted)
+    try:
+        return _loaded(source, name, wanted)
+    except (BadInput, Image.DecompressionBombError):
+        raise
+    except UnidentifiedImageError:
+        if sentence := refusals.advice(head):
+            raise BadInput(f"{name} {sentence}") from None
+        if head.startswith(TIFF):
+            return arrays.read_tiff(source, name, wanted)
+        raise
+    except Exception:  # maybe of a chunk that has nothing to do with the pixels
+        if head.startswith(TIFF):
+            return arrays.read_tiff(source, name, wanted)
+        bare = _bare_png(source)
+        if bare is None:
+            raise
+        return _loaded(bare, name, wanted)
 
 
-def _register() -> None:
-    """Let Pillow know all its formats, and HEIC where its reader is installed."""
-    Image.init()
-    if "HEIF" not in Image.OPEN and find_spec("pillow_heif") is not None:
+def _loaded(source: BinaryIO | Image.Image, name: str, wanted: Wanted) -> Page:
+    """:raises Exception: whatever a decoder raises."""
+    picture = source if isinstance(source, Image.Image) else _opened(source)
+    form = picture.format
+    count = _count(picture) if form in PAGED else 1
+    number = check_page(name, wanted.page, count)
+    turn = turn_of(picture)
+    check_size(name, _upright_size(picture, turn), wanted.accept)
+    # The picture that HEIC puts first need not be the first in the file.
+    if form != "HEIF":
+        picture.seek(number - 1)
+        check_size(name, _upright_size(picture, turn), wanted.accept)
+    low = None
+    if not isinstance(source, Image.Image):
+        if deep_planes(picture):
+            return arrays.read_tiff(source, name, wanted)
+        low = _low_bytes(source, number)
+    picture.load()
+    lossy = form in LOSSY
+    if low is not None:
+        low.load()
+        content: Image.Image | np.ndarray = deep_colours(turned(picture, turn), turned(low, turn))
+        return Page(content, number, count, turn, lossy=lossy)
+    values, inverted = deep_grey(picture)
+    if values is not None:
+        content = np.asarray(turned(Image.fromarray(values), turn)) if turn > 1 else values
+        return Page(content, number, count, turn, inverted=inverted, lossy=lossy)
+    return Page(turned(picture, turn), number, count, turn, lossy=lossy)
+
+
+def _opened(source: BinaryIO) -> ImageFile:
+    if "HEIF" not in Image.OPEN:
         import pillow_heif
 
         pillow_heif.register_heif_opener()
+    Image.init()
+    source.seek(0)
+    return Image.open(source, formats=[f for f in FORMATS if f in Image.OPEN])
+
+
+def _low_bytes(source: BinaryIO, number: int) -> Image.Image | None:
+    """The low bytes of a page with 16 bits a colour, not decoded yet; None of others."""
+    place = source.tell()
+    again = _opened(io.BytesIO(source.getvalue()) if isinstance(source, io.BytesIO) else source)
+    if again.mode not in ("RGB", "RGBA") or again.format not in ("PNG", "TIFF"):
+        source.seek(place)
+        return None
+    again.seek(number - 1)
+    found = low_bytes(again)
+    source.seek(place)
+    return again if found else None
+
+
+def _upright_size(picture: Image.Image, turn: int) -> tuple[int, int]:
+    return picture.size[::-1] if turn >= 5 else picture.size
+
+
+def _count(picture: Image.Image) -> int:
+    """How many pages it has; 1 where even that is damaged."""
+    try:
+        return max(1, int(getattr(picture, "n_frames", 1)))
+    except Exception:
+        return 1
 
 
 def _bare_png(source: BinaryIO) -> BinaryIO | None:
@@ -241,126 +290,7 @@ def _bare_png(source: BinaryIO) -> BinaryIO | None:
     while place + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, place)
         kind, end = data[place + 4 : place + 8], place + 12 + length
-        if kind in NEEDED or (kind == b"eXIf" and _orientation(data[place + 8 : end - 4])):
+        if kind in NEEDED or (kind == b"eXIf" and orientation(data[place + 8 : end - 4])):
             kept.append(data[place:end])
         place = end
     return io.BytesIO(b"".join(kept))
-
-
-def _check_size(name: str, picture: Image.Image, size: tuple[int, int] | None) -> None:
-    width, height = picture.size
-    if width * height > MAX_PIXELS:
-        raise BadInput(
-            f"{name} has {width * height / 1e6:.0f} megapixels; "
-            f"reduce it to {MAX_PIXELS // 1_000_000} or fewer"
-        )
-    if size is not None and picture.size != size:
-        raise BadInput(
-            f"the mask is {width}x{height} pixels, the picture that the model sees is "
-            f"{size[0]}x{size[1]}; save the mask in that size (white = change allowed)"
-        )
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    """Turned as EXIF's own tag says; XMP's is not looked at, as in browsers."""
-    found = picture.info.get("exif")
-    value = _orientation(found) if isinstance(found, bytes) else 0
-    turned = picture.transpose(TURNS[value]) if value in TURNS else picture.copy()
-    turned.format = picture.format
-    return turned
-
-
-def _orientation(exif: bytes) -> int:
-    """EXIF's orientation, 1 to 8, or 0: read by itself, so that no other tag can be in its way."""
-    data = exif.removeprefix(b"Exif\0\0")
-    order = {b"II": "<", b"MM": ">"}.get(data[:2])
-    if order is None:
-        return 0
-    try:
-        (start,) = struct.unpack_from(order + "I", data, 4)
-        (count,) = struct.unpack_from(order + "H", data, start)
-        for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind = struct.unpack_from(order + "HH", data, entry)
-            if tag == ORIENTATION and kind in (SHORT, LONG):
-                width = "H" if kind == SHORT else "I"
-                (value,) = struct.unpack_from(order + width, data, entry + 8)
-                return int(value) if 1 <= value <= 8 else 0
-    except struct.error:  # cut off
-        return 0
-    return 0
-
-
-def as_levels(picture: Image.Image) -> np.ndarray:
-    """Grey values of 16 or 32 bits as uint8 [H, W].
-
-    What is not a number is black, infinities are the least and the greatest finite value. Then
-
-    * floats in [0, 1], give or take 2 %, and floats in [0, 255] keep those ranges;
-    * whole numbers that use more than half of 8, 10, 12, 14 or 16 bits are divided by what those
-      bits hold: cameras and scanners store 12 bits in files of 16;
-    * anything else, such as CT's Hounsfield units or any negative number, is seen through a
-      window from its 0.5 to its 99.5 % quantile.
-    """
-    low, high = levels_of(np.asarray(picture), picture.mode)
-    return windowed(Scan(np.asarray(picture)), ((low + high) / 2, high - low))
-
-
-def levels_of(found: np.ndarray, mode: str) -> tuple[float, float]:
-    """Which values become black and white, as :func:`as_levels` says.
-
-    :param mode: Pillow's; ``F`` for floats.
-    """
-    values = np.asarray(found, dtype=np.float64)
-    finite = np.isfinite(values)
-    if not finite.any():
-        return 0.0, 1.0
-    least, greatest = values[finite].min(), values[finite].max()
-    values = np.nan_to_num(values, nan=least, posinf=greatest, neginf=least)
-    return _range(values, mode)
-
-
-def _range(values: np.ndarray, mode: str) -> tuple[float, float]:
-    """Which values become black and white."""
-    low, high = (float(v) for v in np.quantile(values, (0.005, 0.995)))
-    if mode == "F" and low >= -0.02 and 0.02 < high <= 1.02:
-        return 0.0, 1.0
-    if values.min() >= 0 or (mode == "F" and low >= -1):
-        # A speck of glare beyond the bits that the rest uses counts only where it is not alone.
-        top = float(values.max()) if mode != "F" else high
-        for bits in (8, 10, 12, 14, 16):
-            most = 2**bits - 1
-            if most / 2 < top <= most * 1.02:
-                return 0.0, float(most)
-    if high <= low:
-        low, high = float(values.min()), float(values.max())
-    return low, high if high > low else low + 1.0
-
-
-def _on_page(values: np.ndarray) -> np.ndarray:
-    """RGBA [H, W, 4] on the page that it was drawn on, RGB [H, W, 3]."""
-    from scipy import ndimage
-
-    colours, alpha = values[..., :3].astype(np.float32), values[..., 3]
-    solid = alpha >= OPAQUE
-    if solid.all():
-        return values[..., :3]
-    grey = colours.mean(-1)
-    # The outermost two pixels of what is opaque may be blended with what lay behind.
-    core = ndimage.binary_erosion(solid, iterations=2, border_value=1)
-    if _is_card(core):
-        nearest = ndimage.distance_transform_edt(~core, return_distances=False, return_indices=True)
-        return values[..., :3][nearest[0], nearest[1]]
-    share = alpha[..., None] / np.float32(255)
-    bright = float((grey * alpha).sum() / max(alpha.sum(), 1)) > 127
-    page = 0.0 if bright else 255.0
-    return (colours * share + page * (1 - share)).round().astype(np.uint8)
-
-
-def _is_card(core: np.ndarray) -> bool:
-    """Whether what is opaque is a sheet with something on it rather than strokes."""
-    if not core.any():
-        return False
-    rows, columns = (np.flatnonzero(core.any(axis)) for axis in (1, 0))
-    box = core[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    large = min(box.shape[0] / core.shape[0], box.shape[1] / core.shape[1]) > 0.5
-    return bool(large and box.mean() > 0.7)

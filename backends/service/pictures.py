@@ -3,6 +3,7 @@ target model says of them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,28 +38,31 @@ def prepare(name: str, picture: Image.Image) -> np.ndarray:
     return place(name, picture)[0]
 
 
-def place(name: str, picture: Image.Image) -> tuple[np.ndarray, Placement | None]:
-    """A person's picture as the bundle's models see it, uint8 [H, W, C], and where that lies in it;
-    None where it was turned and warped, as a portrait is."""
+def place(name: str, picture: Image.Image, orientation: int = 0) -> tuple[np.ndarray, Placement]:
+    """A person's picture as the bundle's models see it, uint8 [H, W, C], and where that lies in it.
+
+    :param orientation: EXIF's, by which the file's pixels were turned upright.
+    """
     found = bundles.get(name)
-    return prepared(found, picture, found.generator)
+    seen, placement = prepared(found, picture, found.generator)
+    return seen, replace(placement, orientation=orientation)
 
 
 def prepared(
     found: Bundle, picture: Image.Image, generator: str | None
-) -> tuple[np.ndarray, Placement | None]:
+) -> tuple[np.ndarray, Placement]:
     """The picture as the bundle's manifest asks, as :func:`place`.
 
     :param generator: the part that draws the bundle's pictures, if it is here.
     :raises BadInput: the picture shows nothing that the models know.
     """
     manifest = found.manifest
-    lies: Placement | None = None
     if manifest.preparation == "digit":
         seen, lies = imaging.placed_digit(picture, manifest.image_size)
     elif manifest.preparation == "portrait":
         drawn = generator is not None and _drawn(found, picture, generator)
-        seen = picture if drawn else _portrait(found, picture)
+        lies = imaging.whole(picture.size)
+        seen, lies = (picture, lies) if drawn else _portrait(found, picture)
     else:
         fit, places = {
             "fit": (imaging.squeezed, imaging.whole),
@@ -79,13 +83,13 @@ def _drawn(found: Bundle, picture: Image.Image, generator: str) -> bool:
     return latent_cache.recall(found.fingerprint(generator), np.asarray(picture)) is not None
 
 
-def _portrait(found: Bundle, picture: Image.Image) -> Image.Image:
+def _portrait(found: Bundle, picture: Image.Image) -> tuple[Image.Image, Placement]:
     from backends.faces import alignment
 
     parser = found.part(found.named("parser"))
     device = next(parser.parameters()).device
     size = found.manifest.image_size
-    return alignment.align(picture, lambda x: parser.labels(x.to(device)), size)
+    return alignment.placed(picture, lambda x: parser.labels(x.to(device)), size)
 
 
 def sample(name: str, seed: int) -> np.ndarray:

@@ -52,7 +52,7 @@ def answer_of(
         picture = imaging.to_array(one.image[:1])
         return Answer(
             request.picture, picture, mask, record, reconstruction=rebuilt, latent=latent,
-            alternatives=others,
+            alternatives=others, original=request.original, placement=request.placement,
         )  # fmt: skip
 
     others = {
@@ -72,6 +72,7 @@ def answer_of(
         **_measurements(request, found, names, result),
         "answer": result.name,
         "alternatives": {name: other.record for name, other in others.items()},
+        **({"picture": request.original.record} if request.original else {}),
         "region": {"source": result.region.source, "area": float(result.region.mask[0].mean())},
         "nfe": result.nfe,
         "seconds": round(result.seconds, 3),

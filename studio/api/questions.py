@@ -150,7 +150,8 @@ class Questions:
 
     def _request(self, question: Question, image: bytes, mask: bytes | None) -> Request:
         bundle = self._bundle(question.bundle)
-        picture, placement = service.place(bundle, imaging.read_picture(image))
+        reading = imaging.read(image)
+        picture, placement = service.place(bundle, reading.picture, reading.turn)
         array, spec = None, _region(question.region)
         if mask:
             size = (picture.shape[1], picture.shape[0])
@@ -159,6 +160,7 @@ class Questions:
             bundle=bundle, method=question.method, target=question.target, picture=picture,
             region="mask" if mask else str(spec), mask=array, settings=question.settings,
             seed=question.seed, model=self._model(question), importance=question.importance,
+            placement=placement, original=imaging.kept(image, reading),
         )  # fmt: skip
 
 

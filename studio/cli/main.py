@@ -118,14 +118,15 @@ def explain(
     reading = imaging.read(image, page, options.window_in(window))
     if reading.note:
         print(f"note: {reading.note}", file=sys.stderr)
-    picture, placement = service.place(bundle, reading.picture)
+    picture, placement = service.place(bundle, reading.picture, reading.turn)
+    original = imaging.kept(image, reading)
     spec = RegionSpec.parse(region)
     names = options.methods_in(method, bundle)
     requests = {
         name: Request(
             bundle=bundle, method=name, target=target, picture=picture, region=str(spec),
             settings=options.settings_in(set_ or [], name, names), seed=seed, model=model,
-            importance=importance, placement=placement,
+            importance=importance, placement=placement, original=original,
         )
         for name in names
     }  # fmt: skip
@@ -133,12 +134,6 @@ def explain(
         answer, frames = options.ask(requests[method])
         if out is not None:
             export.write(out, answer, frames)
-            if placement is not None and service.about(bundle)["preparation"] != "digit":
-                pasted = imaging.pasted(
-                    reading.picture, answer.factual, answer.counterfactual, placement
-                )
-                with atomic_write(out / "pasted.png") as scratch:
-                    pasted.save(scratch, "PNG")
         print(json.dumps(answer.record, indent=2))
         return
     found, problems = {}, {}

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
+from backends import imaging
 from backends.core import Answer, Frame
 from backends.files import atomic_write, scratch_folder
 from studio.export.heatmaps import (
@@ -25,12 +27,14 @@ __all__ = ["at_once", "write", "write_all", "write_zip"]
 
 GIF_FRAMES = 60
 IMPORTANCE, RECONSTRUCTION = "importance.png", "reconstruction.png"
+PASTED = "pasted.png"
 BEYOND, LATENT, OTHER = "difference_from_reconstruction.png", "latent.npy", "alternative_"
 
 
 def write(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:
     """The result folder: factual, counterfactual, region, difference and signed_difference as
     PNG of the model's size, importance.png where it was asked for, trajectory.gif, result.json.
+    Where the person's own picture is known, pasted.png: that picture with the answer's changes.
     Where the method has a prior, reconstruction.png, what it makes of the factual (of a
     generator: of a photograph), difference_from_reconstruction.png, and latent.npy, the answer in
     its coordinates. Of each further answer that the method gave, alternative_NAME.png,
@@ -63,7 +67,7 @@ def at_once(folder: Path) -> Iterator[Path]:
 
 def _move(source: Path, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    for name in (IMPORTANCE, RECONSTRUCTION, BEYOND, LATENT):
+    for name in (IMPORTANCE, RECONSTRUCTION, BEYOND, LATENT, PASTED):
         if not (source / name).exists():  # an earlier answer's would not belong to this one
             (folder / name).unlink(missing_ok=True)
     for path in folder.glob(f"{OTHER}*"):
@@ -80,6 +84,8 @@ def _fill(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:
     as_picture(answer.factual).save(folder / "factual.png")
     as_picture(answer.counterfactual).save(folder / "counterfactual.png")
     as_picture(answer.mask).save(folder / "region.png")
+    if pasted := _pasted(answer):
+        pasted.save(folder / PASTED, compress_level=1)  # a photograph would take long otherwise
     absolute_difference(answer).save(folder / "difference.png")
     signed_difference(answer).save(folder / "signed_difference.png")
     if answer.importance is not None:
@@ -96,6 +102,19 @@ def _fill(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:
             np.save(folder / f"{OTHER}{name}_latent.npy", other.latent)
     _gif(folder / "trajectory.gif", answer, frames)
     (folder / "result.json").write_text(json.dumps(answer.record, indent=2) + "\n")
+
+
+def _pasted(answer: Answer) -> Image.Image | None:
+    """The person's own picture with the answer's changes; None where it is not known, where the
+    model sees other colours, as of a digit, and where it is what the model sees."""
+    place = answer.placement
+    if answer.original is None or place is None or not place.alike:
+        return None
+    height, width = answer.counterfactual.shape[:2]
+    if place.original == (width, height) and place.box == (0, 0, width, height) and not place.tilt:
+        return None
+    original = imaging.original_picture(answer.original)
+    return imaging.pasted(original, answer.factual, answer.counterfactual, place)
 
 
 def _gif(path: Path, answer: Answer, frames: Sequence[Frame]) -> None:

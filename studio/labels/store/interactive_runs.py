@@ -47,7 +47,9 @@ def begin(database: Database, request: Request, annotator: str) -> InteractiveRu
     arrays = [request.picture] + ([] if request.mask is None else [request.mask[..., None]])
     picture, *mask = pictures.keep(database, arrays)
     record = {
-        key: value for key, value in vars(request).items() if key not in ("picture", "mask")
+        key: value
+        for key, value in vars(request).items()
+        if key not in ("picture", "mask", "placement", "original")
     } | {"mask": mask[0] if mask else None}
     row: dict[str, Any] = {
         "id": secrets.token_urlsafe(9), "bundle": request.bundle, "model": request.model,

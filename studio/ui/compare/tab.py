@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -128,7 +129,8 @@ class CompareTab:
         controller, factual = self.controllers.of(seen)
         region = RegionSpec.chosen(source, story)
         name = next(iter(controller.methods()), "")
-        return controller.request(factual.pixels, painted, region, wanted, name, {}, 0)
+        asked = controller.request(factual.pixels, painted, region, wanted, name, {}, 0)
+        return replace(asked, placement=factual.placement, original=factual.original)
 
     def _put_question(self, *values: Any) -> str:
         try:

@@ -77,7 +77,7 @@ class OwnModel:
                 told = f"{added} can be explained; choose a picture to see what it says"
                 yield {self._status: markup.notice("success", told)}
                 return
-            shown = await controller.look_again(owner, seen.pixels)
+            shown = await controller.look_again(owner, seen)
             found = await controller.inspect(owner, seen.pixels, added)
             sight = own_markup.sight(found)
             yield self._looked(owner, controller, added, shown) | {self.sight: sight}

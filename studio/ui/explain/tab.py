@@ -122,7 +122,7 @@ class ExplainTab:
 
     def _put(self, owner: str, controller: BundleController, shown: Shown) -> dict[Any, Any]:
         """A chosen picture on the page."""
-        seen = Factual(controller.bundle, shown.picture, shown.placement)
+        seen = Factual(controller.bundle, shown.picture, shown.placement, shown.original)
         self.controllers.now(owner, seen)
         return self._regions.reset() | {
             self._picture: seen,
@@ -146,7 +146,9 @@ class ExplainTab:
             asked = await asyncio.to_thread(
                 controller.request, factual.pixels, painted, region, wanted, name, own, number
             )
-            asked = replace(asked, importance=weighed)
+            asked = replace(
+                asked, importance=weighed, placement=factual.placement, original=factual.original
+            )
             if asks and self._methods.by_labels(name):
                 yield await self._interactive.begin(controller, asked, owner, person)
                 return

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from backends import bundles, imaging, service
-from backends.core import Placement, Prediction, Proposal, Request
+from backends.core import Original, Placement, Prediction, Proposal, Request
 from backends.errors import BadInput, NotFound
 from backends.imaging import Reading
 from backends.regions.candidates import Candidate, Found
@@ -38,12 +38,13 @@ NO_PICTURE = "choose, upload or draw a picture first"
 
 @dataclass(frozen=True)
 class Factual:
-    """A picture as a bundle's models see it, uint8 [H, W, C], which bundle that is, and where it
-    lies in the person's own picture."""
+    """A picture as a bundle's models see it, uint8 [H, W, C], which bundle that is, where it lies
+    in the person's own picture, and that picture."""
 
     bundle: str
     pixels: np.ndarray
     placement: Placement | None = None
+    original: Original | None = None
 
     @functools.cached_property
     def digest(self) -> str:
@@ -65,6 +66,7 @@ class Shown:
     opinions: dict[str, Prediction]
     placement: Placement | None = None
     reading: Reading | None = None
+    original: Original | None = None
 
 
 @dataclass
@@ -164,8 +166,11 @@ class BundleController:
 
         def work() -> Shown:
             reading = imaging.read(source, page, window)
-            picture, placement = service.place(self.bundle, reading.picture)
-            return replace(self._shown(picture), placement=placement, reading=reading)
+            picture, placement = service.place(self.bundle, reading.picture, reading.turn)
+            return replace(
+                self._shown(picture), placement=placement, reading=reading,
+                original=imaging.kept(source, reading),
+            )  # fmt: skip
 
         return await self.ask(owner, work)
 
@@ -173,9 +178,10 @@ class BundleController:
         """A picture that the bundle's own generator draws."""
         return await self.ask(owner, lambda: self._shown(service.sample(self.bundle, seed)))
 
-    async def look_again(self, owner: str, picture: np.ndarray) -> Shown:
+    async def look_again(self, owner: str, seen: Factual) -> Shown:
         """Ask all models about a prepared picture, those that came since too."""
-        return await self.ask(owner, lambda: self._shown(picture))
+        shown = await self.ask(owner, lambda: self._shown(seen.pixels))
+        return replace(shown, placement=seen.placement, original=seen.original)
 
     async def add_model(self, owner: str, name: str, file: str | None) -> str:
         """Load a model that the person names or has uploaded; returns what it is called from now

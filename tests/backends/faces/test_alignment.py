@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from backends import bundles, registry, service
+from backends import bundles, imaging, registry, service
 from backends.errors import BadInput, MissingPart, StudioError
 from backends.faces import alignment
 from backends.faces.alignment import Square, align, find, square_of
@@ -223,6 +223,21 @@ def test_a_bundle_prepares_portraits_with_its_parser(bundle, monkeypatch):
     assert seen.shape == (64, 64, 3)
     assert seen.dtype == np.uint8
     assert np.array_equal(service.prepare(bundle, Image.fromarray(seen)), seen)
+
+
+@pytest.mark.slow
+def test_a_portraits_place_in_its_photograph_is_known(bundle, monkeypatch):
+    monkeypatch.setattr(bundles.get(bundle).part("parsing"), "labels", parse)
+    picture = photo(Drawn(turn=20))
+    seen, place = service.place(bundle, picture)
+    assert place.original == picture.size
+    assert place.tilt == pytest.approx(20, abs=3)
+    # The photograph, looked at where the place says, is the portrait.
+    brightness = np.asarray(picture.convert("L"))
+    for level in (90, 150):
+        mask = np.where(brightness > level, 255, 0).astype(np.uint8)
+        wanted = np.asarray(Image.fromarray(seen).convert("L")) > level
+        assert ((imaging.carried(mask, place, 64) > 0) != wanted).mean() < 0.06
 
 
 def test_without_a_parser_the_bundle_says_so(tmp_path):

@@ -1,6 +1,7 @@
 """Masks of the original go the picture's own way; answers go back."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,13 @@ from backends.imaging import (
     carried,
     centred,
     fit_square,
+    kept,
     letterboxed,
+    original_picture,
     padded,
     pasted,
     placed_digit,
+    read,
     read_mask,
     squeezed,
     whole,
@@ -232,3 +236,102 @@ def test_a_grey_answer_is_pasted_into_a_colour_picture():
     answer = np.full((8, 8, 1), 50, np.uint8)
     found = np.asarray(pasted(original, factual, answer, Placement((40, 40), (0, 0, 40, 40))))
     assert (found == (60, 70, 80)).all()
+
+
+TILTED = Placement(SIZE, (25.0, 10.0, 65.0, 50.0), tilt=20.0)
+
+
+def points(placement, side):
+    """The original's points [side, side, 2] at the middles of the model's pixels."""
+    x0, y0, x1, y1 = placement.box
+    ticks = (np.arange(side) + 0.5) / side - 0.5
+    u, v = np.meshgrid(ticks * (x1 - x0), ticks * (y1 - y0))
+    turn = np.exp(1j * np.radians(placement.tilt))  # clockwise, since y goes down
+    z = (u + 1j * v) * turn + complex((x0 + x1) / 2, (y0 + y1) / 2)
+    return np.stack([z.real, z.imag], -1)
+
+
+def test_a_tilted_cut_carries_its_mask_along():
+    mask = spot(30, 20, 60, 40)
+    found = carried(mask, TILTED, 16) > 0
+    x, y = points(TILTED, 16).transpose(2, 0, 1)
+    wanted = (x >= 30) & (x < 60) & (y >= 20) & (y < 40)
+    assert (found != wanted).sum() <= 4  # whose middle lies at an edge
+    assert wanted.sum() > 60
+
+
+def test_a_tilted_cut_is_as_an_upright_one_where_it_is_not_tilted():
+    mask = spot(30, 20, 60, 40)
+    barely = Placement(SIZE, TILTED.box, tilt=1e-9)
+    upright = Placement(SIZE, TILTED.box)
+    assert (carried(mask, barely, 16) != carried(mask, upright, 16)).sum() <= 2
+
+
+def test_an_answer_is_pasted_into_a_tilted_cut():
+    original = Image.new("L", SIZE, 100)
+    factual = np.full((16, 16, 1), 100, np.uint8)
+    answer = factual.copy()
+    answer[4:12, 2:6] = 150
+    found = np.asarray(pasted(original, factual, answer, TILTED)).astype(int)
+    rows, columns = np.nonzero(found != 100)
+    places = points(TILTED, 16)[4:12, 2:6].reshape(-1, 2)
+    assert np.abs(places.mean(0) - (columns.mean() + 0.5, rows.mean() + 0.5)).max() < 0.5
+    area = 8 * 4 * (40 / 16) ** 2
+    assert len(rows) == pytest.approx(area, rel=0.1)
+
+
+def test_at_the_same_size_the_pasted_picture_is_the_answer():
+    generator = np.random.default_rng(2)
+    original = Image.fromarray(generator.integers(0, 256, (24, 24, 3), np.uint8))
+    answer = generator.integers(0, 256, (24, 24, 3), np.uint8)
+    found = pasted(original, np.asarray(original), answer, whole((24, 24)))
+    assert np.array_equal(np.asarray(found), answer)
+
+
+@pytest.mark.parametrize("name", FITS)
+@pytest.mark.parametrize("size", [(90, 60), (60, 90), (33, 200)])
+def test_nothing_changes_outside_the_region(name, size):
+    fit, place = FITS[name]
+    generator = np.random.default_rng(3)
+    original = Image.fromarray(generator.integers(0, 256, (size[1], size[0], 3), np.uint8))
+    factual = np.asarray(fit(original, 16, 3))
+    answer = factual.copy()
+    answer[5:9, 6:11] = 255 - answer[5:9, 6:11]
+    found = np.asarray(pasted(original, factual, answer, place(size)))
+    left, top, right, bottom = place(size).box
+    x = (np.arange(size[0]) + 0.5 - left) / (right - left) * 16
+    y = (np.arange(size[1]) + 0.5 - top) / (bottom - top) * 16
+    inside = ((y >= 5) & (y < 9))[:, None] & ((x >= 6) & (x < 11))[None]
+    assert np.array_equal(found[~inside], np.asarray(original)[~inside])
+    assert (found[inside] != np.asarray(original)[inside]).any(-1).mean() > 0.9
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_a_mask_of_the_file_as_it_is_stored_is_turned_too(orientation, tmp_path):
+    """Some programs leave EXIF's orientation alone, and paint on the pixels as they are."""
+    upright = Image.fromarray(spot())
+    back = {5: 5, 6: 8, 7: 7, 8: 6}[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = back
+    upright.save(tmp_path / "back.png", exif=exif)
+    stored = read(tmp_path / "back.png").picture
+    assert stored.size == (60, 90)
+    stored.save(tmp_path / "stored.png")
+    placement = replace(centred(SIZE), orientation=orientation)
+    found = read_mask(tmp_path / "stored.png", (16, 16), placement)
+    assert np.array_equal(found, carried(spot(), centred(SIZE), 16))
+
+
+def test_an_original_is_read_again_as_it_was(tmp_path):
+    values = (np.arange(90 * 60).reshape(60, 90) * 3).astype(np.uint16)
+    pages = [Image.fromarray(values), Image.fromarray(values[::-1])]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    reading = read(tmp_path / "a.tif", 2, (4000, 6000))
+    original = kept(tmp_path / "a.tif", reading)
+    assert np.array_equal(original_picture(original), reading.picture)
+    assert original.record == {
+        "size": [90, 60], "page": 2, "pages": 2, "window": [4000, 6000],
+        "values": [0, 16197], "note": "page 2 of 2, values from 1000 (black) to 7000 (white)",
+    }  # fmt: skip
+    drawn = Image.new("L", (9, 9), 7)
+    assert np.array_equal(original_picture(kept(drawn, read(drawn))), drawn)

@@ -11,6 +11,7 @@ from backends.service.pictures import (
     place,
     predict,
     prepare,
+    require_known,
     sample,
     spectrum,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "prepare",
     "propose",
     "pull",
+    "require_known",
     "sample",
     "spectrum",
     "stopped",

@@ -12,6 +12,7 @@ from backends.service.pictures import (
     place,
     predict,
     prepare,
+    require_known,
     sample,
     spectrum,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "prepare",
     "propose",
     "pull",
+    "require_known",
     "sample",
     "spectrum",
     "stopped",

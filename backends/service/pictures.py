@@ -28,6 +28,7 @@ __all__ = [
     "predict",
     "prepare",
     "prepared",
+    "require_known",
     "sample",
     "spectrum",
 ]
@@ -163,6 +164,16 @@ def add_model(name: str, model: str) -> str:
     called = short if short not in bundle.manifest.parts else f"my {short}"
     added.add(called, lambda _: found)
     return called
+
+
+def require_known(name: str, model: str) -> None:
+    """Check that a model is the bundle's, or was added by who runs this program.
+
+    :raises BadInput: it is neither; a visitor can name no file and no code.
+    """
+    from backends.targets.named import require_known
+
+    require_known(bundles.get(name), model)
 
 
 def spectrum(name: str, picture: np.ndarray, prior: str) -> list[float]:

@@ -12,7 +12,7 @@ from backends.targets import added, outside, reference
 from backends.targets.model import Classifier
 from backends.targets.threshold import Regressor, Threshold
 
-__all__ = ["canonical", "part_of", "target_model"]
+__all__ = ["canonical", "part_of", "require_known", "target_model"]
 
 GOAL = re.compile(r"(?P<name>.+?)\s*>\s*(?P<value>[-+]?[\d.]+(?:e[-+]?\d+)?)")  # thickness > 3
 
@@ -48,12 +48,30 @@ def target_model(bundle: Bundle, name: str = "classifier") -> TargetModel:
             classes=manifest.class_names, device=bundle.device,
         )  # fmt: skip
         return Classifier(network, network.labels)
-    parts = manifest.parts.items()
-    known = ["classifier", *(n for n, p in parts if p.property or p.classes), *added.names()]
     raise BadInput(
-        f"bundle {bundle.name!r} has no model {name!r}; choose from: {', '.join(known)}, or write "
-        f"{reference.FORMS}"
+        f"bundle {bundle.name!r} has no model {name!r}; choose from: {', '.join(_known(bundle))}, "
+        f"or write {reference.FORMS}"
     )
+
+
+def require_known(bundle: Bundle, name: str) -> None:
+    """Check that a model needs no file or code that its asker names.
+
+    :raises BadInput: it is neither the bundle's nor added by who runs this program.
+    """
+    known, goal = _known(bundle), GOAL.fullmatch(name)
+    # What is known is listed, not what is refused: "net.pt2 > 3" names a file too.
+    if name not in known and (goal is None or goal["name"] not in known):
+        raise BadInput(
+            f"there is no model {name[:60]!r} here, and only who runs the studio can add one; "
+            f"choose from: {', '.join(known)}"
+        )
+
+
+def _known(bundle: Bundle) -> list[str]:
+    parts = bundle.manifest.parts.items()
+    own = (name for name, part in parts if part.property or part.classes)
+    return list(dict.fromkeys(["classifier", *own, *added.names(), *bundle.outside]))
 
 
 def part_of(bundle: Bundle, name: str) -> str:

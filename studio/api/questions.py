@@ -12,9 +12,8 @@ import numpy as np
 from backends import imaging, service
 from backends.core import Frame, Request
 from backends.errors import BadInput, NotFound, StudioError
-from backends.regions.spec import RegionSpec
+from backends.regions.spec import MaskFile, Mixed, RegionSpec
 from backends.service import regions as region_service
-from backends.targets.reference import is_reference
 from studio import export
 from studio.api.messages import (
     About,
@@ -140,8 +139,8 @@ class Questions:
 
     def _model(self, asked: Asked) -> str:
         """The model's name; one outside of the bundle only where the asker owns the machine."""
-        if is_reference(asked.model) and not self.private:
-            raise BadInput("only who runs the studio can add a model; choose one of the bundle's")
+        if not self.private:
+            service.require_known(self._bundle(asked.bundle), asked.model)
         return asked.model
 
     def _picture(self, asked: Asked, image: bytes) -> tuple[str, np.ndarray]:
@@ -166,9 +165,13 @@ class Questions:
 
 def _region(text: str) -> RegionSpec:
     """A region that names no file of the studio's machine."""
-    if "mask:" in text:
+    spec = RegionSpec.parse(text)
+    inner = spec
+    while isinstance(inner, Mixed):
+        inner = inner.other
+    if isinstance(inner, MaskFile):
         raise BadInput("send the mask itself, as the field mask, and not the name of its file")
-    return RegionSpec.parse(text)
+    return spec
 
 
 def _about(name: str) -> About:

@@ -8,20 +8,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 __all__ = [
     "About",
-    "Asked",
-    "Explained",
+    "ExplainMessage",
+    "ExplainReply",
     "MethodEntry",
+    "PictureMessage",
     "Predicted",
-    "Question",
-    "RegionAsked",
     "RegionFound",
+    "RegionMessage",
     "first_problem",
 ]
 
 SEEDS = 2**63 - 1
 
 
-class Asked(BaseModel):
+class PictureMessage(BaseModel):
     """A picture, and which model looks at it."""
 
     model_config = ConfigDict(extra="forbid")
@@ -34,7 +34,7 @@ class Asked(BaseModel):
     )  # fmt: skip
 
 
-class RegionAsked(Asked):
+class RegionMessage(PictureMessage):
     """A picture and a region of it."""
 
     region: str = Field(
@@ -42,7 +42,7 @@ class RegionAsked(Asked):
     )
 
 
-class Question(Asked):
+class ExplainMessage(PictureMessage):
     """A question to a method."""
 
     target: str = Field(
@@ -61,7 +61,7 @@ class Question(Asked):
     importance: bool = Field(False, description="Also measure which changes matter to the model")
 
 
-class Explained(BaseModel):
+class ExplainReply(BaseModel):
     """An answer.
 
     :ivar record: what ``result.json`` holds: status, predictions, metrics, settings.

@@ -31,35 +31,35 @@ from studio import export
 from studio.api.files import decoded, urls_of, zip_of
 from studio.api.messages import (
     About,
-    Asked,
-    Explained,
+    ExplainMessage,
+    ExplainReply,
     MethodEntry,
+    PictureMessage,
     Predicted,
-    Question,
-    RegionAsked,
     RegionFound,
+    RegionMessage,
     first_problem,
 )
-from studio.api.questions import Busy, Gone, Questions
+from studio.api.questions import Busy, Gone, ProgramQuestions
 from studio.runs import Run
 
 __all__ = ["routes"]
 
 LONGEST = 40_000_000  # bytes of a message
 FILES = ("image", "mask")
-M = TypeVar("M", bound=Asked)
+M = TypeVar("M", bound=PictureMessage)
 STATUS: dict[type[Exception], int] = {
     BadInput: 400, NotFound: 404, MissingPart: 409, Busy: 429, Gone: 499, Unreachable: 503,
     OutOfMemory: 507, StudioError: 500,
 }  # fmt: skip
 
 
-def routes(questions: Questions) -> list[BaseRoute]:
+def routes(questions: ProgramQuestions) -> list[BaseRoute]:
     """Routes under ``/api`` for a web application."""
     return [Mount("/api", app=_application(questions))]
 
 
-def _application(questions: Questions) -> FastAPI:
+def _application(questions: ProgramQuestions) -> FastAPI:
     # Without the documentation pages: they load their script from another host.
     app = FastAPI(title="Counterfactual Studio", docs_url=None, redoc_url=None)
 
@@ -69,10 +69,10 @@ def _application(questions: Questions) -> FastAPI:
 
     Owner = Annotated[str, Depends(owner)]  # noqa: N806 - a type
 
-    @app.post("/explain", response_model=Explained, openapi_extra=_body(Question))
+    @app.post("/explain", response_model=ExplainReply, openapi_extra=_body(ExplainMessage))
     async def explain(request: Request, who: Owner) -> Response:
         """Ask what would make a model see another class."""
-        question, files = await _message(request, Question)
+        question, files = await _message(request, ExplainMessage)
         image, mask = _image(question, files), files.get("mask")
         if mask is None and question.mask:
             mask = decoded(question.mask, "the mask")
@@ -99,16 +99,16 @@ def _application(questions: Questions) -> FastAPI:
             return Response(content, media_type="application/zip", headers=named)
         return JSONResponse(await asyncio.to_thread(_explained, run))
 
-    @app.post("/predict", openapi_extra=_body(Asked))
+    @app.post("/predict", openapi_extra=_body(PictureMessage))
     async def predict(request: Request, who: Owner) -> Predicted:
         """Ask what a model says of a picture."""
-        asked, files = await _message(request, Asked)
+        asked, files = await _message(request, PictureMessage)
         return await questions.predict(asked, _image(asked, files), who)
 
-    @app.post("/region", openapi_extra=_body(RegionAsked))
+    @app.post("/region", openapi_extra=_body(RegionMessage))
     async def region(request: Request, who: Owner) -> RegionFound:
         """Draw a region of a picture, such as where the model looks."""
-        asked, files = await _message(request, RegionAsked)
+        asked, files = await _message(request, RegionMessage)
         return await questions.region(asked, _image(asked, files), who)
 
     @app.get("/bundles")
@@ -129,11 +129,15 @@ def _application(questions: Questions) -> FastAPI:
 
 def _explained(run: Run) -> dict[str, Any]:
     assert run.answer is not None
-    return Explained(record=run.answer.record, files=urls_of(run)).model_dump()
+    return ExplainReply(record=run.answer.record, files=urls_of(run)).model_dump()
 
 
 async def _streamed(
-    questions: Questions, question: Question, image: bytes, mask: bytes | None, who: str
+    questions: ProgramQuestions,
+    question: ExplainMessage,
+    image: bytes,
+    mask: bytes | None,
+    who: str,
 ) -> AsyncIterator[str]:
     """Server-sent events: ``frame`` with a small picture, then ``answer`` or ``error``."""
     frames: asyncio.Queue[Frame | None] = asyncio.Queue()
@@ -196,7 +200,7 @@ async def _message(request: Request, kind: type[M]) -> tuple[M, dict[str, bytes]
         raise BadInput(first_problem(error, kind)) from error
 
 
-def _image(asked: Asked, files: dict[str, bytes]) -> bytes:
+def _image(asked: PictureMessage, files: dict[str, bytes]) -> bytes:
     return files["image"] if "image" in files else decoded(asked.image, "the image")
 
 

@@ -15,14 +15,14 @@ from backends.core import Frame
 from backends.errors import BadInput
 from studio import export
 from studio.api.files import files_of
-from studio.api.messages import Asked, Question, RegionAsked, first_problem
-from studio.api.questions import Questions
+from studio.api.messages import ExplainMessage, PictureMessage, RegionMessage, first_problem
+from studio.api.questions import ProgramQuestions
 from studio.ui.shared.requests import owner_of, show_errors, uploaded
 
 __all__ = ["offer"]
 
 
-def offer(questions: Questions, blocks: gr.Blocks) -> None:
+def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
     """Offer explain, predict, region, bundles and methods, inside the current Blocks.
 
     :param blocks: those; files for clients lie in their cache, which is emptied of old ones.
@@ -66,7 +66,7 @@ def offer(questions: Questions, blocks: gr.Blocks) -> None:
         """
         with show_errors():
             question = _checked(
-                Question, target=target, method=method, region=region, settings=settings or {},
+                ExplainMessage, target=target, method=method, region=region, settings=settings or {},
                 seed=seed, bundle=bundle, model=model,
             )  # fmt: skip
             given, painted = _content(image), _content(mask) if mask else None
@@ -86,7 +86,7 @@ def offer(questions: Questions, blocks: gr.Blocks) -> None:
             model: which of the bundle's models is asked.
         """
         with show_errors():
-            asked = _checked(Asked, bundle=bundle, model=model)
+            asked = _checked(PictureMessage, bundle=bundle, model=model)
             return (await questions.predict(asked, _content(image), owner_of(request))).model_dump()
 
     async def region(
@@ -103,7 +103,7 @@ def offer(questions: Questions, blocks: gr.Blocks) -> None:
             model: which of the bundle's models is asked.
         """
         with show_errors():
-            asked = _checked(RegionAsked, region=region, bundle=bundle, model=model)
+            asked = _checked(RegionMessage, region=region, bundle=bundle, model=model)
             return (await questions.region(asked, _content(image), owner_of(request))).model_dump()
 
     async def bundles(request: gr.Request) -> list[dict[str, Any]]:
@@ -140,7 +140,7 @@ def _content(file: Any) -> bytes:
 
 
 async def _answered(
-    questions: Questions, question: Question, image: bytes, mask: bytes | None, owner: str,
+    questions: ProgramQuestions, question: ExplainMessage, image: bytes, mask: bytes | None, owner: str,
     keep: Callable[[bytes, str], FileData],
 ) -> AsyncIterator[tuple[dict[str, Any], list[FileData]]]:  # fmt: skip
     """The newest frame whenever the client has taken one, then the answer."""

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from backends import service
-from studio.api.questions import Questions
+from studio.api.questions import ProgramQuestions
 from studio.api.routes import routes
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
@@ -29,7 +29,7 @@ def engine():
 @pytest.fixture
 def questions(tiny, engine):
     runs = Runs(engine, service.explain, service.stopped)
-    return Questions(runs, lambda: [tiny])
+    return ProgramQuestions(runs, lambda: [tiny])
 
 
 @pytest.fixture
@@ -153,8 +153,16 @@ def test_the_interface_describes_itself(client):
         ({"target": "b", "model": "/tmp/evil.pt2 > 3"}, 400, "only who runs the studio"),
         ({"target": "b", "model": "/tmp/evil.pt2 > 3 > 4"}, 400, "only who runs the studio"),
         ({"target": "b", "region": "mask :/etc/passwd"}, 400, "send the mask itself"),
-        ({"target": "b", "region": "whole but not mask\t:/etc/passwd"}, 400, "send the mask itself"),
-        ({"target": "b", "region": "whole but not whole and mask :/x"}, 400, "send the mask itself"),
+        (
+            {"target": "b", "region": "whole but not mask\t:/etc/passwd"},
+            400,
+            "send the mask itself",
+        ),
+        (
+            {"target": "b", "region": "whole but not whole and mask :/x"},
+            400,
+            "send the mask itself",
+        ),
         ({"target": "b", "region": "mask:/etc/passwd"}, 400, "send the mask itself"),
         ({"target": "b", "region": "whole but not mask:/etc/passwd"}, 400, "send the mask itself"),
         ({"target": "b", "region": "moon"}, 400, "region"),
@@ -205,7 +213,7 @@ def test_nothing_is_kept_of_a_question(client, questions, png, target, tmp_path,
 
 def test_a_person_at_the_machine_may_name_a_model(tiny, engine, png, tmp_path):
     runs = Runs(engine, service.explain, service.stopped)
-    app = FastAPI(routes=routes(Questions(runs, lambda: [tiny], private=True)))
+    app = FastAPI(routes=routes(ProgramQuestions(runs, lambda: [tiny], private=True)))
     reply = TestClient(app).post(
         "/api/predict", data={"model": f"{tmp_path}/none.onnx"}, files={"image": png}
     )

@@ -66,8 +66,8 @@ def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
         """
         with show_errors():
             question = _checked(
-                ExplainMessage, target=target, method=method, region=region, settings=settings or {},
-                seed=seed, bundle=bundle, model=model,
+                ExplainMessage, target=target, method=method, region=region,
+                settings=settings or {}, seed=seed, bundle=bundle, model=model,
             )  # fmt: skip
             given, painted = _content(image), _content(mask) if mask else None
             async for item in _answered(
@@ -140,8 +140,8 @@ def _content(file: Any) -> bytes:
 
 
 async def _answered(
-    questions: ProgramQuestions, question: ExplainMessage, image: bytes, mask: bytes | None, owner: str,
-    keep: Callable[[bytes, str], FileData],
+    questions: ProgramQuestions, question: ExplainMessage, image: bytes, mask: bytes | None,
+    owner: str, keep: Callable[[bytes, str], FileData],
 ) -> AsyncIterator[tuple[dict[str, Any], list[FileData]]]:  # fmt: skip
     """The newest frame whenever the client has taken one, then the answer."""
     newest: list[Frame] = []

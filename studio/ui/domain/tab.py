@@ -85,8 +85,10 @@ class DomainTab:
     def known(self) -> dict[Any, Any]:
         """Updates for the bundles that the page knows by now."""
         own = self._own()
+        last = self._work.newest()
+        first = last if last in own else next(iter(own), None)
         return {
-            self._course.bundle: gr.update(choices=own) if own else gr.skip(),
+            self._course.bundle: gr.update(choices=own, value=first) if own else gr.skip(),
             self.open: gr.update(visible=bool(own)),
         }
 

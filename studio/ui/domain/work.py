@@ -37,6 +37,14 @@ class DomainWork:
         task = self._tasks.newest(name)
         return task if task is not None and task.state == "going" else None
 
+    def newest(self) -> str:
+        """The bundle that was trained, or else made, last; empty where none was."""
+        for name in (TRAINING, MAKING):
+            task = self._tasks.newest(name)
+            if task is not None and task.news is not None:
+                return str(task.news.bundle)
+        return ""
+
     def stop(self, name: str) -> str:
         """Ask for the end of one of both, which comes after its step."""
         self._tasks.stop(name)

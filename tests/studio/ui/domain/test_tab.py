@@ -107,6 +107,7 @@ def test_pages_opened_later_know_bundles_made_elsewhere(page, tmp_path):
     shown = {part.elem_id: update for part, update in known.fn().items()}
     assert ("Elsewhere", "elsewhere") in shown["bundle"]["choices"]
     assert "elsewhere" in shown["own-bundle"]["choices"]
+    assert shown["own-bundle"]["value"] == "elsewhere"
 
 
 @pytest.fixture

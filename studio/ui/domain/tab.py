@@ -64,15 +64,15 @@ class DomainTab:
             }
 
         async def follow() -> AsyncIterator[dict[Any, Any]]:
-            making, training = self._work.going(MAKING), self._work.going(TRAINING)
+            """What goes on, or how it ended; one of both goes on at most."""
+            making, training = self._work.last(MAKING), self._work.last(TRAINING)
             if making:
                 async for shown in self._new.follow(making, made):
                     yield shown
-            elif training:
+            if training:
                 async for shown in self._course.follow(training, self.controllers.refresh):
                     yield shown
-            else:
-                yield {self.open: gr.skip()}
+            yield {self.open: gr.skip()}
 
         after = [self._bundle, self._course.bundle, self.open]
         self._new.wire(made, after)

@@ -180,8 +180,11 @@ def _further(bundle: Bundle, recipe: Recipe, network: nn.Module) -> None:
 def _resumed(path: Path, minutes: float, parts: list[str]) -> _State | None:
     """The state of the same course; None where there is none."""
     state = _read(path)
-    same = state is not None and (state.minutes, state.parts) == (minutes, parts)
-    return state if same else None
+    if state is None or state.minutes != minutes:
+        return None
+    # Nobody asks again for a classifier or an oracle that the course has trained meanwhile.
+    trained = {name for name in BEFORE if name in state.parts and name not in state.left}
+    return state if set(state.parts) - trained == set(parts) - trained else None
 
 
 def _begun(path: Path) -> dict[str, Size]:

@@ -22,7 +22,7 @@ from backends.files import atomic_write
 __all__ = ["FitPlan", "FitProgress", "fit"]
 
 Loss = Callable[[nn.Module, Tensor, torch.Generator], Tensor]
-PATIENCE = 0.5  # seconds that whoever shares the device waits at most, if a step is shorter
+PATIENCE = 0.2  # seconds that whoever shares the device waits at most, if a step is shorter
 KEPT = 60.0  # seconds of work that a crash may cost
 
 

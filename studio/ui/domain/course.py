@@ -88,10 +88,13 @@ class CoursePanel:
         self, task: BackgroundTask, ended: Callable[[], None]
     ) -> AsyncIterator[dict[Any, Any]]:
         """The page's updates until a training has ended."""
-        yield running(self._go, self._stop, True) | {self._state: shared.waiting(0)}
+        begun = task.state == "going"
+        if begun:
+            yield running(self._go, self._stop, True) | {self._state: shared.waiting(0)}
         async for text in self._work.follow(task):
             yield {self._state: text}
-        await asyncio.to_thread(ended)
+        if begun:
+            await asyncio.to_thread(ended)
         yield running(self._go, self._stop, False) | {self._state: markup.state(task)}
 
 

@@ -41,7 +41,7 @@ class NewBundlePanel:
             gr.Markdown("### 1 · Your pictures")
             gr.Markdown(HELP)
             self._zip = gr.File(
-                label="Zip of pictures, a folder for each class", file_types=[".zip"], height=120,
+                label="Zip of pictures, a folder for each class", file_types=[".zip"], height=150,
                 elem_id="own-zip",
             )  # fmt: skip
             self._settings = self._lay_out_settings()
@@ -127,7 +127,8 @@ class NewBundlePanel:
 
     async def follow(self, task: BackgroundTask, made: Made) -> AsyncIterator[dict[Any, Any]]:
         """The page's updates until a making has ended."""
-        yield running(self._go, self._stop, True) | {self._state: shared.waiting(0)}
+        if task.state == "going":
+            yield running(self._go, self._stop, True) | {self._state: shared.waiting(0)}
         async for text in self._work.follow(task):
             yield {self._state: text}
         shown = running(self._go, self._stop, False) | {self._state: markup.state(task)}

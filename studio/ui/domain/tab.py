@@ -64,15 +64,15 @@ class DomainTab:
             }
 
         async def follow() -> AsyncIterator[dict[Any, Any]]:
-            making, training = self._work.going(MAKING), self._work.going(TRAINING)
+            """What goes on, or how it ended; one of both goes on at most."""
+            making, training = self._work.last(MAKING), self._work.last(TRAINING)
             if making:
                 async for shown in self._new.follow(making, made):
                     yield shown
-            elif training:
+            if training:
                 async for shown in self._course.follow(training, self.controllers.refresh):
                     yield shown
-            else:
-                yield {self.open: gr.skip()}
+            yield {self.open: gr.skip()}
 
         after = [self._bundle, self._course.bundle, self.open]
         self._new.wire(made, after)
@@ -85,8 +85,10 @@ class DomainTab:
     def known(self) -> dict[Any, Any]:
         """Updates for the bundles that the page knows by now."""
         own = self._own()
+        last = self._work.newest()
+        first = last if last in own else next(iter(own), None)
         return {
-            self._course.bundle: gr.update(choices=own) if own else gr.skip(),
+            self._course.bundle: gr.update(choices=own, value=first) if own else gr.skip(),
             self.open: gr.update(visible=bool(own)),
         }
 

@@ -31,11 +31,17 @@ class DomainWork:
             raise BadInput("a bundle is being made or trained already; stop that first, or wait")
         return self._tasks.start(name, work)
 
-    def going(self, name: str) -> BackgroundTask | None:
-        """The task of that name, if it goes on: another page, or this one before a reload, has
-        begun it."""
-        task = self._tasks.newest(name)
-        return task if task is not None and task.state == "going" else None
+    def last(self, name: str) -> BackgroundTask | None:
+        """The task of that name that was begun last, here or on another page; it may go on."""
+        return self._tasks.newest(name)
+
+    def newest(self) -> str:
+        """The bundle that was trained, or else made, last; empty where none was."""
+        for name in (TRAINING, MAKING):
+            task = self._tasks.newest(name)
+            if task is not None and task.news is not None:
+                return str(task.news.bundle)
+        return ""
 
     def stop(self, name: str) -> str:
         """Ask for the end of one of both, which comes after its step."""

@@ -68,3 +68,16 @@ def test_other_minutes_go_on_with_a_network_that_was_begun(bundle):
     assert large.arguments != small.arguments
     assert there.arguments in (large.arguments, small.arguments)
     assert there.trained.steps >= items[-1].step
+
+
+def test_a_course_that_trained_the_classifier_is_still_the_same(bundle):
+    begun = course(bundle, 0.05, [], "cpu", "train")
+    for item in begun:
+        if item.part == "oracle" and item.step:
+            break
+    begun.close()
+    again = course(bundles.find("squares"), 0.05, [], "cpu", "train")
+    first = next(again)
+    assert first.part == "oracle"
+    assert first.step >= item.step
+    again.close()

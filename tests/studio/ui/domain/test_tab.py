@@ -42,6 +42,12 @@ def handler(page, elem_id, event="click"):
     raise AssertionError(elem_id)
 
 
+def loaded(page, name):
+    """What is done under that name when the page is opened."""
+    functions = (f for f in page.fns.values() if any(event == "load" for _, event in f.targets))
+    return next(f for f in functions if f.fn.__name__ == name)
+
+
 def outcomes(page, function, *values):
     """What a generator shows, by element id, in order."""
 
@@ -102,11 +108,10 @@ def test_what_cannot_be_made_is_one_sentence_and_leaves_nothing(page, packed):
 
 def test_pages_opened_later_know_bundles_made_elsewhere(page, tmp_path):
     list(watched.made("elsewhere", write_tree(tmp_path / "tree"), {"size": 32}, minutes=0))
-    loads = [f for f in page.fns.values() if any(name == "load" for _, name in f.targets)]
-    known = next(f for f in loads if f.fn.__name__ == "known")
-    shown = {part.elem_id: update for part, update in known.fn().items()}
+    shown = {part.elem_id: update for part, update in loaded(page, "known").fn().items()}
     assert ("Elsewhere", "elsewhere") in shown["bundle"]["choices"]
     assert "elsewhere" in shown["own-bundle"]["choices"]
+    assert shown["own-bundle"]["value"] == "elsewhere"
 
 
 @pytest.fixture
@@ -135,6 +140,8 @@ def test_a_training_ends_with_its_table(page):
     for part in ("is trained", "accuracy 0.75", "50%", "it lacks a density", "More minutes"):
         assert part in text
     assert last["own-train"]["visible"]
+    later = outcomes(page, loaded(page, "follow"))
+    assert "More minutes" in later[0]["own-trained"], "for whoever opens the page afterwards"
     with pytest.raises(gr.Error, match="Make a bundle of your pictures first"):
         outcomes(page, handler(page, "own-train"), None, 60)
     with pytest.raises(gr.Error, match="for how many minutes"):
@@ -158,11 +165,9 @@ def test_one_at_a_time_goes_on_without_its_page_and_is_found_again(page, packed,
     assert page.tasks.going(TRAINING)
     with pytest.raises(gr.Error, match="made or trained already"):
         make(page, packed)
-    loads = [f for f in page.fns.values() if any(name == "load" for _, name in f.targets)]
-    follow = next(f for f in loads if f.fn.__name__ == "follow")
 
     async def found_again():
-        shown = follow.fn()
+        shown = loaded(page, "follow").fn()
         texts = []
         async for item in shown:
             texts += [str(text) for part, text in item.items() if part.elem_id == "own-trained"]

@@ -1,4 +1,5 @@
-"""Masks in JSON: COCO's run lengths and polygons, Label Studio's brushes, polygons and boxes."""
+"""Masks in JSON: COCO's run lengths and polygons, LabelMe's shapes, Label Studio's brushes,
+polygons, ellipses and boxes."""
 
 from __future__ import annotations
 
@@ -6,14 +7,17 @@ import json
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from backends.errors import BadInput
 
 __all__ = ["json_mask"]
 
 MOST = 50_000_000  # pixels
-WHAT = "give COCO's annotations or one of its segmentations, or Label Studio's JSON export"
+WHAT = (
+    "give COCO's annotations or one of its segmentations, LabelMe's file, or Label Studio's JSON "
+    "export"
+)
+SEVERAL = "the mask's JSON is of several pictures; leave one picture's"
 
 
 def json_mask(content: bytes, size: tuple[int, int]) -> np.ndarray:
@@ -42,6 +46,9 @@ def json_mask(content: bytes, size: tuple[int, int]) -> np.ndarray:
 def _masks(found: Any, size: tuple[int, int]) -> Any:
     """Booleans [H, W], one an annotation."""
     if isinstance(found, list) and found and all(isinstance(one, dict) for one in found):
+        tasks = [one for one in found if "annotations" in one or "completions" in one]
+        if len(tasks) > 1 or len({str(one.get("image_id")) for one in found}) > 1:
+            raise BadInput(SEVERAL)
         for one in found:
             yield from _masks(one, size)
     elif isinstance(found, list) and found:
@@ -57,17 +64,31 @@ def _of_dict(found: dict[str, Any], size: tuple[int, int]) -> Any:
         yield _runs(found)
     elif "segmentation" in found:
         yield from _masks(found["segmentation"], size)
-    elif "value" in found and "original_width" in found:  # a result of Label Studio
-        yield _labelled(found)
+    elif "original_width" in found:  # a result of Label Studio
+        value = found.get("value", found)  # its short export has no value apart
+        if {"rle", "points", "radiusX", "width"} & set(value):
+            yield _labelled(found, value)
+    elif "shapes" in found:  # LabelMe
+        size = (int(found["imageWidth"]), int(found["imageHeight"]))
+        yield from (_shape(one, size) for one in found["shapes"])
+    elif found.get("was_cancelled"):  # skipped by who should have annotated
+        return
     elif isinstance(found.get("images"), list) and isinstance(found.get("annotations"), list):
         if len(found["images"]) != 1:
-            raise BadInput("the mask's JSON is of several pictures; leave one picture's")
+            raise BadInput(SEVERAL)
         image = found["images"][0]
         yield from _masks(found["annotations"], (int(image["width"]), int(image["height"])))
     else:
-        for name in ("annotations", "result", "completions"):
-            if found.get(name):
-                yield from _masks(found[name], size)
+        known = [
+            found[name] for name in ("annotations", "result", "completions") if found.get(name)
+        ]
+        short = [v for v in found.values() if isinstance(v, list) and v and _is_result(v[0])]
+        for one in known or short:
+            yield from _masks(one, size)
+
+
+def _is_result(found: Any) -> bool:
+    return isinstance(found, dict) and "original_width" in found
 
 
 def _checked(width: Any, height: Any) -> tuple[int, int]:
@@ -114,27 +135,67 @@ def _polygons(points: list[Any], size: tuple[int, int]) -> np.ndarray:
 
 
 def _drawn(polygons: list[np.ndarray], size: tuple[int, int]) -> np.ndarray:
-    mask = Image.new("L", _checked(*size))
-    pen = ImageDraw.Draw(mask)
-    for polygon in polygons:
-        if len(polygon) < 3:
+    """What lies in any of the polygons [N, 2] of x and y: each pixel whose middle does."""
+    from skimage.draw import polygon
+
+    width, height = _checked(*size)
+    mask = np.zeros((height, width), bool)
+    for corners in polygons:
+        if len(corners) < 3 or corners.shape[1] != 2 or not np.isfinite(corners).all():
             raise BadInput("a polygon of the mask has fewer than three corners")
-        # A pixel's middle, not its corner, is where Pillow's numbers lie.
-        pen.polygon([(float(x) - 0.5, float(y) - 0.5) for x, y in polygon], fill=255)
-    return np.asarray(mask) > 0
+        near = corners.clip(-width - height, 2 * (width + height))  # far off is far off
+        mask[polygon(near[:, 1] - 0.5, near[:, 0] - 0.5, mask.shape)] = True
+    return mask
 
 
-def _labelled(found: dict[str, Any]) -> np.ndarray:
+def _ellipse(x: float, y: float, across: float, down: float, turn: float = 0.0) -> np.ndarray:
+    """Its outline as a polygon [N, 2].
+
+    :param turn: degrees clockwise.
+    """
+    angle = np.linspace(0, 2 * np.pi, 720, endpoint=False)
+    outline = np.stack([np.cos(angle) * across, np.sin(angle) * down], -1)
+    return _turned(outline, turn, (x, y))
+
+
+def _turned(points: np.ndarray, degrees: float, origin: tuple[float, float]) -> np.ndarray:
+    """Points [N, 2] around (0, 0), turned clockwise and moved to the origin."""
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return points @ np.array([[cos, sin], [-sin, cos]]) + np.asarray(origin)
+
+
+def _shape(found: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
+    """One of LabelMe's shapes, in pixels."""
+    points = np.asarray(found["points"], dtype=float).reshape(-1, 2)
+    kind = found.get("shape_type") or "polygon"
+    if kind == "polygon":
+        return _drawn([points], size)
+    if kind == "rectangle":
+        (left, top), (right, bottom) = points
+        corners = [[left, top], [right, top], [right, bottom], [left, bottom]]
+        return _drawn([np.array(corners)], size)
+    if kind == "circle":
+        middle, edge = points
+        radius = float(np.hypot(*(edge - middle)))
+        return _drawn([_ellipse(middle[0], middle[1], radius, radius)], size)
+    raise BadInput(f"the mask has a shape {kind!r}; use polygons, rectangles and circles")
+
+
+def _labelled(found: dict[str, Any], value: dict[str, Any]) -> np.ndarray:
     """One region of Label Studio; but for brushes its numbers are percents."""
     width, height = _checked(found["original_width"], found["original_height"])
-    value = found["value"]
     if "rle" in value:
         return _brush(value["rle"], width, height)
     scale = np.array([width / 100, height / 100])
     if "points" in value:
         return _drawn([np.asarray(value["points"], dtype=float) * scale], (width, height))
-    x, y, w, h = (float(value[name]) for name in ("x", "y", "width", "height"))
-    corners = np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]]) * scale
+    turn = float(value.get("rotation") or 0)  # of a box around its first corner
+    x, y = float(value["x"]) * scale[0], float(value["y"]) * scale[1]
+    if "radiusX" in value:
+        across, down = float(value["radiusX"]) * scale[0], float(value["radiusY"]) * scale[1]
+        return _drawn([_ellipse(x, y, across, down, turn)], (width, height))
+    w, h = float(value["width"]) * scale[0], float(value["height"]) * scale[1]
+    corners = _turned(np.array([[0, 0], [w, 0], [w, h], [0, h]]), turn, (x, y))
     return _drawn([corners], (width, height))
 
 

@@ -11,7 +11,7 @@ from backends.imaging.orientation import TURNS
 
 __all__ = ["carried", "centred", "padded", "pasted", "stored_size", "turned_mask", "whole"]
 
-ENOUGH = 0.5  # of a pixel of the model must be marked
+ENOUGH = 0.5 - 1e-4  # of a pixel of the model must be marked: half, give or take rounding
 FINEST = 8192  # points a side, at most, where a tilted mask is looked at
 
 
@@ -44,19 +44,22 @@ def carried(mask: np.ndarray, placement: Placement, side: int) -> np.ndarray:
     :return: uint8 [side, side] of 0 and 255, marked where at least half of a pixel is.
     :raises BadInput: too little is marked to reach any pixel.
     """
+    from scipy.sparse import csr_array
+
     if placement.tilt:
         share = _tilted_share(mask > 0, placement, side)
     else:
         left, top, right, bottom = placement.box
-        rows = _overlap(mask.shape[0], side, top, bottom)
+        # Nearly all weights are 0, and of a photograph there are many.
+        rows = csr_array(_overlap(mask.shape[0], side, top, bottom))
         columns = _overlap(mask.shape[1], side, left, right)
         share = rows @ (mask > 0).astype(np.float32) @ columns.T
-    if mask.any() and not (share >= ENOUGH - 1e-6).any():
+    if mask.any() and not (share >= ENOUGH).any():
         raise BadInput(
             "the mask marks less than one pixel of what the model sees, or lies outside of it; "
             "mark more"
         )
-    return np.where(share >= ENOUGH - 1e-6, 255, 0).astype(np.uint8)
+    return np.where(share >= ENOUGH, 255, 0).astype(np.uint8)
 
 
 def pasted(
@@ -180,7 +183,7 @@ def _overlap(length: int, side: int, start: float, stop: float) -> np.ndarray:
     low = start + step * np.arange(side)[:, None]
     old = np.arange(length)[None]
     covered = np.minimum(low + step, old + 1) - np.maximum(low, old)
-    return covered.clip(0) / step
+    return (covered.clip(0) / step).astype(np.float32)
 
 
 def _enlarged(values: np.ndarray, map_: Affine, size: tuple[int, int]) -> np.ndarray:

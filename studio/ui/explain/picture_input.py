@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -18,6 +19,8 @@ __all__ = ["PictureInput"]
 
 READ_SKETCH = "(...a) => [window.sketch.picture(), ...a.slice(1)]"
 SEEDS = 1_000_000
+BROWSERS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".avif")  # show these themselves
+PREVIEW = 800  # pixels of the others
 
 
 class PictureInput:
@@ -74,11 +77,15 @@ class PictureInput:
             file: dict[str, Any] | None, name: str, request: gr.Request
         ) -> dict[Any, Any]:
             if file is None:
-                return {places[0]: gr.skip()}
+                return self._scan.closed()
             with show_errors():
-                controller = controllers[name]
-                owner = owner_of(request)
-                return put(owner, controller, await controller.show(owner, uploaded(file)))
+                path = uploaded(file)
+                updates, reading = await self._scan.open(path, name, request)
+                if Path(path).suffix.lower() not in BROWSERS:
+                    preview = reading.picture.copy()
+                    preview.thumbnail((PREVIEW, PREVIEW))
+                    updates[self._upload] = preview
+                return updates
 
         async def pick_example(
             kind: str, name: str, event: gr.SelectData, request: gr.Request
@@ -109,8 +116,9 @@ class PictureInput:
 
         # preprocess=False: our own reader explains what is wrong with a file; gradio's would not.
         self._upload.input(
-            predict, [self._upload, bundle], places, api_visibility="private", preprocess=False
-        )
+            predict, [self._upload, bundle], [self._upload, *self._scan.places, *places],
+            api_visibility="private", preprocess=False,
+        )  # fmt: skip
         self._scan.wire(bundle, put, places)
         self._gallery.select(pick_example, [self._kind, bundle], places, api_visibility="private")
         self._kind.input(

@@ -20,7 +20,10 @@ FILES = [".dcm", ".dicom", ".tif", ".tiff", ".heic", ".heif", ".jp2", ".j2k", ".
 
 class ScanInput:
     """A file, its page and its window, laid out inside the current Blocks. Page and window are
-    shown only for files that have some."""
+    shown only for files that have some.
+
+    :ivar places: what :meth:`open` and :meth:`closed` fill, beside the picture's own places.
+    """
 
     def __init__(self, controllers: Controllers) -> None:
         self.controllers = controllers
@@ -42,6 +45,8 @@ class ScanInput:
                 elem_id="scan-width", min_width=180,
             )  # fmt: skip
         self._note = gr.HTML(elem_id="scan-note")
+        self._path = gr.State(None)  # of the file that page and window are of
+        self.places = [self._path, self._page, self._centre, self._width, self._note]
 
     def wire(
         self, bundle: gr.Dropdown,
@@ -49,65 +54,86 @@ class ScanInput:
     ) -> None:  # fmt: skip
         """Let a file, another page or another window fill ``places`` with what ``put`` makes of
         it."""
-        own = [self._page, self._centre, self._width, self._note]
+        self._put, self._first = put, places[0]
+        own = [*self.places, *places]
+        private = {"api_visibility": "private", "show_progress": "hidden"}
+        asked = [self._path, bundle, self._page]
 
-        async def shown(
-            path: str | None, name: str, request: gr.Request, page: float | None = 1,
-            window: tuple[float, float] | None = None,
-        ) -> tuple[dict[Any, Any], Reading | None]:  # fmt: skip
+        async def chosen(path: str | None, name: str, request: gr.Request) -> dict[Any, Any]:
             if path is None:
-                return {places[0]: gr.skip()}, None
+                return {self._first: gr.skip()}
             with show_errors():
-                owner, controller = owner_of(request), self.controllers[name]
-                found = await controller.show(owner, path, int(page or 1), window)
-                return put(owner, controller, found), found.reading
-
-        async def opened(path: str | None, name: str, request: gr.Request) -> dict[Any, Any]:
-            updates, reading = await shown(path, name, request)
-            return updates | self._controls(reading)
+                return (await self.open(path, name, request))[0]
 
         async def turned(
             path: str | None, name: str, page: float | None, request: gr.Request
         ) -> dict[Any, Any]:
-            updates, reading = await shown(path, name, request, page)
-            return updates | {self._note: _noted(reading)}
+            with show_errors():
+                return await self._show(path, name, request, page, None)
 
         async def windowed(
             path: str | None, name: str, page: float | None, centre: float, width: float,
             request: gr.Request,
         ) -> dict[Any, Any]:  # fmt: skip
-            updates, reading = await shown(path, name, request, page, (centre, width))
-            return updates | {self._note: _noted(reading)}
+            with show_errors():
+                return await self._show(path, name, request, page, (centre, width))
 
-        private = {"api_visibility": "private", "show_progress": "hidden"}
-        asked = [self._file, bundle]
-        self._file.upload(opened, asked, [*places, *own], **private)
-        self._file.clear(lambda: self._controls(None), None, own, **private)
-        self._page.submit(turned, [*asked, self._page], [*places, self._note], **private)
+        self._file.upload(chosen, [self._file, bundle], own, **private)
+        self._file.clear(lambda: self.closed(), None, self.places, **private)
+        self._page.submit(turned, asked, own, **private)
         for slider in (self._centre, self._width):
-            slider.release(
-                windowed, [*asked, self._page, self._centre, self._width],
-                [*places, self._note], **private,
-            )  # fmt: skip
+            slider.release(windowed, [*asked, self._centre, self._width], own, **private)
 
-    def _controls(self, reading: Reading | None) -> dict[Any, Any]:
-        """The controls that a file has use for."""
-        pages = reading.pages if reading else 1
-        window = reading.window if reading else None
-        deep, (centre, width) = window is not None, window or (0.5, 1.0)
+    async def open(
+        self, path: str, name: str, request: gr.Request
+    ) -> tuple[dict[Any, Any], Reading]:
+        """Updates for a file that was uploaded anywhere on the page, and how it was read.
+
+        :raises StudioError: it cannot be read.
+        """
+        updates, reading = await self._seen(path, name, request, 1, None)
+        number = gr.update(
+            value=1, maximum=reading.pages, visible=reading.pages > 1,
+            label=f"Page (of {reading.pages})",
+        )  # fmt: skip
+        return updates | self._sliders(reading) | {self._path: path, self._page: number}, reading
+
+    def _sliders(self, reading: Reading) -> dict[Any, Any]:
+        """The window's sliders, which reach over the page's values; none for 8 bits."""
+        if reading.window is None:
+            return dict.fromkeys([self._centre, self._width], gr.update(visible=False))
+        centre, width = reading.window
+        low, high = min(reading.span[0], centre), max(reading.span[1], centre)
+        widest = max(high - low, width)
+        step = 1 if widest >= 255 else widest / 500
+        shown = {"step": step, "visible": True}
         return {
-            self._page: gr.update(
-                value=1, maximum=pages, visible=pages > 1, label=f"Page (of {pages})"
-            ),
-            self._centre: gr.update(
-                value=centre, minimum=centre - width, maximum=centre + width, visible=deep
-            ),
-            self._width: gr.update(
-                value=width, minimum=width / 100, maximum=2 * width, visible=deep
-            ),
-            self._note: _noted(reading),
+            self._centre: gr.update(value=centre, minimum=low, maximum=high, **shown),
+            self._width: gr.update(value=width, minimum=step, maximum=widest, **shown),
         }
 
+    def closed(self) -> dict[Any, Any]:
+        """Updates for a picture that is no such file, or for none."""
+        hidden = dict.fromkeys([self._page, self._centre, self._width], gr.update(visible=False))
+        return {self._path: None, self._note: "", **hidden}
 
-def _noted(reading: Reading | None) -> str:
-    return markup.hint(f"Seen: {reading.note}.") if reading and reading.note else ""
+    async def _show(
+        self, path: str | None, name: str, request: gr.Request, page: float | None,
+        window: tuple[float, float] | None,
+    ) -> dict[Any, Any]:  # fmt: skip
+        """Updates for another page or window; another page keeps its own window."""
+        if path is None:
+            return {self._first: gr.skip()}
+        updates, reading = await self._seen(path, name, request, int(page or 1), window)
+        return updates if window else updates | self._sliders(reading)
+
+    async def _seen(
+        self, path: str, name: str, request: gr.Request, page: int,
+        window: tuple[float, float] | None,
+    ) -> tuple[dict[Any, Any], Reading]:  # fmt: skip
+        owner, controller = owner_of(request), self.controllers[name]
+        found = await controller.show(owner, path, page, window)
+        reading = found.reading
+        assert reading is not None
+        note = markup.hint(f"Seen: {reading.note}.") if reading.note else ""
+        return self._put(owner, controller, found) | {self._note: note}, reading

@@ -35,7 +35,7 @@ __all__ = [
     "sketch_board",
 ]
 
-LONGEST = 8_000_000
+LONGEST = 32_000_000  # of a data URL: a mask of a photograph's size may be large
 How = Literal["add", "subtract"]
 SMALL = 128  # pixels; up to here a picture's pixels are shown as the blocks they are
 _numbers = itertools.count()
@@ -55,9 +55,9 @@ REGION = """
     <button type="button" class="grow" title="One pixel wider">Grow</button>
     <button type="button" class="shrink" title="One pixel narrower">Shrink</button>
     <button type="button" class="clear" title="Remove all paint">Clear</button>
-    <button type="button" class="load" title="Load a mask file: white = change allowed, of the size that the model sees" aria-label="Load mask">Load</button>
+    <button type="button" class="load" title="Load a mask file: white = change allowed, of the original's size or of the size that the model sees; or COCO's, LabelMe's or Label Studio's JSON" aria-label="Load mask">Load</button>
     <button type="button" class="save" title="Save the mask as PNG" aria-label="Save mask">Save</button>
-    <input type="file" accept="image/*,.json" aria-label="Mask file" hidden>
+    <input type="file" accept="image/*,.json,.tif,.tiff,.npy,.dcm" aria-label="Mask file" hidden>
   </div>
   <canvas tabindex="0" width="512" height="512" role="application"
     aria-label="The picture as the model sees it. Paint where change is allowed: drag or click, or move with the arrow keys and press Space."></canvas>

@@ -29,8 +29,8 @@ def package(name: str) -> str:
 LOOSE = {
     "backends": {"core", "errors", "registry", "settings", "files", "version"},
     "studio": {"__main__"},
-    "studio/ui": {"page"},
-    "studio/labels": {"api"},
+    "studio/ui": {"page", "functions"},  # what people and what programs come in by
+    "studio/labels": {"api", "management"},
 }
 
 

@@ -27,7 +27,8 @@ def decoded(text: str, what: str) -> bytes:
         raise BadInput(f"{what} is missing; send a file, or a data URL")
     content = text.partition(",")[2] if text.startswith("data:") else text
     try:
-        return base64.b64decode(content, validate=True)
+        # Programs wrap base64 into lines, and forms make a space of a plus.
+        return base64.b64decode("".join(content.strip().replace(" ", "+").split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadInput(f"{what} is no data URL and no base64; send a file") from error
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = [
     "About",
@@ -15,16 +16,27 @@ __all__ = [
     "Predicted",
     "RegionFound",
     "RegionMessage",
-    "first_problem",
 ]
 
 SEEDS = 2**63 - 1
 
 
+def _object(value: Any) -> dict[str, Any]:
+    """Settings, which a form can send only as a text."""
+    try:
+        read = json.loads(value or "{}") if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        read = None
+    if not isinstance(read, dict):
+        raise ValueError('write them as a JSON object, such as {"steps": 50}')
+    return read
+
+
 class PictureMessage(BaseModel):
     """A picture, and which model looks at it."""
 
-    model_config = ConfigDict(extra="forbid")
+    # A class of digits is a number to many.
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     bundle: str = Field("", description="Name of an installed bundle; the studio's first if empty")
     model: str = Field("classifier", description="Which of the bundle's models looks at it")
@@ -54,7 +66,7 @@ class ExplainMessage(PictureMessage):
         "", description="Instead of a region: a picture, painted or white where change is allowed",
         json_schema_extra={"format": "binary"},
     )  # fmt: skip
-    settings: dict[str, Any] = Field(
+    settings: Annotated[dict[str, Any], BeforeValidator(_object)] = Field(
         default_factory=dict, description="Of the method; in a form as JSON"
     )
     seed: int = Field(0, ge=0, le=SEEDS, description="Same seed, same answer")
@@ -112,14 +124,3 @@ class MethodEntry(BaseModel):
     gradients: bool = Field(description="Whether it follows the model's gradients")
     problem: str | None = Field(description="Why it cannot run here")
     settings: dict[str, Any] = Field(description="JSON schema of its settings")
-
-
-def first_problem(error: ValidationError, kind: type[BaseModel]) -> str:
-    """The first problem of a message, as a sentence."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the message"
-    if first["type"] == "extra_forbidden":
-        return f"there is no field {where!r}; choose from: {', '.join(kind.model_fields)}"
-    if first["type"] == "missing":
-        return f"the field {where!r} is missing"
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}"

@@ -3,6 +3,7 @@ waits any more."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,7 +13,8 @@ import numpy as np
 from backends import imaging, service
 from backends.core import Frame, Request
 from backends.errors import BadInput, NotFound, StudioError
-from backends.regions.spec import MaskFile, Mixed, RegionSpec
+from backends.imaging import Reading
+from backends.regions.spec import MaskFile, Mixed, RegionSpec, Whole
 from backends.service import regions as region_service
 from studio import export
 from studio.api.messages import (
@@ -31,6 +33,7 @@ __all__ = ["Busy", "Gone", "ProgramQuestions"]
 
 T = TypeVar("T")
 CLOSING = "the studio is closing; ask again"
+GOING = 8  # questions of one address that may wait; behind a proxy many share one
 HEARTBEAT = 1.0  # seconds between looks whether the asker is still there
 
 
@@ -65,17 +68,24 @@ class ProgramQuestions:
         :param gone: whether the asker has left; looked at each second.
         :raises StudioError: it cannot be answered.
         """
-        request = await self._ask(owner, lambda: self._request(question, image, mask))
+        if mask is not None and question.region not in ("whole", "mask", "painted"):
+            raise BadInput("send a mask or a region, not both")
+        read = await _decoded(image)
+        request = await self._ask(owner, lambda: self._request(question, read, mask, image))
         try:
-            run = self.runs.start(request, owner)
+            run = self.runs.start(request, owner, going=GOING)
         except TooMany:
             raise Busy("your earlier questions are not answered yet; wait for them") from None
+        shown = 0
         try:
-            async for frame in run.watch(HEARTBEAT):
+            async for _ in run.watch(HEARTBEAT):
                 if gone():
                     raise Gone("nobody waits for the answer")
-                if frame is not None:
+                for frame in run.frames[shown:]:  # a fast run has several between two looks
                     on_frame(frame)
+                shown = len(run.frames)
+            for frame in run.frames[shown:]:
+                on_frame(frame)
         finally:
             self.runs.forget(run)
         if run.answer is None:
@@ -85,8 +95,10 @@ class ProgramQuestions:
     async def predict(self, asked: PictureMessage, image: bytes, owner: str) -> Predicted:
         """Say what a model says of a picture."""
 
+        read = await _decoded(image)
+
         def work() -> Predicted:
-            bundle, picture = self._picture(asked, image)
+            bundle, picture = self._picture(asked, read)
             found = service.predict(bundle, picture, self._model(asked))
             seen = export.data_url(export.as_picture(picture))
             return Predicted(
@@ -98,8 +110,10 @@ class ProgramQuestions:
     async def region(self, asked: RegionMessage, image: bytes, owner: str) -> RegionFound:
         """Draw a region of a picture."""
 
+        read = await _decoded(image)
+
         def work() -> RegionFound:
-            bundle, picture = self._picture(asked, image)
+            bundle, picture = self._picture(asked, read)
             spec = _region(asked.region)
             mask = region_service.mask_of(bundle, picture, spec, self._model(asked))
             imaging.require_area(mask)
@@ -143,24 +157,31 @@ class ProgramQuestions:
             service.require_known(self._bundle(asked.bundle), asked.model)
         return asked.model
 
-    def _picture(self, asked: PictureMessage, image: bytes) -> tuple[str, np.ndarray]:
+    def _picture(self, asked: PictureMessage, image: Reading) -> tuple[str, np.ndarray]:
         bundle = self._bundle(asked.bundle)
-        return bundle, service.prepare(bundle, imaging.read_picture(image))
+        return bundle, service.prepare(bundle, image.picture)
 
-    def _request(self, question: ExplainMessage, image: bytes, mask: bytes | None) -> Request:
+    def _request(
+        self, question: ExplainMessage, image: Reading, mask: bytes | None, content: bytes
+    ) -> Request:
         bundle = self._bundle(question.bundle)
-        reading = imaging.read(image)
-        picture, placement = service.place(bundle, reading.picture, reading.turn)
-        array, spec = None, _region(question.region)
-        if mask:
+        picture, placement = service.place(bundle, image.picture, image.turn)
+        array, spec = None, Whole() if mask is not None else _region(question.region)
+        if mask is not None:
             size = (picture.shape[1], picture.shape[0])
             array = imaging.read_mask(mask, size, placement)
         return Request(
             bundle=bundle, method=question.method, target=question.target, picture=picture,
-            region="mask" if mask else str(spec), mask=array, settings=question.settings,
-            seed=question.seed, model=self._model(question), importance=question.importance,
-            placement=placement, original=imaging.kept(image, reading),
+            region=str(spec) if mask is None else "mask", mask=array,
+            settings=question.settings, seed=question.seed, model=self._model(question),
+            importance=question.importance, placement=placement,
+            original=imaging.kept(content, image),
         )  # fmt: skip
+
+
+async def _decoded(image: bytes) -> Reading:
+    """A picture, decoded off the engine's thread, so that a large one keeps nobody waiting."""
+    return await asyncio.to_thread(imaging.read, image)
 
 
 def _region(text: str) -> RegionSpec:

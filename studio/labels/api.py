@@ -10,25 +10,24 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi import APIRouter, Depends, Header
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.routing import BaseRoute, Mount
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import BaseRoute
 
-from backends.errors import BadInput, NotFound, StudioError
-from studio.labels.management import PREFIX, Management
+from backends.errors import BadInput, NotFound
+from studio.labels.management import Management
 from studio.labels.store import pictures, projects, queue, responses
 from studio.labels.store.database import Database, StoreProblem
 from studio.labels.store.records import Annotator, State, Submission, Text, first_problem
 from studio.labels.store.records import Response as Stored
+from studio.web.sentences import route
 
 __all__ = ["AHEAD", "LONGEST", "answer_by", "routes"]
 
 AHEAD = 6  # items that a page holds: the one on screen and those that follow
 LONGEST = 16_384  # bytes of a message
-UPLOADS = f"{PREFIX}/pictures"  # whose messages are files
+FILES_LONGEST = 200_000_000  # of one with pictures
 
 
 class Join(BaseModel):
@@ -91,17 +90,13 @@ def answer_by(database: Database, code: str, fields: dict[str, Any]) -> Stored:
 
 
 def routes(opened: Callable[[], Database], management: Management | None = None) -> list[BaseRoute]:
-    """Routes under ``/labels`` for a web application; ``/labels/openapi.json`` describes them.
+    """Routes under ``/labels`` for a web application.
 
     :param opened: gives the label store; called off the event loop.
     :param management: lets projects be made, filled, exported and trained too.
     """
-    return [Mount("/labels", app=ShortMessages(_application(opened, management)))]
-
-
-def _application(opened: Callable[[], Database], management: Management | None) -> FastAPI:
-    # Without the documentation pages: they load their script from another host.
-    app = FastAPI(title="Labelling", docs_url=None, redoc_url=None)
+    short = route(LONGEST, statuses=STATUS, always_json=True)
+    router = APIRouter(prefix="/labels", tags=["labels"], route_class=short)
     Store = Annotated[Database, Depends(opened)]  # noqa: N806 - a type
 
     def person(store: Store, authorization: Annotated[str, Header()] = "") -> Annotator:
@@ -112,32 +107,32 @@ def _application(opened: Callable[[], Database], management: Management | None) 
 
     Person = Annotated[Annotator, Depends(person)]  # noqa: N806 - a type
 
-    @app.get("/projects")
+    @router.get("/projects")
     def open_projects(store: Store) -> dict[str, Any]:
         shown = {"name", "bundle", "question", "classes"}
         found = [project.setup for project in projects.listed(store) if project.setup.open]
         return {"projects": [setup.model_dump(include=shown) for setup in found]}
 
-    @app.post("/join")
+    @router.post("/join")
     def join(store: Store, message: Join) -> dict[str, Any]:
         access = projects.join(store, projects.find(store, message.project), message.name)
         return {"name": access.annotator.name, "code": access.code}
 
-    @app.post("/next")
+    @router.post("/next")
     def following(store: Store, who: Person, message: Next = Next()) -> dict[str, Any]:  # noqa: B008
         return _held(store, who, message.ahead)
 
-    @app.post("/answers")
+    @router.post("/answers")
     def answer(store: Store, who: Person, message: AnswerMessage) -> dict[str, Any]:
         stored = responses.answer(store, who, message.record())
         return {"number": stored.number} | _held(store, who, message.ahead)
 
-    @app.post("/undo")
+    @router.post("/undo")
     def undo(store: Store, who: Person, message: Undo) -> dict[str, Any]:
         back = responses.undo(store, who, message.request)
         return {"item": back.item_id if back else None} | _held(store, who, message.ahead)
 
-    @app.get("/pictures/{sha256}.png", response_class=Response)
+    @router.get("/pictures/{sha256}.png", response_class=Response)
     def picture(store: Store, who: Person, sha256: Text) -> Response:
         content = pictures.shown(store, who.project_id, sha256)
         # Named by its content, it never changes; private, since it took a code to see it.
@@ -145,63 +140,15 @@ def _application(opened: Callable[[], Database], management: Management | None) 
         return Response(content, media_type="image/png", headers=headers)
 
     if management is not None:
-        app.include_router(management.router(opened, person))
-    for kind, status in STATUS.items():
-        app.add_exception_handler(kind, _problem(status))
-    app.add_exception_handler(RequestValidationError, _unreadable)
-    return app
+        managed = management.router(opened, person, short, route(FILES_LONGEST, statuses=STATUS))
+        router.include_router(managed)
+    return list(router.routes)
 
 
-STATUS: dict[type[Exception], int] = {
-    Unknown: 401, NotFound: 404, BadInput: 400, StoreProblem: 503, StudioError: 500,
-}  # fmt: skip
+STATUS: dict[type[Exception], int] = {Unknown: 401, StoreProblem: 503}
 
 
 def _held(database: Database, who: Annotator, ahead: int) -> dict[str, Any]:
     items = queue.following(database, who, ahead)
     progress = queue.progress(database, who)
     return {"items": [asdict(item) for item in items], "progress": asdict(progress)}
-
-
-def _problem(status: int) -> Callable[[Request, Exception], Response]:
-    return lambda request, error: JSONResponse({"error": str(error)}, status)
-
-
-def _unreadable(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    names = [str(part) for part in first["loc"][1:] if isinstance(part, str)]
-    where = ".".join(names) or "the message"
-    reason = first["msg"].removeprefix("Value error, ")
-    return JSONResponse({"error": f"{where}: {reason}"}, 400)
-
-
-class ShortMessages:
-    """Refuse messages above :data:`LONGEST` bytes; read the others as JSON, whatever type their
-    sender names."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request."""
-        if scope["type"] != "http" or scope["path"].endswith(UPLOADS):
-            await self.app(scope, receive, send)
-            return
-        body, more = b"", True
-        while more and len(body) <= LONGEST:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        if len(body) > LONGEST:
-            problem = JSONResponse({"error": f"a message has at most {LONGEST} bytes"}, 413)
-            await problem(scope, receive, send)
-            return
-        headers = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
-        scope = {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
-        read: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def replay() -> Message:
-            return read.pop() if read else await receive()
-
-        await self.app(scope, replay, send)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, File, UploadFile
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from backends.errors import BadInput, NotFound, StudioError
@@ -27,7 +28,7 @@ from studio.labels.tasks import retrain as training
 from studio.runs.asking import ask
 from studio.runs.background_tasks import BackgroundTasks
 
-__all__ = ["PREFIX", "Management", "task_name"]
+__all__ = ["Management", "task_name"]
 
 PREFIX = "/manage"
 AT_ONCE = 20  # pictures that the engine prepares between two turns
@@ -97,13 +98,19 @@ class Management:
     tasks: BackgroundTasks
     bundles: Callable[[], list[str]]
 
-    def router(self, opened: Callable[[], Database], person: Callable[..., Annotator]) -> APIRouter:
+    def router(
+        self, opened: Callable[[], Database], person: Callable[..., Annotator],
+        short: type[APIRoute], long: type[APIRoute],
+    ) -> APIRouter:  # fmt: skip
         """Make the routes.
 
         :param opened: gives the label store.
         :param person: whose access code the call carries.
+        :param short: the class of routes for messages.
+        :param long: the class of routes for pictures.
         """
-        router, tasks = APIRouter(prefix=PREFIX), self.tasks
+        router, tasks = APIRouter(prefix=PREFIX, route_class=short), self.tasks
+        filling = APIRouter(route_class=long)
         Store = Annotated[Database, Depends(opened)]  # noqa: N806 - a type
 
         def administered(store: Store, who: Annotated[Annotator, Depends(person)]) -> Project:
@@ -126,7 +133,7 @@ class Management:
                 project=project.name, administrator=access.annotator.name, code=access.code
             )
 
-        @router.post("/pictures")
+        @filling.post("/pictures")
         async def add(
             store: Store, project: Administered, files: Annotated[list[UploadFile], File()]
         ) -> PicturesAdded:
@@ -158,6 +165,7 @@ class Management:
             """Say how the training stands."""
             return _state(tasks, project)
 
+        router.include_router(filling)
         return router
 
     async def _add(

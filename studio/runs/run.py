@@ -133,12 +133,13 @@ class Runs:
         self._going, self._kept = going, kept
         self._runs: dict[str, Run] = {}
 
-    def start(self, request: Request, owner: str) -> Run:
+    def start(self, request: Request, owner: str, *, going: int | None = None) -> Run:
         """Queue a request.
 
-        :raises TooMany: the owner has ``going`` unfinished runs.
+        :param going: how many unfinished runs this owner may have, instead of the usual number.
+        :raises TooMany: the owner has so many.
         """
-        if sum(not run.ended for run in self.of(owner)) >= self._going:
+        if sum(not run.ended for run in self.of(owner)) >= (going or self._going):
             raise TooMany
         run = Run(request, owner)
         self.keep(run)

@@ -9,15 +9,14 @@ from typing import Any
 import gradio as gr
 from gradio import FileData
 from gradio.processing_utils import save_bytes_to_cache
-from pydantic import ValidationError
 
 from backends.core import Frame
-from backends.errors import BadInput
 from studio import export
 from studio.api.files import files_of
-from studio.api.messages import ExplainMessage, PictureMessage, RegionMessage, first_problem
+from studio.api.messages import ExplainMessage, PictureMessage, RegionMessage
 from studio.api.questions import ProgramQuestions
 from studio.ui.shared.requests import owner_of, show_errors, uploaded
+from studio.web.messages import checked
 
 __all__ = ["offer"]
 
@@ -65,10 +64,10 @@ def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
             model: which of the bundle's models is explained.
         """
         with show_errors():
-            question = _checked(
-                ExplainMessage, target=target, method=method, region=region,
-                settings=settings or {}, seed=seed, bundle=bundle, model=model,
-            )  # fmt: skip
+            question = checked(ExplainMessage, {
+                "target": target, "method": method, "region": region, "settings": settings or {},
+                "seed": seed, "bundle": bundle, "model": model,
+            })  # fmt: skip
             given, painted = _content(image), _content(mask) if mask else None
             async for item in _answered(
                 questions, question, given, painted, owner_of(request), keep
@@ -86,7 +85,7 @@ def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
             model: which of the bundle's models is asked.
         """
         with show_errors():
-            asked = _checked(PictureMessage, bundle=bundle, model=model)
+            asked = checked(PictureMessage, {"bundle": bundle, "model": model})
             return (await questions.predict(asked, _content(image), owner_of(request))).model_dump()
 
     async def region(
@@ -103,7 +102,7 @@ def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
             model: which of the bundle's models is asked.
         """
         with show_errors():
-            asked = _checked(RegionMessage, region=region, bundle=bundle, model=model)
+            asked = checked(RegionMessage, {"region": region, "bundle": bundle, "model": model})
             return (await questions.region(asked, _content(image), owner_of(request))).model_dump()
 
     async def bundles(request: gr.Request) -> list[dict[str, Any]]:
@@ -127,21 +126,14 @@ def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
         gr.api(function, api_name=function.__name__, concurrency_limit=8)
 
 
-def _checked(kind: Any, **fields: Any) -> Any:
-    try:
-        return kind.model_validate(fields)
-    except ValidationError as error:
-        raise BadInput(first_problem(error, kind)) from error
-
-
 def _content(file: Any) -> bytes:
     """What a client has uploaded."""
     return Path(uploaded(file if isinstance(file, dict) else file.model_dump())).read_bytes()
 
 
 async def _answered(
-    questions: ProgramQuestions, question: ExplainMessage, image: bytes, mask: bytes | None,
-    owner: str, keep: Callable[[bytes, str], FileData],
+    questions: ProgramQuestions, question: ExplainMessage, image: bytes, mask: bytes | None, owner: str,
+    keep: Callable[[bytes, str], FileData],
 ) -> AsyncIterator[tuple[dict[str, Any], list[FileData]]]:  # fmt: skip
     """The newest frame whenever the client has taken one, then the answer."""
     newest: list[Frame] = []

@@ -23,6 +23,7 @@ from backends import bundles, service
 from backends.errors import BadInput, MissingPart
 from backends.settings import settings
 from studio.api import routes as api
+from studio.api.description import described
 from studio.api.questions import ProgramQuestions
 from studio.engines import require_local
 from studio.engines.local import LocalEngine
@@ -286,16 +287,10 @@ def launch(
         def known() -> list[str]:
             return [bundle, *_shown_bundles(bundle)]
 
-        questions, managed = (
-            ProgramQuestions(runs, known, private),
-            Management(device, tasks, known),
-        )
-        options["app_kwargs"] = {
-            "routes": [
-                *label_api.routes(labels.database, managed),
-                *api.routes(questions),
-            ]
-        }
+        questions = ProgramQuestions(runs, known, private)
+        managed = Management(device, tasks, known)
+        routes = [*api.routes(questions), *label_api.routes(labels.database, managed)]
+        options["app_kwargs"] = {"routes": described(routes)}
         try:
             page.launch(server_name=host, server_port=port, mcp_server=mcp, **options)
         finally:

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from backends.errors import StudioError
 from studio.labels.api import LONGEST, answer_by, routes
@@ -14,7 +14,7 @@ from studio.labels.store.database import StoreProblem
 
 @pytest.fixture
 def client(database):
-    with TestClient(Starlette(routes=routes(lambda: database))) as made:
+    with TestClient(FastAPI(routes=routes(lambda: database))) as made:
         yield made
 
 

@@ -1,0 +1,1 @@
+"""What the routes of the API and of the label store share."""

@@ -1,0 +1,125 @@
+"""Routes whose every refusal is ``{"error": sentence}`` with a fitting status, and whose messages
+have a greatest length."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive
+
+from backends.errors import (
+    BadInput,
+    MissingPart,
+    NotFound,
+    OutOfMemory,
+    StudioError,
+    Unreachable,
+)  # fmt: skip
+
+__all__ = ["STATUS", "problem", "refusal", "route"]
+
+log = logging.getLogger(__name__)
+STATUS: dict[type[Exception], int] = {
+    BadInput: 400, NotFound: 404, MissingPart: 409, OutOfMemory: 507, Unreachable: 503,
+    StudioError: 500,
+}  # fmt: skip
+PLACES = ("body", "query", "path", "header")
+INSIDE = "the studio failed at this; its log has the details"
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def route(
+    longest: int,
+    *,
+    statuses: Mapping[type[Exception], int] | None = None,
+    always_json: bool = False,
+) -> type[APIRoute]:
+    """A class of routes, for a router's ``route_class``.
+
+    :param longest: bytes of a message at most.
+    :param statuses: of further errors.
+    :param always_json: read every message as JSON, whatever type its sender names.
+    """
+    known = STATUS | dict(statuses or {})
+
+    class SentenceRoute(APIRoute):
+        """A route of that kind."""
+
+        def get_route_handler(self) -> Handler:
+            """Wrap what answers a request."""
+            answer = super().get_route_handler()
+
+            async def answer_or_refuse(request: Request) -> Response:
+                scope = _as_json(request.scope) if always_json else request.scope
+                try:
+                    _check_length(request.headers.get("content-length", ""), longest)
+                    return await answer(Request(scope, _limited(request.receive, longest)))
+                except Exception as error:
+                    return refusal(error, known)
+
+            return answer_or_refuse
+
+    return SentenceRoute
+
+
+def refusal(error: Exception, statuses: Mapping[type[Exception], int] = STATUS) -> JSONResponse:
+    """The reply to a request that raised an error."""
+    if isinstance(error, RequestValidationError):
+        return JSONResponse({"error": problem(error.errors()[0])}, 400)
+    if isinstance(error, HTTPException):
+        return JSONResponse({"error": str(error.detail)}, error.status_code)
+    for kind in type(error).__mro__:
+        if kind in statuses:
+            return JSONResponse({"error": str(error)}, statuses[kind])
+    log.error("a request failed", exc_info=error)
+    return JSONResponse({"error": INSIDE}, 500)
+
+
+def problem(first: Mapping[str, Any], fields: Iterable[str] = ()) -> str:
+    """One of pydantic's problems as a sentence: the field, and what is wrong with it.
+
+    :param fields: that there are.
+    """
+    names = [str(part) for part in first["loc"] if isinstance(part, str)]
+    where = ".".join(name for name in names if name not in PLACES) or "the message"
+    if first["type"] == "extra_forbidden" and fields:
+        return f"there is no field {where!r}; choose from: {', '.join(fields)}"
+    if first["type"] == "missing":
+        return f"the field {where!r} is missing"
+    return f"{where}: {str(first['msg']).removeprefix('Value error, ')}"
+
+
+def _check_length(told: str, longest: int) -> None:
+    if told.isdecimal() and int(told) > longest:
+        raise _too_long(longest)
+
+
+def _too_long(longest: int) -> HTTPException:
+    return HTTPException(413, f"a message has at most {longest} bytes")
+
+
+def _limited(receive: Receive, longest: int) -> Receive:
+    """The same messages, until they are too long."""
+    count = 0
+
+    async def counted() -> Message:
+        nonlocal count
+        message = await receive()
+        count += len(message.get("body", b""))
+        if count > longest:
+            raise _too_long(longest)
+        return message
+
+    return counted
+
+
+def _as_json(scope: Any) -> dict[str, Any]:
+    headers = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
+    return {**scope, "headers": [*headers, (b"content-type", b"application/json")]}

@@ -132,7 +132,8 @@ def _content(file: Any) -> bytes:
 
 
 async def _answered(
-    questions: ProgramQuestions, question: ExplainMessage, image: bytes, mask: bytes | None, owner: str,
+    questions: ProgramQuestions, question: ExplainMessage, image: bytes, mask: bytes | None,
+    owner: str,
     keep: Callable[[bytes, str], FileData],
 ) -> AsyncIterator[tuple[dict[str, Any], list[FileData]]]:  # fmt: skip
     """The newest frame whenever the client has taken one, then the answer."""

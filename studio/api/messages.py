@@ -9,13 +9,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = [
     "About",
-    "Asked",
-    "Explained",
+    "ExplainReply",
     "MethodEntry",
+    "PictureMessage",
     "Predicted",
-    "Question",
-    "RegionAsked",
+    "QuestionMessage",
     "RegionFound",
+    "RegionMessage",
 ]
 
 SEEDS = 2**63 - 1
@@ -32,7 +32,7 @@ def _object(value: Any) -> dict[str, Any]:
     return read
 
 
-class Asked(BaseModel):
+class PictureMessage(BaseModel):
     """A picture, and which model looks at it."""
 
     # A class of digits is a number to many.
@@ -46,7 +46,7 @@ class Asked(BaseModel):
     )  # fmt: skip
 
 
-class RegionAsked(Asked):
+class RegionMessage(PictureMessage):
     """A picture and a region of it."""
 
     region: str = Field(
@@ -54,7 +54,7 @@ class RegionAsked(Asked):
     )
 
 
-class Question(Asked):
+class QuestionMessage(PictureMessage):
     """A question to a method."""
 
     target: str = Field(
@@ -73,7 +73,7 @@ class Question(Asked):
     importance: bool = Field(False, description="Also measure which changes matter to the model")
 
 
-class Explained(BaseModel):
+class ExplainReply(BaseModel):
     """An answer.
 
     :ivar record: what ``result.json`` holds: status, predictions, metrics, settings.

@@ -19,17 +19,17 @@ from backends.service import regions as region_service
 from studio import export
 from studio.api.messages import (
     About,
-    Asked,
     MethodEntry,
+    PictureMessage,
     Predicted,
-    Question,
-    RegionAsked,
+    QuestionMessage,
     RegionFound,
+    RegionMessage,
 )
 from studio.runs import Run, Runs, TooMany
 from studio.runs.asking import ask
 
-__all__ = ["Busy", "Gone", "Questions"]
+__all__ = ["Busy", "Gone", "ProgramQuestions"]
 
 T = TypeVar("T")
 CLOSING = "the studio is closing; ask again"
@@ -46,7 +46,7 @@ class Gone(StudioError):
 
 
 @dataclass
-class Questions:
+class ProgramQuestions:
     """What programs may ask of this studio.
 
     :ivar runs: carries them out.
@@ -59,7 +59,7 @@ class Questions:
     private: bool = False
 
     async def explain(
-        self, question: Question, image: bytes, mask: bytes | None, owner: str,
+        self, question: QuestionMessage, image: bytes, mask: bytes | None, owner: str,
         on_frame: Callable[[Frame], None] = lambda frame: None,
         gone: Callable[[], bool] = lambda: False,
     ) -> Run:  # fmt: skip
@@ -92,7 +92,7 @@ class Questions:
             raise run.failed.error if run.failed else StudioError(CLOSING)
         return run
 
-    async def predict(self, asked: Asked, image: bytes, owner: str) -> Predicted:
+    async def predict(self, asked: PictureMessage, image: bytes, owner: str) -> Predicted:
         """Say what a model says of a picture."""
 
         read = await _decoded(image)
@@ -107,7 +107,7 @@ class Questions:
 
         return await self._ask(owner, work)
 
-    async def region(self, asked: RegionAsked, image: bytes, owner: str) -> RegionFound:
+    async def region(self, asked: RegionMessage, image: bytes, owner: str) -> RegionFound:
         """Draw a region of a picture."""
 
         read = await _decoded(image)
@@ -151,17 +151,19 @@ class Questions:
             raise NotFound(f"there is no bundle {name!r}; choose from: {', '.join(names)}")
         return name or names[0]
 
-    def _model(self, asked: Asked) -> str:
+    def _model(self, asked: PictureMessage) -> str:
         """The model's name; one outside of the bundle only where the asker owns the machine."""
         if not self.private:
             service.require_known(self._bundle(asked.bundle), asked.model)
         return asked.model
 
-    def _picture(self, asked: Asked, image: Image.Image) -> tuple[str, np.ndarray]:
+    def _picture(self, asked: PictureMessage, image: Image.Image) -> tuple[str, np.ndarray]:
         bundle = self._bundle(asked.bundle)
         return bundle, service.prepare(bundle, image)
 
-    def _request(self, question: Question, image: Image.Image, mask: bytes | None) -> Request:
+    def _request(
+        self, question: QuestionMessage, image: Image.Image, mask: bytes | None
+    ) -> Request:
         bundle = self._bundle(question.bundle)
         picture, placement = service.place(bundle, image)
         array, spec = None, Whole() if mask is not None else _region(question.region)

@@ -22,15 +22,15 @@ from studio import export
 from studio.api.files import decoded, urls_of, zip_of
 from studio.api.messages import (
     About,
-    Asked,
-    Explained,
+    ExplainReply,
     MethodEntry,
+    PictureMessage,
     Predicted,
-    Question,
-    RegionAsked,
+    QuestionMessage,
     RegionFound,
+    RegionMessage,
 )
-from studio.api.questions import Busy, Gone, Questions
+from studio.api.questions import Busy, Gone, ProgramQuestions
 from studio.runs import Run
 from studio.web.messages import checked, documented, read
 from studio.web.sentences import refusal, route
@@ -39,7 +39,7 @@ __all__ = ["routes"]
 
 LONGEST = 40_000_000  # bytes of a message
 FILES = ("image", "mask")
-M = TypeVar("M", bound=Asked)
+M = TypeVar("M", bound=PictureMessage)
 STATUS: dict[type[Exception], int] = {Busy: 429, Gone: 499}
 ZIP, EVENTS = "application/zip", "text/event-stream"
 REFUSED: dict[int | str, dict[str, Any]] = {
@@ -59,7 +59,7 @@ ANSWERED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def routes(questions: Questions) -> list[BaseRoute]:
+def routes(questions: ProgramQuestions) -> list[BaseRoute]:
     """Routes under ``/api`` for a web application."""
     router = APIRouter(
         prefix="/api", tags=["explain"], route_class=route(LONGEST, statuses=STATUS),
@@ -77,11 +77,14 @@ def routes(questions: Questions) -> list[BaseRoute]:
     ]
 
     @router.post(
-        "/explain", response_model=Explained, responses=ANSWERED, openapi_extra=documented(Question)
+        "/explain",
+        response_model=ExplainReply,
+        responses=ANSWERED,
+        openapi_extra=documented(QuestionMessage),
     )
     async def explain(request: Request, who: Owner, form: Form = None) -> Response:
         """Ask what would make a model see another class."""
-        question, files = await _message(request, Question)
+        question, files = await _message(request, QuestionMessage)
         image, mask = _image(question, files), files.get("mask")
         if mask is None and question.mask:
             mask = decoded(question.mask, "the mask")
@@ -99,16 +102,16 @@ def routes(questions: Questions) -> list[BaseRoute]:
             return Response(content, media_type=ZIP, headers=named)
         return JSONResponse(await asyncio.to_thread(_explained, run))
 
-    @router.post("/predict", openapi_extra=documented(Asked))
+    @router.post("/predict", openapi_extra=documented(PictureMessage))
     async def predict(request: Request, who: Owner) -> Predicted:
         """Ask what a model says of a picture."""
-        asked, files = await _message(request, Asked)
+        asked, files = await _message(request, PictureMessage)
         return await questions.predict(asked, _image(asked, files), who)
 
-    @router.post("/region", openapi_extra=documented(RegionAsked))
+    @router.post("/region", openapi_extra=documented(RegionMessage))
     async def region(request: Request, who: Owner) -> RegionFound:
         """Draw a region of a picture, such as where the model looks."""
-        asked, files = await _message(request, RegionAsked)
+        asked, files = await _message(request, RegionMessage)
         return await questions.region(asked, _image(asked, files), who)
 
     @router.get("/bundles")
@@ -144,7 +147,7 @@ async def _watched(request: Request) -> AsyncIterator[Callable[[], bool]]:
 
 def _explained(run: Run) -> dict[str, Any]:
     assert run.answer is not None
-    return Explained(record=run.answer.record, files=urls_of(run)).model_dump()
+    return ExplainReply(record=run.answer.record, files=urls_of(run)).model_dump()
 
 
 async def _streamed(
@@ -200,5 +203,5 @@ async def _message(request: Request, kind: type[M]) -> tuple[M, dict[str, bytes]
     return checked(kind, fields | others), {n: f for n, f in files.items() if n in FILES}
 
 
-def _image(asked: Asked, files: dict[str, bytes]) -> bytes:
+def _image(asked: PictureMessage, files: dict[str, bytes]) -> bytes:
     return files["image"] if "image" in files else decoded(asked.image, "the image")

@@ -45,7 +45,7 @@ class New(BaseModel):
     administrator: Text = "me"
 
 
-class Made(BaseModel):
+class ProjectMade(BaseModel):
     """A project that was made; the code is told only now."""
 
     project: str
@@ -53,7 +53,7 @@ class Made(BaseModel):
     code: str
 
 
-class Filled(BaseModel):
+class PicturesAdded(BaseModel):
     """Pictures that were sent: how many could be read, how many are new, what was refused."""
 
     seen: int
@@ -122,19 +122,21 @@ class Management:
         Administered = Annotated[Project, Depends(administered)]  # noqa: N806 - a type
 
         @router.post("/projects")
-        def create(store: Store, message: New) -> Made:
+        def create(store: Store, message: New) -> ProjectMade:
             """Make a project."""
             setup = Setup.checked(message.project)
             if setup.bundle not in self.bundles():
                 known = ", ".join(self.bundles())
                 raise NotFound(f"there is no bundle {setup.bundle!r}; choose from: {known}")
             project, access = projects.create(store, setup, message.administrator)
-            return Made(project=project.name, administrator=access.annotator.name, code=access.code)
+            return ProjectMade(
+                project=project.name, administrator=access.annotator.name, code=access.code
+            )
 
         @filling.post("/pictures")
         async def add(
             store: Store, project: Administered, files: Annotated[list[UploadFile], File()]
-        ) -> Filled:
+        ) -> PicturesAdded:
             """Put pictures, or zip files of them, into the project."""
             return await self._add(store, project, files)
 
@@ -166,7 +168,9 @@ class Management:
         router.include_router(filling)
         return router
 
-    async def _add(self, store: Database, project: Project, files: list[UploadFile]) -> Filled:
+    async def _add(
+        self, store: Database, project: Project, files: list[UploadFile]
+    ) -> PicturesAdded:
         refused: list[str] = []
         seen = new = 0
         with tempfile.TemporaryDirectory() as scratch:
@@ -185,7 +189,7 @@ class Management:
                 while found := await ask(self.engine, owner, some):
                     new += await asyncio.to_thread(pictures.add, store, project, found)
                     seen += len(found)
-        return Filled(seen=seen, new=new, refused=refused[:NAMED])
+        return PicturesAdded(seen=seen, new=new, refused=refused[:NAMED])
 
 
 def _named(bundle: str, path: Path, refused: list[str]) -> add_pictures.Named:

@@ -13,15 +13,15 @@ from gradio.processing_utils import save_bytes_to_cache
 from backends.core import Frame
 from studio import export
 from studio.api.files import files_of
-from studio.api.messages import Asked, Question, RegionAsked
-from studio.api.questions import Questions
+from studio.api.messages import PictureMessage, QuestionMessage, RegionMessage
+from studio.api.questions import ProgramQuestions
 from studio.ui.shared.requests import owner_of, show_errors, uploaded
 from studio.web.messages import checked
 
 __all__ = ["offer"]
 
 
-def offer(questions: Questions, blocks: gr.Blocks) -> None:
+def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
     """Offer explain, predict, region, bundles and methods, inside the current Blocks.
 
     :param blocks: those; files for clients lie in their cache, which is emptied of old ones.
@@ -64,7 +64,7 @@ def offer(questions: Questions, blocks: gr.Blocks) -> None:
             model: which of the bundle's models is explained.
         """
         with show_errors():
-            question = checked(Question, {
+            question = checked(QuestionMessage, {
                 "target": target, "method": method, "region": region, "settings": settings or {},
                 "seed": seed, "bundle": bundle, "model": model,
             })  # fmt: skip
@@ -85,7 +85,7 @@ def offer(questions: Questions, blocks: gr.Blocks) -> None:
             model: which of the bundle's models is asked.
         """
         with show_errors():
-            asked = checked(Asked, {"bundle": bundle, "model": model})
+            asked = checked(PictureMessage, {"bundle": bundle, "model": model})
             return (await questions.predict(asked, _content(image), owner_of(request))).model_dump()
 
     async def region(
@@ -102,7 +102,7 @@ def offer(questions: Questions, blocks: gr.Blocks) -> None:
             model: which of the bundle's models is asked.
         """
         with show_errors():
-            asked = checked(RegionAsked, {"region": region, "bundle": bundle, "model": model})
+            asked = checked(RegionMessage, {"region": region, "bundle": bundle, "model": model})
             return (await questions.region(asked, _content(image), owner_of(request))).model_dump()
 
     async def bundles(request: gr.Request) -> list[dict[str, Any]]:
@@ -132,8 +132,8 @@ def _content(file: Any) -> bytes:
 
 
 async def _answered(
-    questions: Questions, question: Question, image: bytes, mask: bytes | None, owner: str,
-    keep: Callable[[bytes, str], FileData],
+    questions: ProgramQuestions, question: QuestionMessage, image: bytes, mask: bytes | None,
+    owner: str, keep: Callable[[bytes, str], FileData],
 ) -> AsyncIterator[tuple[dict[str, Any], list[FileData]]]:  # fmt: skip
     """The newest frame whenever the client has taken one, then the answer."""
     newest: list[Frame] = []

@@ -24,7 +24,7 @@ from backends.errors import BadInput, MissingPart
 from backends.settings import settings
 from studio.api import routes as api
 from studio.api.description import described
-from studio.api.questions import Questions
+from studio.api.questions import ProgramQuestions
 from studio.engines import require_local
 from studio.engines.local import LocalEngine
 from studio.labels import api as label_api
@@ -74,7 +74,7 @@ def build(
     ) as blocks:
         controllers = Controllers(controller, names, private=private)
         # First, so that no event of the page takes their names.
-        asked = Questions(controller.runs, lambda: list(controllers.names), private)
+        asked = ProgramQuestions(controller.runs, lambda: list(controllers.names), private)
         functions.offer(asked, blocks)
         page = _Page(controllers, pulls or Pulls(service.pull), labels, blocks)
         page.wire(blocks)
@@ -244,7 +244,10 @@ def launch(
         def known() -> list[str]:
             return [bundle, *_shown_bundles(bundle)]
 
-        questions, managed = Questions(runs, known, private), Management(device, tasks, known)
+        questions, managed = (
+            ProgramQuestions(runs, known, private),
+            Management(device, tasks, known),
+        )
         routes = [*api.routes(questions), *label_api.routes(labels.database, managed)]
         options["app_kwargs"] = {"routes": described(routes)}
         try:

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from studio.api import routes as api
 from studio.api.description import described
-from studio.api.questions import Questions
+from studio.api.questions import ProgramQuestions
 from studio.engines.inline import InlineEngine
 from studio.labels import api as labels
 from studio.labels.management import Management
@@ -20,7 +20,7 @@ from studio.runs.background_tasks import BackgroundTasks
 @pytest.fixture
 def client(tiny, tmp_path):
     store, engine = Database(str(tmp_path / "labels.db")), InlineEngine()
-    questions = Questions(Runs(engine, None, None), lambda: [tiny])
+    questions = ProgramQuestions(Runs(engine, None, None), lambda: [tiny])
     managed = Management(engine, BackgroundTasks(engine), lambda: [tiny])
     routes = [*api.routes(questions), *labels.routes(lambda: store, managed)]
     yield TestClient(FastAPI(routes=described(routes), openapi_url=None))

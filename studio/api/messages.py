@@ -9,11 +9,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = [
     "About",
-    "ExplainMessage",
     "ExplainReply",
     "MethodEntry",
     "PictureMessage",
     "Predicted",
+    "QuestionMessage",
     "RegionFound",
     "RegionMessage",
 ]
@@ -54,7 +54,7 @@ class RegionMessage(PictureMessage):
     )
 
 
-class ExplainMessage(PictureMessage):
+class QuestionMessage(PictureMessage):
     """A question to a method."""
 
     target: str = Field(

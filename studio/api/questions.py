@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from PIL import Image
 
 from backends import imaging, service
 from backends.core import Frame, Request
 from backends.errors import BadInput, NotFound, StudioError
-from backends.imaging import Reading
 from backends.regions.spec import MaskFile, Mixed, RegionSpec, Whole
 from backends.service import regions as region_service
 from studio import export
 from studio.api.messages import (
     About,
-    ExplainMessage,
     MethodEntry,
     PictureMessage,
     Predicted,
+    QuestionMessage,
     RegionFound,
     RegionMessage,
 )
@@ -59,7 +59,7 @@ class ProgramQuestions:
     private: bool = False
 
     async def explain(
-        self, question: ExplainMessage, image: bytes, mask: bytes | None, owner: str,
+        self, question: QuestionMessage, image: bytes, mask: bytes | None, owner: str,
         on_frame: Callable[[Frame], None] = lambda frame: None,
         gone: Callable[[], bool] = lambda: False,
     ) -> Run:  # fmt: skip
@@ -71,7 +71,7 @@ class ProgramQuestions:
         if mask is not None and question.region not in ("whole", "mask", "painted"):
             raise BadInput("send a mask or a region, not both")
         read = await _decoded(image)
-        request = await self._ask(owner, lambda: self._request(question, read, mask, image))
+        request = await self._ask(owner, lambda: self._request(question, read, mask))
         try:
             run = self.runs.start(request, owner, going=GOING)
         except TooMany:
@@ -157,15 +157,15 @@ class ProgramQuestions:
             service.require_known(self._bundle(asked.bundle), asked.model)
         return asked.model
 
-    def _picture(self, asked: PictureMessage, image: Reading) -> tuple[str, np.ndarray]:
+    def _picture(self, asked: PictureMessage, image: Image.Image) -> tuple[str, np.ndarray]:
         bundle = self._bundle(asked.bundle)
-        return bundle, service.prepare(bundle, image.picture)
+        return bundle, service.prepare(bundle, image)
 
     def _request(
-        self, question: ExplainMessage, image: Reading, mask: bytes | None, content: bytes
+        self, question: QuestionMessage, image: Image.Image, mask: bytes | None
     ) -> Request:
         bundle = self._bundle(question.bundle)
-        picture, placement = service.place(bundle, image.picture, image.turn)
+        picture, placement = service.place(bundle, image)
         array, spec = None, Whole() if mask is not None else _region(question.region)
         if mask is not None:
             size = (picture.shape[1], picture.shape[0])
@@ -174,14 +174,13 @@ class ProgramQuestions:
             bundle=bundle, method=question.method, target=question.target, picture=picture,
             region=str(spec) if mask is None else "mask", mask=array,
             settings=question.settings, seed=question.seed, model=self._model(question),
-            importance=question.importance, placement=placement,
-            original=imaging.kept(content, image),
+            importance=question.importance,
         )  # fmt: skip
 
 
-async def _decoded(image: bytes) -> Reading:
+async def _decoded(image: bytes) -> Image.Image:
     """A picture, decoded off the engine's thread, so that a large one keeps nobody waiting."""
-    return await asyncio.to_thread(imaging.read, image)
+    return await asyncio.to_thread(imaging.read_picture, image)
 
 
 def _region(text: str) -> RegionSpec:

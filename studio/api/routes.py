@@ -22,11 +22,11 @@ from studio import export
 from studio.api.files import decoded, urls_of, zip_of
 from studio.api.messages import (
     About,
-    ExplainMessage,
     ExplainReply,
     MethodEntry,
     PictureMessage,
     Predicted,
+    QuestionMessage,
     RegionFound,
     RegionMessage,
 )
@@ -80,11 +80,11 @@ def routes(questions: ProgramQuestions) -> list[BaseRoute]:
         "/explain",
         response_model=ExplainReply,
         responses=ANSWERED,
-        openapi_extra=documented(ExplainMessage),
+        openapi_extra=documented(QuestionMessage),
     )
     async def explain(request: Request, who: Owner, form: Form = None) -> Response:
         """Ask what would make a model see another class."""
-        question, files = await _message(request, ExplainMessage)
+        question, files = await _message(request, QuestionMessage)
         image, mask = _image(question, files), files.get("mask")
         if mask is None and question.mask:
             mask = decoded(question.mask, "the mask")

@@ -13,7 +13,7 @@ from gradio.processing_utils import save_bytes_to_cache
 from backends.core import Frame
 from studio import export
 from studio.api.files import files_of
-from studio.api.messages import ExplainMessage, PictureMessage, RegionMessage
+from studio.api.messages import PictureMessage, QuestionMessage, RegionMessage
 from studio.api.questions import ProgramQuestions
 from studio.ui.shared.requests import owner_of, show_errors, uploaded
 from studio.web.messages import checked
@@ -64,7 +64,7 @@ def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
             model: which of the bundle's models is explained.
         """
         with show_errors():
-            question = checked(ExplainMessage, {
+            question = checked(QuestionMessage, {
                 "target": target, "method": method, "region": region, "settings": settings or {},
                 "seed": seed, "bundle": bundle, "model": model,
             })  # fmt: skip
@@ -132,9 +132,8 @@ def _content(file: Any) -> bytes:
 
 
 async def _answered(
-    questions: ProgramQuestions, question: ExplainMessage, image: bytes, mask: bytes | None,
-    owner: str,
-    keep: Callable[[bytes, str], FileData],
+    questions: ProgramQuestions, question: QuestionMessage, image: bytes, mask: bytes | None,
+    owner: str, keep: Callable[[bytes, str], FileData],
 ) -> AsyncIterator[tuple[dict[str, Any], list[FileData]]]:  # fmt: skip
     """The newest frame whenever the client has taken one, then the answer."""
     newest: list[Frame] = []

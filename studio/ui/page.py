@@ -287,8 +287,10 @@ def launch(
         def known() -> list[str]:
             return [bundle, *_shown_bundles(bundle)]
 
-        questions = ProgramQuestions(runs, known, private)
-        managed = Management(device, tasks, known)
+        questions, managed = (
+            ProgramQuestions(runs, known, private),
+            Management(device, tasks, known),
+        )
         routes = [*api.routes(questions), *label_api.routes(labels.database, managed)]
         options["app_kwargs"] = {"routes": described(routes)}
         try:

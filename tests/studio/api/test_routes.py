@@ -1,5 +1,6 @@
 """Programs' questions over HTTP: one request, one answer, and one sentence where it cannot be."""
 
+import asyncio
 import base64
 import io
 import json
@@ -13,7 +14,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from backends import service
-from studio.api.questions import ProgramQuestions
+from studio.api.messages import QuestionMessage
+from studio.api.questions import GOING, Busy, Gone, ProgramQuestions
 from studio.api.routes import routes
 from studio.engines.local import LocalEngine
 from studio.runs import Runs
@@ -295,3 +297,38 @@ def test_a_fault_of_the_studio_is_a_sentence_too(client, png, monkeypatch):
     reply = client.post("/api/predict", files={"image": png})
     assert reply.status_code == 500
     assert "secret" not in reply.json()["error"]
+
+
+def test_who_leaves_stops_the_work(questions, png, target, monkeypatch):
+    monkeypatch.setattr("studio.api.questions.HEARTBEAT", 0.05)
+    kept = []
+    start = questions.runs.start
+    monkeypatch.setattr(
+        questions.runs, "start", lambda *a, **b: kept.append(start(*a, **b)) or kept[-1]
+    )
+    long = {"blending_leaps": 300, "injection_leaps": 0}
+    question = QuestionMessage(target=target, settings=long)
+
+    async def leave():
+        frames = []
+        with pytest.raises(Gone):
+            await questions.explain(question, png, None, "me", frames.append, lambda: bool(frames))
+        async for _ in kept[0].watch(0.05):
+            pass
+
+    asyncio.run(leave())
+    assert kept[0].state == "stopped"
+    assert len(kept[0].frames) < 300
+    assert not questions.runs.of("me")
+
+
+def test_questions_of_one_address_may_wait(questions, png, target):
+    long = {"blending_leaps": 100, "injection_leaps": 0}
+
+    async def ask_often():
+        question = QuestionMessage(target=target, settings=long)
+        asked = (questions.explain(question, png, None, "me") for _ in range(GOING + 1))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = asyncio.run(ask_often())
+    assert [type(one) for one in found if isinstance(one, Exception)] == [Busy]

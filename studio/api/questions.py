@@ -146,11 +146,12 @@ class Questions:
 
     def _picture(self, asked: Asked, image: bytes) -> tuple[str, np.ndarray]:
         bundle = self._bundle(asked.bundle)
-        return bundle, service.prepare(bundle, imaging.read_picture(image))
+        reading = imaging.read(image, asked.page, imaging.window_in(asked.window))
+        return bundle, service.prepare(bundle, reading.picture)
 
     def _request(self, question: Question, image: bytes, mask: bytes | None) -> Request:
         bundle = self._bundle(question.bundle)
-        reading = imaging.read(image)
+        reading = imaging.read(image, question.page, imaging.window_in(question.window))
         picture, placement = service.place(bundle, reading.picture, reading.turn)
         array, spec = None, _region(question.region)
         if mask:

@@ -15,6 +15,7 @@ from backends.imaging.pictures import (
 )
 from backends.imaging.placement import carried, centred, padded, pasted, whole
 from backends.imaging.reading import Reading, read, read_picture
+from backends.imaging.windows import window_in
 
 __all__ = [
     "MAX_PIXELS",
@@ -41,4 +42,5 @@ __all__ = [
     "to_array",
     "to_tensor",
     "whole",
+    "window_in",
 ]

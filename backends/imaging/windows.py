@@ -9,7 +9,7 @@ import numpy as np
 
 from backends.errors import BadInput
 
-__all__ = ["Shades", "Shape", "ValueWindow", "shades_of"]
+__all__ = ["Shades", "Shape", "ValueWindow", "shades_of", "window_in"]
 
 Shape = Literal["EXACT", "LINEAR", "SIGMOID"]
 
@@ -59,6 +59,21 @@ class ValueWindow:
             width = max(width - 1, 1e-9)
             low = self.centre - 0.5 - width / 2
         return low, low + width
+
+
+def window_in(text: str) -> tuple[float, float] | None:
+    """Read a window's centre and width in ``CENTRE,WIDTH``; None in an empty text.
+
+    :raises BadInput: it is written otherwise, or has no width.
+    """
+    if not text.strip():
+        return None
+    try:
+        centre, width = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise BadInput(f"window {text!r} is not understood; write CENTRE,WIDTH") from error
+    ValueWindow.of((centre, width))
+    return centre, width
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,10 @@ class PictureMessage(BaseModel):
         "", description="The picture: a data URL or base64; in a form the file itself",
         json_schema_extra={"format": "binary"},
     )  # fmt: skip
+    page: int = Field(1, ge=1, description="Of a file with several, counted from 1")
+    window: str = Field(
+        "", description="CENTRE,WIDTH of the values to see, of a file with more than 8 bits"
+    )
 
 
 class RegionMessage(PictureMessage):

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
 
 from backends import imaging, service
 from backends.core import Frame, Request
 from backends.errors import BadInput, NotFound, StudioError
+from backends.imaging import Reading
 from backends.regions.spec import MaskFile, Mixed, RegionSpec, Whole
 from backends.service import regions as region_service
 from studio import export
@@ -70,8 +70,8 @@ class ProgramQuestions:
         """
         if mask is not None and question.region not in ("whole", "mask", "painted"):
             raise BadInput("send a mask or a region, not both")
-        read = await _decoded(image)
-        request = await self._ask(owner, lambda: self._request(question, read, mask))
+        read = await _decoded(question, image)
+        request = await self._ask(owner, lambda: self._request(question, read, mask, image))
         try:
             run = self.runs.start(request, owner, going=GOING)
         except TooMany:
@@ -95,7 +95,7 @@ class ProgramQuestions:
     async def predict(self, asked: PictureMessage, image: bytes, owner: str) -> Predicted:
         """Say what a model says of a picture."""
 
-        read = await _decoded(image)
+        read = await _decoded(asked, image)
 
         def work() -> Predicted:
             bundle, picture = self._picture(asked, read)
@@ -110,7 +110,7 @@ class ProgramQuestions:
     async def region(self, asked: RegionMessage, image: bytes, owner: str) -> RegionFound:
         """Draw a region of a picture."""
 
-        read = await _decoded(image)
+        read = await _decoded(asked, image)
 
         def work() -> RegionFound:
             bundle, picture = self._picture(asked, read)
@@ -157,15 +157,13 @@ class ProgramQuestions:
             service.require_known(self._bundle(asked.bundle), asked.model)
         return asked.model
 
-    def _picture(self, asked: PictureMessage, image: Image.Image) -> tuple[str, np.ndarray]:
+    def _picture(self, asked: PictureMessage, image: Reading) -> tuple[str, np.ndarray]:
         bundle = self._bundle(asked.bundle)
-        return bundle, service.prepare(bundle, image)
+        return bundle, service.prepare(bundle, image.picture)
 
-    def _request(
-        self, question: QuestionMessage, image: Image.Image, mask: bytes | None
-    ) -> Request:
+    def _request(self, question: QuestionMessage, image: Reading, mask: bytes | None) -> Request:
         bundle = self._bundle(question.bundle)
-        picture, placement = service.place(bundle, image)
+        picture, placement = service.place(bundle, image.picture, image.turn)
         array, spec = None, Whole() if mask is not None else _region(question.region)
         if mask is not None:
             size = (picture.shape[1], picture.shape[0])
@@ -174,13 +172,15 @@ class ProgramQuestions:
             bundle=bundle, method=question.method, target=question.target, picture=picture,
             region=str(spec) if mask is None else "mask", mask=array,
             settings=question.settings, seed=question.seed, model=self._model(question),
-            importance=question.importance,
+            importance=question.importance, placement=placement,
+            original=imaging.kept(content, image),
         )  # fmt: skip
 
 
-async def _decoded(image: bytes) -> Image.Image:
+async def _decoded(asked: PictureMessage, image: bytes) -> Reading:
     """A picture, decoded off the engine's thread, so that a large one keeps nobody waiting."""
-    return await asyncio.to_thread(imaging.read_picture, image)
+    window = imaging.window_in(asked.window)
+    return await asyncio.to_thread(imaging.read, image, asked.page, window)
 
 
 def _region(text: str) -> RegionSpec:

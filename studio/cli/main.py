@@ -115,7 +115,7 @@ def explain(
     from studio.export import tables
 
     options.check_folder(out)
-    reading = imaging.read(image, page, options.window_in(window))
+    reading = imaging.read(image, page, imaging.window_in(window))
     if reading.note:
         print(f"note: {reading.note}", file=sys.stderr)
     picture, placement = service.place(bundle, reading.picture, reading.turn)

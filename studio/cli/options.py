@@ -24,7 +24,6 @@ __all__ = [
     "methods_in",
     "pairs_in",
     "settings_in",
-    "window_in",
 ]
 
 
@@ -95,17 +94,6 @@ def settings_in(pairs: list[str], method: str, methods: list[str]) -> dict[str, 
         elif owner == method:
             settings[short] = value.strip()
     return settings
-
-
-def window_in(text: str) -> tuple[float, float] | None:
-    """``40,400`` -> a window's centre and width; None for an empty text."""
-    if not text:
-        return None
-    try:
-        centre, width = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise BadInput(f"--window {text!r} is not understood; write CENTRE,WIDTH") from error
-    return centre, width
 
 
 def pairs_in(text: str) -> list[tuple[str, str]]:

@@ -35,7 +35,8 @@ __all__ = [
     "sketch_board",
 ]
 
-LONGEST = 32_000_000  # of a data URL: a mask of a photograph's size may be large
+LONGEST = 8_000_000  # of the canvas's own data URL
+LARGEST = 32_000_000  # of a file's: a mask of a photograph's size may be large
 How = Literal["add", "subtract"]
 SMALL = 128  # pixels; up to here a picture's pixels are shown as the blocks they are
 _numbers = itertools.count()
@@ -137,7 +138,7 @@ def from_data_url(text: str) -> bytes:
 
     :raises BadInput: it is something else, or too large.
     """
-    if not text.startswith("data:image/png;base64,"):
+    if not text.startswith("data:image/png;base64,") or len(text) > LONGEST:
         raise BadInput("the browser sent no PNG; reload the page and try again")
     return file_of(text)
 
@@ -148,7 +149,7 @@ def file_of(text: str) -> bytes:
     :raises BadInput: it is none, damaged, or too large.
     """
     head, _, body = text.partition(",")
-    if not head.startswith("data:") or not head.endswith(";base64") or len(body) > LONGEST:
+    if not head.startswith("data:") or not head.endswith(";base64") or len(body) > LARGEST:
         raise BadInput("the browser sent no file, or too large a one; reload the page, try again")
     try:
         return base64.b64decode(body, validate=True)

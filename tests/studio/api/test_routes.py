@@ -332,3 +332,22 @@ def test_questions_of_one_address_may_wait(questions, png, target):
 
     found = asyncio.run(ask_often())
     assert [type(one) for one in found if isinstance(one, Exception)] == [Busy]
+
+
+def test_an_experts_file_has_a_page_and_a_window_and_gets_the_answer_back(client):
+    values = np.random.default_rng(1).integers(0, 4000, (40, 60)).astype(np.uint16)
+    out = io.BytesIO()
+    Image.new("L", (20, 20)).save(
+        out, "TIFF", save_all=True, append_images=[Image.fromarray(values)]
+    )
+    asked, files = {"page": 2, "window": "1000,3000"}, {"image": ("a.tif", out.getvalue())}
+    said = client.post("/api/predict", data=asked, files=files).json()["label"]
+    fields = {"target": "b" if said != "b" else "c", "method": "rcsb", "settings": '{"steps": 3}'}
+    reply = client.post("/api/explain", data=asked | fields, files=files)
+    assert reply.status_code == 200, reply.text
+    told = reply.json()["record"]["picture"]
+    assert (told["page"], told["window"]) == (2, [1000, 3000])
+    assert picture(reply.json()["files"]["pasted.png"]).shape == (40, 60)
+    refused = client.post("/api/explain", data=fields | {"window": "wide"}, files=files)
+    assert refused.status_code == 400
+    assert "CENTRE,WIDTH" in refused.text

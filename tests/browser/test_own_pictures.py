@@ -54,6 +54,11 @@ def test_a_zip_is_seen_made_and_found_in_the_chooser(browser, studio, packed):
         page.locator("#own-open").click()
         expect(page.locator("#page-title")).to_contain_text("My squares")
         expect(page.locator("#examples img").first).to_be_visible()
+        drawing = page.get_by_role("tab", name="Draw")
+        expect(drawing).to_have_count(0)  # of digits only
+        page.locator("#bundle input").click()
+        page.get_by_role("option", name="Handwritten digits").click()
+        expect(drawing).to_be_visible()
     with visited(browser, studio) as later:
         later.locator("#bundle input").click()
         expect(later.get_by_role("option", name="My squares")).to_be_visible()

@@ -66,10 +66,11 @@ class MethodInput:
         ``target`` asks."""
         described = [self._summary, self.seed, self.me, *self._groups.values()]
         self.method.input(self._describe, self.method, described, api_visibility="private")
+        # Unchecked: while the bundle changes, the method may still be one of the bundle before.
         target.change(
             self._offer, [bundle, target, self.method],
             [self.method, self._problems, self._reasons, *self._fold.places, *described],
-            show_progress="hidden", api_visibility="private",
+            show_progress="hidden", api_visibility="private", preprocess=False,
         )  # fmt: skip
 
     def opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:

@@ -57,7 +57,10 @@ class PictureInput:
     def opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
         """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
         shown = _tabs(controller)
-        updates = {tab: gr.update(visible=shown[name]) for name, tab in self._optional.items()}
+        # A tab that was shown stays when it becomes invisible, unless it is "hidden".
+        updates = {
+            tab: gr.update(visible=shown[name] or "hidden") for name, tab in self._optional.items()
+        }
         if not fresh:
             return updates
         by_class = _examples_by_class(controller)

@@ -161,7 +161,9 @@ class ProgramQuestions:
         bundle = self._bundle(asked.bundle)
         return bundle, service.prepare(bundle, image.picture)
 
-    def _request(self, question: QuestionMessage, image: Reading, mask: bytes | None) -> Request:
+    def _request(
+        self, question: QuestionMessage, image: Reading, mask: bytes | None, content: bytes
+    ) -> Request:
         bundle = self._bundle(question.bundle)
         picture, placement = service.place(bundle, image.picture, image.turn)
         array, spec = None, Whole() if mask is not None else _region(question.region)

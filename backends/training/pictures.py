@@ -228,8 +228,12 @@ def denoiser(schedule: dict[str, Any]) -> Learning:
 
 def pixel_denoiser(schedule: dict[str, Any]) -> Learning:
     """Noise in pictures."""
-    alphas = pixel_alphas(**schedule)
-    return lambda data, _: (losses.pixel_denoiser_loss(data, alphas), len(data))
+
+    def learning(data: Split, bundle: Bundle | None) -> tuple[Loss, int]:
+        alphas = pixel_alphas(**schedule)  # loads diffusers, which takes seconds
+        return losses.pixel_denoiser_loss(data, alphas), len(data)
+
+    return learning
 
 
 def inversion(network: Any, test: Split, _bundle: Bundle | None) -> dict[str, float]:

@@ -23,6 +23,15 @@ FETCHED = dict.fromkeys(("parts", "title", "size", "licence", "terms"), EVIL)
 HEAD = {"label": EVIL, "first": EVIL, "hint": EVIL, "number": True}
 TRAINED = {"model": EVIL, "version": 1, "rule": EVIL, "agreement": EVIL, "deleted": True}
 
+FIELD = {"name": EVIL, "in": EVIL, "description": EVIL, "default": EVIL}
+DOCUMENT = {
+    "info": {"title": EVIL, "version": EVIL, "summary": EVIL},
+    "components": {"schemas": {}},
+    "paths": {EVIL: {"post": {
+        "description": EVIL, "parameters": [FIELD],
+        "requestBody": {"content": {EVIL: {"schema": {"properties": {EVIL: FIELD}}}}},
+    }}},
+}  # fmt: skip
 ARGUMENTS = {
     ("shared.html", "notice"): ("going", EVIL),
     ("shared.html", "progress"): (EVIL, EVIL, 1),
@@ -49,6 +58,16 @@ ARGUMENTS = {
     ("label.html", "disputed"): (EVIL, EVIL, EVIL, 1),
     ("label.html", "history"): ([TRAINED],),
     ("explanation.html", "explanation"): (EVIL, EVIL, [(EVIL, EVIL)]),
+    ("api.html", "page"): (DOCUMENT,),
+    ("api.html", "fields"): (DOCUMENT, DOCUMENT["paths"][EVIL]["post"]),
+    ("domain.html", "look"): (EVIL, [(EVIL, EVIL, EVIL)], EVIL),
+    ("domain.html", "sentences"): (EVIL, [EVIL], 1),
+    ("domain.html", "counts"): ([(EVIL, EVIL, EVIL)],),
+    ("domain.html", "loss"): (EVIL, EVIL, EVIL, (EVIL, EVIL), EVIL),
+    ("domain.html", "rebuilt"): ([(EVIL, EVIL)],),
+    ("domain.html", "parts"): ([(EVIL, EVIL, EVIL, EVIL)],),
+    ("domain.html", "methods"): ([(EVIL, EVIL, EVIL, EVIL), (EVIL, EVIL, EVIL, "")], EVIL),
+    ("own_model.html", "sight"): ([(EVIL, EVIL)], [(EVIL, EVIL)]),
     ("report.html", "page"): (
         EVIL, {"count": 1, "seed": 0}, EVIL, EVIL, [METRIC], [ROW], [EXAMPLE],
     ),

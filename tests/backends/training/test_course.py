@@ -30,7 +30,8 @@ def bundle(tmp_path, monkeypatch):
 
 
 def taught(bundle, minutes=BRIEF, parts=()):
-    items = list(course(bundle, minutes, parts, "cpu", "train squares"))
+    opened = Bundle(bundle.folder)  # as it is on the disk now
+    items = list(course(opened, minutes, parts, "cpu", "train squares"))
     return items, Bundle(bundle.folder)
 
 

@@ -146,7 +146,9 @@ _open_runs: OrderedDict[str, _OpenRun] = OrderedDict()
 
 
 def _key(request: Request) -> str:
-    identity = {k: v for k, v in vars(request).items() if k not in ("picture", "mask")}
+    # Where the picture was cut from changes nothing about the question, and is no JSON.
+    apart = ("picture", "mask", "placement", "original")
+    identity = {k: v for k, v in vars(request).items() if k not in apart}
     state = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
     state.update(request.picture.tobytes())
     state.update(b"" if request.mask is None else request.mask.tobytes())

@@ -314,6 +314,7 @@ def write_part(
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write bundle.json in one move."""
+    """Write bundle.json in one move; bundles are opened anew then."""
     with atomic_write(folder / MANIFEST) as scratch:
         scratch.write_text(json.dumps(manifest.model_dump(), indent=2) + "\n")
+    get.cache_clear()  # what is open holds the parts of before

@@ -22,12 +22,12 @@ from backends.evaluation import domain
 from backends.evaluation.domain import Report
 from backends.evaluation.rows import Progress as Judging
 from backends.explain.question import settings_of
-from backends.training import new
-from backends.training.course import CourseProgress, begun_network
-from backends.training.new import Look, Made, Preparing
+from backends.training.new import Made, Preparing
 from backends.training.new_settings import NewConfig
+from backends.training.preparing import Preview, preview
+from backends.training.timed_training import TrainingProgress, checkpointed_network
 
-__all__ = ["DomainNews", "looked_at", "made", "trained"]
+__all__ = ["DomainProgress", "looked_at", "made", "trained"]
 
 REBUILDER = "latent_autoencoder"
 REBUILT = 6  # pictures
@@ -37,7 +37,7 @@ AGAIN = 30.0  # seconds between two looks at a network in training
 
 
 @dataclass(frozen=True)
-class DomainNews:
+class DomainProgress:
     """Where the making or training of a bundle stands.
 
     :ivar share: of the work, 0 to 1.
@@ -60,18 +60,18 @@ class DomainNews:
     report: Report | None = None
 
 
-def looked_at(source: Path, settings: dict[str, Any]) -> Look:
+def looked_at(source: Path, settings: dict[str, Any]) -> Preview:
     """Look at a person's pictures before a bundle is made of them.
 
     :param settings: of :class:`backends.training.new_settings.NewConfig`.
     :raises StudioError: there are none, or a setting is wrong.
     """
-    return _told(source, lambda: new.look(source, _config(settings)))
+    return _told(source, lambda: preview(source, _config(settings)))
 
 
 def made(
     name: str, source: Path, settings: dict[str, Any], *, model: str = "", minutes: float = 5.0
-) -> Iterator[DomainNews]:
+) -> Iterator[DomainProgress]:
     """Make a bundle of a person's pictures, and train its classifier and oracle.
 
     :param settings: of :class:`backends.training.new_settings.NewConfig`.
@@ -88,7 +88,7 @@ def made(
         yield item
 
 
-def trained(name: str, minutes: float) -> Iterator[DomainNews]:
+def trained(name: str, minutes: float) -> Iterator[DomainProgress]:
     """Train what methods need of a bundle of a person's pictures, then judge every method. A
     training that was stopped goes on where it was.
 
@@ -111,8 +111,8 @@ def _told(source: Path, work: Callable[[], Any]) -> Any:
         raise type(error)(str(error).replace(str(source), source.name)) from error
 
 
-def _watched(name: str, items: Iterator[Any]) -> Iterator[DomainNews]:
-    news, clock = DomainNews(name), _Clock()
+def _watched(name: str, items: Iterator[Any]) -> Iterator[DomainProgress]:
+    news, clock = DomainProgress(name), _Clock()
     try:
         yield news
         with guarded(devices.current()):
@@ -120,7 +120,6 @@ def _watched(name: str, items: Iterator[Any]) -> Iterator[DomainNews]:
                 news = _after(news, item, clock)
                 yield news
     finally:
-        bundles.get.cache_clear()  # what is open holds the parts of before
         close = getattr(items, "close", None)
         if close:
             close()
@@ -143,15 +142,15 @@ class _Clock:
         return gone * (1 - share) / done if done > SURE else None
 
 
-def _after(news: DomainNews, item: object, clock: _Clock) -> DomainNews:
+def _after(news: DomainProgress, item: object, clock: _Clock) -> DomainProgress:
     match item:
         case Preparing(done, total):
             return replace(news, share=done / max(total, 1), step=done, total=total)
         case Made():
             return replace(news, made=item)
-        case CourseProgress(part, _, 0):
+        case TrainingProgress(part, _, 0):
             return replace(news, phase="measuring", part=part)
-        case CourseProgress(part, step, total, loss, share):
+        case TrainingProgress(part, step, total, loss, share):
             losses = (*news.losses, loss) if part == news.part else (loss,)
             if len(losses) > POINTS:
                 losses = losses[:-1:2] + losses[-1:]
@@ -167,7 +166,7 @@ def _after(news: DomainNews, item: object, clock: _Clock) -> DomainNews:
 
 
 def _rebuilt(
-    news: DomainNews, part: str, clock: _Clock
+    news: DomainProgress, part: str, clock: _Clock
 ) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     """The pictures of before, or new ones where the autoencoder is another by now."""
     now = time.monotonic()
@@ -176,7 +175,7 @@ def _rebuilt(
         return news.rebuilt
     clock.looked = now
     bundle = bundles.find(news.bundle)
-    network = begun_network(bundle.folder, REBUILDER) if part == REBUILDER else None
+    network = checkpointed_network(bundle.folder, REBUILDER) if part == REBUILDER else None
     if network is None and bundle.problem(REBUILDER) is None:
         network = bundle.part(REBUILDER)
     held_out = bundle.test_pictures()

@@ -1,6 +1,7 @@
 """Pictures in and out of the backends, and their resampling."""
 
 from backends.imaging.digit import digit_like, placed_digit
+from backends.imaging.fitted import fitted
 from backends.imaging.masks import as_bytes, painted_mask, read_mask, require_area
 from backends.imaging.originals import kept, original_picture
 from backends.imaging.pages import MAX_PIXELS
@@ -27,6 +28,7 @@ __all__ = [
     "digit_like",
     "eight_bit",
     "fit_square",
+    "fitted",
     "kept",
     "letterboxed",
     "original_picture",

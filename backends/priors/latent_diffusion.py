@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from diffusers import DDIMScheduler
+    from diffusers import DDIMScheduler, UNet2DModel
 
-__all__ = ["ClassDenoiser", "LatentAutoencoder", "latent_schedule"]
+__all__ = ["ClassDenoiser", "LatentAutoencoder", "latent_schedule", "latent_unet"]
 
 
 def latent_schedule(
@@ -82,6 +82,31 @@ class LatentAutoencoder(nn.Module):
         return (self.unfold(self.network.decode(z).sample) + 1) / 2, posterior.kl()
 
 
+def latent_unet(latent: int, size: int, widths: list[int], **condition: Any) -> UNet2DModel:
+    """A U-Net of latents [B, L, H, W].
+
+    :param latent: channels L.
+    :param size: side of the latents.
+    :param widths: channels at each resolution; all but the first have self-attention.
+    :param condition: how diffusers' network takes a class.
+    """
+    from diffusers import UNet2DModel  # takes seconds to import
+
+    deeper = len(widths) - 1
+    return UNet2DModel(
+        sample_size=size,
+        in_channels=latent,
+        out_channels=latent,
+        layers_per_block=1,
+        block_out_channels=tuple(widths),
+        down_block_types=("DownBlock2D", *("AttnDownBlock2D",) * deeper),
+        up_block_types=(*("AttnUpBlock2D",) * deeper, "UpBlock2D"),
+        norm_num_groups=8,
+        attention_head_dim=min(32, widths[-1]),
+        **condition,
+    )
+
+
 class ClassDenoiser(nn.Module):
     """epsilon(z_t, t, c) for latents [B, L, H, W]; class ``classes`` means unconditional.
 
@@ -100,24 +125,10 @@ class ClassDenoiser(nn.Module):
         widths: list[int],
         schedule: dict[str, Any] | None = None,
     ) -> None:
-        from diffusers import UNet2DModel  # takes seconds to import
-
         super().__init__()
         self.schedule = dict(schedule or {})
-        deeper = len(widths) - 1
         self.classes = classes
-        self.unet = UNet2DModel(
-            sample_size=size,
-            in_channels=latent,
-            out_channels=latent,
-            layers_per_block=1,
-            block_out_channels=tuple(widths),
-            down_block_types=("DownBlock2D", *("AttnDownBlock2D",) * deeper),
-            up_block_types=(*("AttnUpBlock2D",) * deeper, "UpBlock2D"),
-            norm_num_groups=8,
-            attention_head_dim=min(32, widths[-1]),
-            num_class_embeds=classes + 1,
-        )
+        self.unet = latent_unet(latent, size, widths, num_class_embeds=classes + 1)
 
     def condition(self, target: Tensor) -> Tensor:
         """Classes [B] -> what :meth:`forward` takes as c."""

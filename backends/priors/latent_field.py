@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from backends.priors.latent_diffusion import LatentAutoencoder, latent_schedule
+from backends.priors.latent_diffusion import LatentAutoencoder, latent_schedule, latent_unet
 from backends.priors.velocity import chosen
 
 __all__ = ["FieldDenoiser", "FlatAutoencoder", "LatentField"]
@@ -53,24 +53,10 @@ class _Field(nn.Module):
     """
 
     def __init__(self, latent: int, size: int, classes: int, widths: list[int]) -> None:
-        from diffusers import UNet2DModel  # takes seconds to import
-
         super().__init__()
         self.latent, self.size, self.classes = latent, size, classes
         self.dimensions = latent * size**2
-        deeper = len(widths) - 1
-        self.unet = UNet2DModel(
-            sample_size=size,
-            in_channels=latent,
-            out_channels=latent,
-            layers_per_block=1,
-            block_out_channels=tuple(widths),
-            down_block_types=("DownBlock2D", *("AttnDownBlock2D",) * deeper),
-            up_block_types=(*("AttnUpBlock2D",) * deeper, "UpBlock2D"),
-            norm_num_groups=8,
-            attention_head_dim=min(32, widths[-1]),
-            class_embed_type="identity",
-        )
+        self.unet = latent_unet(latent, size, widths, class_embed_type="identity")
         self.condition_in = nn.Linear(classes, 4 * widths[0], bias=False)
 
     def velocity(self, t: Tensor, z: Tensor, c: Tensor) -> Tensor:

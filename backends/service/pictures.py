@@ -58,20 +58,15 @@ def prepared(
     :raises BadInput: the picture shows nothing that the models know.
     """
     manifest = found.manifest
+    side = manifest.image_size
     if manifest.preparation == "digit":
-        seen, lies = imaging.placed_digit(picture, manifest.image_size)
+        seen, lies = imaging.placed_digit(picture, side)
     elif manifest.preparation == "portrait":
         drawn = generator is not None and _drawn(found, picture, generator)
         lies = imaging.whole(picture.size)
         seen, lies = (picture, lies) if drawn else _portrait(found, picture)
     else:
-        fit, places = {
-            "fit": (imaging.squeezed, imaging.whole),
-            "letterbox": (imaging.letterboxed, imaging.padded),
-        }.get(manifest.preparation, (imaging.fit_square, imaging.centred))
-        seen = fit(picture, manifest.image_size, manifest.channels)
-        lies = places(picture.size)
-    side = manifest.image_size
+        return imaging.fitted(manifest.preparation, picture, side, manifest.channels)
     return np.asarray(seen).reshape(side, side, manifest.channels), lies
 
 

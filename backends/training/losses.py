@@ -5,10 +5,13 @@ Each maker returns ``loss(module, indices, generator)`` for :func:`backends.trai
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from backends.core import TargetModel
 from backends.priors.bridge import BridgeSchedule
 from backends.training.data import Split, affine_jitter
 from backends.training.fit import Loss
@@ -27,7 +30,10 @@ __all__ = [
     "pixel_denoiser_loss",
     "regression_loss",
     "velocity_loss",
+    "verdict_change",
 ]
+
+Distance = Callable[[Tensor, Tensor], Tensor]  # of two batches of pictures [B, C, S, S] -> [B]
 
 
 def classifier_loss(data: Split, *, jitter: bool) -> Loss:
@@ -117,20 +123,34 @@ def flow_loss(data: Split) -> Loss:
 
 
 def latent_autoencoder_loss(
-    data: Split, beta: float, judge: nn.Module | None = None, weight: float = 0.0
+    data: Split, beta: float, distances: Sequence[tuple[float, Distance]] = ()
 ) -> Loss:
-    """Mean squared error + beta * KL, as :func:`autoencoder_loss`, + weight * LPIPS.
+    """Mean squared error + beta * KL, as :func:`autoencoder_loss`, + weighted other distances.
 
-    :param judge: the network of LPIPS; None without.
+    :param distances: weights, and distances of pictures and reconstructions.
     """
 
     def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
         x, _ = data.batch(indices)
         reconstruction, kl = module(x)
-        error = F.mse_loss(reconstruction, x) + beta * kl.mean()
-        return error if judge is None else error + weight * judge(x, reconstruction).mean()
+        error: Tensor = F.mse_loss(reconstruction, x) + beta * kl.mean()
+        for weight, distance in distances:
+            error = error + weight * distance(x, reconstruction).mean()
+        return error
 
     return loss
+
+
+def verdict_change(model: TargetModel) -> Distance:
+    """KL(f(x) || f(x')): how far a model's verdict on one picture is from that on another, nats."""
+
+    def distance(x: Tensor, other: Tensor) -> Tensor:
+        with torch.no_grad():
+            said = model.logits(x).float().log_softmax(1)
+        log_other = model.logits(other).float().log_softmax(1)
+        return F.kl_div(log_other, said, reduction="none", log_target=True).sum(1)
+
+    return distance
 
 
 def denoiser_loss(

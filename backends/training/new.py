@@ -6,7 +6,7 @@ import hashlib
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,16 +32,15 @@ from backends.targets import outside, reference
 from backends.targets.model import Classifier
 from backends.training.collecting import Entry, entries
 from backends.training.new_settings import NewConfig
+from backends.training.preparing import channels_of, natural, preparation
 from backends.training.stored import TEST, TRAIN, write
 
-__all__ = ["Look", "Made", "NewConfig", "Preparing", "look", "new", "preview"]
+__all__ = ["Made", "NewConfig", "Preparing", "new"]
 
 LEAST = 2  # pictures of a class: one to learn from, one to judge by
 MOST = 200_000
 EXAMPLES = 40
-LOOKED_AT = 50  # pictures that tell whether all are grey
 AT_ONCE = 200
-SHOWN = 8  # rows of a preview
 
 
 @dataclass(frozen=True)
@@ -67,60 +66,10 @@ class Made:
     left_out: list[str]
 
 
-@dataclass(frozen=True)
-class Look:
-    """What a bundle would be made of.
-
-    :ivar counts: pictures by label; the label is empty where none is known.
-    :ivar channels: of the pictures as the models would see them.
-    :ivar pairs: label, picture, and uint8 [S, S, C] as the models would see it, of some.
-    """
-
-    counts: dict[str, int]
-    channels: int
-    pairs: list[tuple[str, Image.Image, np.ndarray]]
-
-
-def look(source: Path, config: NewConfig) -> Look:
-    """Look at some pictures from all over a source; those that cannot be read are left out.
-
-    :raises StudioError: as :func:`new`.
-    """
-    found = entries(source)
-    counts = Counter(entry.label for entry in found)
-    chosen, refused = [], ""
-    for entry in found[:: max(len(found) // SHOWN, 1)][:SHOWN]:
-        try:
-            chosen.append((entry.label, imaging.read_picture(entry.source)))
-        except StudioError as error:
-            refused = f"{entry.name}: {error}"
-    if not chosen:
-        raise BadInput(f"no picture of {source} can be read; the first: {refused}")
-    channels = _channels(config, _first(found))
-    prepare = _prepare(config, channels)
-    pairs = [(label, picture, prepare(picture)) for label, picture in chosen]
-    return Look(dict(sorted(counts.items(), key=lambda row: _natural(row[0]))), channels, pairs)
-
-
-def preview(source: Path, config: NewConfig) -> Image.Image:
-    """Draw some pictures as they are, and beside each as the bundle's models would see it.
-
-    :raises StudioError: as :func:`new`.
-    """
-    pairs, side = look(source, config).pairs, 128
-    sheet = Image.new("RGB", (2 * side + 12, len(pairs) * (side + 4)), "white")
-    for row, (_, picture, seen) in enumerate(pairs):
-        original = imaging.letterboxed(picture, side, 3)
-        enlarged = Image.fromarray(seen.squeeze()).resize((side, side), Image.Resampling.NEAREST)
-        sheet.paste(original, (0, row * (side + 4)))
-        sheet.paste(enlarged.convert("RGB"), (side + 12, row * (side + 4)))
-    return sheet
-
-
 def new(
     name: str, source: Path, config: NewConfig, model: str = "", out: Path | None = None
 ) -> Iterator[Preparing | Made]:
-    """Make a bundle; its parts are trained by :func:`backends.training.course.course`.
+    """Make a bundle; its parts are trained by :func:`backends.training.timed_training.train_for`.
 
     :param source: as :func:`backends.training.collecting.entries` takes it.
     :param model: the classifier to explain, as :mod:`backends.targets.reference` writes it; empty
@@ -132,7 +81,7 @@ def new(
     found = entries(source)
     if len(found) > MOST:
         raise BadInput(f"{source} holds {len(found)} pictures; leave at most {MOST}")
-    channels = _channels(config, _first(found))
+    channels = channels_of(config, found)
     network = _loaded(model, config.size, channels) if model else None
     if network is None and any(not entry.label for entry in found):
         lacking = sum(not entry.label for entry in found)
@@ -140,7 +89,7 @@ def new(
             f"{lacking} of {len(found)} pictures have no label; put each class into a folder of "
             "its own, or name the model to explain with --model"
         )
-    prepare = _prepare(config, channels)
+    prepare = preparation(config, channels)
     pictures, kept, left_out, seen = [], [], [], set()
     twice = 0
     for number, entry in enumerate(found):
@@ -200,44 +149,6 @@ def _free(name: str, out: Path | None) -> Path:
     return folder
 
 
-def _first(found: Sequence[Entry]) -> list[Image.Image]:
-    """Some pictures from all over the source."""
-    chosen = []
-    for entry in found[:: max(len(found) // LOOKED_AT, 1)][:LOOKED_AT]:
-        try:
-            chosen.append(imaging.read_picture(entry.source))
-        except StudioError:
-            continue
-    return chosen
-
-
-def _channels(config: NewConfig, some: Sequence[Image.Image]) -> int:
-    if config.colours != "auto":
-        return 1 if config.colours == "grey" else 3
-    return 1 if all(_is_grey(picture) for picture in some) else 3
-
-
-def _is_grey(picture: Image.Image) -> bool:
-    if picture.mode == "L":
-        return True
-    values = np.asarray(picture.convert("RGB").resize((64, 64))).astype(int)
-    return int((values.max(-1) - values.min(-1)).max()) <= 8  # JPEG's own rounding
-
-
-def _prepare(config: NewConfig, channels: int) -> Callable[[Image.Image], np.ndarray]:
-    """How a picture becomes uint8 [S, S, C]."""
-    fit = {
-        "square": imaging.fit_square, "fit": imaging.squeezed, "letterbox": imaging.letterboxed
-    }[config.preparation]  # fmt: skip
-
-    def prepare(picture: Image.Image) -> np.ndarray:
-        return np.asarray(fit(picture, config.size, channels)).reshape(
-            config.size, config.size, channels
-        )
-
-    return prepare
-
-
 def _loaded(model: str, size: int, channels: int) -> Classifier:
     network = outside.load(reference.parse(model), size=size, channels=channels, classes=())
     return Classifier(network, network.labels)
@@ -250,7 +161,7 @@ def _labelled(
     where it has other classes than the pictures, or these have none."""
     told = [entry.label for entry in kept]
     if network is None:
-        classes = sorted(set(told), key=_natural)
+        classes = sorted(set(told), key=natural)
         return classes, np.array([classes.index(label) for label in told]), True
     classes = list(network.class_names)
     plain = {name.strip().casefold(): i for i, name in enumerate(classes)}
@@ -265,11 +176,6 @@ def _labelled(
             )
             said.append(network.probabilities(x).argmax(1))
     return classes, torch.cat(said).numpy().astype(np.int64), False
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """So that 10 comes after 9."""
-    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d+)", name) if p]
 
 
 def _tests(kept: Sequence[Entry], labels: np.ndarray, share: float) -> np.ndarray:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends.bundles import Bundle
+from backends.core import TargetModel
 from backends.priors.bridge import BridgeSchedule
 from backends.priors.pixel_diffusion import pixel_alphas
 from backends.targets.named import target_model
@@ -22,8 +23,9 @@ from backends.training.recipe import Learning
 
 __all__ = [
     "accuracy", "agreement", "batches", "bits", "bridge", "denoiser", "density", "encoded",
-    "ensemble", "field", "flow", "inversion", "learn_quantiles", "learn_scale", "log_density",
-    "perceptual", "pixel_denoiser", "reconstruction", "standardise", "unit_latents", "velocity",
+    "ensemble", "field", "flow", "forget_encoded", "inversion", "learn_quantiles", "learn_scale",
+    "log_density", "perceptual", "pixel_denoiser", "reconstruction", "standardise", "unit_latents",
+    "velocity",
 ]  # fmt: skip
 
 FIRST = 4000  # pictures that scales are taken from
@@ -44,12 +46,19 @@ def accuracy(network: Any, test: Split, _bundle: Bundle | None) -> dict[str, flo
     return {"test_accuracy": right / len(test)}
 
 
-def reconstruction(network: Any, test: Split, _bundle: Bundle | None) -> dict[str, float]:
-    """Mean squared error and signal-to-noise ratio of decode(encode(x))."""
-    errors = torch.cat(
-        [(network.decode(network.encode(x)) - x).square().mean((1, 2, 3)) for x, _ in batches(test)]
-    )
-    return {"test_mse": float(errors.mean()), "test_psnr_db": float(-10 * errors.log10().mean())}
+def reconstruction(network: Any, test: Split, bundle: Bundle | None) -> dict[str, float]:
+    """Mean squared error and signal-to-noise ratio of decode(encode(x)), and how often the bundle's
+    model, if it is there, says of it what it says of x."""
+    f = _model(bundle)
+    errors, same = [], []
+    for x, _ in batches(test):
+        rebuilt = network.decode(network.encode(x)).clamp(0, 1)
+        errors.append((rebuilt - x).square().mean((1, 2, 3)))
+        if f is not None:
+            same.append(f.logits(rebuilt).argmax(1) == f.logits(x).argmax(1))
+    found = torch.cat(errors)
+    told = {"test_mse": float(found.mean()), "test_psnr_db": float(-10 * found.log10().mean())}
+    return told | ({"test_same_verdict": float(torch.cat(same).float().mean())} if same else {})
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,11 @@ def encoded(data: Split, bundle: Bundle) -> Encoded:
 
 
 _last: dict[str, Any] = {}
+
+
+def forget_encoded() -> None:
+    """Let go of the pictures that were encoded last, which may be a gigabyte."""
+    _last.clear()
 
 
 @torch.no_grad()
@@ -144,20 +158,32 @@ def unit_latents(network: Any, data: Split, _bundle: Bundle | None) -> None:
     network.scale /= network.encode(x).std()
 
 
-def perceptual(beta: float, weight: float) -> Learning:
-    """An autoencoder's error, with LPIPS where the bundle has that part.
+def perceptual(beta: float, lpips: float, verdict: float) -> Learning:
+    """An autoencoder's error, with LPIPS where the bundle has that part, and with the change of
+    the target model's verdict where that has gradients: an autoencoder that loses what the model
+    looks at cannot explain it.
 
     :param beta: of the divergence from N(0, I), summed over the latent.
-    :param weight: of LPIPS (AlexNet's, so that a laptop can follow it).
+    :param lpips: weight of LPIPS (AlexNet's, so that a laptop can follow it).
+    :param verdict: weight of the verdict's change.
     """
 
     def learning(data: Split, bundle: Bundle | None) -> tuple[Loss, int]:
-        there = bundle is not None and bundle.problem(bundle.named("lpips")) is None
-        judge = bundle.part(bundle.named("lpips")) if bundle is not None and there else None
-        plain = losses.latent_autoencoder_loss(data, beta, judge, weight)
-        return plain, len(data)
+        distances = []
+        if bundle is not None and bundle.problem(bundle.named("lpips")) is None:
+            judge = bundle.part(bundle.named("lpips")).to(data.labels.device)
+            distances.append((lpips, judge))
+        f = _model(bundle)
+        if f is not None and f.differentiable:
+            distances.append((verdict, losses.verdict_change(f)))
+        return losses.latent_autoencoder_loss(data, beta, distances), len(data)
 
     return learning
+
+
+def _model(bundle: Bundle | None) -> TargetModel | None:
+    there = bundle is not None and bundle.problem("classifier") is None
+    return target_model(bundle) if bundle is not None and there else None
 
 
 def density(data: Split, bundle: Bundle | None) -> tuple[Loss, int]:

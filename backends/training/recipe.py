@@ -188,14 +188,13 @@ def _check_domain(book: Cookbook, out: Path) -> None:
 
 
 def _with_parts(out: Path, name: str, needed: tuple[str, ...]) -> bundles.Bundle | None:
-    """The bundle being trained, when the part ``name`` learns from others in it."""
-    if not needed:
-        return None
-    there = (out / bundles.MANIFEST).is_file()
-    missing = [n for n in needed if not there or bundles.Bundle(out).problem(n)]
+    """The bundle being trained, with what the part ``name`` learns from; None before its first
+    part."""
+    bundle = bundles.Bundle(out) if (out / bundles.MANIFEST).is_file() else None
+    missing = [n for n in needed if bundle is None or bundle.problem(n)]
     if missing:
         raise MissingPart(
             f"part {name!r} learns from {' and '.join(missing)}; "
             f"train first with: --parts {','.join(missing)}"
         )
-    return bundles.Bundle(out)
+    return bundle

@@ -9,12 +9,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from backends.core import Frame
 from backends.errors import BadInput
 from studio import export
 from studio.runs import Run
 
-__all__ = ["decoded", "files_of", "urls_of", "zip_of"]
+__all__ = ["decoded", "files_of", "frame_record", "urls_of", "zip_of"]
 
 
 def decoded(text: str, what: str) -> bytes:
@@ -31,6 +33,15 @@ def decoded(text: str, what: str) -> bytes:
         return base64.b64decode("".join(content.strip().replace(" ", "+").split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadInput(f"{what} is no data URL and no base64; send a file") from error
+
+
+def frame_record(frame: Frame) -> dict[str, Any]:
+    """What a program gets of a step, with its picture as a data URL."""
+    return {
+        "index": frame.index, "total": frame.total, "phase": frame.phase,
+        "target_probability": frame.target_probability, "seconds": frame.seconds,
+        "picture": export.data_url(export.as_picture(frame.picture)),
+    }  # fmt: skip
 
 
 def files_of(run: Run) -> dict[str, bytes]:

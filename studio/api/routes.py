@@ -18,8 +18,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from backends.core import Frame
-from studio import export
-from studio.api.files import decoded, urls_of, zip_of
+from studio.api.files import decoded, frame_record, urls_of, zip_of
 from studio.api.messages import (
     About,
     ExplainReply,
@@ -166,7 +165,7 @@ async def _streamed(
         frame = first
         try:
             while frame is not None:
-                yield _event("frame", await asyncio.to_thread(_shown, frame))
+                yield _event("frame", await asyncio.to_thread(frame_record, frame))
                 frame = await frames.get()
             try:
                 run = work.result()
@@ -179,14 +178,6 @@ async def _streamed(
 
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(events(), media_type=EVENTS, headers=headers)
-
-
-def _shown(frame: Frame) -> dict[str, Any]:
-    return {
-        "index": frame.index, "total": frame.total, "phase": frame.phase,
-        "target_probability": frame.target_probability, "seconds": frame.seconds,
-        "picture": export.data_url(export.as_picture(frame.picture)),
-    }  # fmt: skip
 
 
 def _event(name: str, content: dict[str, Any]) -> str:

@@ -56,8 +56,8 @@ def new(
     NAME."""
     from backends.evaluation import domain
     from backends.explain.question import settings_of
-    from backends.training.new import NewConfig
-    from backends.training.new import preview as drawn
+    from backends.training.new_settings import NewConfig
+    from backends.training.preparing import preview_sheet
 
     given = {
         "size": size, "colours": colours, "preparation": preparation, "mirror": mirror,
@@ -66,7 +66,7 @@ def new(
     config = settings_of(NewConfig, given, "new")
     if preview is not None:
         with atomic_write(preview) as scratch:
-            drawn(images, config).save(scratch, "PNG")
+            preview_sheet(images, config).save(scratch, "PNG")
         return
     options.check_folder(out)
     shown = _Shown()
@@ -132,8 +132,8 @@ class _Shown:
         """Show one item of a generator of :mod:`backends.evaluation.domain`."""
         from backends.evaluation.domain import Report
         from backends.evaluation.rows import Progress as Judging
-        from backends.training.course import CourseProgress
         from backends.training.new import Made, Preparing
+        from backends.training.timed_training import TrainingProgress
 
         match item:
             case Preparing(done, total):
@@ -149,7 +149,7 @@ class _Shown:
                     "folder": str(folder), "channels": channels, "learnt": learnt,
                     "judged": judged, "left_out": len(left_out),
                 }  # fmt: skip
-            case CourseProgress(part, step, total, loss, share):
+            case TrainingProgress(part, step, total, loss, share):
                 gone = time.perf_counter() - self._begun
                 left = max(gone * (1 - share) / share, 0.0) / 60 if share > 0.02 else None
                 time_left = f"  {left:.0f} min left" if left is not None else ""

@@ -11,8 +11,7 @@ from gradio import FileData
 from gradio.processing_utils import save_bytes_to_cache
 
 from backends.core import Frame
-from studio import export
-from studio.api.files import files_of
+from studio.api.files import files_of, frame_record
 from studio.api.messages import PictureMessage, QuestionMessage, RegionMessage
 from studio.api.questions import ProgramQuestions
 from studio.ui.shared.requests import owner_of, show_errors, uploaded
@@ -150,18 +149,10 @@ async def _answered(
             await news.wait()
             news.clear()
             if newest and not work.done():
-                yield _told(newest.pop()), []
+                yield {"status": "running"} | frame_record(newest.pop()), []
         run = work.result()
         assert run.answer is not None
         files = await asyncio.to_thread(files_of, run)
         yield run.answer.record, [keep(content, name) for name, content in files.items()]
     finally:
         work.cancel()  # the client may have left
-
-
-def _told(frame: Frame) -> dict[str, Any]:
-    return {
-        "status": "running", "phase": frame.phase, "index": frame.index, "total": frame.total,
-        "target_probability": frame.target_probability, "seconds": frame.seconds,
-        "picture": export.data_url(export.as_picture(frame.picture)),
-    }  # fmt: skip

@@ -152,11 +152,15 @@ class _Page:
 
         domain.wire(self._found, opened, places, blocks.load)
         blocks.load(known, None, [bundle, *domain.known()], **quiet)
+
+        def turn_to(name: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
+            # The chooser is set here and never read: closing its list sets it to what it was.
+            return {bundle: name} | self._open_bundle(name, held, request)
+
         domain.open.click(
-            lambda name: (name, gr.Tabs(selected="explain")), domain.chosen, [bundle, self._tabs],
-            **quiet,
+            lambda: gr.Tabs(selected="explain"), None, self._tabs, **quiet
         ).success(
-            self._open_bundle, [bundle, codes], [*places, *self._label.places],
+            turn_to, [domain.chosen, codes], [bundle, *places, *self._label.places],
             api_visibility="private",
         ).then(None, None, None, js="() => window.scrollTo(0, 0)", **quiet)  # fmt: skip
 

@@ -19,8 +19,9 @@ from studio import export
 from studio.runs.comparison import MOST, NONE, Comparison, Comparisons, questions, seeds_of
 from studio.ui.compare import markup as columns
 from studio.ui.shared import canvas, form, markup
-from studio.ui.shared.controller import BundleController, Factual
+from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.factual import Factual
 from studio.ui.shared.requests import error_text, owner_of, running, sentence, show_errors
 from studio.ui.shared.static import static_text
 

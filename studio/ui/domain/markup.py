@@ -16,8 +16,9 @@ from studio.ui.shared import markup
 
 if TYPE_CHECKING:
     from backends.evaluation.domain import Report
-    from backends.evaluation.watched import DomainNews
-    from backends.training.new import Look, Made
+    from backends.evaluation.watched import DomainProgress
+    from backends.training.new import Made
+    from backends.training.preparing import Preview
 
 __all__ = ["look", "state"]
 
@@ -33,7 +34,7 @@ PARTS = {
 }  # fmt: skip
 
 
-def look(found: Look, size: int) -> Markup:
+def look(found: Preview, size: int) -> Markup:
     """What a bundle would be made of: how many pictures, and some of them.
 
     :param size: pixels a side.
@@ -52,7 +53,7 @@ def look(found: Look, size: int) -> Markup:
 
 def state(task: BackgroundTask) -> Markup:
     """How far a making or a training is, or how it ended."""
-    news: DomainNews | None = task.news
+    news: DomainProgress | None = task.news
     if task.state == "failed":
         return markup.failure(task.reason)
     if news is None:
@@ -61,7 +62,7 @@ def state(task: BackgroundTask) -> Markup:
     return _line(task, news) + _curve(news) + _rebuilt(news) + _made(news) + _report(news.report)
 
 
-def _line(task: BackgroundTask, news: DomainNews) -> Markup:
+def _line(task: BackgroundTask, news: DomainProgress) -> Markup:
     part = PARTS.get(news.part, news.part)
     if task.state == "stopped":
         made = news.made is not None or news.phase in ("measuring", "training", "judging")
@@ -88,7 +89,7 @@ def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(seconds, 1):.0f} s"
 
 
-def _curve(news: DomainNews) -> Markup:
+def _curve(news: DomainProgress) -> Markup:
     """The loss of the part in training, from its greatest to its least value."""
     losses = news.losses
     if len(losses) < 2:
@@ -105,12 +106,12 @@ def _curve(news: DomainNews) -> Markup:
     )
 
 
-def _rebuilt(news: DomainNews) -> Markup:
+def _rebuilt(news: DomainProgress) -> Markup:
     pairs = [(_url(picture), _url(again)) for picture, again in news.rebuilt]
     return _render("rebuilt", pairs) if pairs else Markup()
 
 
-def _made(news: DomainNews) -> Markup:
+def _made(news: DomainProgress) -> Markup:
     made: Made | None = news.made
     if made is None:
         return Markup()

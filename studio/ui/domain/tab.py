@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 
 from studio.runs.background_tasks import BackgroundTasks
-from studio.ui.domain.course import CoursePanel, trainable
 from studio.ui.domain.new_bundle import NewBundlePanel
+from studio.ui.domain.training import TrainingPanel, trainable
 from studio.ui.domain.upload import Uploads
 from studio.ui.domain.work import MAKING, TRAINING, DomainWork
 from studio.ui.shared.controllers import Controllers
@@ -33,7 +33,7 @@ class DomainTab:
         with gr.Row():
             self._new = NewBundlePanel(self._work, uploads)
             with gr.Column(scale=5, min_width=320):
-                self._course = CoursePanel(self._work, controllers.names)
+                self._training = TrainingPanel(self._work, controllers.names)
                 self.open = gr.Button(
                     "Explain pictures of this bundle", elem_id="own-open",
                     visible=bool(trainable(controllers.names)),
@@ -42,7 +42,7 @@ class DomainTab:
     @property
     def chosen(self) -> gr.Dropdown:
         """Which bundle the button opens."""
-        return self._course.bundle
+        return self._training.bundle
 
     def wire(
         self, found: Callable[[Iterable[str]], dict[Any, Any]],
@@ -59,7 +59,7 @@ class DomainTab:
             shown = found([name])
             self.controllers.refresh()
             return shown | {
-                self._course.bundle: gr.update(choices=self._own(), value=name),
+                self._training.bundle: gr.update(choices=self._own(), value=name),
                 self.open: gr.update(visible=True),
             }
 
@@ -70,15 +70,15 @@ class DomainTab:
                 async for shown in self._new.follow(making, made):
                     yield shown
             if training:
-                async for shown in self._course.follow(training, self.controllers.refresh):
+                async for shown in self._training.follow(training, self.controllers.refresh):
                     yield shown
             yield {self.open: gr.skip()}
 
-        after = [self._bundle, self._course.bundle, self.open]
+        after = [self._bundle, self._training.bundle, self.open]
         self._new.wire(made, after)
-        self._course.wire(self.controllers.refresh, opened, self._bundle, places)
+        self._training.wire(self.controllers.refresh, opened, self._bundle, places)
         load(
-            follow, None, [*self._new.places, *self._course.places, *after],
+            follow, None, [*self._new.places, *self._training.places, *after],
             show_progress="hidden", api_visibility="private", concurrency_limit=8,
         )  # fmt: skip
 
@@ -88,7 +88,7 @@ class DomainTab:
         last = self._work.newest()
         first = last if last in own else next(iter(own), None)
         return {
-            self._course.bundle: gr.update(choices=own, value=first) if own else gr.skip(),
+            self._training.bundle: gr.update(choices=own, value=first) if own else gr.skip(),
             self.open: gr.update(visible=bool(own)),
         }
 

@@ -9,8 +9,9 @@ import gradio as gr
 
 from studio.ui.explain import own_markup
 from studio.ui.shared import markup
-from studio.ui.shared.controller import BundleController, Factual, Shown
+from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.factual import Factual, Shown
 from studio.ui.shared.requests import error_text, owner_of
 
 __all__ = ["OwnModel"]

@@ -11,8 +11,9 @@ import gradio as gr
 
 from studio.ui.explain.scan_input import ScanInput
 from studio.ui.shared import canvas
-from studio.ui.shared.controller import BundleController, Shown
+from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.factual import Shown
 from studio.ui.shared.requests import owner_of, show_errors, uploaded
 
 __all__ = ["PictureInput"]

@@ -11,8 +11,9 @@ from backends.errors import StudioError
 from backends.regions.settings import AutoRegion
 from studio.ui.explain.region_prompts import RegionPrompts
 from studio.ui.shared import canvas, form
-from studio.ui.shared.controller import BundleController, Factual
+from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.factual import Factual
 from studio.ui.shared.requests import owner_of, sentence
 
 __all__ = ["RegionInput"]

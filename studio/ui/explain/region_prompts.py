@@ -11,8 +11,9 @@ import numpy as np
 
 from backends.regions.candidates import Candidate, Missed, union
 from studio.ui.shared import canvas, markup
-from studio.ui.shared.controller import SHARED, BundleController, Factual
+from studio.ui.shared.controller import SHARED, BundleController
 from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.factual import Factual
 from studio.ui.shared.requests import error_text, owner_of, sentence
 
 __all__ = ["RegionPrompts"]

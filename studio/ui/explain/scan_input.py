@@ -9,8 +9,9 @@ import gradio as gr
 
 from backends.imaging import Reading
 from studio.ui.shared import markup
-from studio.ui.shared.controller import BundleController, Shown
+from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.factual import Shown
 from studio.ui.shared.requests import owner_of, show_errors
 
 __all__ = ["ScanInput"]

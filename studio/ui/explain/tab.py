@@ -17,8 +17,9 @@ from studio.ui.explain.own_model import OwnModel
 from studio.ui.explain.picture_input import PictureInput
 from studio.ui.explain.region import RegionInput
 from studio.ui.shared import canvas, frames, markup
-from studio.ui.shared.controller import BundleController, Factual, Shown
+from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.factual import Factual, Shown
 from studio.ui.shared.label_controller import LabelController
 from studio.ui.shared.requests import error_text, owner_of, running
 

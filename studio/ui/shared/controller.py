@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,9 +14,8 @@ import numpy as np
 from PIL import Image
 
 from backends import bundles, imaging, service
-from backends.core import Original, Placement, Prediction, Proposal, Request
+from backends.core import Proposal, Request
 from backends.errors import BadInput, NotFound
-from backends.imaging import Reading
 from backends.regions.candidates import Candidate, Found
 from backends.regions.spec import Auto, RegionSpec, Whole
 from backends.service import regions as region_service
@@ -28,45 +26,13 @@ from studio.runs import Run, Runs
 from studio.runs.asking import ask
 from studio.runs.study import Study
 from studio.ui.shared import canvas, markup
+from studio.ui.shared.factual import Factual, Shown
 
-__all__ = ["NO_PICTURE", "SHARED", "BundleController", "Factual", "Shown"]
+__all__ = ["NO_PICTURE", "SHARED", "BundleController"]
 
 SHARED = region_service.SHARED
 CELLS = 16  # a side, of where a model of the person's own looks
 NO_PICTURE = "choose, upload or draw a picture first"
-
-
-@dataclass(frozen=True)
-class Factual:
-    """A picture as a bundle's models see it, uint8 [H, W, C], which bundle that is, where it lies
-    in the person's own picture, and that picture."""
-
-    bundle: str
-    pixels: np.ndarray
-    placement: Placement | None = None
-    original: Original | None = None
-
-    @functools.cached_property
-    def digest(self) -> str:
-        """A text that identifies the picture on the page."""
-        content = hashlib.blake2b(self.bundle.encode(), digest_size=12)
-        content.update(np.ascontiguousarray(self.pixels).data)
-        return content.hexdigest()
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What a chosen picture puts on the page; ``opinions`` are those of the models beside the
-    bundle's own classifier; ``placement`` says where it lies in the person's picture, ``reading``
-    how that was read."""
-
-    picture: np.ndarray
-    scene: str
-    prediction: Prediction
-    opinions: dict[str, Prediction]
-    placement: Placement | None = None
-    reading: Reading | None = None
-    original: Original | None = None
 
 
 @dataclass

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from backends.errors import BadInput
 from backends.service.bundles import MethodInfo
-from studio.ui.shared.controller import NO_PICTURE, BundleController, Factual
+from studio.ui.shared.controller import NO_PICTURE, BundleController
+from studio.ui.shared.factual import Factual
 
 __all__ = ["Controllers"]
 

@@ -6,17 +6,13 @@ from backends.bundles import Bundle
 from backends.errors import BadInput
 from backends.evaluation import domain
 from backends.evaluation.domain import FIVE, Report, make, train
-from backends.training import domain_recipes
 from backends.training.new import Made, NewConfig
-from tests.backends.training.own_pictures import write_tree
+from tests.backends.training.own_pictures import make_small, write_tree
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("STUDIO_BUNDLES", str(tmp_path / "bundles"))
-    widths = domain_recipes.WIDTHS
-    tiny = {part: {size: [8, 16] for size in sizes} for part, sizes in widths.items()}
-    monkeypatch.setattr(domain_recipes, "WIDTHS", tiny)
+    make_small(monkeypatch, tmp_path / "bundles")
     monkeypatch.setattr(domain, "JUDGED", 4)
     return write_tree(tmp_path / "pictures", 30)
 
@@ -52,7 +48,9 @@ def test_advice_names_what_is_not_good_enough(folder):
     bundle = bundles.find("squares")
     parts = {
         "classifier": {"test_accuracy": 0.7}, "oracle": {"test_accuracy": 0.99},
-        "latent_autoencoder": {"test_psnr_db": 18.0, "steps": 9000.0},
+        "latent_autoencoder": {
+            "test_psnr_db": 18.0, "test_same_verdict": 0.5, "steps": 9000.0,
+        },
     }  # fmt: skip
     rows = [
         {"method": "place", "n": 4, "flip_rate": 0.5, "oracle_agreement": 0.5},
@@ -62,7 +60,8 @@ def test_advice_names_what_is_not_good_enough(folder):
     ]
     told = domain._advice(bundle, parts, rows)
     for start in ("The classifier is right about 70%", "The autoencoder rebuilds", "place reaches",
-                  "The oracle agrees with 25% of rcsb", "leapfactual cannot run"):  # fmt: skip
+                  "The model says of 50% of the rebuilt", "The oracle agrees with 25% of rcsb",
+                  "leapfactual cannot run"):  # fmt: skip
         assert sum(sentence.startswith(start) for sentence in told) == 1, start
     assert not any("ldce" in sentence or "The oracle is right" in sentence for sentence in told)
     assert not domain._advice(_plenty(bundle), {}, [])

@@ -6,10 +6,9 @@ from backends import bundles
 from backends.errors import BadInput
 from backends.evaluation import domain, watched
 from backends.evaluation.rows import Progress as Judging
-from backends.training import course as courses
-from backends.training import domain_recipes
-from backends.training.course import CourseProgress, begun_network
+from backends.training import domain_recipes, timed_training
 from backends.training.new import Made
+from backends.training.timed_training import TrainingProgress, checkpointed_network
 from tests.backends.training.own_pictures import write_tree
 
 SMALL = {"size": 32}
@@ -20,7 +19,7 @@ def pictures(tmp_path, monkeypatch):
     monkeypatch.setenv("STUDIO_BUNDLES", str(tmp_path / "bundles"))
     sizes = {size: [8, 16] for size in ("small", "medium", "large")}
     monkeypatch.setattr(domain_recipes, "WIDTHS", dict.fromkeys(domain_recipes.WIDTHS, sizes))
-    monkeypatch.setattr(courses, "_step", lambda recipe, bundle: 0.001)
+    monkeypatch.setattr(timed_training, "_step", lambda recipe, bundle: 0.001)
     return write_tree(tmp_path / "squares")
 
 
@@ -59,7 +58,7 @@ def test_losses_and_rebuilt_pictures_are_told_while_a_part_is_trained(pictures, 
     monkeypatch.setattr(watched, "AGAIN", 0.0)
     monkeypatch.setattr("backends.training.fit.PATIENCE", 0.0)
     monkeypatch.setattr("backends.training.fit.KEPT", 0.0)
-    monkeypatch.setattr(domain, "course", only("latent_autoencoder"))
+    monkeypatch.setattr(domain, "train_for", only("latent_autoencoder"))
     items = []
     for item in watched.trained("squares", 0.1):
         items.append(item)
@@ -68,16 +67,16 @@ def test_losses_and_rebuilt_pictures_are_told_while_a_part_is_trained(pictures, 
     assert items[-1].part == "latent_autoencoder"
     assert "measuring" in {item.phase for item in items}
     assert 0 <= items[-1].share <= 1
-    assert begun_network(bundles.find("squares").folder, "latent_autoencoder") is not None
+    assert checkpointed_network(bundles.find("squares").folder, "latent_autoencoder") is not None
     picture, again = items[-1].rebuilt[0]
     assert picture.shape == again.shape == (32, 32, 1)
 
 
 def only(part):
-    """A course of one part, whatever is asked for."""
+    """A training of one part, whatever is asked for."""
 
     def one(bundle, minutes, names, device, command):
-        return courses.course(bundle, minutes, [part], device, command)
+        return timed_training.train_for(bundle, minutes, [part], device, command)
 
     return one
 
@@ -93,9 +92,9 @@ def test_a_stopped_training_lets_go_of_what_was_open(pictures):
 
 def test_curves_stay_short_and_belong_to_one_part(monkeypatch):
     monkeypatch.setattr(watched, "_rebuilt", lambda *_: ())
-    news, clock = watched.DomainNews("squares"), watched._Clock()
+    news, clock = watched.DomainProgress("squares"), watched._Clock()
     for step in range(1, 500):
-        news = watched._after(news, CourseProgress("flow", step, 900, 1 / step, 0.1), clock)
+        news = watched._after(news, TrainingProgress("flow", step, 900, 1 / step, 0.1), clock)
     assert len(news.losses) <= watched.POINTS
     assert news.losses[-1] == 1 / 499
     news = watched._after(news, Judging("place", "whole", 0.5), clock)

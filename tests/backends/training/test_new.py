@@ -9,7 +9,8 @@ from backends import bundles
 from backends.bundles import Bundle
 from backends.errors import BadInput
 from backends.targets.named import target_model
-from backends.training.new import Made, NewConfig, new, preview
+from backends.training.new import Made, NewConfig, new
+from backends.training.preparing import preview_sheet
 from backends.training.stored import load
 from tests.backends.training.own_pictures import write_tree
 
@@ -71,7 +72,7 @@ def test_colour_is_found(tree):
 def test_a_preparation_keeps_the_middle_the_whole_or_adds_bars(tmp_path, preparation, corner):
     Image.new("L", (64, 32), 255).save(tmp_path / "wide.png")
     config = NewConfig(size=32, preparation=preparation)
-    sheet = np.asarray(preview(tmp_path, config).convert("L"))
+    sheet = np.asarray(preview_sheet(tmp_path, config).convert("L"))
     assert sheet[2, 142] == corner
     assert sheet[64, 204] == 255
 

@@ -7,11 +7,10 @@ import torch
 from torch import nn
 
 from backends import bundles
-from backends.training import course as courses
-from backends.training import domain_recipes
-from backends.training.course import course
+from backends.training import domain_recipes, timed_training
 from backends.training.fit import FitPlan, fit
 from backends.training.new import NewConfig, new
+from backends.training.timed_training import train_for
 from tests.backends.training.own_pictures import write_tree
 
 PLAN = FitPlan(steps=200, batch=4, learning_rate=1e-2, mixed=False)
@@ -46,20 +45,20 @@ def bundle(tmp_path, monkeypatch):
     monkeypatch.setenv("STUDIO_BUNDLES", str(tmp_path / "bundles"))
     sizes = {"small": [8, 16], "medium": [8, 24], "large": [8, 32]}
     monkeypatch.setattr(domain_recipes, "WIDTHS", dict.fromkeys(domain_recipes.WIDTHS, sizes))
-    monkeypatch.setattr(courses, "_step", lambda recipe, bundle: 0.01)
+    monkeypatch.setattr(timed_training, "_step", lambda recipe, bundle: 0.01)
     for _ in new("squares", write_tree(tmp_path / "pictures"), NewConfig(size=32)):
         pass
     return bundles.find("squares")
 
 
 def test_other_minutes_go_on_with_a_network_that_was_begun(bundle):
-    begun = course(bundle, 10, ["bridge"], "cpu", "train")
+    begun = train_for(bundle, 10, ["bridge"], "cpu", "train")
     items = [next(begun)]
     while not items[-1].step:
         items.append(next(begun))
     begun.close()
     assert items[0].total == 0, "its speed is measured first, a network at a time"
-    again = course(bundle, 0.01, ["bridge"], "cpu", "train")
+    again = train_for(bundle, 0.01, ["bridge"], "cpu", "train")
     assert next(again).step == items[-1].step
     list(again)
     there = bundles.find("squares").own.parts["bridge"]
@@ -71,12 +70,12 @@ def test_other_minutes_go_on_with_a_network_that_was_begun(bundle):
 
 
 def test_a_course_that_trained_the_classifier_is_still_the_same(bundle):
-    begun = course(bundle, 0.05, [], "cpu", "train")
+    begun = train_for(bundle, 0.05, [], "cpu", "train")
     for item in begun:
         if item.part == "oracle" and item.step:
             break
     begun.close()
-    again = course(bundles.find("squares"), 0.05, [], "cpu", "train")
+    again = train_for(bundles.find("squares"), 0.05, [], "cpu", "train")
     first = next(again)
     assert first.part == "oracle"
     assert first.step >= item.step

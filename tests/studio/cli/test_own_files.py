@@ -109,7 +109,7 @@ def test_six_kinds_of_mask_are_one_region_on_the_page_and_here(run, tiny, scan, 
 
 
 def controller_factual(controller, shown):
-    from studio.ui.shared.controller import Factual
+    from studio.ui.shared.factual import Factual
 
     return Factual(controller.bundle, shown.picture, shown.placement, shown.original)
 

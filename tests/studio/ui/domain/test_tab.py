@@ -9,7 +9,7 @@ import pytest
 from backends import bundles
 from backends.evaluation import watched
 from backends.evaluation.domain import Report
-from backends.evaluation.watched import DomainNews
+from backends.evaluation.watched import DomainProgress
 from studio.runs.background_tasks import BackgroundTasks
 from studio.ui.domain.work import TRAINING
 from studio.ui.page import build
@@ -123,13 +123,13 @@ def course(monkeypatch):
          {"method": "place", "problem": "it lacks a density"}],
         ["More minutes would help."],
     )  # fmt: skip
-    steps = [DomainNews("squares", "measuring", part="bridge")]
+    steps = [DomainProgress("squares", "measuring", part="bridge")]
     steps += [
-        DomainNews("squares", "training", n / 4, "bridge", n, 4, (3.0, 2.0, 1.0)[:n], 120.0)
+        DomainProgress("squares", "training", n / 4, "bridge", n, 4, (3.0, 2.0, 1.0)[:n], 120.0)
         for n in (1, 2, 3)
     ]
-    steps.append(DomainNews("squares", "judging", 0.5, "rcsb"))
-    steps.append(DomainNews("squares", "done", 1.0, report=report))
+    steps.append(DomainProgress("squares", "judging", 0.5, "rcsb"))
+    steps.append(DomainProgress("squares", "done", 1.0, report=report))
     monkeypatch.setattr(watched, "trained", lambda name, minutes: iter(steps))
 
 
@@ -151,7 +151,7 @@ def test_a_training_ends_with_its_table(page):
 def test_one_at_a_time_goes_on_without_its_page_and_is_found_again(page, packed, monkeypatch):
     def endless(name, minutes):
         while True:
-            yield DomainNews(name, "training", 0.5, "flow", 5, 10, (2.0, 1.0), 60.0)
+            yield DomainProgress(name, "training", 0.5, "flow", 5, 10, (2.0, 1.0), 60.0)
 
     monkeypatch.setattr(watched, "trained", endless)
     function = handler(page, "own-train")

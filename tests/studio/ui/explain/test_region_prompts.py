@@ -21,8 +21,9 @@ from backends.service import regions as region_service
 from studio.ui.explain.region_prompts import RegionPrompts
 from studio.ui.page import build
 from studio.ui.shared import canvas
-from studio.ui.shared.controller import BundleController, Factual
+from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.factual import Factual
 from tests.backends.service.test_regions import SIZE, write_grounding, write_photographs
 from tests.studio.conftest import controller_of
 

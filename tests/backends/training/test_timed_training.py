@@ -5,13 +5,12 @@ from backends import bundles
 from backends.bundles import Bundle
 from backends.errors import BadInput
 from backends.targets.named import target_model
-from backends.training import domain_recipes
-from backends.training.course import course, parts_of
 from backends.training.digits import DIGITS
 from backends.training.fit import FitPlan
 from backends.training.new import NewConfig, new
 from backends.training.recipe import train
-from tests.backends.training.own_pictures import write_tree
+from backends.training.timed_training import parts_of, train_for
+from tests.backends.training.own_pictures import make_small, write_tree
 from tests.conftest import write_tiny
 
 PARTS = ["latent_autoencoder", "velocity", "bridge", "flow", "density", "latent_ensemble"]
@@ -20,10 +19,7 @@ BRIEF = 0.02  # minutes
 
 @pytest.fixture
 def bundle(tmp_path, monkeypatch):
-    monkeypatch.setenv("STUDIO_BUNDLES", str(tmp_path / "bundles"))
-    widths = domain_recipes.WIDTHS
-    tiny = {part: {size: [8, 16] for size in sizes} for part, sizes in widths.items()}
-    monkeypatch.setattr(domain_recipes, "WIDTHS", tiny)
+    make_small(monkeypatch, tmp_path / "bundles")
     for _ in new("squares", write_tree(tmp_path / "pictures", 40), NewConfig(size=32)):
         pass
     return bundles.find("squares")
@@ -31,7 +27,7 @@ def bundle(tmp_path, monkeypatch):
 
 def taught(bundle, minutes=BRIEF, parts=()):
     opened = Bundle(bundle.folder)  # as it is on the disk now
-    items = list(course(opened, minutes, parts, "cpu", "train squares"))
+    items = list(train_for(opened, minutes, parts, "cpu", "train squares"))
     return items, Bundle(bundle.folder)
 
 
@@ -51,12 +47,12 @@ def test_all_parts_are_trained_and_two_are_the_same_networks(bundle):
     flat, small = after.part("autoencoder"), after.part("latent_autoencoder")
     assert torch.equal(flat.encode(x), small.encode(x).flatten(1))
     assert torch.equal(flat.decode(flat.encode(x)), small.decode(small.encode(x)))
-    assert not (bundle.folder / "checkpoints" / "course.json").exists()
+    assert not (bundle.folder / "checkpoints" / "training.json").exists()
 
 
 def test_a_course_is_resumed_where_it_was_left(bundle):
     taught(bundle, BRIEF, ["classifier", "oracle"])
-    begun = course(bundle, 2 * BRIEF, ["bridge", "oracle"], "cpu", "train")
+    begun = train_for(bundle, 2 * BRIEF, ["bridge", "oracle"], "cpu", "train")
     for item in begun:
         if item.part == "bridge" and item.step:
             break
@@ -66,7 +62,7 @@ def test_a_course_is_resumed_where_it_was_left(bundle):
     assert after.problem("bridge") is None
 
 
-def test_a_part_is_trained_further(bundle):
+def test_a_part_is_trained_warm_start(bundle):
     _, before = taught(bundle, BRIEF, ["classifier"])
     weights = before.part("classifier").state_dict()
     _, after = taught(bundle, 1e-4, ["classifier"])

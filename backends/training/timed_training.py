@@ -21,20 +21,21 @@ from backends.errors import BadInput
 from backends.files import atomic_write
 from backends.training.domain_recipes import ENOUGH, SHARES, Size, cookbook, step_cost
 from backends.training.fit import FitProgress
+from backends.training.pictures import forget_encoded
 from backends.training.recipe import Recipe, train_part
 from backends.training.stored import load
 
-__all__ = ["BEFORE", "CourseProgress", "begun_network", "course", "parts_of"]
+__all__ = ["BEFORE", "TrainingProgress", "checkpointed_network", "parts_of", "train_for"]
 
-STATE = "course.json"
+STATE = "training.json"
 BEFORE = ("classifier", "oracle")  # what `studio new` trains
 JUDGED = 2000  # test pictures at most: to judge by more would take time from the training
 TRIES = 3  # steps that a network's speed is measured by
 
 
 @dataclass(frozen=True)
-class CourseProgress:
-    """Where a course stands.
+class TrainingProgress:
+    """Where a training stands.
 
     :ivar part: that is trained.
     :ivar step: of ``total``, as far as one can tell; of 0 while its speed is measured.
@@ -50,7 +51,7 @@ class CourseProgress:
 
 
 class _State(BaseModel):
-    """What an interrupted course is resumed from.
+    """What an interrupted training is resumed from.
 
     :ivar left: parts that are not trained yet, in order.
     :ivar seconds: for all of them, of those that are left.
@@ -84,20 +85,19 @@ def parts_of(bundle: Bundle, names: Sequence[str]) -> list[str]:
     return [name for name in recipes if name in asked]
 
 
-def course(
+def train_for(
     bundle: Bundle, minutes: float, names: Sequence[str], device: str, command: str
-) -> Iterator[CourseProgress]:
+) -> Iterator[TrainingProgress]:
     """Train parts one after the other, each for its share of the minutes. A network is as large as
     this machine can train for enough steps; one that is there already is trained further. An
-    interrupted course is resumed by the same call.
+    interrupted training is resumed by the same call.
 
     :param names: of parts; empty for all that methods need.
     :param command: what the person typed, recorded in bundle.json.
     :raises StudioError: the bundle cannot be trained; raised before the first step.
     """
-    folder, place = bundle.folder, torch.device(device)
-    parts = parts_of(bundle, names)
-    state_file = folder / "checkpoints" / STATE
+    place, parts = torch.device(device), parts_of(bundle, names)
+    state_file = bundle.folder / "checkpoints" / STATE
     state = _resumed(state_file, minutes, parts)
     if state is None:
         sizes = _begun(state_file)
@@ -105,26 +105,32 @@ def course(
             sizes[name] = yield from _size(bundle, name, _seconds(minutes, parts, name))
         state = _State(minutes=minutes, parts=parts, left=parts, sizes=sizes, seconds=60 * minutes)
         _save(state_file, state)
-    data, test = load(str(folder), place)
-    test, reached = test.first(JUDGED), 0.0
+    try:
+        yield from _trained(bundle, state, state_file, place, command)
+    finally:
+        forget_encoded()
+    state_file.unlink(missing_ok=True)
+
+
+def _trained(
+    bundle: Bundle, state: _State, state_file: Path, place: torch.device, command: str
+) -> Iterator[TrainingProgress]:
+    """Train the parts that are left."""
+    data, test = load(str(bundle.folder), place)
+    test, reached, whole = test.first(JUDGED), 0.0, 60 * state.minutes
     while state.left:
-        name = state.left[0]
-        begun = time.perf_counter()
+        name, begun = state.left[0], time.perf_counter()
         allowed = state.seconds * SHARES[name] / sum(SHARES[n] for n in state.left)
         book = cookbook(bundle.own, state.sizes, {name: allowed})
-        done = 1 - state.seconds / (60 * minutes)
-        weight = allowed / (60 * minutes)
-        recipe = book.recipes[name]
-        for at in train_part(
-            book, name, data, test, folder, place, command, partial(_further, bundle, recipe)
-        ):
-            reached = max(reached, done + weight * _part(at, allowed))
-            yield CourseProgress(name, at.step, at.total, at.loss, reached)
+        begin = partial(_warm_start, bundle, book.recipes[name])
+        for at in train_part(book, name, data, test, bundle.folder, place, command, begin):
+            share = 1 - state.seconds / whole + allowed / whole * _part(at, allowed)
+            reached = max(reached, share)
+            yield TrainingProgress(name, at.step, at.total, at.loss, reached)
         spent = max(time.perf_counter() - begun, at.seconds)
         rest = max(state.seconds - spent, 1.0)
         state = state.model_copy(update={"left": state.left[1:], "seconds": rest})
         _save(state_file, state)
-    state_file.unlink(missing_ok=True)
 
 
 def _part(at: FitProgress, allowed: float) -> float:
@@ -135,7 +141,7 @@ def _seconds(minutes: float, parts: Sequence[str], name: str) -> float:
     return 60 * minutes * SHARES[name] / sum(SHARES[part] for part in parts)
 
 
-def _size(bundle: Bundle, name: str, seconds: float) -> Generator[CourseProgress, None, Size]:
+def _size(bundle: Bundle, name: str, seconds: float) -> Generator[TrainingProgress, None, Size]:
     """The largest network of a part that this machine trains for enough steps; the one that is
     there where there is one."""
     options: list[Size] = list(get_args(Size))
@@ -146,7 +152,7 @@ def _size(bundle: Bundle, name: str, seconds: float) -> Generator[CourseProgress
             if recipe.arguments == there.arguments:
                 return size
     for size in reversed(options):
-        yield CourseProgress(name, 0, 0, 0.0, 0.0)
+        yield TrainingProgress(name, 0, 0, 0.0, 0.0)
         if seconds / _step(recipes[size], bundle) >= ENOUGH[name]:
             return size
     return "small"
@@ -169,7 +175,7 @@ def _step(recipe: Recipe, bundle: Bundle) -> float:
     return min(found)
 
 
-def _further(bundle: Bundle, recipe: Recipe, network: nn.Module) -> None:
+def _warm_start(bundle: Bundle, recipe: Recipe, network: nn.Module) -> None:
     """Let a network begin as the bundle's own of the same form is."""
     for part in bundle.own.parts.values():
         same = (part.architecture, part.arguments) == (recipe.architecture, recipe.arguments)
@@ -178,17 +184,17 @@ def _further(bundle: Bundle, recipe: Recipe, network: nn.Module) -> None:
 
 
 def _resumed(path: Path, minutes: float, parts: list[str]) -> _State | None:
-    """The state of the same course; None where there is none."""
+    """The state of the same training; None where there is none."""
     state = _read(path)
     if state is None or state.minutes != minutes:
         return None
-    # Nobody asks again for a classifier or an oracle that the course has trained meanwhile.
+    # Nobody asks again for a classifier or an oracle that the training has made meanwhile.
     trained = {name for name in BEFORE if name in state.parts and name not in state.left}
     return state if set(state.parts) - trained == set(parts) - trained else None
 
 
 def _begun(path: Path) -> dict[str, Size]:
-    """How large the networks are that another course has begun, by part: their checkpoints fit no
+    """How large the networks are that another training has begun, by part: their checkpoints fit no
     other size."""
     state = _read(path)
     sizes = state.sizes if state else {}
@@ -211,9 +217,9 @@ def _save(path: Path, state: _State) -> None:
         scratch.write_text(json.dumps(state.model_dump()) + "\n")
 
 
-def begun_network(folder: Path, name: str) -> nn.Module | None:
-    """Return the network of a part as the last checkpoint of a course in a bundle's folder has it;
-    None where there is none."""
+def checkpointed_network(folder: Path, name: str) -> nn.Module | None:
+    """Return a part's network from the last checkpoint of a training in a bundle's folder; None
+    where there is none."""
     place = folder / "checkpoints"
     state, path = _read(place / STATE), _checkpoint(place, name)
     if state is None or not path.is_file():

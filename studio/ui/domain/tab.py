@@ -9,7 +9,7 @@ import gradio as gr
 
 from studio.runs.background_tasks import BackgroundTasks
 from studio.ui.domain.new_bundle import NewBundlePanel
-from studio.ui.domain.training import TrainingPanel, trainable
+from studio.ui.domain.training import BundleTrainingPanel, trainable
 from studio.ui.domain.upload import Uploads
 from studio.ui.domain.work import MAKING, TRAINING, DomainWork
 from studio.ui.shared.controllers import Controllers
@@ -33,7 +33,7 @@ class DomainTab:
         with gr.Row():
             self._new = NewBundlePanel(self._work, uploads)
             with gr.Column(scale=5, min_width=320):
-                self._training = TrainingPanel(self._work, controllers.names)
+                self._training = BundleTrainingPanel(self._work, controllers.names)
                 self.open = gr.Button(
                     "Explain pictures of this bundle", elem_id="own-open",
                     visible=bool(trainable(controllers.names)),

@@ -17,7 +17,7 @@ from studio.ui.domain.work import TRAINING, DomainWork
 from studio.ui.shared import markup as shared
 from studio.ui.shared.requests import running, show_errors
 
-__all__ = ["TrainingPanel", "trainable"]
+__all__ = ["BundleTrainingPanel", "trainable"]
 
 HELP = (
     "Trains an autoencoder, fields, a bridge and a flow, each for its share of the time, then asks "
@@ -31,7 +31,7 @@ def trainable(names: Sequence[str]) -> list[str]:
     return [name for name in names if bundles.get(name).own.recipe == "pictures"]
 
 
-class TrainingPanel:
+class BundleTrainingPanel:
     """Laid out inside the current Blocks.
 
     :ivar bundle: which one is trained.

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -15,6 +16,8 @@ from studio.ui.domain.work import TRAINING
 from studio.ui.page import build
 from studio.ui.shared.label_controller import LabelController
 from tests.backends.training.own_pictures import write_tree
+
+ME = SimpleNamespace(session_hash="me")
 
 
 @pytest.fixture
@@ -95,7 +98,10 @@ def test_a_made_bundle_can_be_chosen_and_trained_at_once(page, packed, tmp_path)
     assert not last["own-make-stop"]["visible"]
     examples = str(tmp_path / "bundles/squares/examples")
     assert examples in page.allowed_paths
-    assert handler(page, "own-open").fn("squares")[0] == "squares"
+    opened = next(f.fn for f in page.fns.values() if getattr(f.fn, "__name__", "") == "turn_to")
+    shown = {part.elem_id: update for part, update in opened("squares", None, ME).items()}
+    assert shown["bundle"] == "squares"
+    assert "Squares" in shown["page-title"]
 
 
 def test_what_cannot_be_made_is_one_sentence_and_leaves_nothing(page, packed):

@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
-from backends import bundles, imaging
-from backends.bundles import Bundle
+from backends import bundles
 from backends.compute import devices
 from backends.compute.oom import guarded
 from backends.errors import BadInput, StudioError
 from backends.evaluation import domain
 from backends.evaluation.domain import Report
+from backends.evaluation.previews import DRAWERS, drawn, rebuilt
 from backends.evaluation.rows import Progress as Judging
 from backends.explain.question import settings_of
 from backends.training.new import Made, Preparing
@@ -30,7 +29,6 @@ from backends.training.timed_training import TrainingProgress, checkpointed_netw
 __all__ = ["DomainProgress", "looked_at", "made", "trained"]
 
 REBUILDER = "latent_autoencoder"
-REBUILT = 6  # pictures
 POINTS = 200  # of a loss curve, at most
 SURE = 0.02  # share from which on the time left can be told
 AGAIN = 30.0  # seconds between two looks at a network in training
@@ -45,6 +43,7 @@ class DomainProgress:
     :ivar losses: of that part so far.
     :ivar left: seconds, as far as one can tell.
     :ivar rebuilt: held-out pictures and what the autoencoder makes of them, uint8 [S, S, C] each.
+    :ivar drawn: classes, and pictures that the part in training draws of them from nothing.
     """
 
     bundle: str
@@ -57,6 +56,7 @@ class DomainProgress:
     left: float | None = None
     made: Made | None = None
     rebuilt: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+    drawn: tuple[tuple[str, np.ndarray], ...] = ()
     report: Report | None = None
 
 
@@ -127,7 +127,7 @@ def _watched(name: str, items: Iterator[Any]) -> Iterator[DomainProgress]:
 
 @dataclass
 class _Clock:
-    """What the time left is told by, and when the rebuilt pictures were looked at."""
+    """What the time left is told by, and when pictures were looked at."""
 
     begun: float = field(default_factory=time.monotonic)
     first: float | None = None
@@ -156,7 +156,7 @@ def _after(news: DomainProgress, item: object, clock: _Clock) -> DomainProgress:
                 losses = losses[:-1:2] + losses[-1:]
             return replace(
                 news, phase="training", part=part, step=step, total=total, losses=losses,
-                share=share, left=clock.left(share), rebuilt=_rebuilt(news, part, clock),
+                share=share, left=clock.left(share), **_previews(news, part, clock),
             )  # fmt: skip
         case Judging(method, _, share):
             return replace(news, phase="judging", part=method, share=share, losses=(), left=None)
@@ -165,33 +165,23 @@ def _after(news: DomainProgress, item: object, clock: _Clock) -> DomainProgress:
     raise BadInput(f"{type(item).__name__} tells nothing of a bundle")
 
 
-def _rebuilt(
-    news: DomainProgress, part: str, clock: _Clock
-) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """The pictures of before, or new ones where the autoencoder is another by now."""
-    now = time.monotonic()
-    ended = part != news.part and (news.part == REBUILDER or not news.rebuilt)
-    if not ended and (part != REBUILDER or now - clock.looked < AGAIN):
-        return news.rebuilt
+def _previews(news: DomainProgress, part: str, clock: _Clock) -> dict[str, Any]:
+    """The pictures of a progress that are others than before."""
+    changed, now = part != news.part, time.monotonic()
+    if not changed and (part not in (REBUILDER, *DRAWERS) or now - clock.looked < AGAIN):
+        return {}
     clock.looked = now
     bundle = bundles.find(news.bundle)
-    network = checkpointed_network(bundle.folder, REBUILDER) if part == REBUILDER else None
-    if network is None and bundle.problem(REBUILDER) is None:
-        network = bundle.part(REBUILDER)
-    held_out = bundle.test_pictures()
-    if network is None or held_out is None:
-        return news.rebuilt
-    return _pairs(network, bundle, held_out[0])
-
-
-def _pairs(
-    network: Any, bundle: Bundle, pictures: np.ndarray
-) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    chosen = pictures[:: max(len(pictures) // REBUILT, 1)][:REBUILT]
-    x = torch.cat([imaging.to_tensor(picture) for picture in chosen])
-    place = next(network.parameters()).device
-    with torch.no_grad():
-        y = network.decode(network.encode(x.to(place))).clamp(0, 1).cpu()
-    return tuple(
-        (picture, imaging.to_array(one)) for picture, one in zip(chosen, y.split(1), strict=True)
-    )
+    network = checkpointed_network(bundle.folder, part)
+    found: dict[str, Any] = {"drawn": ()} if changed else {}
+    if network is not None and part in DRAWERS:
+        found["drawn"] = drawn(part, network, bundle)
+    if part != REBUILDER:
+        # Shown once more when it has ended, and where an earlier training made it.
+        again = news.part == REBUILDER or not news.rebuilt
+        here = again and bundle.problem(REBUILDER) is None
+        network = bundle.part(REBUILDER) if here else None
+    held_out = bundle.test_pictures() if network is not None else None
+    if held_out is not None:
+        found["rebuilt"] = rebuilt(network, held_out[0])
+    return found

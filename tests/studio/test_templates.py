@@ -65,6 +65,7 @@ ARGUMENTS = {
     ("domain.html", "counts"): ([(EVIL, EVIL, EVIL)],),
     ("domain.html", "loss"): (EVIL, EVIL, EVIL, (EVIL, EVIL), EVIL),
     ("domain.html", "rebuilt"): ([(EVIL, EVIL)],),
+    ("domain.html", "drawn"): ([(EVIL, EVIL)],),
     ("domain.html", "parts"): ([(EVIL, EVIL, EVIL, EVIL)],),
     ("domain.html", "methods"): ([(EVIL, EVIL, EVIL, EVIL), (EVIL, EVIL, EVIL, "")], EVIL),
     ("own_model.html", "sight"): ([(EVIL, EVIL)], [(EVIL, EVIL)]),

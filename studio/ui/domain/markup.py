@@ -59,7 +59,7 @@ def state(task: BackgroundTask) -> Markup:
     if news is None:
         stopped = task.state == "stopped"
         return markup.hint("Stopped.") if stopped else markup.waiting(0)
-    return _line(task, news) + _curve(news) + _rebuilt(news) + _made(news) + _report(news.report)
+    return _line(task, news) + _curve(news) + _pictures(news) + _made(news) + _report(news.report)
 
 
 def _line(task: BackgroundTask, news: DomainProgress) -> Markup:
@@ -106,9 +106,11 @@ def _curve(news: DomainProgress) -> Markup:
     )
 
 
-def _rebuilt(news: DomainProgress) -> Markup:
+def _pictures(news: DomainProgress) -> Markup:
+    drawn = [(name, _url(picture)) for name, picture in news.drawn]
     pairs = [(_url(picture), _url(again)) for picture, again in news.rebuilt]
-    return _render("rebuilt", pairs) if pairs else Markup()
+    shown = _render("drawn", drawn) if drawn else Markup()
+    return shown + (_render("rebuilt", pairs) if pairs else Markup())
 
 
 def _made(news: DomainProgress) -> Markup:

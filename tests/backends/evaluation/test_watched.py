@@ -72,11 +72,31 @@ def test_losses_and_rebuilt_pictures_are_told_while_a_part_is_trained(pictures, 
     assert picture.shape == again.shape == (32, 32, 1)
 
 
-def only(part):
-    """A training of one part, whatever is asked for."""
+def test_what_a_field_and_a_flow_draw_so_far_is_shown(pictures, monkeypatch):
+    list(watched.made("squares", pictures, SMALL, minutes=0))
+    monkeypatch.setattr(watched, "AGAIN", 0.0)
+    monkeypatch.setattr("backends.training.fit.PATIENCE", 0.0)
+    monkeypatch.setattr("backends.training.fit.KEPT", 0.0)
+    parts = ("classifier", "latent_autoencoder", "velocity", "flow")
+    monkeypatch.setattr(domain, "train_for", only(*parts))
+    seen = {}
+    for item in watched.trained("squares", 0.4):
+        if item.phase == "training" and item.drawn:
+            seen[item.part] = item
+        if set(seen) == {"velocity", "flow"}:
+            break
+    assert [name for name, _ in seen["velocity"].drawn] == 3 * ["bright", "dark"]
+    assert {name for name, _ in seen["flow"].drawn} == {""}
+    for item in seen.values():
+        assert item.rebuilt
+        assert {picture.shape for _, picture in item.drawn} == {(32, 32, 1)}
+
+
+def only(*parts):
+    """A training of some parts, whatever is asked for."""
 
     def one(bundle, minutes, names, device, command):
-        return timed_training.train_for(bundle, minutes, [part], device, command)
+        return timed_training.train_for(bundle, minutes, parts, device, command)
 
     return one
 
@@ -92,7 +112,7 @@ def test_a_stopped_training_lets_go_of_what_was_open(pictures):
 
 
 def test_curves_stay_short_and_belong_to_one_part(monkeypatch):
-    monkeypatch.setattr(watched, "_rebuilt", lambda *_: ())
+    monkeypatch.setattr(watched, "_previews", lambda *_: {})
     news, clock = watched.DomainProgress("squares"), watched._Clock()
     for step in range(1, 500):
         news = watched._after(news, TrainingProgress("flow", step, 900, 1 / step, 0.1), clock)

@@ -72,7 +72,7 @@ def settings() -> Settings:
     :raises BadInput: a variable cannot be what it is.
     """
     try:
-        return Settings()  # type: ignore[call-arg] # from the environment
+        return Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])

@@ -54,7 +54,9 @@ class Peak:
             return torch.mps.driver_allocated_memory()
         if PROCESS.is_dir():
             status = (PROCESS / "status").read_text()
-            return 1024 * int(re.search(r"VmHWM:\s+(\d+)", status)[1])
+            found = re.search(r"VmHWM:\s+(\d+)", status)
+            assert found, "Linux tells it"
+            return 1024 * int(found[1])
         import resource
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
@@ -141,7 +143,8 @@ def cells(
 
 def measured(bundle: Bundle, name: str, asked: Asked, part: slice) -> tuple[float, float]:
     """Seconds and MB of one run over some of the pictures, in the whole picture."""
-    x, target, w = (None if t is None else t[part] for t in asked)
+    x, target, w = asked
+    x, target, w = x[part], target[part], None if w is None else w[part]
     peak, begun = Peak(bundle.device), time.perf_counter()
     region = Region(torch.ones_like(x[:, :1]))
     for _ in run(Question.of(bundle, name, x, target, region, seed=SEED, latent=w)):

@@ -204,8 +204,10 @@ def crowd(place: str, test: Any, count: int, people: int, kills: int) -> dict[st
 def verdict(database: Database, project: Any, crowd: list[Person]) -> tuple[int, int, int]:
     """Acknowledged and not stored as acknowledged; stored more than once, or unasked; left over."""
     stored = responses.standing(database, project, history=True)
-    said = Counter((r.annotator, r.item_id, r.value, r.state) for r in stored)
-    acknowledged = Counter(
+    said: Counter[tuple[object, ...]] = Counter(
+        (r.annotator, r.item_id, r.value, r.state) for r in stored
+    )
+    acknowledged: Counter[tuple[object, ...]] = Counter(
         (person.name, *what) for person in crowd for what in person.acknowledged.values()
     )
     missing, more = acknowledged - said, said - acknowledged

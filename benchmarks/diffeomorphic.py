@@ -28,6 +28,7 @@ def main() -> None:
     x, y = test.batch(torch.arange(len(test)))
     accuracy = svm.score(rows_of(x), y.numpy())
     flow = bundle.manifest.parts["flow"].trained
+    assert flow, "trained by this program"
     print(
         f"linear SVM on {TRAINED_ON} raw pictures: {accuracy:.4f} of the test pictures; flow: "
         f"{flow.quality['test_bits_per_dimension']:.4f} bits per dimension"

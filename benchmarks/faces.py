@@ -160,6 +160,7 @@ class Change:
                 bundle, self.method, faces.x, target, region, self.settings, 0, model, faces.w,
                 part=part,
             ))  # fmt: skip
+            assert last.counterfactual is not None, "the last step has the answer"
             yield faces.x.cpu(), last.counterfactual
 
     def row(self, bundle: Bundle, answers: list[Counterfactual]) -> dict[str, object]:

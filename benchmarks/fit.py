@@ -20,6 +20,7 @@ from backends.targets import added
 from backends.targets.model import Classifier
 from backends.targets.named import target_model
 from backends.targets.outside.network import of_object
+from backends.training.retrain_settings import Fitted
 from backends.targets.reference import Options
 from benchmarks.digits import arguments, pictures, table
 
@@ -74,6 +75,7 @@ def main() -> None:
     rows: list[dict[str, object]] = []
     for title, model in models(bundle, x, y).items():
         *_, fitted = fit(options.bundle, model, f"fitted {len(rows)}", {})
+        assert isinstance(fitted, Fitted)
         explained = target_model(bundle, model)
         for method in options.methods.split(","):
             count = len(held) if method == "leapfactual" else int(options.few)

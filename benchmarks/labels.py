@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -51,7 +52,7 @@ def main() -> None:
     parser.add_argument("--database", help="postgresql://...; else a server of our own")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     options = parser.parse_args()
-    rows = []
+    rows: list[dict[str, object]] = []
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         for place in (
@@ -113,12 +114,10 @@ def exports(store: Database, project: Project, folder: Path) -> list[dict[str, o
     for form, name in FORMS.items():
         path = folder / name
         rows.append(row(project, f"export, {form}", timed(
-            lambda path=path, form=form: exchange.export(store, project, path, form)
+            partial(exchange.export, store, project, path, form)
         ), "≤ 10 s"))  # fmt: skip
         rows.append(row(project, f"import, {form}", timed(
-            lambda path=path, form=form: exchange.take_in(
-                store, f"{project.name} {form}", path, form
-            )
+            partial(exchange.import_labels, store, f"{project.name} {form}", path, form)
         ), ""))  # fmt: skip
     return rows
 

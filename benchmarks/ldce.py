@@ -5,7 +5,7 @@ from __future__ import annotations
 from backends import bundles
 from benchmarks.digits import answers, arguments, questions, table
 
-SETTINGS = {
+SETTINGS: dict[str, dict[str, object]] = {
     "consensus (default)": {},
     "no consensus, γ = 180°": {"angle": 180},
     "classifier-free guidance only": {"guidance": "free"},

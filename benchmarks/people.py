@@ -170,7 +170,7 @@ def main() -> None:
         missed = target[verdict != target].tolist()
         print(name, "missed targets:", {d: missed.count(d) for d in sorted(set(missed))})
     share = float((said[digits_of(train) == ONE] == SEVEN).float().mean())
-    cost = {
+    cost: dict[str, object] = {
         "labels": LABELS,
         "slant threshold": annotator.threshold,
         "labelled ones called 7": share,

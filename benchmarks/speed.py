@@ -13,7 +13,7 @@ from backends import bundles
 from backends.core import Region
 from backends.explain.question import Question
 from backends.explain.runner import run
-from backends.methods.leapfactual import LeapFactual
+from backends.methods.leapfactual import LeapConfig, LeapFactual
 from backends.regions.attribution import propose
 from backends.regions.settings import AutoRegion
 from backends.targets.named import target_model
@@ -75,7 +75,7 @@ def main() -> None:
         latents = Latents()
         method = LeapFactual(f, latents, bundle.part("velocity"))
         steps = method.explain(
-            xs[i : i + 1], targets[i : i + 1], region, LeapFactual.Config(**config),
+            xs[i : i + 1], targets[i : i + 1], region, LeapConfig.model_validate(config),
             torch.Generator(),
         )  # fmt: skip
         return torch.cat([step.image for step in steps]), latents.seen[-1]
@@ -92,7 +92,7 @@ def main() -> None:
         same += labels(seen) == labels(their_seen)
     quick, slow = paired(lambda: leaps(0), lambda: leaps(0, **adaptive))
     region_time = seconds(lambda: propose(f, x, AutoRegion()))
-    rows = [
+    rows: list[dict[str, object]] = [
         {"what": "integrated-gradients region", "measured": region_time, "asked": "≤ 0.4 s"},
         {"what": "RCSB, 100 steps", "measured": seconds(explain("rcsb"), 3), "asked": "≤ 3 s"},
         {"what": "RCSB, first step", "measured": seconds(first("rcsb")), "asked": "≤ 0.3 s"},

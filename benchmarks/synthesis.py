@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -42,8 +43,8 @@ def main() -> None:
             torch.set_num_threads(threads)
             for batch in options.batches:
                 w = held_out[:1].repeat(batch, 1)
-                forward = _seconds(lambda w=w, size=size: network.preview(w, size)) / batch
-                both = _seconds(lambda w=w, size=size: _gradient(network, w, size)) / batch
+                forward = _seconds(partial(network.preview, w, size)) / batch
+                both = _seconds(partial(_gradient, network, w, size)) / batch
                 psnr = f"{near[f'psnr_{size}']:.1f}" if f"psnr_{size}" in near else "exact"
                 print(
                     f"| {size} | {psnr} | {threads} | {batch} | {forward:.3f} | {both:.3f} |",

@@ -20,8 +20,8 @@ from backends.targets import added
 from backends.targets.model import Classifier
 from backends.targets.named import target_model
 from backends.targets.outside.network import of_object
-from backends.training.retrain_settings import Fitted
 from backends.targets.reference import Options
+from backends.training.retrain_settings import Fitted
 from benchmarks.digits import arguments, pictures, table
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

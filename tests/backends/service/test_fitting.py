@@ -17,6 +17,7 @@ from backends.targets.reference import Options, usual_name
 from backends.training import people
 from backends.training.people import Space
 from backends.training.retrain_settings import Fitted, Learning
+from tests.backends.service.test_retraining import write_faces
 
 SMALL = {"drawn": 200, "steps": 30}
 
@@ -88,6 +89,28 @@ def test_the_same_fit_twice_gives_the_same_weights(tiny, halves):
         list(fit(tiny, halves, name, SMALL))
         prints.append(bundles.get(tiny).fingerprint(f"{name}.velocity"))
     assert prints[0] == prints[1] != ""
+
+
+def test_faces_are_fitted_to_a_model_of_other_classes(tmp_path, monkeypatch):
+    """As CLIP's opinions of faces are in the paper: labels only, latents of a generator."""
+    monkeypatch.setenv("STUDIO_CACHE", str(tmp_path / "cache"))
+    faces = write_faces(tmp_path / "faces")
+    pictures = np.stack([service.sample(faces, seed) for seed in range(24)])
+    usual = np.median(pictures[..., 0].mean((1, 2)))
+
+    def tints(x):
+        return np.where(255 * x[..., 0].mean((1, 2)) > usual, 0, 1)
+
+    network = of_object(tints, Options(classes=("red", "pale")), size=32, channels=3)
+    added.add("tints", lambda _: Classifier(network, network.labels))
+    *_, end = fit(faces, "tints", "tints", SMALL)
+    assert end.parts == ["tints.velocity"], "the other parts know another space"
+    said = service.predict(faces, pictures[0], "tints").label
+    target = {"red": "pale", "pale": "red"}[said]
+    request = Request(faces, "leapfactual", target, pictures[0], model="tints")
+    *_, answer = service.explain(request)
+    assert answer.record["target"] == target
+    assert answer.counterfactual.shape == (32, 32, 3)
 
 
 def test_a_model_that_sees_no_difference_is_refused(tiny):

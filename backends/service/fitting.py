@@ -20,7 +20,7 @@ __all__ = ["fit"]
 def fit(
     bundle: str, model: str, name: str, settings: dict[str, Any]
 ) -> Iterator[Learning | Fitted]:
-    """Let LeapFactual, PLACE and CLARITY explain a model; yield the progress, then the record.
+    """Let the methods that learnt the bundle's classes explain a model; yield the progress, then the record.
     Closed early, or killed, it is taken up again from its last checkpoint.
 
     :param model: as :func:`backends.targets.named.target_model` takes it, or ``thickness > 3``.

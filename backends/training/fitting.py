@@ -1,5 +1,6 @@
 """Fit what learnt the bundle's classes to the classes of another model: the velocity field of
-LeapFactual, the density of PLACE, the ensemble of CLARITY.
+LeapFactual (and LDCE's denoiser, where it is the same network), the density of PLACE, the ensemble
+of CLARITY.
 
 The model, whatever it is, labels pictures that the bundle draws (Cao et al., 2025, section 4: the
 field needs nothing but labels); nobody else's labels are asked for, nor any picture of the bundle's
@@ -27,6 +28,7 @@ from backends.priors.density import ConditionalDensity
 from backends.training import losses, people
 from backends.training.fit import FitPlan, Loss, fit
 from backends.training.people import Space
+from backends.training.pictures import FIELD_DROPOUT
 from backends.training.retrain_settings import Fitting, Learning
 
 __all__ = ["Fit"]
@@ -130,8 +132,14 @@ class Fit:
             share += TIME[kind]
             if isinstance(network, ConditionalDensity):
                 network.learn_quantiles(drawn.z, drawn.p.argmax(1))
-            self.networks[f"{self.name}.{kind}"] = network.requires_grad_(False)
-            done_parts[f"{self.name}.{kind}"] = self._part(kind, name, steps, quality)
+            made = {kind: network}
+            if twin := self._twin(name):
+                arguments = twin.arguments | {"classes": len(self._names)}
+                made["denoiser"] = registry.architecture(twin.architecture)(**arguments)
+                made["denoiser"].load_state_dict(network.state_dict())
+            for other, again in made.items():
+                self.networks[f"{self.name}.{other}"] = again.requires_grad_(False)
+                done_parts[f"{self.name}.{other}"] = self._part(other, steps, quality)
         autoencoder = self.bundle.named("autoencoder")
         self.record = user_models.Model(
             name=self.name, classes=list(self._names), labels=self._told,
@@ -176,7 +184,8 @@ class Fit:
             network: Any = people.field(
                 part.architecture, part.arguments, self._names, self.bundle.part(name), known
             )
-            loss = losses.velocity_loss(drawn.z, drawn.p)
+            forgotten = FIELD_DROPOUT if self._twin(name) else 0.0
+            loss = losses.velocity_loss(drawn.z, drawn.p, dropout=forgotten)
         elif kind == "density":
             network = registry.architecture(part.architecture)(**arguments)
             assert isinstance(network, ConditionalDensity)
@@ -192,8 +201,14 @@ class Fit:
 
         return network.to(self.bundle.device), balanced, steps
 
-    def _part(self, kind: str, name: str, steps: int, quality: dict[str, float]) -> Part:
-        part = self.bundle.manifest.parts[name]
+    def _twin(self, name: str) -> Part | None:
+        """The bundle's denoiser, if it has the weights of this field."""
+        parts = self.bundle.manifest.parts
+        denoiser = parts.get(self.bundle.named("denoiser"))
+        return denoiser if denoiser and denoiser.file == parts[name].file else None
+
+    def _part(self, kind: str, steps: int, quality: dict[str, float]) -> Part:
+        part = self.bundle.manifest.parts[self.bundle.named(kind)]
         return Part(
             kind=kind, architecture=part.architecture, file="", licence=part.licence,
             arguments=part.arguments | {"classes": len(self._names)}, model=self.name,

@@ -15,9 +15,12 @@ from backends.targets.named import target_model
 from backends.targets.outside.network import of_object
 from backends.targets.reference import Options, usual_name
 from backends.training import people
+from backends.training.new import NewConfig, new
 from backends.training.people import Space
 from backends.training.retrain_settings import Fitted, Learning
+from backends.training.timed_training import train_for
 from tests.backends.service.test_retraining import write_faces
+from tests.backends.training.own_pictures import make_small, write_tree
 
 SMALL = {"drawn": 200, "steps": 30}
 
@@ -111,6 +114,26 @@ def test_faces_are_fitted_to_a_model_of_other_classes(tmp_path, monkeypatch):
     *_, answer = service.explain(request)
     assert answer.record["target"] == target
     assert answer.counterfactual.shape == (32, 32, 3)
+
+
+def test_where_a_field_is_the_denoiser_too_ldce_is_fitted_with_it(tmp_path, monkeypatch):
+    make_small(monkeypatch, tmp_path / "bundles")
+    for _ in new("squares", write_tree(tmp_path / "pictures", 40), NewConfig(size=32)):
+        pass
+    parts = ["classifier", "latent_autoencoder", "velocity"]
+    list(train_for(bundles.find("squares"), 0.06, parts, "cpu", "train"))
+    picture = bundles.find("squares").test_pictures()[0][0]
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(1024, 3))
+    added.add("thirds", lambda _: Classifier(network, ["a", "b", "c"]))
+    *_, end = fit("squares", "thirds", "thirds", SMALL | {"drawn": 100})
+    assert end.parts == ["thirds.velocity", "thirds.denoiser"]
+    said = service.predict("squares", picture, "thirds").label
+    target = next(name for name in "abc" if name != said)
+    settings = {"steps": 4}
+    request = Request("squares", "ldce", target, picture, model="thirds", settings=settings)
+    *_, answer = service.explain(request)
+    assert answer.record["target"] == target
 
 
 def test_a_model_that_sees_no_difference_is_refused(tiny):

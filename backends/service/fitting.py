@@ -20,8 +20,8 @@ __all__ = ["fit"]
 def fit(
     bundle: str, model: str, name: str, settings: dict[str, Any]
 ) -> Iterator[Learning | Fitted]:
-    """Let the methods that learnt the bundle's classes explain a model; yield the progress, then the record.
-    Closed early, or killed, it is taken up again from its last checkpoint.
+    """Let the methods that learnt the bundle's classes explain a model; yield the progress, then
+    the record. Closed early, or killed, it is taken up again from its last checkpoint.
 
     :param model: as :func:`backends.targets.named.target_model` takes it, or ``thickness > 3``.
     :param name: under which the bundle will know it; empty for its usual one.

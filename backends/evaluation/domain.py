@@ -7,19 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from backends import registry
-from backends.bundles import Bundle, find
+from backends.bundles import Bundle, find, write_manifest
 from backends.compute import devices
 from backends.evaluation.rows import Plan, Row, evaluate
 from backends.evaluation.rows import Progress as Judging
+from backends.evaluation.tuning import tuned
 from backends.training.domain_recipes import ENOUGH
 from backends.training.new import Made, NewConfig, Preparing, new
-from backends.training.stored import TRAIN
+from backends.training.stored import TRAIN, load
 from backends.training.timed_training import BEFORE, TrainingProgress, parts_of, train_for
 
 __all__ = ["Report", "make", "train"]
 
-FIVE = ("leapfactual", "place", "diffeomorphic", "ldce", "rcsb")
+LEAPS = "leapfactual"
+FIVE = (LEAPS, "place", "diffeomorphic", "ldce", "rcsb")
 JUDGED = 24  # held-out pictures a method
 RESERVED, MOST_RESERVED = 0.1, 6.0  # share and minutes of a training that judging may take
 # Below these something is told.
@@ -35,12 +39,14 @@ class Report:
     :ivar methods: a row a method: ``method``, ``n``, ``flip_rate``, ``oracle_agreement``, or
         ``problem``.
     :ivar advice: what is not good enough and what would help, a sentence each.
+    :ivar settings: by method those of this bundle, which training pictures were asked for.
     """
 
     bundle: str
     parts: dict[str, dict[str, float]]
     methods: list[dict[str, Any]] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def make(
@@ -80,6 +86,9 @@ def train(
     reserved = min(RESERVED * minutes, MOST_RESERVED)
     yield from train_for(bundle, minutes - reserved, parts, devices.current(), command)
     bundle = Bundle(bundle.folder)
+    if not _lacks(bundle, LEAPS):
+        yield from _tune(bundle)
+        bundle = Bundle(bundle.folder)
     able = [method for method in FIVE if not _lacks(bundle, method)]
     rows: list[dict[str, Any]] = [
         {"method": method, "problem": lack}
@@ -96,7 +105,18 @@ def train(
                 rows.append(_row(item))
     rows.sort(key=lambda row: FIVE.index(row["method"]))
     qualities = _qualities(bundle)
-    yield Report(bundle.name, qualities, rows, _advice(bundle, qualities, rows))
+    settings = bundle.own.settings
+    yield Report(bundle.name, qualities, rows, _advice(bundle, qualities, rows), settings)
+
+
+def _tune(bundle: Bundle) -> Iterator[Judging]:
+    """Write the settings of LeapFactual into bundle.json."""
+    data, _ = load(str(bundle.folder), torch.device("cpu"))
+    found = yield from tuned(bundle, data)
+    manifest = bundle.own
+    settings = {k: v for k, v in manifest.settings.items() if k != LEAPS}
+    settings |= {LEAPS: found} if found else {}
+    write_manifest(bundle.folder, manifest.model_copy(update={"settings": settings}))
 
 
 def _lacks(bundle: Bundle, method: str) -> str | None:

@@ -177,6 +177,9 @@ def _table(report: Report) -> str:
         agrees = row["oracle_agreement"]
         told = "" if agrees is None else f"{agrees:.2f}"
         lines.append(f"{row['method']:20} {row['flip_rate']:8.2f} {told:>14}  of {row['n']}")
+    for method, settings in report.settings.items():
+        told = ", ".join(f"{key}={value}" for key, value in settings.items())
+        lines.append(f"\n{method} as training pictures asked for: {told}")
     return "\n".join([*lines, "", *report.advice])
 
 

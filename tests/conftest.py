@@ -161,3 +161,9 @@ def run(monkeypatch, capsys):
         return code, *capsys.readouterr()
 
     return call
+
+
+@pytest.fixture(autouse=True)
+def no_added_models(monkeypatch):
+    """A model that one test gives a name is nobody else's."""
+    monkeypatch.setattr("backends.targets.added._added", {})

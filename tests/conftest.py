@@ -19,6 +19,7 @@ import torch
 
 from backends import bundles, registry, service
 from backends.core import Request
+from backends.metrics.perceptual import Perceptual
 from studio.cli import main as cli
 
 TINY = {
@@ -96,6 +97,19 @@ def write_tiny(folder: Path, *, without: tuple[str, ...] = ()) -> Path:
         )  # fmt: skip
         bundles.write_part(folder, MANIFEST, name, network, part)
     return folder
+
+
+def write_lpips(folder: Path) -> Perceptual:
+    """Give a bundle a small LPIPS of its own; returns its network."""
+    torch.manual_seed(0)
+    arguments = {"backbone": "alex", "width": 4}
+    network = Perceptual(**arguments)
+    part = bundles.Part(
+        kind="lpips", architecture="perceptual", arguments=arguments, file="lpips.safetensors",
+        licence="Apache-2.0",
+    )  # fmt: skip
+    bundles.write_part(folder, bundles.Bundle(folder).manifest, "lpips", network, part)
+    return network
 
 
 @pytest.fixture(autouse=True)

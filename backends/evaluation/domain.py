@@ -14,7 +14,7 @@ from backends.bundles import Bundle, find, write_manifest
 from backends.compute import devices
 from backends.evaluation.rows import Plan, Row, evaluate
 from backends.evaluation.rows import Progress as Judging
-from backends.evaluation.tuning import tuned
+from backends.evaluation.tuning import LEAPS, tuned
 from backends.training.domain_recipes import ENOUGH
 from backends.training.new import Made, NewConfig, Preparing, new
 from backends.training.stored import TRAIN, load
@@ -22,7 +22,6 @@ from backends.training.timed_training import BEFORE, TrainingProgress, parts_of,
 
 __all__ = ["Report", "make", "train"]
 
-LEAPS = "leapfactual"
 FIVE = (LEAPS, "place", "diffeomorphic", "ldce", "rcsb")
 JUDGED = 24  # held-out pictures a method
 RESERVED, MOST_RESERVED = 0.1, 6.0  # share and minutes of a training that judging may take

@@ -16,7 +16,7 @@ from backends.errors import BadInput, NotFound
 from backends.targets.named import target_model
 from backends.training.data import test_split
 
-__all__ = ["Questions", "draw"]
+__all__ = ["Questions", "draw", "other_classes"]
 
 BATCH = 200
 HELD_OUT = 1_000_000  # parts learn from faces of small seeds
@@ -32,6 +32,12 @@ class Questions:
     source: Tensor
     target: Tensor
     w: Tensor | None = None
+
+
+def other_classes(predicted: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Random classes of ``count``, int64 [N], none of them the predicted one of its place."""
+    away = torch.randint(1, count, (len(predicted),), generator=generator)
+    return (predicted + away) % count
 
 
 def draw(
@@ -70,9 +76,8 @@ def draw(
             [f.probabilities(some.to(bundle.device)).argmax(1).cpu() for some in x.split(BATCH)]
         )
     if not classes:
-        kinds = len(f.class_names)
-        away = torch.randint(1, kinds, (len(x),), generator=generator)
-        return _enough(Questions(x, predicted, (predicted + away) % kinds, w), count, data)
+        target = other_classes(predicted, len(f.class_names), generator)
+        return _enough(Questions(x, predicted, target, w), count, data)
     chosen = _in_turn(predicted.tolist(), classes)[:count]
     at = torch.tensor([i for i, _ in chosen], dtype=torch.int64)
     wanted = torch.tensor([t for _, t in chosen], dtype=torch.int64)

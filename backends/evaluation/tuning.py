@@ -13,14 +13,16 @@ import torch
 
 from backends.bundles import Bundle
 from backends.core import Region
+from backends.evaluation.questions import other_classes
 from backends.evaluation.rows import Progress
 from backends.explain.question import Question
 from backends.explain.runner import run
 from backends.targets.named import target_model
 from backends.training.data import Split
 
-__all__ = ["TUNED", "tuned"]
+__all__ = ["LEAPS", "tuned"]
 
+LEAPS = "leapfactual"
 TUNED = 24  # pictures
 NEAR = 0.05  # of the best share, within which the gentler settings are taken
 HARD: dict[str, Any] = {"condition": "hard", "blending_leaps": 10}
@@ -45,12 +47,12 @@ def tuned(bundle: Bundle, data: Split) -> Generator[Progress, None, dict[str, An
     x, _ = data.plain().batch(torch.randperm(len(data), generator=generator)[:TUNED])
     with torch.no_grad():
         said = f.logits(x.to(bundle.device)).argmax(1).cpu()
-    away = torch.randint(1, len(f.class_names), (len(x),), generator=generator)
-    target, region = (said + away) % len(f.class_names), Region(torch.ones_like(x[:, :1]))
+    target = other_classes(said, len(f.class_names), generator)
+    region = Region(torch.ones_like(x[:, :1]))
     shares = []
     for number, settings in enumerate(CANDIDATES):
-        yield Progress("leapfactual", "whole", number / len(CANDIDATES))
-        question = Question.of(bundle, "leapfactual", x, target, region, settings)
+        yield Progress(LEAPS, "whole", number / len(CANDIDATES))
+        question = Question.of(bundle, LEAPS, x, target, region, settings)
         *_, last = run(question)
         assert last.counterfactual is not None
         right = last.counterfactual.flipped.cpu()

@@ -159,29 +159,32 @@ def _after(news: DomainProgress, item: object, clock: _Clock) -> DomainProgress:
                 share=share, left=clock.left(share), **_previews(news, part, clock),
             )  # fmt: skip
         case Judging(method, _, share):
-            return replace(news, phase="judging", part=method, share=share, losses=(), left=None)
+            return replace(news, phase="judging", part=method, share=share, losses=(), left=None,
+                           drawn=())  # fmt: skip
         case Report():
-            return replace(news, phase="done", share=1.0, losses=(), left=None, report=item)
+            return replace(news, phase="done", share=1.0, losses=(), left=None, report=item,
+                           drawn=())  # fmt: skip
     raise BadInput(f"{type(item).__name__} tells nothing of a bundle")
 
 
 def _previews(news: DomainProgress, part: str, clock: _Clock) -> dict[str, Any]:
     """The pictures of a progress that are others than before."""
     changed, now = part != news.part, time.monotonic()
-    if not changed and (part not in (REBUILDER, *DRAWERS) or now - clock.looked < AGAIN):
+    shows = part in (REBUILDER, *DRAWERS)
+    if not changed and (not shows or now - clock.looked < AGAIN):
         return {}
     clock.looked = now
     bundle = bundles.find(news.bundle)
-    network = checkpointed_network(bundle.folder, part)
     found: dict[str, Any] = {"drawn": ()} if changed else {}
+    network = checkpointed_network(bundle.folder, part) if shows else None
     if network is not None and part in DRAWERS:
         found["drawn"] = drawn(part, network, bundle)
-    if part != REBUILDER:
-        # Shown once more when it has ended, and where an earlier training made it.
-        again = news.part == REBUILDER or not news.rebuilt
-        here = again and bundle.problem(REBUILDER) is None
-        network = bundle.part(REBUILDER) if here else None
-    held_out = bundle.test_pictures() if network is not None else None
+    autoencoder = network if part == REBUILDER else None
+    # The finished one is shown once more, or where an earlier training made it.
+    again = part != REBUILDER and (news.part == REBUILDER or not news.rebuilt)
+    if again and bundle.problem(REBUILDER) is None:
+        autoencoder = bundle.part(REBUILDER)
+    held_out = bundle.test_pictures() if autoencoder is not None else None
     if held_out is not None:
-        found["rebuilt"] = rebuilt(network, held_out[0])
+        found["rebuilt"] = rebuilt(autoencoder, held_out[0])
     return found

@@ -36,14 +36,14 @@ def fit(
     config = settings_of(Fitting, settings, "fitting")
     with guarded(found.device):
         source = "" if added.find(model) else canonical(model)
-        course = Fit(found, name, target_model(found, model), source, config)
-        course.work = user_models.bench(found.own.name, name, course.key())
+        learner = Fit(found, name, target_model(found, model), source, config)
+        learner.work = user_models.bench(found.own.name, name, learner.key())
         # Networks this small gain little from a second thread, and lose all where others compute.
-        yield from paced(course.run(), 0, found.device)
-        assert course.record is not None
-        user_models.write(found.own.name, course.record, course.networks)
-    shutil.rmtree(course.work.parent, ignore_errors=True)
-    quality = next(iter(course.record.parts.values())).trained
+        yield from paced(learner.run(), 0, found.device)
+        assert learner.record is not None
+        user_models.write(found.own.name, learner.record, learner.networks)
+    shutil.rmtree(learner.work.parent, ignore_errors=True)
+    quality = next(iter(learner.record.parts.values())).trained
     assert quality is not None
     counts = {key.removeprefix("drawn_"): int(n) for key, n in quality.quality.items()}
-    yield Fitted(bundle, name, counts, list(course.record.parts), course.seconds)
+    yield Fitted(bundle, name, counts, list(learner.record.parts), learner.seconds)

@@ -251,17 +251,10 @@ def test_the_perceptual_term_is_the_bundles_own_network(tmp_path):
     from backends import bundles
     from backends.explain.question import Question
     from backends.explain.runner import run
-    from backends.metrics.perceptual import Perceptual
-    from tests.conftest import MANIFEST, write_tiny
+    from tests.conftest import write_lpips, write_tiny
 
     folder = write_tiny(tmp_path / "own")
-    torch.manual_seed(0)
-    arguments = {"backbone": "alex", "width": 4}
-    part = bundles.Part(
-        kind="lpips", architecture="perceptual", arguments=arguments, file="lpips.safetensors",
-        licence="Apache-2.0",
-    )  # fmt: skip
-    bundles.write_part(folder, MANIFEST, "lpips", Perceptual(**arguments), part)
+    write_lpips(folder)
     x, found = torch.rand(1, 1, 16, 16), bundles.find(str(folder))
     region = Region(torch.ones_like(x))
     ends = []

@@ -11,8 +11,7 @@ from backends.errors import MissingPart
 from backends.explain import judge as judging
 from backends.explain.question import Question
 from backends.metrics import METRICS, lpips, ssim
-from backends.metrics.perceptual import Perceptual
-from tests.conftest import write_tiny
+from tests.conftest import write_lpips, write_tiny
 
 
 @pytest.fixture
@@ -75,13 +74,8 @@ def test_lpips_is_one_number_a_picture(cache, pair, monkeypatch):
 
 
 def test_a_bundle_with_weights_of_its_own_is_measured_with_them(cache, tmp_path):
-    network = Perceptual("alex", width=4)
-    part = bundles.Part(
-        kind="lpips", architecture="perceptual", arguments={"backbone": "alex", "width": 4},
-        file="lpips.safetensors", sha256="", licence="Apache-2.0",
-    )  # fmt: skip
     folder = write_tiny(tmp_path / "own")
-    bundles.write_part(folder, bundles.Bundle(folder).manifest, "lpips", network, part)
+    network = write_lpips(folder)
     bundle = bundles.Bundle(folder)
     x = torch.rand(2, 1, 16, 16)
     y = torch.stack([x[0], 1 - x[1]])

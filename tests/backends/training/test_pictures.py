@@ -3,13 +3,12 @@
 import pytest
 import torch
 
-from backends import bundles, registry
+from backends import registry
 from backends.bundles import Bundle
-from backends.metrics.perceptual import Perceptual
 from backends.targets.named import target_model
 from backends.training import losses, pictures
 from backends.training.data import Split
-from tests.conftest import write_tiny
+from tests.conftest import write_lpips, write_tiny
 
 SIZE = 16
 
@@ -71,13 +70,8 @@ def test_an_autoencoder_is_told_when_the_models_verdict_changes(folder, data):
 
 @torch.no_grad()
 def test_lpips_is_used_where_the_bundle_has_it(folder, data):
-    network = Perceptual("alex", width=4)
-    part = bundles.Part(
-        kind="lpips", architecture="perceptual", arguments={"backbone": "alex", "width": 4},
-        file="lpips.safetensors", sha256="", licence="Apache-2.0",
-    )  # fmt: skip
     assert value(data, Bundle(folder), lpips=1.0) == value(data, Bundle(folder))
-    bundles.write_part(folder, Bundle(folder).manifest, "lpips", network, part)
+    network = write_lpips(folder)
     x = data.pictures.float() / 255
     with_it = value(data, Bundle(folder), lpips=1.0) - value(data, Bundle(folder))
     assert float(with_it) == pytest.approx(float(network(x, 0.5 * x).mean()), rel=1e-3)

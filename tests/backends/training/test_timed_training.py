@@ -50,7 +50,7 @@ def test_all_parts_are_trained_and_two_are_the_same_networks(bundle):
     assert not (bundle.folder / "checkpoints" / "training.json").exists()
 
 
-def test_a_course_is_resumed_where_it_was_left(bundle):
+def test_a_training_is_resumed_where_it_was_left(bundle):
     taught(bundle, BRIEF, ["classifier", "oracle"])
     begun = train_for(bundle, 2 * BRIEF, ["bridge", "oracle"], "cpu", "train")
     for item in begun:
@@ -62,7 +62,7 @@ def test_a_course_is_resumed_where_it_was_left(bundle):
     assert after.problem("bridge") is None
 
 
-def test_a_part_is_trained_warm_start(bundle):
+def test_a_part_is_trained_further(bundle):
     _, before = taught(bundle, BRIEF, ["classifier"])
     weights = before.part("classifier").state_dict()
     _, after = taught(bundle, 1e-4, ["classifier"])
@@ -87,7 +87,7 @@ def test_parts_are_asked_for_by_either_name(bundle):
         parts_of(bundle, ["gan"])
 
 
-def test_only_bundles_of_ones_own_have_a_course(tmp_path):
+def test_only_bundles_of_ones_own_can_be_trained(tmp_path):
     with pytest.raises(BadInput, match="was not made by"):
         parts_of(Bundle(write_tiny(tmp_path / "tiny")), [])
 

@@ -38,7 +38,7 @@ class Report:
     :ivar methods: a row a method: ``method``, ``n``, ``flip_rate``, ``oracle_agreement``, or
         ``problem``.
     :ivar advice: what is not good enough and what would help, a sentence each.
-    :ivar settings: by method those of this bundle, which training pictures were asked for.
+    :ivar settings: by method this bundle's settings, chosen on training pictures.
     """
 
     bundle: str

@@ -32,8 +32,8 @@ def rebuilt(autoencoder: Any, pictures: np.ndarray) -> tuple[tuple[np.ndarray, n
 
 @torch.no_grad()
 def drawn(part: str, network: Any, bundle: Bundle) -> tuple[tuple[str, np.ndarray], ...]:
-    """Pictures uint8 [S, S, C] that a part of :data:`DRAWERS` draws, always of the same noise, each
-    with the class that was asked for, or no word where none can be."""
+    """Pictures uint8 [S, S, C] that a part of :data:`DRAWERS` draws, always from the same noise,
+    each with its class; an empty name where the part knows no classes."""
     place = next(network.parameters()).device
     noise = torch.randn(
         SHOWN, network.dimensions, generator=torch.Generator().manual_seed(0)

@@ -1,7 +1,7 @@
 """LeapFactual's step sizes for a bundle, chosen on pictures that its networks learnt from.
 
-How far a leap must lift a picture until its class lets go depends on the latents: a tenth of the
-way is enough for digits, most of the way is needed for photographs.
+How far a leap must lift a picture before the class can change depends on the latents: a tenth of
+the way is enough for digits, photographs need most of the way.
 """
 
 from __future__ import annotations

@@ -133,9 +133,9 @@ class Fit:
             if isinstance(network, ConditionalDensity):
                 network.learn_quantiles(drawn.z, drawn.p.argmax(1))
             made = {kind: network}
-            if twin := self._twin(name):
-                arguments = twin.arguments | {"classes": len(self._names)}
-                made["denoiser"] = registry.architecture(twin.architecture)(**arguments)
+            if denoiser := self._denoiser_of(name):
+                arguments = denoiser.arguments | {"classes": len(self._names)}
+                made["denoiser"] = registry.architecture(denoiser.architecture)(**arguments)
                 made["denoiser"].load_state_dict(network.state_dict())
             for other, again in made.items():
                 self.networks[f"{self.name}.{other}"] = again.requires_grad_(False)
@@ -184,8 +184,8 @@ class Fit:
             network: Any = people.field(
                 part.architecture, part.arguments, self._names, self.bundle.part(name), known
             )
-            forgotten = FIELD_DROPOUT if self._twin(name) else 0.0
-            loss = losses.velocity_loss(drawn.z, drawn.p, dropout=forgotten)
+            dropout = FIELD_DROPOUT if self._denoiser_of(name) else 0.0
+            loss = losses.velocity_loss(drawn.z, drawn.p, dropout=dropout)
         elif kind == "density":
             network = registry.architecture(part.architecture)(**arguments)
             assert isinstance(network, ConditionalDensity)
@@ -201,7 +201,7 @@ class Fit:
 
         return network.to(self.bundle.device), balanced, steps
 
-    def _twin(self, name: str) -> Part | None:
+    def _denoiser_of(self, name: str) -> Part | None:
         """The bundle's denoiser, if it has the weights of this field."""
         parts = self.bundle.manifest.parts
         denoiser = parts.get(self.bundle.named("denoiser"))

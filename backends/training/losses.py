@@ -142,7 +142,7 @@ def latent_autoencoder_loss(
 
 
 def verdict_change(model: TargetModel) -> Distance:
-    """KL(f(x) || f(x')): how far a model's verdict on one picture is from that on another, nats."""
+    """KL(f(x) || f(x')), in nats: how far apart a model's verdicts on two pictures are."""
 
     def distance(x: Tensor, other: Tensor) -> Tensor:
         with torch.no_grad():

@@ -179,7 +179,7 @@ def _table(report: Report) -> str:
         lines.append(f"{row['method']:20} {row['flip_rate']:8.2f} {told:>14}  of {row['n']}")
     for method, settings in report.settings.items():
         told = ", ".join(f"{key}={value}" for key, value in settings.items())
-        lines.append(f"\n{method} as training pictures asked for: {told}")
+        lines.append(f"\n{method}'s settings, chosen on training pictures: {told}")
     return "\n".join([*lines, "", *report.advice])
 
 

@@ -24,7 +24,7 @@ __all__ = ["Report", "make", "train"]
 
 FIVE = (LEAPS, "place", "diffeomorphic", "ldce", "rcsb")
 JUDGED = 24  # held-out pictures a method
-RESERVED, MOST_RESERVED = 0.1, 6.0  # share and minutes of a training that judging may take
+RESERVED, MOST_RESERVED = 0.15, 9.0  # share and minutes that tuning and judging may take
 # Below these something is told.
 ACCURATE, SHARP, FAITHFUL, FLIPS, AGREES = 0.85, 22.0, 0.9, 0.95, 0.7
 FEW = 500  # pictures of a class

@@ -23,7 +23,7 @@ from backends.training.data import Split
 __all__ = ["LEAPS", "tuned"]
 
 LEAPS = "leapfactual"
-TUNED = 24  # pictures
+TUNED = 16  # pictures
 NEAR = 0.05  # of the best share, within which the gentler settings are taken
 HARD: dict[str, Any] = {"condition": "hard", "blending_leaps": 10}
 # From gentle to strong; the first are the digits', the third the paper's of faces.

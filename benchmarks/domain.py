@@ -85,7 +85,8 @@ def main() -> None:
 
 
 def _number(value: object) -> object:
-    return value["mean"] if isinstance(value, dict) else value
+    found = value["mean"] if isinstance(value, dict) else value
+    return "-" if found is None else found
 
 
 if __name__ == "__main__":

@@ -76,8 +76,8 @@ def draw(
             [f.probabilities(some.to(bundle.device)).argmax(1).cpu() for some in x.split(BATCH)]
         )
     if not classes:
-        target = other_classes(predicted, len(f.class_names), generator)
-        return _enough(Questions(x, predicted, target, w), count, data)
+        others = other_classes(predicted, len(f.class_names), generator)
+        return _enough(Questions(x, predicted, others, w), count, data)
     chosen = _in_turn(predicted.tolist(), classes)[:count]
     at = torch.tensor([i for i, _ in chosen], dtype=torch.int64)
     wanted = torch.tensor([t for _, t in chosen], dtype=torch.int64)

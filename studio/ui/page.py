@@ -98,6 +98,7 @@ class _Page:
                 label="Bundle", info="The domain: its pictures, its models", elem_id="bundle",
                 scale=0, min_width=260, visible=len(controllers.names) > 1,
             )  # fmt: skip
+        self._shown = gr.State(first.bundle)  # the bundle that the page shows
         # Outside the tabs, of which the hidden ones would not read what the browser keeps; with
         # fixed words, or each start of the studio would forget who its people are.
         self._codes = gr.BrowserState({}, storage_key="studio-labels", secret="studio-labels")
@@ -127,8 +128,9 @@ class _Page:
         places = list(self._opened(self.controllers.first))
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
         bundle.input(
-            self._open_bundle, [bundle, codes], [*places, *label.places], api_visibility="private"
-        )
+            self._choose, [bundle, self._shown, codes], [self._shown, *places, *label.places],
+            show_progress_on=self._title, api_visibility="private",
+        )  # fmt: skip
         blocks.load(self._catch_up, None, places, **quiet)
         blocks.load(label.load, [bundle, codes], label.places, **quiet)
         language = self._explain.language
@@ -154,14 +156,14 @@ class _Page:
         blocks.load(known, None, [bundle, *domain.known()], **quiet)
 
         def turn_to(name: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
-            # The chooser is set here and never read: closing its list sets it to what it was.
             return {bundle: name} | self._open_bundle(name, held, request)
 
         domain.open.click(
             lambda: gr.Tabs(selected="explain"), None, self._tabs, **quiet
         ).success(
-            turn_to, [domain.chosen, codes], [bundle, *places, *self._label.places],
-            api_visibility="private",
+            turn_to, [domain.chosen, codes],
+            [bundle, self._shown, *places, *self._label.places],
+            show_progress_on=self._title, api_visibility="private",
         ).then(None, None, None, js="() => window.scrollTo(0, 0)", **quiet)  # fmt: skip
 
     def _found(self, names: Iterable[str]) -> dict[Any, Any]:
@@ -185,11 +187,20 @@ class _Page:
         """Updates for the same bundle with more parts."""
         return self._opened(controller, False)
 
+    def _choose(
+        self, name: str, shown: str, held: Codes | None, request: gr.Request
+    ) -> dict[Any, Any]:
+        """Open another bundle. A list that is closed without a choice says "input", too: then the
+        page keeps its picture and its answer."""
+        if name == shown:
+            return {self._shown: gr.skip()}
+        return self._open_bundle(name, held, request)
+
     def _open_bundle(self, name: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
         controller = self.controllers[name]
         self.controllers.now(owner_of(request), None)
         controller.refresh()
-        return self._opened(controller) | self._label.load(name, held)
+        return {self._shown: name} | self._opened(controller) | self._label.load(name, held)
 
     def _catch_up(self) -> dict[Any, Any]:
         """What was fetched after the page was built, for those who come later."""

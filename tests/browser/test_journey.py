@@ -131,6 +131,14 @@ def test_upload_brush_run_stop_run_download(page, tmp_path):
     assert np.array_equal(pictures["factual"][outside], pictures["counterfactual"][outside])
     assert not np.array_equal(pictures["factual"], pictures["counterfactual"])
     page.wait_for_selector("#history")
+    shown = page.locator("#metrics").inner_text()
+    for chooser in ("#bundle", "#history"):  # a list closed without a choice changes nothing
+        page.locator(f"{chooser} input").click()
+        page.keyboard.press("Escape")
+        page.locator("#page-title").click()
+    page.wait_for_timeout(2000)
+    assert page.locator("#metrics").inner_text() == shown
+    assert page.get_by_text("no longer kept").count() == 0
 
 
 def test_brush_undo_redo_and_tools_by_keyboard(page):

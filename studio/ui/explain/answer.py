@@ -93,7 +93,9 @@ class AnswerColumn:
         ]
         return {self.history: gr.update(choices=rows[::-1], visible=len(rows) > 1, value=None)}
 
-    def _reopen(self, which: str) -> dict[Any, Any]:
+    def _reopen(self, which: str | None) -> dict[Any, Any]:
+        if not which:  # the list was closed without a choice
+            return {self.status: gr.skip()}
         run = self.controller.runs.get(which)
         if run is None:
             return {self.status: markup.failure("that answer is no longer kept")}

@@ -146,7 +146,11 @@ class InteractivePanel:
             await asyncio.to_thread(interactive_runs.withdraw, self.labels.database(), run)
             return await self._go_on(run, owner)
 
-    async def _resumed(self, run_id: str, person: str, request: gr.Request) -> dict[Any, Any]:
+    async def _resumed(
+        self, run_id: str | None, person: str, request: gr.Request
+    ) -> dict[Any, Any]:
+        if not run_id:  # the list was closed without a choice
+            return {self._run_id: gr.skip()}
         with show_errors():
             owner = owner_of(request)
             return await self._go_on(await self._mine(run_id, person, owner), owner)

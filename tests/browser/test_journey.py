@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -298,7 +299,7 @@ def test_controls_have_visible_labels(page):
 
 def test_variants_and_baselines_unfold(page):
     revise = page.locator("#method").get_by_text("REVISE")
-    assert not revise.is_visible()
+    expect(revise).not_to_be_visible()
     page.locator("#method-more input").check()
     revise.click()
     page.locator("#method-more input").uncheck()

@@ -45,6 +45,7 @@ METHODS = {
 }
 
 ARCHITECTURES = {
+    "adm": "backends.priors.adm:ADM",
     "autoencoder": "backends.priors.autoencoder:Autoencoder",
     "bisenet": "backends.faces.parsing:BiSeNet",
     "bridge_network": "backends.priors.folded_unet:FoldedUNet",  # its name in older bundles
@@ -57,6 +58,7 @@ ARCHITECTURES = {
     "flat_autoencoder": "backends.priors.latent_field:FlatAutoencoder",
     "folded_unet": "backends.priors.folded_unet:FoldedUNet",
     "generator": "backends.priors.gan:Generator",
+    "label_denoiser": "backends.priors.class_diffusion:LabelDenoiser",
     "labelled_neighbours": "backends.targets.label_models:Neighbours",
     "latent_autoencoder": "backends.priors.latent_diffusion:LatentAutoencoder",
     "latent_field": "backends.priors.latent_field:LatentField",
@@ -66,6 +68,7 @@ ARCHITECTURES = {
     "outside": "backends.targets.outside.part:OutsidePart",
     "perceptual": "backends.metrics.perceptual:Perceptual",
     "pixel_flow": "backends.priors.flow:PixelFlow",
+    "preset_classifier": "backends.targets.preset:PresetClassifier",
     "residual_classifier": "backends.targets.classifier:ResidualClassifier",
     "segment_anything": "backends.regions.segment:SegmentAnything",
     "strided_expression": "backends.targets.strided_expression:StridedExpression",
@@ -73,6 +76,7 @@ ARCHITECTURES = {
     "text_autoencoder": "backends.priors.text_diffusion:TextAutoencoder",
     "text_denoiser": "backends.priors.text_diffusion:TextDenoiser",
     "velocity_field": "backends.priors.velocity:VelocityField",
+    "vq_autoencoder": "backends.priors.class_diffusion:VQAutoencoder",
     "wide_resnet": "backends.targets.age_gender:WideResNet",
 }
 
@@ -83,11 +87,13 @@ CONVERTERS = {
     "bisenet_checkpoint": "backends.conversion.checkpoints:convert_bisenet",
     "cifar_resnet_module": "backends.conversion.modules:convert_cifar_resnet",
     "cifar_vgg_module": "backends.conversion.modules:convert_cifar_vgg",
+    "efficientnet_lite": "backends.conversion.checkpoints:convert_efficientnet_lite",
     "lpips_checkpoint": "backends.conversion.checkpoints:convert_lpips",
     "mini_xception_keras": "backends.conversion.keras:convert_mini_xception",
     "mobile_sam": "backends.conversion.mobile_sam:convert",
     "mobile_stylegan_openvino": "backends.conversion.openvino:convert",
     "strided_expression_checkpoint": "backends.conversion.checkpoints:convert_strided_expression",
+    "torchvision_mobilenet": "backends.conversion.checkpoints:convert_mobilenet",
     "wide_resnet_keras": "backends.conversion.keras:convert_wide_resnet",
 }
 

@@ -56,6 +56,10 @@ class Settings(BaseSettings):
         default_factory=lambda: user_data() / "models",
         description="Folder of models that labels were trained to",
     )
+    parts: Path = Field(
+        default_factory=lambda: user_data() / "parts",
+        description="Folder of published checkpoints that were added to bundles",
+    )
     database: str = Field(
         default_factory=lambda: str(user_data() / "labels.db"),
         description="File of the labels, or postgresql://user:secret@host/name",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 # Or the tests would show, and change, the models and labels of the person who runs them.
 os.environ["STUDIO_MODELS"] = tempfile.mkdtemp(prefix="models")
+os.environ["STUDIO_PARTS"] = tempfile.mkdtemp(prefix="parts")
 os.environ["STUDIO_BUNDLES"] = tempfile.mkdtemp(prefix="bundles")
 os.environ["STUDIO_CACHE"] = tempfile.mkdtemp(prefix="cache")
 os.environ["STUDIO_DATABASE"] = f"{tempfile.mkdtemp(prefix='labels')}/labels.db"
@@ -119,6 +120,7 @@ def _nothing_left_over(request, monkeypatch, tmp_path_factory):
         return
     kept = tmp_path_factory.mktemp("kept")
     monkeypatch.setenv("STUDIO_MODELS", str(kept / "models"))
+    monkeypatch.setenv("STUDIO_PARTS", str(kept / "parts"))
     monkeypatch.setenv("STUDIO_DATABASE", str(kept / "labels.db"))
     monkeypatch.setenv("STUDIO_CHOICES", str(kept / "choices.jsonl"))
 

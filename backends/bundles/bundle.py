@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from backends import registry
-from backends.bundles import user_models
+from backends.bundles import added_parts, user_models
 from backends.bundles.manifest import (
     MANIFEST,
     Manifest,
@@ -57,24 +57,27 @@ class Bundle:
             )
         self.own = read_manifest(folder)
         self._models: dict[str, user_models.Model] = {}
-        self._overlaid, self._state = self.own, user_models.NOTHING
+        self._overlaid = self.own
+        self._state: tuple[added_parts.State, user_models.State] = ((), user_models.NOTHING)
 
     @property
     def manifest(self) -> Manifest:
-        """bundle.json, and as further parts the models that people's labels became
-        (:mod:`backends.bundles.user_models`), as they are now."""
+        """bundle.json with the published checkpoints that were added
+        (:mod:`backends.bundles.added_parts`), and as further parts the models that people's
+        labels became (:mod:`backends.bundles.user_models`), as they are now."""
         self._refresh()
         return self._overlaid
 
     def _refresh(self) -> None:
         """Take in what came, changed or went since, and let go of networks that it outdated."""
-        state = user_models.state(self.own.name)
+        name = self.own.name
+        state = added_parts.state(name), user_models.state(name)
         if state == self._state:
             return
-        models = user_models.read(self.own.name)
-        parts = dict(self.own.parts)
-        for name, model in models.items():
-            folder = user_models.place(self.own.name) / name
+        models = user_models.read(name)
+        parts = self.own.parts | added_parts.read(name)
+        for model_name, model in models.items():
+            folder = user_models.place(name) / model_name
             for part, entry in model.parts.items():
                 # The bundle may have gained a part since; its own come first.
                 here = entry.model_copy(update={"file": str(folder / entry.file)})
@@ -231,8 +234,12 @@ class Bundle:
     @property
     def pull_command(self) -> str:
         """What a person types to fetch the bundle's parts."""
-        name = self.name if self.folder == ASSETS / self.name else self.typed_folder
-        return f"python -m studio bundles pull {shlex.quote(name)}"
+        return f"python -m studio bundles pull {shlex.quote(self.typed_name)}"
+
+    @property
+    def typed_name(self) -> str:
+        """What a person types for the bundle: its name, where that finds it, else its folder."""
+        return self.name if self.folder == ASSETS / self.name else self.typed_folder
 
     @property
     def typed_folder(self) -> str:

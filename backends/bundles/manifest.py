@@ -98,9 +98,11 @@ class Manifest(BaseModel):
 
     ``preparation`` says how a person's picture becomes the model's: ``digit`` looks for white or
     black ink and centres it as MNIST does, ``square`` crops and resizes, ``fit`` squeezes,
-    ``letterbox`` pads, ``portrait`` finds the face and aligns it. ``recipe`` names what ``train``
-    makes its parts by, ``settings`` gives methods other defaults than their own; ``mirror`` says
-    that a mirrored picture shows the same.
+    ``letterbox`` pads, ``photograph`` crops and resizes as diffusion models of photographs learnt
+    to see, ``portrait`` finds the face and aligns it. ``recipe`` names what ``train`` makes its
+    parts by, ``settings`` gives methods other defaults than their own; ``mirror`` says that a
+    mirrored picture shows the same. ``published`` says of parts that a person can add
+    (``studio bundles add``) what they are and where they are published.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -112,9 +114,10 @@ class Manifest(BaseModel):
     channels: int
     class_names: list[str]
     licence: str
-    preparation: Literal["digit", "square", "fit", "letterbox", "portrait"] = "square"
+    preparation: Literal["digit", "square", "fit", "letterbox", "photograph", "portrait"] = "square"
     recipe: str = ""
     mirror: bool = False
+    published: dict[str, str] = {}
     settings: dict[str, dict[str, Any]] = {}
     parts: dict[str, Part] = {}
     examples: list[Example] = []

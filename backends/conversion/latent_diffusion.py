@@ -54,7 +54,7 @@ def averaged(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
             if key not in stored:
                 raise BadInput(
                     "the file has no moving average of its U-Net; take the network itself: "
-                    "--weights net"
+                    "--set weights=net"
                 )
             found[name] = stored[key]
     return found

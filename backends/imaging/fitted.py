@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from backends.core import Placement
-from backends.imaging.pictures import fit_square, letterboxed, squeezed
+from backends.imaging.pictures import fit_square, letterboxed, photograph, squeezed
 from backends.imaging.placement import centred, padded, whole
 
 __all__ = ["fitted"]
@@ -20,6 +20,7 @@ WAYS: dict[str, tuple[Fit, Place]] = {
     "square": (fit_square, centred),
     "fit": (squeezed, whole),
     "letterbox": (letterboxed, padded),
+    "photograph": (photograph, centred),
 }
 
 
@@ -28,7 +29,8 @@ def fitted(
 ) -> tuple[np.ndarray, Placement]:
     """Make a square of a picture, uint8 [size, size, channels].
 
-    :param way: ``square`` cuts out the middle, ``fit`` squeezes, ``letterbox`` pads.
+    :param way: ``square`` and ``photograph`` cut out the middle, ``fit`` squeezes, ``letterbox``
+        pads.
     """
     fit, place = WAYS[way]
     pixels = np.asarray(fit(picture, size, channels)).reshape(size, size, channels)

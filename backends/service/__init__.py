@@ -3,6 +3,7 @@
 The studio, which knows no tensors, may call these from any thread or machine.
 """
 
+from backends.service.adding import Added, add, remove
 from backends.service.bundles import about, pull, to_pull, warm
 from backends.service.explanations import explain, stopped
 from backends.service.models import inspect
@@ -19,7 +20,9 @@ from backends.service.pictures import (
 from backends.service.regions import propose
 
 __all__ = [
+    "Added",
     "about",
+    "add",
     "add_model",
     "draw",
     "explain",
@@ -29,6 +32,7 @@ __all__ = [
     "prepare",
     "propose",
     "pull",
+    "remove",
     "require_known",
     "sample",
     "spectrum",

@@ -1,4 +1,4 @@
-"""``python -m studio bundles ...``: list, check and pull bundles."""
+"""``python -m studio bundles ...``: list, check and pull bundles, add published checkpoints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from studio.cli import options
 
 __all__ = ["bundles_app"]
 
-bundles_app = typer.Typer(no_args_is_help=True, help="List, check and pull bundles.")
+bundles_app = typer.Typer(no_args_is_help=True, help="List, check and pull bundles, add to them.")
 NameArgument = Annotated[str, typer.Argument(help="Bundle name or folder")]
 
 
@@ -88,6 +88,45 @@ def pull_bundle(
         typer.confirm(f"Fetch {megabytes(_bytes_left(items))}?", abort=True)
     options.finish(lambda: service.pull(name, origin, offline=offline, keep=keep), _Meter())
     print(f"{name}: every published part is here")
+
+
+@bundles_app.command("add")
+def add_to_bundle(
+    name: NameArgument,
+    source: Annotated[
+        str,
+        typer.Argument(help="Checkpoint, folder in diffusers' layout, or OWNER/NAME on the hub"),
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="weights=ema, head_channels=N, heads=N, interval=N, beta_max=B "
+                     "or prompt=TEXT, where the checkpoint is not as published"),
+    ] = None,
+) -> None:  # fmt: skip
+    """Let a published checkpoint be a bundle's part: I2SB's or RCSB's latest.pt, latent
+    diffusion's model.ckpt (cin256-v2), Stable Diffusion 1."""
+    from backends import service
+    from backends.conversion.published import AddConfig
+    from backends.explain.question import settings_of
+
+    config = settings_of(AddConfig, options.settings_in(settings or [], "add", []), "add")
+
+    def told(added: service.Added) -> None:
+        size = f"{added.parameters / 1e6:.1f} million numbers"
+        print(f"{added.part}: {added.title}, {size}; licence: {added.licence}")
+
+    options.finish(lambda: service.add(name, source, config), told)
+
+
+@bundles_app.command("remove")
+def remove_from_bundle(
+    name: NameArgument, part: Annotated[str, typer.Argument(help="Part that was added")]
+) -> None:
+    """Delete a part that was added; a bundle's own takes its place again."""
+    from backends import service
+
+    service.remove(name, part)
+    print(f"{name}: {part} is removed")
 
 
 def _bytes_left(items: list[dict[str, Any]]) -> int:

@@ -95,7 +95,7 @@ def test_the_moving_average_is_in_the_order_of_the_network():
     checkpoint = {"net": net, "ema": {"shadow_params": [average[k] for k in sorted(average)]}}
     out = tiny_adm(adm.named_average(checkpoint))(io["x"], io["noise_levels_at_step"])
     assert far(out, numbers("tiny_io_ema_f32")["out_ema"]) < 1e-4
-    with pytest.raises(BadInput, match="--weights net"):
+    with pytest.raises(BadInput, match="weights=net"):
         adm.named_average({"net": net, "ema": None})
 
 
@@ -151,7 +151,7 @@ def test_every_published_tensor_of_a_bridge_is_used(name, parameters, multiplier
 
 
 def test_a_wrong_number_of_head_channels_is_named():
-    with pytest.raises(BadInput, match="--head-channels"):
+    with pytest.raises(BadInput, match="head_channels=N"):
         adm.adm_arguments(tensors("tiny_net.safetensors"), head=64)
     with pytest.raises(BadInput, match="no U-Net"):
         adm.adm_arguments({"weight": torch.zeros(1)})
@@ -274,7 +274,7 @@ def test_the_older_model_of_imagenet_is_named():
         UNet2DConditionModel.from_config(settings).load_state_dict(state, assign=True)
     with pytest.raises(BadInput, match="cin256-v2"):
         latent_diffusion.first_stage(stored, 256, 1.0)
-    with pytest.raises(BadInput, match="--weights net"):
+    with pytest.raises(BadInput, match="weights=net"):
         latent_diffusion.averaged(listed("keys_full_cin256_v2"))
 
 

@@ -40,6 +40,7 @@ def pipeline(tmp_path_factory) -> str:
     UNet2DConditionModel(**UNET).save_pretrained(folder / "unet")
     AutoencoderKL(**VAE).save_pretrained(folder / "vae")
     latent_schedule(0.00085, 0.012).save_pretrained(folder / "scheduler")
+    (folder / "model_index.json").write_text("{}")
     return str(folder)
 
 

@@ -1,0 +1,212 @@
+"""What a published checkpoint is, by what it holds, and the parts that a bundle makes of it.
+
+A file of I2SB, RCSB, ADM, latent diffusion or Stable Diffusion 1, or a folder in diffusers'
+layout. Only tensors are read; objects that a file pickles beside them come out empty.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from backends.conversion import adm, latent_diffusion
+from backends.errors import BadInput, NotFound
+
+__all__ = ["AddConfig", "Published", "read"]
+
+LICENCES = {
+    "bridge": "I2SB: weights CC BY-NC-SA 4.0; RCSB's own: none stated; ADM: MIT",
+    "class_conditional": "repository MIT, nothing separate for the weights",
+    "text": "CreativeML OpenRAIL-M, of Stable Diffusion 1 and miniSD",
+}
+CIN256_SCALE, SD_SCALE = 1.0, 0.18215
+
+
+class AddConfig(BaseModel):
+    """What weights do not tell; the defaults are those of the published models."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    weights: Literal["net", "ema"] = Field(
+        "net", title="Weights",
+        description="Of a file with both: the network (RCSB), or its moving average (I2SB)",
+    )  # fmt: skip
+    head_channels: int = Field(
+        64, ge=1, title="Head channels", description="Channels of an attention head of ADM's U-Net"
+    )
+    heads: int | None = Field(
+        None, ge=1, title="Heads",
+        description="Attention heads of a latent U-Net; else 1 with classes, 8 with text",
+    )  # fmt: skip
+    interval: int = Field(
+        1000, ge=4, title="Interval", description="Times of a bridge; RCSB's of CelebA has 500"
+    )
+    beta_max: float = Field(
+        1.0, gt=0, title="beta_max", description="Greatest noise of a bridge, times its interval"
+    )
+    prompt: str = Field(
+        "a photo of a {}.", title="Prompt", description="Text of a class; {} is its name"
+    )
+
+
+class _Record:
+    """What any object of a file becomes that is no tensor, as those of Lightning's callbacks."""
+
+    def __new__(cls, *_: Any, **__: Any) -> _Record:
+        return super().__new__(cls)
+
+    def __init__(self, *_: Any, **__: Any) -> None: ...
+
+    def __setstate__(self, _: Any) -> None: ...
+
+    def __setitem__(self, _: Any, __: Any) -> None: ...
+
+    def append(self, _: Any) -> None: ...
+
+    def extend(self, _: Any) -> None: ...
+
+
+@dataclass(frozen=True)
+class Published:
+    """A part made of a checkpoint.
+
+    :ivar tensors: by the names of the architecture.
+    :ivar classes: how many it learnt; None where it knows none.
+    """
+
+    kind: str
+    title: str
+    architecture: str
+    arguments: dict[str, Any]
+    tensors: dict[str, Tensor]
+    licence: str
+    classes: int | None = None
+
+
+def read(source: Path, size: int, class_names: Sequence[str], config: AddConfig) -> list[Published]:
+    """Recognise a checkpoint, and translate it.
+
+    :param source: a file of tensors, or a folder in diffusers' layout.
+    :param size: of the bundle's pictures, in pixels.
+    :param class_names: of the bundle, for a model that takes text.
+    :raises NotFound: there is no such file or folder.
+    :raises BadInput: it is none of the layouts, or it is damaged.
+    """
+    if source.is_dir():
+        return _pipeline(source, class_names, config)
+    if not source.is_file():
+        raise NotFound(f"there is no file or folder {source}")
+    stored = _tensors(source)
+    for fits, made in LAYOUTS:
+        if fits(stored):
+            return made(stored, size, config)
+    raise BadInput(
+        f"{source.name} is no checkpoint that is known here; it can be I2SB's or RCSB's latest.pt, "
+        "ADM's 256x256_diffusion_uncond.pt, latent diffusion's model.ckpt (cin256-v2), or a "
+        "folder of Stable Diffusion 1 in diffusers' layout"
+    )
+
+
+def _tensors(path: Path) -> dict[str, Any]:
+    """A checkpoint's dictionary; Lightning's ``state_dict`` without what lies around it."""
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        records = [(type("Record", (_Record,), {}), name) for name in names]
+        with torch.serialization.safe_globals(records):
+            stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (
+        OSError, RuntimeError, EOFError, ValueError, SafetensorError, pickle.UnpicklingError
+    ) as error:  # fmt: skip
+        raise BadInput(f"{path.name} is damaged, or no checkpoint; fetch it again") from error
+    if not isinstance(stored, dict):
+        raise BadInput(f"{path.name} holds no dictionary of tensors")
+    inner = stored.get("state_dict")
+    return dict(inner) if isinstance(inner, Mapping) else stored
+
+
+# ------------------------------------------------------------------ layouts
+
+
+def _is_bridge(stored: Mapping[str, Any]) -> bool:
+    net = stored.get("net")
+    return adm.is_adm(net) if isinstance(net, Mapping) else adm.is_adm(stored)
+
+
+def _bridge(stored: Mapping[str, Any], size: int, config: AddConfig) -> list[Published]:
+    title = "ADM's U-Net"
+    if "net" in stored:
+        title = "I2SB's bridge"
+        stored = adm.named_average(stored) if config.weights == "ema" else stored["net"]
+    arguments = adm.adm_arguments(stored, config.head_channels)
+    tensors = adm.adm_state(stored, arguments)
+    schedule = {"interval": config.interval, "beta_max": config.beta_max}
+    arguments |= {"size": size, "schedule": schedule}
+    return [Published("bridge", title, "adm", arguments, tensors, LICENCES["bridge"])]
+
+
+def _is_class_conditional(stored: Mapping[str, Any]) -> bool:
+    return latent_diffusion.has_unet(stored) and latent_diffusion.EMBEDDING in stored
+
+
+def _class_conditional(stored: Mapping[str, Any], size: int, config: AddConfig) -> list[Published]:
+    table = stored[latent_diffusion.EMBEDDING]
+    weights = latent_diffusion.averaged(stored) if config.weights == "ema" else stored
+    settings, codes = latent_diffusion.first_stage(stored, size, CIN256_SCALE)
+    if "num_vq_embeddings" not in settings:
+        raise BadInput("the class-conditional model has no codebook, and LDCE knows none without")
+    latent = size >> (len(settings["block_out_channels"]) - 1)
+    unet, state = latent_diffusion.unet(weights, latent, config.heads or 1)
+    tensors = {f"unet.{name}": tensor for name, tensor in state.items()}
+    tensors["labels"] = table.float()[:, None].contiguous()
+    classes, licence = len(table) - 1, LICENCES["class_conditional"]
+    return [
+        Published(
+            "latent_autoencoder", "latent diffusion's first stage", "vq_autoencoder",
+            {"vq": settings}, {f"vq.{name}": tensor for name, tensor in codes.items()}, licence,
+        ),
+        Published(
+            "denoiser", "latent diffusion's class-conditional U-Net", "label_denoiser",
+            {"unet": unet, "classes": classes}, tensors, licence, classes,
+        ),
+    ]  # fmt: skip
+
+
+Stored = Mapping[str, Any]
+LAYOUTS: tuple[
+    tuple[Callable[[Stored], bool], Callable[[Stored, int, AddConfig], list[Published]]], ...
+] = ((_is_bridge, _bridge), (_is_class_conditional, _class_conditional))
+
+
+def _pipeline(source: Path, class_names: Sequence[str], config: AddConfig) -> list[Published]:
+    """Stable Diffusion 1 as diffusers saves it."""
+    from backends.priors.text_diffusion import TextAutoencoder, TextDenoiser
+
+    if not (source / "model_index.json").is_file():
+        raise BadInput(
+            f"{source.name} is no folder in diffusers' layout: it has no model_index.json"
+        )
+    autoencoder = TextAutoencoder.from_pretrained(str(source))
+    denoiser = TextDenoiser.from_pretrained(str(source), list(class_names), config.prompt)
+    licence = LICENCES["text"]
+    return [
+        Published(
+            "text_autoencoder", "Stable Diffusion's autoencoder", "text_autoencoder",
+            autoencoder.arguments, dict(autoencoder.state_dict()), licence,
+        ),
+        Published(
+            "text_denoiser", "Stable Diffusion's U-Net", "text_denoiser", denoiser.arguments,
+            dict(denoiser.state_dict()), licence, len(class_names),
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,90 @@
+"""Published checkpoints become parts of a bundle: recognised, checked, kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from backends import bundles, registry
+from backends.bundles import Part, added_parts
+from backends.errors import BadInput
+from backends.fetching import pipelines
+
+if TYPE_CHECKING:
+    from backends.conversion.published import AddConfig, Published
+
+__all__ = ["Added", "add", "remove"]
+
+
+@dataclass(frozen=True)
+class Added:
+    """A part that was added.
+
+    :ivar title: what it was recognised as.
+    :ivar parameters: how many numbers it has.
+    """
+
+    part: str
+    title: str
+    parameters: int
+    licence: str
+
+
+def add(name: str, source: str, config: AddConfig) -> Iterator[Added]:
+    """Make the parts of a checkpoint, which take the place of a bundle's own; yield each when it
+    is kept.
+
+    :param source: a file, a folder in diffusers' layout, or owner/name on the model hub.
+    :raises StudioError: it is not there, is none of the known layouts, or knows other classes.
+    """
+    from backends.conversion.published import read
+
+    bundle = bundles.find(name)
+    names = bundle.manifest.class_names
+    found = read(pipelines.folder(source), bundle.manifest.image_size, names, config)
+    for item in found:
+        _check(item, len(names), bundle.manifest.channels)
+    for item in found:
+        part = Part(
+            kind=item.kind, architecture=item.architecture, arguments=item.arguments, file="",
+            licence=item.licence,
+        )  # fmt: skip
+        added_parts.write(bundle.own.name, item.kind, part, item.tensors)
+        parameters = sum(tensor.numel() for tensor in item.tensors.values())
+        yield Added(item.kind, item.title, parameters, item.licence)
+
+
+def remove(name: str, part: str) -> None:
+    """Delete a part that was added; a bundle's own takes its place again.
+
+    :raises BadInput: none was added as that.
+    """
+    added_parts.forget(bundles.find(name).own.name, part)
+
+
+def _check(item: Published, classes: int, channels: int) -> None:
+    """Whether the architecture takes all tensors and no others, and the bundle its classes.
+
+    :raises BadInput: it does not.
+    """
+    import torch
+
+    if item.classes not in (None, classes):
+        raise BadInput(
+            f"{item.title} learnt {item.classes} classes and the bundle has {classes}; add it to a "
+            "bundle with its own classes"
+        )
+    if item.arguments.get("channels", channels) != channels:
+        raise BadInput(
+            f"{item.title} takes pictures of {item.arguments['channels']} channels and the bundle "
+            f"has {channels}"
+        )
+    try:
+        with torch.device("meta"):  # the names and shapes are enough
+            network = registry.architecture(item.architecture)(**item.arguments)
+        network.load_state_dict(item.tensors, assign=True)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise BadInput(
+            f"the file's tensors are not those of {item.title} as it was published"
+        ) from error

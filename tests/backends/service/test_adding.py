@@ -1,0 +1,176 @@
+"""Published checkpoints, small and random, as their publishers save them: added, explained with."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from backends import bundles, registry, service
+from backends.conversion import latent_diffusion
+from backends.conversion.published import AddConfig
+from backends.core import Answer, Request
+from backends.errors import BadInput, NotFound
+from tests.backends.priors.test_published import tensors, tensors_in_order
+from tests.backends.priors.test_text_diffusion import pipeline
+
+__all__ = ["pipeline"]  # a fixture
+
+CLASSES = [f"kind {n}" for n in range(10)]
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """A bundle of colour pictures with a random classifier and no priors."""
+    folder = tmp_path / "small-photos"
+    torch.manual_seed(0)
+    arguments = {"channels": 3, "size": 32, "classes": 10, "width": 4}
+    network = registry.architecture("conv_classifier")(**arguments)
+    part = bundles.Part(
+        kind="classifier", architecture="conv_classifier", arguments=arguments,
+        file="classifier.safetensors", licence="Apache-2.0",
+    )  # fmt: skip
+    manifest = bundles.Manifest(
+        name="small-photos", title="Small", description="Random.", image_size=32, channels=3,
+        class_names=CLASSES, licence="Apache-2.0", preparation="photograph",
+        published={"bridge": "I2SB's latest.pt"},
+    )  # fmt: skip
+    bundles.write_part(folder, manifest, "classifier", network, part)
+    return str(folder)
+
+
+@pytest.fixture
+def bridge(tmp_path):
+    """I2SB's dictionary."""
+    average = tensors("tiny_ema_shadow_params.safetensors")
+    shadow = [average[key] for key in sorted(average)]
+    path = tmp_path / "latest.pt"
+    torch.save(
+        {
+            "net": tensors_in_order(), "optimizer": {}, "sched": None,
+            "ema": {"decay": 0.99, "num_updates": 9, "shadow_params": shadow,
+                    "collected_params": None},
+        },
+        path,
+    )  # fmt: skip
+    return path
+
+
+@pytest.fixture
+def class_conditional(tmp_path):
+    """Latent diffusion's checkpoint, with objects of its training beside the tensors."""
+    stored = tensors("tiny_unet_cin256_v2.safetensors") | tensors("tiny_vqf4.safetensors")
+    path = tmp_path / "model.ckpt"
+    options = argparse.Namespace(lr=1e-4)
+    callbacks = {argparse.Namespace: {"best": 1.0}}
+    torch.save({"state_dict": stored, "hyper": options, "callbacks": callbacks}, path)
+    return path
+
+
+def added(bundle, source, **settings):
+    return [item.part for item in service.add(bundle, str(source), AddConfig(**settings))]
+
+
+def explained(bundle, method, **asked):
+    x = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    said = service.predict(bundle, x).label
+    target = next(name for name in CLASSES if name != said)
+    request = Request(bundle, method, target, x, settings={"steps": 3}, **asked)
+    *_, answer = service.explain(request)
+    assert isinstance(answer, Answer)
+    return x, answer
+
+
+@pytest.mark.parametrize("region", ["whole", "auto", "box:4,6,20,28"])
+def test_a_bridge_explains_at_once_and_only_in_its_region(photographs, bridge, region):
+    with pytest.raises(Exception, match=r"I2SB's latest\.pt"):
+        explained(photographs, "rcsb")
+    assert added(photographs, bridge, head_channels=16) == ["bridge"]
+    x, answer = explained(photographs, "rcsb", region=region)
+    outside = answer.mask == 0
+    assert np.array_equal(answer.counterfactual[outside], x[outside])
+    assert not np.array_equal(answer.counterfactual, x)
+
+
+def test_the_moving_average_is_another_network(photographs, bridge):
+    added(photographs, bridge, head_channels=16)
+    before = bundles.find(photographs).fingerprint("bridge")
+    added(photographs, bridge, head_channels=16, weights="ema")
+    found = bundles.find(photographs)
+    assert found.fingerprint("bridge") != before
+    assert len([*found.path("bridge").parent.iterdir()]) == 2, "the earlier file is gone"
+
+
+@pytest.mark.parametrize("region", ["whole", "auto", "box:4,6,20,28"])
+def test_the_class_conditional_model_explains(photographs, class_conditional, region):
+    assert added(photographs, class_conditional) == ["latent_autoencoder", "denoiser"]
+    x, answer = explained(photographs, "ldce", region=region)
+    outside = answer.mask == 0
+    assert np.array_equal(answer.counterfactual[outside], x[outside])
+
+
+def test_a_pipeline_in_diffusers_layout_explains_by_words(tiny, picture, pipeline):
+    assert added(tiny, pipeline) == ["text_autoencoder", "text_denoiser"]
+    said = service.predict(tiny, picture).label
+    target = next(name for name in "abc" if name != said)
+    *_, answer = service.explain(Request(tiny, "ldce_txt", target, picture, settings={"steps": 2}))
+    assert answer.record["method"] == "ldce_txt"
+
+
+def test_what_does_not_fit_is_named(photographs, tiny, bridge, class_conditional, tmp_path):
+    cases = [
+        (photographs, bridge, {}, "head_channels=N"),
+        (tiny, bridge, {"head_channels": 16}, "3 channels and the bundle has 1"),
+        (photographs, class_conditional, {"weights": "ema"}, "weights=net"),
+        (photographs, tmp_path, {}, "model_index.json"),
+    ]
+    other = tmp_path / "other.pt"
+    torch.save({"weight": torch.zeros(2)}, other)
+    cases.append((photographs, other, {}, "no checkpoint that is known"))
+    damaged = tmp_path / "damaged.pt"
+    damaged.write_bytes(bridge.read_bytes()[:1000])
+    cases.append((photographs, damaged, {}, "damaged"))
+    fewer = tmp_path / "fewer.ckpt"
+    stored = torch.load(class_conditional, weights_only=False)["state_dict"]
+    torch.save({"state_dict": stored | {latent_diffusion.EMBEDDING: torch.zeros(5, 24)}}, fewer)
+    cases.append((photographs, fewer, {}, "learnt 4 classes and the bundle has 10"))
+    for bundle, source, settings, words in cases:
+        with pytest.raises(BadInput, match=words):
+            added(bundle, source, **settings)
+    with pytest.raises(NotFound, match="no file or folder"):
+        added(photographs, tmp_path / "nothing here")
+    assert "bridge" not in bundles.find(photographs).manifest.parts
+
+
+def test_objects_of_a_file_are_never_made(photographs, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "sprung"), "w"))
+
+    path = tmp_path / "trap.ckpt"
+    torch.save({"state_dict": tensors("tiny_vqf4.safetensors"), "trap": Trap()}, path)
+    with pytest.raises(BadInput):
+        added(photographs, path)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_the_command_adds_and_removes(photographs, bridge, run):
+    code, told, _ = run("bundles", "add", photographs, bridge, "--set", "head_channels=16")
+    assert code == 0
+    assert "bridge: I2SB's bridge, 1.4 million" in told
+    assert bundles.find(photographs).problem("bridge") is None
+    assert run("bundles", "remove", photographs, "bridge")[0] == 0
+    assert "add it with" in bundles.find(photographs).problem("bridge")
+    code, _, told = run("bundles", "remove", photographs, "bridge")
+    assert code == 2
+    assert "nothing was added" in told
+
+
+def test_a_damaged_part_says_how_to_mend_it(photographs, bridge):
+    added(photographs, bridge, head_channels=16)
+    path = bundles.find(photographs).path("bridge")
+    path.write_bytes(b"")
+    assert "add it again" in bundles.find(photographs).problem("bridge")
+    record = json.loads(path.with_name("bridge.json").read_text())
+    assert record["architecture"] == "adm"

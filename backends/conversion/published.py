@@ -6,7 +6,6 @@ layout. Only tensors are read; objects that a file pickles beside them come out 
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from backends.conversion import adm, latent_diffusion
+from backends.conversion.checkpoints import UNREADABLE
 from backends.errors import BadInput, NotFound
 
 __all__ = ["AddConfig", "Published", "read"]
@@ -55,10 +55,10 @@ class AddConfig(BaseModel):
     )
 
 
-class _Record:
+class _Ignored:
     """What any object of a file becomes that is no tensor, as those of Lightning's callbacks."""
 
-    def __new__(cls, *_: Any, **__: Any) -> _Record:
+    def __new__(cls, *_: Any, **__: Any) -> _Ignored:
         return super().__new__(cls)
 
     def __init__(self, *_: Any, **__: Any) -> None: ...
@@ -123,12 +123,10 @@ def _tensors(path: Path) -> dict[str, Any]:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-        records = [(type("Record", (_Record,), {}), name) for name in names]
+        records = [(type("Record", (_Ignored,), {}), name) for name in names]
         with torch.serialization.safe_globals(records):
             stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (
-        OSError, RuntimeError, EOFError, ValueError, SafetensorError, pickle.UnpicklingError
-    ) as error:  # fmt: skip
+    except (*UNREADABLE, EOFError, ValueError, SafetensorError) as error:
         raise BadInput(f"{path.name} is damaged, or no checkpoint; fetch it again") from error
     if not isinstance(stored, dict):
         raise BadInput(f"{path.name} holds no dictionary of tensors")

@@ -24,7 +24,7 @@ Size = Literal["small", "medium", "large"]
 SIDES = (32, 48, 64, 96, 128)  # pixels
 MANY = 10**6  # steps: the clock ends a training, not their number
 VARIANCE = 0.001  # of what an autoencoder may leave out of a pixel
-LPIPS_WEIGHT, VERDICT_WEIGHT = 0.02, 0.005
+LPIPS_SHARE, VERDICT_SHARE = 0.3, 0.5  # of the squared error's pull on a reconstruction
 
 
 WIDTHS: dict[str, dict[Size, list[int]]] = {
@@ -112,7 +112,7 @@ def cookbook(
             },
             plan("latent_autoencoder", 64, 1e-3, 3, weight_decay=1e-4, average=0.998),
             pictures.perceptual(
-                2 * VARIANCE / (channels * size * size), LPIPS_WEIGHT, VERDICT_WEIGHT
+                2 * VARIANCE / (channels * size * size), LPIPS_SHARE, VERDICT_SHARE
             ),
             pictures.reconstruction,
             end=pictures.unit_latents,

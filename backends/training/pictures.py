@@ -164,8 +164,9 @@ def perceptual(beta: float, lpips: float, verdict: float) -> Learning:
     looks at cannot explain it.
 
     :param beta: of the divergence from N(0, I), summed over the latent.
-    :param lpips: weight of LPIPS (AlexNet's, so that a laptop can follow it).
-    :param verdict: weight of the verdict's change.
+    :param lpips: share of LPIPS (AlexNet's, so that a laptop can follow it), as
+        :func:`backends.training.losses.latent_autoencoder_loss` counts it.
+    :param verdict: share of the verdict's change.
     """
 
     def learning(data: Split, bundle: Bundle | None) -> tuple[Loss, int]:

@@ -21,11 +21,15 @@ __all__ = [
     "averaged",
     "first_stage",
     "has_first_stage",
+    "has_text_encoder",
     "has_unet",
+    "text_encoder",
     "unet",
 ]
 
 UNET, FIRST_STAGE = "model.diffusion_model.", "first_stage_model."
+TEXT = "cond_stage_model.transformer.text_model."
+HEAD = 64  # channels of an attention head of CLIP
 EMBEDDING = "cond_stage_model.embedding.weight"
 INPUT = re.compile(r"input_blocks\.(\d+)\.0\.(op|in_layers)")
 LEVEL = re.compile(r"encoder\.down\.(\d+)\.block\.(\d+)\.")
@@ -40,6 +44,12 @@ def has_unet(names: Mapping[str, Any]) -> bool:
 def has_first_stage(names: Mapping[str, Any]) -> bool:
     """Whether the names are those of a checkpoint with an autoencoder."""
     return f"{FIRST_STAGE}encoder.conv_in.weight" in names
+
+
+def has_text_encoder(names: Mapping[str, Any]) -> bool:
+    """Whether the names are those of a checkpoint with CLIP's text encoder, as Stable Diffusion 1
+    has it."""
+    return f"{TEXT}embeddings.token_embedding.weight" in names
 
 
 def averaged(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -143,6 +153,31 @@ def first_stage(stored: Mapping[str, Tensor], size: int, scale: float) -> Networ
     state = convert_ldm_vae_checkpoint(theirs, settings)
     state |= {name: own[name] for name in ("quantize.embedding.weight",) if name in own}
     return settings, _checked(state, own, "autoencoder")
+
+
+def text_encoder(stored: Mapping[str, Tensor]) -> Network:
+    """Settings and weights of transformers' CLIPTextModel.
+
+    :raises BadInput: it is another network's.
+    """
+    own = {
+        name.removeprefix(TEXT): tensor.float()
+        for name, tensor in stored.items()
+        if name.startswith(TEXT) and not name.endswith("position_ids")
+    }
+    try:
+        vocabulary, width = own["embeddings.token_embedding.weight"].shape
+        layers = {name.split(".")[2] for name in own if name.startswith("encoder.layers.")}
+        settings = {
+            "vocab_size": vocabulary, "hidden_size": width, "num_hidden_layers": len(layers),
+            "intermediate_size": len(own["encoder.layers.0.mlp.fc1.weight"]),
+            "num_attention_heads": max(width // HEAD, 1),
+            "max_position_embeddings": len(own["embeddings.position_embedding.weight"]),
+            "bos_token_id": vocabulary - 2, "eos_token_id": vocabulary - 1,
+        }  # fmt: skip
+    except (KeyError, ValueError) as error:
+        raise BadInput("the file holds no text encoder of CLIP") from error
+    return settings, own
 
 
 def _checked(state: dict[str, Tensor], own: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ layout. Only tensors are read; objects that a file pickles beside them come out 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -50,6 +50,10 @@ class AddConfig(BaseModel):
     beta_max: float = Field(
         1.0, gt=0, title="beta_max", description="Greatest noise of a bridge, times its interval"
     )
+    tokenizer: str = Field(
+        "openai/clip-vit-large-patch14", title="Tokenizer",
+        description="Of a file of Stable Diffusion: a folder with vocab.json, or the hub's cache",
+    )  # fmt: skip
     prompt: str = Field(
         "a photo of a {}.", title="Prompt", description="Text of a class; {} is its name"
     )
@@ -103,13 +107,16 @@ def read(source: Path, size: int, class_names: Sequence[str], config: AddConfig)
     if not source.is_file():
         raise NotFound(f"there is no file or folder {source}")
     stored = _tensors(source)
-    for fits, made in LAYOUTS:
-        if fits(stored):
-            return made(stored, size, config)
+    if adm.is_adm(stored["net"] if isinstance(stored.get("net"), Mapping) else stored):
+        return _bridge(stored, size, config)
+    if latent_diffusion.has_unet(stored) and latent_diffusion.EMBEDDING in stored:
+        return _class_conditional(stored, size, config)
+    if latent_diffusion.has_unet(stored) and latent_diffusion.has_text_encoder(stored):
+        return _text(stored, size, class_names, config)
     raise BadInput(
         f"{source.name} is no checkpoint that is known here; it can be I2SB's or RCSB's latest.pt, "
-        "ADM's 256x256_diffusion_uncond.pt, latent diffusion's model.ckpt (cin256-v2), or a "
-        "folder of Stable Diffusion 1 in diffusers' layout"
+        "ADM's 256x256_diffusion_uncond.pt, latent diffusion's model.ckpt (cin256-v2), or Stable "
+        "Diffusion 1 as a file or as a folder in diffusers' layout"
     )
 
 
@@ -137,11 +144,6 @@ def _tensors(path: Path) -> dict[str, Any]:
 # ------------------------------------------------------------------ layouts
 
 
-def _is_bridge(stored: Mapping[str, Any]) -> bool:
-    net = stored.get("net")
-    return adm.is_adm(net) if isinstance(net, Mapping) else adm.is_adm(stored)
-
-
 def _bridge(stored: Mapping[str, Any], size: int, config: AddConfig) -> list[Published]:
     title = "ADM's U-Net"
     if "net" in stored:
@@ -152,10 +154,6 @@ def _bridge(stored: Mapping[str, Any], size: int, config: AddConfig) -> list[Pub
     schedule = {"interval": config.interval, "beta_max": config.beta_max}
     arguments |= {"size": size, "schedule": schedule}
     return [Published("bridge", title, "adm", arguments, tensors, LICENCES["bridge"])]
-
-
-def _is_class_conditional(stored: Mapping[str, Any]) -> bool:
-    return latent_diffusion.has_unet(stored) and latent_diffusion.EMBEDDING in stored
 
 
 def _class_conditional(stored: Mapping[str, Any], size: int, config: AddConfig) -> list[Published]:
@@ -181,10 +179,35 @@ def _class_conditional(stored: Mapping[str, Any], size: int, config: AddConfig) 
     ]  # fmt: skip
 
 
-Stored = Mapping[str, Any]
-LAYOUTS: tuple[
-    tuple[Callable[[Stored], bool], Callable[[Stored, int, AddConfig], list[Published]]], ...
-] = ((_is_bridge, _bridge), (_is_class_conditional, _class_conditional))
+def _text(
+    stored: Mapping[str, Any], size: int, class_names: Sequence[str], config: AddConfig
+) -> list[Published]:
+    """Stable Diffusion 1 in one file, which has no tokenizer."""
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    from backends.priors.text_diffusion import embed, filled
+
+    prompts = filled(config.prompt, class_names)
+    try:
+        tokenizer = CLIPTokenizer.from_pretrained(config.tokenizer)
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"the file has no tokenizer, and {config.tokenizer} is not here; name a folder with "
+            "its vocab.json and merges.txt: --set tokenizer=FOLDER"
+        ) from error
+    text, state = latent_diffusion.text_encoder(stored)
+    encoder = CLIPTextModel(CLIPTextConfig(**text)).eval()
+    encoder.load_state_dict(state)
+    embedded = embed(tokenizer, encoder, prompts)
+    weights = latent_diffusion.averaged(stored) if config.weights == "ema" else stored
+    settings, kl = latent_diffusion.first_stage(stored, size, SD_SCALE)
+    latent = size >> (len(settings["block_out_channels"]) - 1)
+    unet, noise = latent_diffusion.unet(weights, latent, config.heads or 8)
+    arguments = {"unet": unet, "classes": len(class_names), "length": embedded.shape[1]}
+    return _text_parts(
+        settings, {f"vae.{name}": tensor for name, tensor in kl.items()}, arguments,
+        {f"unet.{name}": tensor for name, tensor in noise.items()} | {"prompts": embedded},
+    )  # fmt: skip
 
 
 def _pipeline(source: Path, class_names: Sequence[str], config: AddConfig) -> list[Published]:
@@ -197,14 +220,24 @@ def _pipeline(source: Path, class_names: Sequence[str], config: AddConfig) -> li
         )
     autoencoder = TextAutoencoder.from_pretrained(str(source))
     denoiser = TextDenoiser.from_pretrained(str(source), list(class_names), config.prompt)
+    return _text_parts(
+        autoencoder.arguments["vae"], dict(autoencoder.state_dict()), denoiser.arguments,
+        dict(denoiser.state_dict()),
+    )  # fmt: skip
+
+
+def _text_parts(
+    vae: dict[str, Any], codes: dict[str, Tensor], denoiser: dict[str, Any],
+    noise: dict[str, Tensor],
+) -> list[Published]:  # fmt: skip
     licence = LICENCES["text"]
     return [
         Published(
             "text_autoencoder", "Stable Diffusion's autoencoder", "text_autoencoder",
-            autoencoder.arguments, dict(autoencoder.state_dict()), licence,
+            {"vae": vae}, codes, licence,
         ),
         Published(
-            "text_denoiser", "Stable Diffusion's U-Net", "text_denoiser", denoiser.arguments,
-            dict(denoiser.state_dict()), licence, len(class_names),
+            "text_denoiser", "Stable Diffusion's U-Net", "text_denoiser", denoiser, noise, licence,
+            denoiser["classes"],
         ),
     ]  # fmt: skip

@@ -7,6 +7,7 @@ tuned to 256 pixels, ``lambda/miniSD-diffusers``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from backends.errors import BadInput, MissingPart
 
-__all__ = ["TextAutoencoder", "TextDenoiser", "embed"]
+__all__ = ["TextAutoencoder", "TextDenoiser", "embed", "filled"]
 
 
 class TextAutoencoder(nn.Module):
@@ -105,8 +106,7 @@ class TextDenoiser(nn.Module):
         :raises BadInput: the template has no place for a class name.
         :raises MissingPart: it cannot be loaded, or is not made as Stable Diffusion 1 is.
         """
-        if "{}" not in template:
-            raise BadInput(f"the prompt {template!r} lacks {{}}; put it where the class name goes")
+        filled(template, class_names)
         config = _load(DDIMScheduler, source, "scheduler", revision).config
         if config.prediction_type != "epsilon" or config.num_train_timesteps != 1000:
             raise MissingPart(
@@ -118,7 +118,7 @@ class TextDenoiser(nn.Module):
         unet = _load(UNet2DConditionModel, source, "unet", revision, use_safetensors=True)
         tokenizer = _load(CLIPTokenizer, source, "tokenizer", revision)
         encoder = _load(CLIPTextModel, source, "text_encoder", revision, use_safetensors=True)
-        prompts = embed(tokenizer, encoder, [*map(template.format, class_names), ""])
+        prompts = embed(tokenizer, encoder, filled(template, class_names))
         with torch.device("meta"):
             whole = cls(_public(unet.config), len(class_names), prompts.shape[1], schedule)
         whole.unet, whole.prompts = unet, prompts
@@ -144,6 +144,16 @@ class TextDenoiser(nn.Module):
     def forward(self, z: Tensor, t: Tensor, c: Tensor) -> Tensor:
         """Noise in z at integer times t [B] in 0..999 under prompts c [B, length, D]."""
         return self.unet(z, t, encoder_hidden_states=c.to(z)).sample
+
+
+def filled(template: str, class_names: Sequence[str]) -> list[str]:
+    """The prompt of each class, and the empty one.
+
+    :raises BadInput: the template has no place for a class name.
+    """
+    if "{}" not in template:
+        raise BadInput(f"the prompt {template!r} lacks {{}}; put it where the class name goes")
+    return [*(template.replace("{}", name) for name in class_names), ""]
 
 
 @torch.no_grad()

@@ -6,12 +6,14 @@ import json
 import numpy as np
 import pytest
 import torch
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from backends import bundles, registry, service
 from backends.conversion import latent_diffusion
 from backends.conversion.published import AddConfig
 from backends.core import Answer, Request
 from backends.errors import BadInput, NotFound
+from backends.priors.text_diffusion import embed
 from tests.backends.priors.test_published import tensors, tensors_in_order
 from tests.backends.priors.test_text_diffusion import pipeline
 
@@ -116,6 +118,30 @@ def test_a_pipeline_in_diffusers_layout_explains_by_words(tiny, picture, pipelin
     target = next(name for name in "abc" if name != said)
     *_, answer = service.explain(Request(tiny, "ldce_txt", target, picture, settings={"steps": 2}))
     assert answer.record["method"] == "ldce_txt"
+
+
+def test_stable_diffusion_in_one_file_explains_with_a_tokenizer(photographs, pipeline, tmp_path):
+    text = CLIPTextConfig(
+        vocab_size=56, hidden_size=24, intermediate_size=8, num_hidden_layers=2,
+        num_attention_heads=1, max_position_embeddings=24, bos_token_id=54, eos_token_id=55,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    encoder = CLIPTextModel(text).eval()
+    words = {f"{latent_diffusion.TEXT}{k}": v for k, v in encoder.state_dict().items()}
+    stored = tensors("tiny_sd_unet.safetensors") | tensors("tiny_kl.safetensors") | words
+    torch.save({"state_dict": stored}, tmp_path / "miniSD.ckpt")
+    with pytest.raises(BadInput, match="tokenizer=FOLDER"):
+        added(photographs, tmp_path / "miniSD.ckpt", tokenizer=str(tmp_path / "none"))
+    tokenizer = f"{pipeline}/tokenizer"
+    parts = added(photographs, tmp_path / "miniSD.ckpt", tokenizer=tokenizer, prompt="a {}.")
+    assert parts == ["text_autoencoder", "text_denoiser"]
+    wanted = embed(CLIPTokenizer.from_pretrained(tokenizer), encoder, ["a kind 3.", ""])
+    denoiser = bundles.find(photographs).part("text_denoiser")
+    assert (denoiser.condition(torch.tensor([3]))[0] - wanted[0]).abs().max() < 1e-6
+    assert (denoiser.unconditional(1)[0] - wanted[1]).abs().max() < 1e-6
+    x, answer = explained(photographs, "ldce_txt", region="box:4,6,20,28")
+    outside = answer.mask == 0
+    assert np.array_equal(answer.counterfactual[outside], x[outside])
 
 
 def test_what_does_not_fit_is_named(photographs, tiny, bridge, class_conditional, tmp_path):

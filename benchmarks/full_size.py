@@ -14,7 +14,7 @@ import torch
 
 from backends.compute import devices
 from backends.core import Region
-from backends.methods.rcsb import RCSB
+from backends.methods.rcsb import RCSB, RCSBConfig
 from backends.priors.adm import ADM
 from backends.targets.model import Classifier
 from backends.targets.preset import PresetClassifier
@@ -40,7 +40,7 @@ def step(checkpointing: bool) -> dict[str, object]:
     method = RCSB(f, network)
     x = torch.rand(1, 3, SIZE, SIZE)
     region = Region(torch.ones_like(x[:, :1]))
-    config = RCSB.Config(steps=100)
+    config = RCSBConfig(steps=100)
     walk = method.explain(x, torch.tensor([340]), region, config, torch.Generator().manual_seed(0))
     begun = time.perf_counter()
     next(iter(walk))

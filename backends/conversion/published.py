@@ -130,7 +130,7 @@ def _tensors(path: Path) -> dict[str, Any]:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-        records = [(type("Record", (_Ignored,), {}), name) for name in names]
+        records: list[Any] = [(type("Record", (_Ignored,), {}), name) for name in names]
         with torch.serialization.safe_globals(records):
             stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (*UNREADABLE, EOFError, ValueError, SafetensorError) as error:

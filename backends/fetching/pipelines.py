@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from backends.errors import NotFound, Unreachable
 
@@ -36,7 +37,7 @@ def folder(source: str) -> Path:
     import huggingface_hub
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    patterns = {"allow_patterns": list(WANTED), "ignore_patterns": list(UNWANTED)}
+    patterns: Any = {"allow_patterns": list(WANTED), "ignore_patterns": list(UNWANTED)}
     try:
         return Path(huggingface_hub.snapshot_download(source, local_files_only=True, **patterns))
     except LocalEntryNotFoundError:

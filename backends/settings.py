@@ -21,13 +21,17 @@ PREFIX = "STUDIO_"
 
 
 def user_data() -> Path:
-    """The folder where the system keeps a person's data of this program; it need not exist."""
-    return user_data_path(NAME)
+    """``STUDIO_HOME``, else the folder where the system keeps a person's data of this program; it
+    need not exist."""
+    home = os.environ.get(f"{PREFIX}HOME")
+    return Path(home) if home else user_data_path(NAME)
 
 
 def user_cache() -> Path:
-    """The folder where the system keeps what this program can make or fetch again."""
-    return user_cache_path(NAME)
+    """``cache`` in ``STUDIO_HOME``, else the folder where the system keeps what this program can
+    make or fetch again."""
+    home = os.environ.get(f"{PREFIX}HOME")
+    return Path(home) / "cache" if home else user_cache_path(NAME)
 
 
 def _default_host() -> str:
@@ -47,6 +51,10 @@ class Settings(BaseSettings):
     bundle: str = Field("digits", description="Bundle that app.py opens")
     engine: str = Field("local", description="Engine of app.py: local")
     device: str = Field("auto", description="cpu, cuda, mps or auto")
+    home: Path = Field(
+        default_factory=user_data,
+        description="Folder of all that is kept, unless one of the others says otherwise",
+    )
     cache: Path = Field(default_factory=user_cache, description="Folder of fetched parts")
     bundles: Path = Field(
         default_factory=lambda: user_data() / "bundles",

@@ -1,5 +1,7 @@
 """The environment's variables, read when they are asked for."""
 
+from pathlib import Path
+
 import pytest
 
 from backends import settings as module
@@ -37,3 +39,15 @@ def test_the_table_tells_each_variable_and_no_secret(monkeypatch):
     assert table["STUDIO_DATABASE"] == ("postgresql://ann:***@host/labels", "environment")
     assert table["STUDIO_CHOICES"][1] == "default"
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_one_folder_keeps_all(monkeypatch, tmp_path):
+    kept = ("BUNDLES", "CACHE", "CHOICES", "DATABASE", "MODELS", "PARTS")
+    for name in kept:
+        monkeypatch.delenv(f"STUDIO_{name}")
+    monkeypatch.setenv("STUDIO_HOME", str(tmp_path))
+    found = settings()
+    for name in kept:
+        assert tmp_path in Path(str(getattr(found, name.lower()))).parents
+    monkeypatch.setenv("STUDIO_MODELS", "elsewhere")
+    assert settings().models == Path("elsewhere")

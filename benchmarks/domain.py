@@ -19,6 +19,7 @@ METHODS = "leapfactual,place,diffeomorphic,ldce,rcsb,adversarial"
 COLUMNS = {
     "flip rate": "flip_rate", "oracle agrees": "oracle_agreement", "L2": "l2", "SSIM": "ssim",
     "Fréchet distance, oracle's features": "frechet_oracle",
+    "kernel distance, oracle's features": "kernel_oracle",
     "seconds a picture, 50 at once": "seconds",
 }  # fmt: skip
 SHOWN, CELL, LINE = 10, 64, 16

@@ -14,12 +14,13 @@ from backends.metrics import density  # isort: skip
 from backends.metrics import prior  # isort: skip
 from backends.metrics import regressor  # isort: skip
 from backends.metrics import frechet  # isort: skip
+from backends.metrics import kernel  # isort: skip
 from backends.metrics import similarity  # isort: skip
 from backends.metrics import morphometry  # isort: skip
 from backends.metrics import cost  # isort: skip
 from backends.metrics.metric import METRICS, Metric
 
 __all__ = [
-    "METRICS", "Metric", "area", "cost", "cout", "density", "distance", "frechet", "lpips",
-    "morphometry", "opinions", "prior", "regressor", "similarity", "ssim",
+    "METRICS", "Metric", "area", "cost", "cout", "density", "distance", "frechet", "kernel",
+    "lpips", "morphometry", "opinions", "prior", "regressor", "similarity", "ssim",
 ]  # fmt: skip

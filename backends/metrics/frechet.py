@@ -17,12 +17,19 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["frechet", "frechet_oracle", "halves", "split_frechet", "split_frechet_oracle"]
+__all__ = [
+    "as_they_are",
+    "frechet",
+    "frechet_oracle",
+    "halves",
+    "split_frechet",
+    "split_frechet_oracle",
+]
 
 MEANING = "between the oracle's features of factuals and flipped answers; not FID"
 
 
-def _as_they_are(dimensions: int) -> Any:
+def as_they_are(dimensions: int) -> Any:
     """Features in the place of the network that would extract them."""
     from torch import nn
 
@@ -43,7 +50,7 @@ def frechet(real: Tensor, counterfactual: Tensor) -> Tensor:
 
     if min(len(real), len(counterfactual)) < 2:
         raise BadInput("a Fréchet distance needs two pictures in each set; use more pictures")
-    distance = FrechetInceptionDistance(feature=_as_they_are(real.shape[1])).to(real.device)
+    distance = FrechetInceptionDistance(feature=as_they_are(real.shape[1])).to(real.device)
     distance.set_dtype(torch.float64)
     distance.update(real.double(), real=True)
     distance.update(counterfactual.double(), real=False)

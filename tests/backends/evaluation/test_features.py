@@ -6,6 +6,7 @@ from torch.nn import functional as F
 from backends import bundles
 from backends.evaluation.features import oracle_features, strokes
 from backends.metrics.frechet import frechet_oracle, split_frechet_oracle
+from backends.metrics.kernel import kernel_oracle
 from backends.metrics.morphometry import slant_change, thickness_change
 from backends.metrics.similarity import cosine_oracle
 from tests.conftest import write_tiny
@@ -41,6 +42,25 @@ def test_too_few_flipped_pictures_have_no_covariance():
     flipped = torch.arange(40) < 4
     assert frechet_oracle((x, x), flipped) is None
     assert split_frechet_oracle((x, x), flipped) is None
+
+
+def test_the_kernel_distance_is_the_definitions_and_needs_few_pictures():
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.rand(30, 50, generator=generator).double() for _ in range(2))
+    flipped = torch.arange(30) < 25
+    found = kernel_oracle((x, y + 0.3), flipped)
+    real, other = x[:25], (y + 0.3)[flipped]
+
+    def kernel(a, b):
+        return (a @ b.T / 50 + 1) ** 3
+
+    same = [(kernel(a, a).sum() - kernel(a, a).trace()) / (25 * 24) for a in (real, other)]
+    assert abs(found - float(sum(same) - 2 * kernel(real, other).mean())) < 1e-6
+    assert found > abs(kernel_oracle((x, y), flipped))
+    state = torch.random.get_rng_state()
+    assert kernel_oracle((x, y + 0.3), flipped) == found
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert kernel_oracle((x, y), torch.arange(30) < 10) is None
 
 
 def test_strokes_change_as_they_are_drawn():

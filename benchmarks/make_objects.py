@@ -102,14 +102,15 @@ def make(cifar: Path, wheel: Path, out: Path) -> None:
 
 
 def ship(work: Path, out: Path) -> None:
-    """Copy the parts, the examples and the first test pictures."""
+    """Copy the parts that were trained here, the examples and the first test pictures: published
+    parts are pulled, and what the parts learnt from stays behind."""
     manifest = read_manifest(work)
     with atomic_folder(out) as scratch:
         (scratch / "examples").mkdir()
         examples = [example for example in manifest.examples if example.index < SHIPPED]
-        for file in [*(e.file for e in examples), *(p.file for p in manifest.parts.values())]:
-            if (work / file).is_file():
-                shutil.copyfile(work / file, scratch / file)
+        trained = {part.file for part in manifest.parts.values() if part.source is None}
+        for file in [*(example.file for example in examples), *sorted(trained)]:
+            shutil.copyfile(work / file, scratch / file)
         with np.load(work / TEST) as arrays:
             write(scratch / TEST, arrays["pictures"][:SHIPPED], arrays["labels"][:SHIPPED])
         test = TestPictures(
@@ -117,7 +118,8 @@ def ship(work: Path, out: Path) -> None:
             source=f"CIFAR-10's test split (Krizhevsky, 2009), pictures 0 to {SHIPPED - 1}",
         )  # fmt: skip
         told = {
-            "examples": examples, "test": test, "licence": f"weights Apache-2.0; {PICTURES}",
+            "examples": examples, "test": test, "recipe": "",
+            "licence": f"weights Apache-2.0; {PICTURES}",
             "description": "CIFAR-10: colour photographs of ten kinds of things, 32x32 pixels.",
         }  # fmt: skip
         write_manifest(scratch, manifest.model_copy(update=told))

@@ -109,7 +109,9 @@ def test_changing_the_bundle_changes_the_page(controller, tiny):
     chooser = block(page, "bundle")
     assert [value for _, value in chooser.choices] == [controller.bundle, tiny]
     change = event(page, "bundle", "input")
-    shown = {b.elem_id: update for b, update in change.fn(tiny, {}, ME).items()}
+    kept = change.fn(tiny, tiny, {}, ME)
+    assert len(kept) == 1, "a list closed without a choice"
+    shown = {b.elem_id: update for b, update in change.fn(tiny, "", {}, ME).items()}
     assert "Tiny." in shown["page-title"]
     assert {value for _, value in shown["method"]["choices"]} == {
         name for name, m in service.about(tiny)["methods"].items() if m["problem"] is None
@@ -131,7 +133,7 @@ def test_changing_the_bundle_brings_its_own_settings(controller, tiny, tmp_path)
     page = build(controller, [tiny, str(other)])
     change = event(page, "bundle", "input")
     for name in (str(other), tiny):
-        shown = change.fn(name, {}, ME)
+        shown = change.fn(name, "", {}, ME)
         schema = service.about(name)["methods"]["leapfactual"]["schema"]["properties"]
         assert (schema["blending_leaps"]["default"] == 10) is (name == str(other))
         for key in own:
@@ -156,11 +158,11 @@ def test_parts_are_loaded_ahead_once_and_again_when_there_are_more(tiny, tmp_pat
     change = event(build(first, [str(folder)]), "bundle", "input")
     assert warmed == [tiny]
     for name in (str(folder), tiny, str(folder)):
-        change.fn(name, {}, ME)
+        change.fn(name, "", {}, ME)
     assert warmed == [tiny, str(folder)]
     (folder / "elsewhere").rename(folder / "velocity.safetensors")
     for _ in range(2):
-        change.fn(str(folder), {}, ME)
+        change.fn(str(folder), "", {}, ME)
     assert warmed == [tiny, str(folder), str(folder)]
 
 

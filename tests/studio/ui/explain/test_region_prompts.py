@@ -248,7 +248,7 @@ def test_a_proposal_for_the_picture_before_is_dropped(controller, seen, monkeypa
     propose = service.propose
 
     def slow(*asked):
-        change.fn(controller.bundle, {}, ME)
+        change.fn(controller.bundle, "", {}, ME)
         return propose(*asked)
 
     monkeypatch.setattr(service, "propose", slow)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,6 +89,8 @@ def write(bundle: str, name: str, part: Part, tensors: Mapping[str, Tensor]) -> 
         entry = part.model_copy(update={"file": file, "sha256": sha256})
         with atomic_write(folder / f"{name}.json") as record:
             record.write_text(entry.model_dump_json(indent=2) + "\n")
+        # safetensors lets nobody else read, but a laboratory may share one folder.
+        shutil.copymode(folder / f"{name}.json", folder / file)
     except OSError as error:
         raise BadInput(
             f"{folder} cannot be written ({error.strerror}); set STUDIO_PARTS to a folder that can"

@@ -198,5 +198,6 @@ def test_a_damaged_part_says_how_to_mend_it(photographs, bridge):
     path = bundles.find(photographs).path("bridge")
     path.write_bytes(b"")
     assert "add it again" in bundles.find(photographs).problem("bridge")
+    assert path.stat().st_mode == path.with_name("bridge.json").stat().st_mode
     record = json.loads(path.with_name("bridge.json").read_text())
     assert record["architecture"] == "adm"

@@ -7,7 +7,6 @@ read-only, and bundles use them in the place of parts of their own.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from backends.bundles.manifest import Part
+from backends.bundles.manifest import Part, folder_name
 from backends.errors import BadInput
 from backends.fetching.cache import digest
 from backends.files import atomic_write
@@ -32,7 +31,7 @@ State = tuple[tuple[str, int, int], ...]
 def place(bundle: str) -> Path:
     """Where the parts that were added to a bundle lie, by the name in its bundle.json;
     ``STUDIO_PARTS`` moves it."""
-    return settings().parts / re.sub(r"[^\w -]", "_", bundle)
+    return settings().parts / folder_name(bundle)
 
 
 def state(bundle: str) -> State:

@@ -234,12 +234,17 @@ class Bundle:
     @property
     def pull_command(self) -> str:
         """What a person types to fetch the bundle's parts."""
-        return f"python -m studio bundles pull {shlex.quote(self.typed_name)}"
+        return f"python -m studio bundles pull {self._typed_name}"
 
     @property
-    def typed_name(self) -> str:
-        """What a person types for the bundle: its name, where that finds it, else its folder."""
-        return self.name if self.folder == ASSETS / self.name else self.typed_folder
+    def add_command(self) -> str:
+        """What a person types to add a published checkpoint."""
+        return f"python -m studio bundles add {self._typed_name} FILE"
+
+    @property
+    def _typed_name(self) -> str:
+        """The bundle's name, where that finds it, else its folder; quoted for a shell."""
+        return shlex.quote(self.name if self.folder == ASSETS / self.name else self.typed_folder)
 
     @property
     def typed_folder(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ __all__ = [
     "Property",
     "TestPictures",
     "Training",
+    "folder_name",
     "read_manifest",
 ]
 
@@ -122,6 +124,11 @@ class Manifest(BaseModel):
     parts: dict[str, Part] = {}
     examples: list[Example] = []
     test: TestPictures | None = None
+
+
+def folder_name(bundle: str) -> str:
+    """What a folder of a bundle's own is called, by the name in its bundle.json."""
+    return re.sub(r"[^\w -]", "_", bundle)
 
 
 def read_manifest(folder: Path) -> Manifest:

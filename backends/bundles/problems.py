@@ -27,10 +27,10 @@ def unusable(bundle: Bundle, name: str) -> str | None:
     if part is None and name in bundle.own.published:
         return (
             f"{name} is not here: it is {bundle.own.published[name]}; fetch that, then add it "
-            f"with: python -m studio bundles add {bundle.typed_name} FILE"
+            f"with: {bundle.add_command}"
         )
     if part is not None and added_parts.is_added(bundle.own.name, part):
-        remedy = f"add it again with: python -m studio bundles add {bundle.typed_name} FILE"
+        remedy = f"add it again with: {bundle.add_command}"
     if part is None and name not in bundle.trainable:
         return (
             f"bundle {bundle.name!r} has no part {name!r}, and no recipe trains it; choose "

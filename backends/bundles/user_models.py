@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from backends.bundles.manifest import Manifest, Part
+from backends.bundles.manifest import Manifest, Part, folder_name
 from backends.errors import BadInput, NotFound
 from backends.files import atomic_write
 from backends.settings import settings
@@ -72,7 +72,7 @@ def root() -> Path:
 
 def place(bundle: str) -> Path:
     """Where a bundle's models lie, by the name in its bundle.json."""
-    return root() / re.sub(r"[^\w -]", "_", bundle)
+    return root() / folder_name(bundle)
 
 
 def checked(name: str, manifest: Manifest) -> str:

@@ -18,9 +18,9 @@ __all__ = [
     "EMBEDDING",
     "FIRST_STAGE",
     "UNET",
+    "Network",
     "averaged",
     "first_stage",
-    "has_first_stage",
     "has_text_encoder",
     "has_unet",
     "text_encoder",
@@ -39,11 +39,6 @@ Network = tuple[dict[str, Any], dict[str, Tensor]]
 def has_unet(names: Mapping[str, Any]) -> bool:
     """Whether the names are those of a checkpoint with a conditional U-Net."""
     return f"{UNET}middle_block.1.transformer_blocks.0.attn2.to_k.weight" in names
-
-
-def has_first_stage(names: Mapping[str, Any]) -> bool:
-    """Whether the names are those of a checkpoint with an autoencoder."""
-    return f"{FIRST_STAGE}encoder.conv_in.weight" in names
 
 
 def has_text_encoder(names: Mapping[str, Any]) -> bool:

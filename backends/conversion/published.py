@@ -156,21 +156,33 @@ def _bridge(stored: Mapping[str, Any], size: int, config: AddConfig) -> list[Pub
     return [Published("bridge", title, "adm", arguments, tensors, LICENCES["bridge"])]
 
 
+def _latent(
+    stored: Mapping[str, Any], size: int, scale: float, heads: int, config: AddConfig
+) -> tuple[latent_diffusion.Network, latent_diffusion.Network]:
+    """The autoencoder's settings and weights, and those of the U-Net on its latents."""
+    first = latent_diffusion.first_stage(stored, size, scale)
+    latent = size >> (len(first[0]["block_out_channels"]) - 1)
+    weights = latent_diffusion.averaged(stored) if config.weights == "ema" else stored
+    settings, state = latent_diffusion.unet(weights, latent, config.heads or heads)
+    return first, (settings, _under("unet", state))
+
+
+def _under(module: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a module by their names in the module that holds it."""
+    return {f"{module}.{name}": tensor for name, tensor in state.items()}
+
+
 def _class_conditional(stored: Mapping[str, Any], size: int, config: AddConfig) -> list[Published]:
     table = stored[latent_diffusion.EMBEDDING]
-    weights = latent_diffusion.averaged(stored) if config.weights == "ema" else stored
-    settings, codes = latent_diffusion.first_stage(stored, size, CIN256_SCALE)
+    (settings, codes), (unet, tensors) = _latent(stored, size, CIN256_SCALE, 1, config)
     if "num_vq_embeddings" not in settings:
         raise BadInput("the class-conditional model has no codebook, and LDCE knows none without")
-    latent = size >> (len(settings["block_out_channels"]) - 1)
-    unet, state = latent_diffusion.unet(weights, latent, config.heads or 1)
-    tensors = {f"unet.{name}": tensor for name, tensor in state.items()}
     tensors["labels"] = table.float()[:, None].contiguous()
     classes, licence = len(table) - 1, LICENCES["class_conditional"]
     return [
         Published(
             "latent_autoencoder", "latent diffusion's first stage", "vq_autoencoder",
-            {"vq": settings}, {f"vq.{name}": tensor for name, tensor in codes.items()}, licence,
+            {"vq": settings}, _under("vq", codes), licence,
         ),
         Published(
             "denoiser", "latent diffusion's class-conditional U-Net", "label_denoiser",
@@ -199,14 +211,10 @@ def _text(
     encoder = CLIPTextModel(CLIPTextConfig(**text)).eval()
     encoder.load_state_dict(state)
     embedded = embed(tokenizer, encoder, prompts)
-    weights = latent_diffusion.averaged(stored) if config.weights == "ema" else stored
-    settings, kl = latent_diffusion.first_stage(stored, size, SD_SCALE)
-    latent = size >> (len(settings["block_out_channels"]) - 1)
-    unet, noise = latent_diffusion.unet(weights, latent, config.heads or 8)
+    (settings, codes), (unet, noise) = _latent(stored, size, SD_SCALE, 8, config)
     arguments = {"unet": unet, "classes": len(class_names), "length": embedded.shape[1]}
     return _text_parts(
-        settings, {f"vae.{name}": tensor for name, tensor in kl.items()}, arguments,
-        {f"unet.{name}": tensor for name, tensor in noise.items()} | {"prompts": embedded},
+        settings, _under("vae", codes), arguments, noise | {"prompts": embedded},
     )  # fmt: skip
 
 

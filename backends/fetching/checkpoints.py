@@ -17,7 +17,7 @@ from backends.errors import MissingPart, NotFound, Unreachable
 from backends.fetching.cache import checksum
 from backends.fetching.source import megabytes
 
-__all__ = ["CLIP", "Checkpoint", "command", "download", "find"]
+__all__ = ["CLIP", "Checkpoint", "command", "download", "find", "is_repository"]
 
 CLIP = "openai/clip-vit-base-patch32"
 # Repositories whose current state has no safetensors: the hub's own conversion of the same weights.
@@ -77,7 +77,7 @@ def find(source: str) -> Checkpoint:
     folder = Path(source).expanduser()
     if folder.is_dir():
         return _whole(folder.resolve().name, [folder])
-    if not _is_repository(source):
+    if not is_repository(source):
         raise NotFound(
             f"there is no folder {source}; name a folder with config.json and model.safetensors, "
             f"or a repository of the model hub such as {CLIP}"
@@ -104,7 +104,7 @@ def download(source: str) -> Iterator[dict[str, Any]]:
     """
     import huggingface_hub
 
-    if not _is_repository(source):
+    if not is_repository(source):
         raise NotFound(f"{source!r} is no repository of the model hub; write owner/name")
     revision = REVISIONS.get(source, "main")
     try:
@@ -128,7 +128,8 @@ def download(source: str) -> Iterator[dict[str, Any]]:
         ) from error
 
 
-def _is_repository(source: str) -> bool:
+def is_repository(source: str) -> bool:
+    """Whether a text can name a repository of the model hub, as ``owner/name``."""
     return re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", source) is not None and ".." not in source
 
 
@@ -170,7 +171,7 @@ def _whole(name: str, folders: list[Path]) -> Checkpoint:
     if configs and kept:
         return Checkpoint(name, configs[0], kept[0])
     lacks = f"{CONFIG} or {PICTURES[0]}" if not configs else WEIGHTS
-    again = f"fetch it again with: {command(name)}" if _is_repository(name) else "put it there"
+    again = f"fetch it again with: {command(name)}" if is_repository(name) else "put it there"
     raise MissingPart(f"{name} lacks {lacks}; {again}")
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from backends.errors import NotFound, Unreachable
+from backends.fetching.checkpoints import is_repository
 
 __all__ = ["folder"]
 
@@ -29,7 +29,7 @@ def folder(source: str) -> Path:
     path = Path(source).expanduser()
     if path.exists():
         return path
-    if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", source) or ".." in source:
+    if not is_repository(source):
         raise NotFound(
             f"there is no file or folder {source}; name a checkpoint, a folder in diffusers' "
             "layout, or a repository of the model hub such as lambda/miniSD-diffusers"

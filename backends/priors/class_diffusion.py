@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from backends.errors import BadInput
+from backends.priors.latent_diffusion import require_halvings
 
 __all__ = ["LabelDenoiser", "VQAutoencoder"]
 
@@ -34,9 +34,7 @@ class VQAutoencoder(nn.Module):
 
         :raises BadInput: the picture's sides cannot be halved as often as needed.
         """
-        k = 2 ** (len(self.vq.config.block_out_channels) - 1)
-        if x.shape[-1] % k or x.shape[-2] % k:
-            raise BadInput(f"the picture's sides must be multiples of {k} pixels; resize it")
+        require_halvings(x, len(self.vq.config.block_out_channels) - 1)
         return self.vq.config.scaling_factor * self.vq.encode(2 * x - 1).latents
 
     def decode(self, z: Tensor) -> Tensor:

@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from backends.errors import BadInput
+
 if TYPE_CHECKING:
     from diffusers import DDIMScheduler, UNet2DModel
 
-__all__ = ["ClassDenoiser", "LatentAutoencoder", "latent_schedule", "latent_unet"]
+__all__ = [
+    "ClassDenoiser",
+    "LatentAutoencoder",
+    "latent_schedule",
+    "latent_unet",
+    "require_halvings",
+]
 
 
 def latent_schedule(
@@ -37,6 +45,16 @@ def latent_schedule(
         set_alpha_to_one=False,
         steps_offset=1,
     )
+
+
+def require_halvings(x: Tensor, count: int) -> None:
+    """Check that the sides of pictures [B, C, H, W] can be halved ``count`` times.
+
+    :raises BadInput: they cannot.
+    """
+    k = 2**count
+    if x.shape[-1] % k or x.shape[-2] % k:
+        raise BadInput(f"the picture's sides must be multiples of {k} pixels; resize it")
 
 
 class LatentAutoencoder(nn.Module):

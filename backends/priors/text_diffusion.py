@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from backends.errors import BadInput, MissingPart
+from backends.priors.latent_diffusion import require_halvings
 
 __all__ = ["TextAutoencoder", "TextDenoiser", "embed", "filled"]
 
@@ -54,9 +55,7 @@ class TextAutoencoder(nn.Module):
 
         :raises BadInput: the picture's sides cannot be halved as often as needed.
         """
-        k = 2 ** (len(self.vae.config.block_out_channels) - 1)
-        if x.shape[-1] % k or x.shape[-2] % k:
-            raise BadInput(f"the picture's sides must be multiples of {k} pixels; resize it")
+        require_halvings(x, len(self.vae.config.block_out_channels) - 1)
         return self.vae.config.scaling_factor * self.vae.encode(2 * x - 1).latent_dist.mean
 
     def decode(self, z: Tensor) -> Tensor:

@@ -92,6 +92,13 @@ class Published:
     licence: str
     classes: int | None = None
 
+    @property
+    def channels(self) -> int | None:
+        """Of the pictures that it takes; None for a network that works on latents."""
+        settings = self.arguments.get("vq") or self.arguments.get("vae") or {}
+        found = self.arguments.get("channels", settings.get("in_channels"))
+        return None if found is None else int(found)
+
 
 def read(source: Path, size: int, class_names: Sequence[str], config: AddConfig) -> list[Published]:
     """Recognise a checkpoint, and translate it.

@@ -75,10 +75,9 @@ def _check(item: Published, classes: int, channels: int) -> None:
             f"{item.title} learnt {item.classes} classes and the bundle has {classes}; add it to a "
             "bundle with its own classes"
         )
-    if item.arguments.get("channels", channels) != channels:
+    if item.channels not in (None, channels):
         raise BadInput(
-            f"{item.title} takes pictures of {item.arguments['channels']} channels and the bundle "
-            f"has {channels}"
+            f"{item.title} takes pictures of {item.channels} channels and the bundle has {channels}"
         )
     try:
         with torch.device("meta"):  # the names and shapes are enough

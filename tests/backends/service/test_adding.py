@@ -149,6 +149,7 @@ def test_what_does_not_fit_is_named(photographs, tiny, bridge, class_conditional
         (photographs, bridge, {}, "head_channels=N"),
         (tiny, bridge, {"head_channels": 16}, "3 channels and the bundle has 1"),
         (photographs, class_conditional, {"weights": "ema"}, "weights=net"),
+        (tiny, class_conditional, {}, "3 channels and the bundle has 1"),
         (photographs, tmp_path, {}, "model_index.json"),
     ]
     other = tmp_path / "other.pt"

@@ -1,7 +1,7 @@
-"""What a published checkpoint is, by what it holds, and the parts that a bundle makes of it.
+"""Recognise a published checkpoint by its tensors, and make a bundle's parts of it.
 
 A file of I2SB, RCSB, ADM, latent diffusion or Stable Diffusion 1, or a folder in diffusers'
-layout. Only tensors are read; objects that a file pickles beside them come out empty.
+layout. Only tensors are read; an object that the file also pickles becomes an empty record.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ Size = Literal["small", "medium", "large"]
 SIDES = (32, 48, 64, 96, 128)  # pixels
 MANY = 10**6  # steps: the clock ends a training, not their number
 VARIANCE = 0.001  # of what an autoencoder may leave out of a pixel
-LPIPS_SHARE, VERDICT_SHARE = 0.3, 0.5  # of the squared error's pull on a reconstruction
+LPIPS_SHARE, VERDICT_SHARE = 0.3, 0.5  # of the squared error's gradient
 
 
 WIDTHS: dict[str, dict[Size, list[int]]] = {

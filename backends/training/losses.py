@@ -125,15 +125,15 @@ def flow_loss(data: Split) -> Loss:
 def latent_autoencoder_loss(
     data: Split, beta: float, distances: Sequence[tuple[float, Distance]] = ()
 ) -> Loss:
-    """Mean squared error + beta * KL, as :func:`autoencoder_loss`; other distances pull, too. The
-    value is that of the first two.
+    """Mean squared error + beta * KL, as :func:`autoencoder_loss`. Other distances are added to
+    the gradient, but not to the value.
 
     :param distances: of pictures and reconstructions, each with the length of its gradient at the
         reconstructions, in lengths of the squared error's (after Esser et al., Taming Transformers,
-        CVPR 2021, equation 7). With a fixed weight, a target model's verdict on the first,
-        blurred reconstructions would drown the error that sharpens them. As a network that
-        tells a distance is often larger than the autoencoder, it is asked about a quarter of the
-        batch.
+        CVPR 2021, equation 7). With a fixed weight, the gradient of a target model's
+        verdict is far longer than the squared error's while reconstructions are blurred, and they
+        stay blurred. Distances are computed on a quarter of the batch, because their networks are
+        often larger than the autoencoder.
     """
 
     def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:

@@ -142,9 +142,8 @@ def _free(name: str, out: Path | None) -> Path:
             f"{name!r} cannot be the name of a bundle; take letters, digits, - and _, at most 40"
         )
     folder = out or settings().bundles / name
-    if (ASSETS / name).is_dir() or (
-        folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    ):
+    shipped = out is None and (ASSETS / name).is_dir()
+    if shipped or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise BadInput(f"there is a bundle {name!r} already; choose another name, or remove it")
     return folder
 

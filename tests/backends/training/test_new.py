@@ -129,3 +129,12 @@ def write_one(folder):
     for path in (folder / "dark").iterdir():
         path.unlink()
     return folder
+
+
+def test_a_shipped_bundles_name_is_free_in_another_folder(tree, tmp_path):
+    with pytest.raises(BadInput, match="already"):
+        made("objects", tree)
+    *_, last = new("objects", tree, SMALL, out=tmp_path / "work")
+    assert isinstance(last, Made)
+    with pytest.raises(BadInput, match="already"):
+        list(new("objects", tree, SMALL, out=tmp_path / "work"))

@@ -8,13 +8,15 @@ from backends.compute import devices
 from backends.errors import StudioError
 from backends.settings import settings
 from studio.cli.signals import interruptible
+from studio.engines.zero import is_zero
 from studio.ui.page import launch
 
 
 def main() -> None:
     """Serve with the settings of the environment."""
     found = settings()
-    if found.device != "auto":  # refuse a wrong one now, not at the first run
+    # Refuse a wrong one now, not at the first run; where cards are lent there is none to choose.
+    if found.device != "auto" and not is_zero():
         devices.use(found.device)
     launch(host=found.host, port=found.port, bundle=found.bundle, engine=found.engine)
 

@@ -49,7 +49,10 @@ class Settings(BaseSettings):
         7860, ge=0, le=65535, description="Port of app.py; a number from 0 to 65535, 0 a free one"
     )
     bundle: str = Field("digits", description="Bundle that app.py opens")
-    engine: str = Field("local", description="Engine of app.py: local")
+    engine: str = Field("auto", description="Engine of app.py: auto, local, or zero (ZeroGPU)")
+    zero_seconds: int = Field(
+        60, ge=1, description="Seconds of a ZeroGPU card that a run may take; a whole number"
+    )
     device: str = Field("auto", description="cpu, cuda, mps or auto")
     home: Path = Field(
         default_factory=user_data,

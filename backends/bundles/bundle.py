@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
@@ -286,9 +287,14 @@ def find(name: str) -> Bundle:
     return Bundle(Path(name))
 
 
-@lru_cache(maxsize=8)
 def get(name: str) -> Bundle:
-    """Open the bundle of that name, or in that folder; the same object for the same name."""
+    """Open the bundle of that name, or in that folder; the same object for the same name, as long
+    as the switch of devices says the same."""
+    return _open(name, os.environ.get(devices.SWITCH, ""))
+
+
+@lru_cache(maxsize=8)
+def _open(name: str, device: str) -> Bundle:
     return find(name)
 
 
@@ -329,4 +335,4 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write bundle.json in one move; bundles are opened anew then."""
     with atomic_write(folder / MANIFEST) as scratch:
         scratch.write_text(json.dumps(manifest.model_dump(), indent=2) + "\n")
-    get.cache_clear()  # what is open holds the parts of before
+    _open.cache_clear()  # what is open holds the parts of before

@@ -8,7 +8,7 @@ precision would change has not been measured on one, and a flow that must invert
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from backends.errors import BadInput
@@ -28,21 +28,23 @@ def choose(name: str = "auto") -> str:
     """
     import torch
 
-    present = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
+    # Asked one by one: where another process owns CUDA, even to ask for it is too much.
+    present: dict[str, Callable[[], bool]] = {
+        "cuda": torch.cuda.is_available,
+        "mps": torch.backends.mps.is_available,
+        "cpu": lambda: True,
     }
     if name == "auto":
-        return next(device for device in ("cuda", "mps", "cpu") if present[device])
-    if not present.get(name):
-        here = ", ".join(device for device, there in present.items() if there)
+        return next(device for device, there in present.items() if there())
+    if name not in present or not present[name]():
+        here = ", ".join(device for device in ("cpu", "cuda", "mps") if present[device]())
         raise BadInput(f"device {name!r} is not available here; choose from: auto, {here}")
     return name
 
 
 def use(name: str) -> str:
-    """Turn the switch; bundles that were opened before stay where they are.
+    """Turn the switch; bundles that are open stay where they are, those asked for by name open
+    anew.
 
     :raises BadInput: an unknown or absent device.
     """

@@ -4,7 +4,7 @@ The studio, which knows no tensors, may call these from any thread or machine.
 """
 
 from backends.service.adding import Added, add, remove
-from backends.service.bundles import about, pull, to_pull, warm
+from backends.service.bundles import about, load, pull, to_pull, warm
 from backends.service.explanations import explain, stopped
 from backends.service.models import inspect
 from backends.service.pictures import (
@@ -27,6 +27,7 @@ __all__ = [
     "draw",
     "explain",
     "inspect",
+    "load",
     "place",
     "predict",
     "prepare",

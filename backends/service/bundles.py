@@ -137,6 +137,15 @@ def _schema(method: type[Method], defaults: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
+def load(name: str) -> Iterator[str]:
+    """Load a bundle's parts that are here, one by one; yields what is ready."""
+    found = bundles.get(name)
+    for part in found.manifest.parts:
+        if found.problem(part) is None:
+            found.part(part)
+            yield part
+
+
 def warm(name: str) -> Iterator[str]:
     """Load a bundle's parts one by one, let each method take a step and measure an answer, so
     that the first person need not wait; yields what is ready."""
@@ -149,10 +158,7 @@ def warm(name: str) -> Iterator[str]:
     found = bundles.get(name)
     manifest = found.manifest
     shape = (1, manifest.channels, manifest.image_size, manifest.image_size)
-    for part in manifest.parts:
-        if found.problem(part) is None:
-            found.part(part)
-            yield part
+    yield from load(name)
     prior = found.generator
     w = None if prior is None else found.part(prior).mean_w[None].cpu()  # or it would be searched
     for method_name, entry in about(name)["methods"].items():

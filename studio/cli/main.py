@@ -21,7 +21,7 @@ from studio.cli import domains, options
 from studio.cli.bundles import bundles_app
 from studio.cli.labels import labels
 from studio.cli.signals import interruptible
-from studio.engines import require_local
+from studio.engines import ENGINES, require_engine
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(bundles_app, name="bundles")
@@ -59,7 +59,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one")] = 7860,
     bundle: BundleOption = "digits",
-    engine: Annotated[str, typer.Option(help="local")] = "local",
+    engine: Annotated[str, typer.Option(help=", ".join(ENGINES))] = "auto",
     database: Annotated[
         str | None, typer.Option(help="File or postgresql:// address for people's labels")
     ] = None,
@@ -184,7 +184,7 @@ def evaluate(
     from studio.export import report, tables
 
     options.check_folder(out)
-    require_local(engine)
+    require_engine(engine, ["local"])
     plan = evaluation.Plan(
         bundle=bundle, methods=options.methods_in(methods, bundle), count=n,
         regions=[str(spec) for spec in RegionSpec.split(regions)], pairs=options.pairs_in(pairs),

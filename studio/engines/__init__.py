@@ -1,14 +1,36 @@
-"""What advances runs: in this process (inline), or in one device thread (local)."""
+"""What advances runs: in this process (inline), in one device thread (local), or on cards that
+ZeroGPU lends (zero)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 from backends.errors import BadInput
+from studio.engines.core import Engine
+from studio.engines.local import LocalEngine
+from studio.engines.zero import ZeroEngine, is_zero
 
-__all__ = ["require_local"]
+__all__ = ["ENGINES", "opened", "require_engine"]
+
+ENGINES = ("auto", "local", "zero")
 
 
-def require_local(name: str) -> None:
-    """Check ``--engine``, of which there is one so far.
+def require_engine(name: str, among: Sequence[str] = ENGINES) -> None:
+    """Check ``--engine``.
 
-    :raises BadInput: it is another.
+    :raises BadInput: there is none of that name.
     """
-    if name != "local":
-        raise BadInput(f"there is no engine {name!r}; choose: local")
+    if name not in among:
+        raise BadInput(f"there is no engine {name!r}; choose from: {', '.join(among)}")
+
+
+def opened(name: str, ahead: Sequence[str] = ()) -> Engine:
+    """Start an engine; ``auto`` is zero on a Space with ZeroGPU, else local.
+
+    :param ahead: names of the bundles that visitors will ask about first.
+    :raises BadInput: there is none of that name.
+    :raises MissingPart: it needs a package that is not installed.
+    """
+    require_engine(name)
+    zero = name == "zero" or (name == "auto" and is_zero())
+    return ZeroEngine(ahead) if zero else LocalEngine()

@@ -99,6 +99,7 @@ class Job:
     owner: str
     sink: Callable[[Event], None]
     turn: Turn = "fair"
+    portable: bool = False
     number: int = field(default_factory=lambda: next(_numbers))
     steps: Iterator[Any] | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -122,6 +123,7 @@ class Engine(ABC):
         owner: str,
         sink: Callable[[Event], None],
         turn: Turn = "fair",
+        portable: bool = False,
     ) -> Job:
         """Accept a generator.
 
@@ -130,13 +132,15 @@ class Engine(ABC):
         :param sink: receives ``Queued`` at once, every other event on the engine's thread; must
             not wait for anything.
         :param turn: ``quick`` goes before all others, ``idle`` only while nothing else waits.
+        :param portable: whether another process could do the work: it is a ``partial`` of a
+            module's function and plain values, and so is what it yields.
         """
-        job = Job(work, owner, sink, turn)
-        self._accept(job)
+        job = Job(work, owner, sink, turn, portable)
+        self.accept(job)
         return job
 
     @abstractmethod
-    def _accept(self, job: Job) -> None:
+    def accept(self, job: Job) -> None:
         """Carry the job out, now or later."""
 
     @abstractmethod

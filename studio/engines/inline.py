@@ -10,7 +10,8 @@ __all__ = ["InlineEngine"]
 class InlineEngine(Engine):
     """``submit`` returns when the job has ended; a sink may stop it from inside."""
 
-    def _accept(self, job: Job) -> None:
+    def accept(self, job: Job) -> None:
+        """Carry the job out at once, to its end."""
         while advance(job):
             pass
 

@@ -25,7 +25,8 @@ class LocalEngine(Engine):
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self._thread.start()
 
-    def _accept(self, job: Job) -> None:
+    def accept(self, job: Job) -> None:
+        """Let the job wait for its turn."""
         with self._wake:
             line = self._line(job)
             job.sink(Queued(len(line)))

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from backends.core import Answer, Frame, Request
 from studio.engines.core import Done, Engine, Event, Failed, Job, Queued, Stepped, Stopped, end_of
@@ -153,7 +154,8 @@ class Runs:
                 run.on_event(event)
             self._drop_left(run)
 
-        run.job = self.engine.submit(lambda: self._explain(request), owner, on_event)
+        work = partial(self._explain, request)
+        run.job = self.engine.submit(work, owner, on_event, portable=True)
         if run.left:  # just while it was queued
             run.stop()
         return run

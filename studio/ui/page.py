@@ -25,8 +25,7 @@ from backends.settings import settings
 from studio.api import routes as api
 from studio.api.description import described
 from studio.api.questions import ProgramQuestions
-from studio.engines import require_local
-from studio.engines.local import LocalEngine
+from studio import engines
 from studio.labels import api as label_api
 from studio.labels.management import Management
 from studio.labels.store.database import usual_place
@@ -279,12 +278,12 @@ def launch(
     :raises BadInput: an unknown engine, the port is in use, or a database that was named here or
         in the environment cannot be opened.
     """
-    require_local(engine)
+    engines.require_engine(engine)
     if mcp and find_spec("mcp") is None:
         raise MissingPart('--mcp needs a package; run: pip install "counterfactual-studio[mcp]"')
     port = port or free_port(host)
     _require_port(host, port)
-    with _results() as results, closing(LocalEngine()) as device:
+    with _results() as results, closing(engines.opened(engine, [bundle])) as device:
         tasks = BackgroundTasks(device)
         labels = LabelController(database or usual_place(), tasks)
         if database or "database" in settings().model_fields_set:

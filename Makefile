@@ -1,10 +1,11 @@
 # make run: install and open the studio.     make check: lint, types, imports, quick tests (2 min).
 # make test: everything, Chromium included.  make format: let ruff rewrite the files.
+# make space SPACE=owner/name: upload it to a Hugging Face Space.
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run check test lint format requirements
+.PHONY: run check test lint format requirements space
 
 run: .venv/.runtime
 	$(BIN)/python app.py
@@ -29,6 +30,9 @@ format: .venv/.development
 
 requirements: .venv/.development
 	$(BIN)/python .ci/requirements.py > requirements.txt
+
+space: .venv/.runtime
+	$(BIN)/python .ci/space.py $(SPACE)
 
 .venv/.runtime: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backends.errors import BadInput
 
-__all__ = ["Settings", "rows", "settings", "user_cache", "user_data"]
+__all__ = ["Settings", "on_a_space", "rows", "settings", "user_cache", "user_data"]
 
 NAME = "counterfactual-studio"
 PREFIX = "STUDIO_"
@@ -34,9 +34,14 @@ def user_cache() -> Path:
     return Path(home) / "cache" if home else user_cache_path(NAME)
 
 
+def on_a_space() -> bool:
+    """Whether this runs on a Hugging Face Space."""
+    return "SPACE_ID" in os.environ
+
+
 def _default_host() -> str:
-    """All addresses on a Hugging Face Space, which forwards from outside; else this machine's."""
-    return "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1"
+    """All addresses on a Space, which forwards from outside; else this machine's."""
+    return "0.0.0.0" if on_a_space() else "127.0.0.1"
 
 
 class Settings(BaseSettings):

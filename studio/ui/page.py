@@ -22,10 +22,10 @@ import gradio as gr
 from backends import bundles, service
 from backends.errors import BadInput, MissingPart
 from backends.settings import settings
+from studio import engines
 from studio.api import routes as api
 from studio.api.description import described
 from studio.api.questions import ProgramQuestions
-from studio import engines
 from studio.labels import api as label_api
 from studio.labels.management import Management
 from studio.labels.store.database import usual_place

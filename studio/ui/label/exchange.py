@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from PIL import Image
 
 from backends import service
 from backends.errors import BadInput
+from backends.settings import on_a_space
 from studio.labels import exchange
 from studio.labels.exchange import Exported, Imported
 from studio.labels.store.records import Project
@@ -49,7 +51,7 @@ class ExchangePanel:
         self.controllers, self.labels = controllers, labels
         self._project, self._codes, self._person = project, codes, person
         with gr.Accordion("Export", open=False, visible=False, elem_id="exchange") as self._panel:
-            gr.Markdown(LOST, visible="SPACE_ID" in os.environ)
+            gr.Markdown(LOST, visible=on_a_space())
             self._format = gr.Dropdown(
                 list(exchange.FORMATS), value="csv", label="Format", interactive=True,
                 info="A table, JSON Lines, a datasets folder, or Label Studio’s tasks",
@@ -65,9 +67,12 @@ class ExchangePanel:
             self._file = gr.DownloadButton("Download", visible=False, elem_id="export-file")
             self._repository = gr.Textbox(
                 label="Push to a dataset repository", placeholder="owner/name", max_lines=1,
-                info="On the Hugging Face hub, private; needs HF_TOKEN where the studio runs",
+                info="On the Hugging Face hub, private; "
+                + ("log in first" if on_a_space() else "needs HF_TOKEN where the studio runs"),
                 interactive=True,
             )  # fmt: skip
+            if on_a_space() and find_spec("authlib"):  # gradio's own need for it
+                gr.LoginButton()
             self._push = gr.Button("Push")
             self._status = gr.HTML(elem_id="export-status")
         with gr.Accordion("Import labels", open=False, elem_id="import"):
@@ -169,19 +174,26 @@ class ExchangePanel:
                 ),
             }
 
-    async def _pushed(self, name: str | None, held: Codes | None, repository: str) -> str:
+    async def _pushed(
+        self, name: str | None, held: Codes | None, repository: str, login: gr.OAuthToken | None
+    ) -> str:
+        """Push as the visitor: on a Space never with its owner's token."""
         from studio.labels.exchange.dataset_folder import push
+
+        token = login.token if login else None if on_a_space() else os.environ.get("HF_TOKEN")
 
         def work() -> str:
             assignment = self.labels.require_administrator(name, held)
             if not (repository or "").strip():
                 raise BadInput("say which repository: owner/name")
+            if on_a_space() and not token:
+                raise BadInput("log in with your own account of the hub, then push")
             with tempfile.TemporaryDirectory(dir=self.controllers.first.results) as scratch:
                 folder = Path(scratch) / "labels"
                 exchange.export(
                     self.labels.database(), assignment.project, folder, "datasets", history=True
                 )
-                return push(folder, repository.strip(), os.environ.get("HF_TOKEN"))
+                return push(folder, repository.strip(), token)
 
         with show_errors():
             return markup.notice("success", f"Pushed to {await asyncio.to_thread(work)}")

@@ -1,6 +1,5 @@
 """The studio on a Space with ZeroGPU: a stand-in lends processes, and forbids CUDA elsewhere."""
 
-import asyncio
 import json
 import os
 import subprocess

@@ -43,7 +43,7 @@ for name, answer in {
     setattr(torch.cuda, name, guarded(name, answer))
 
 
-def GPU(task=None, *, duration=60):
+def GPU(task=None, *, duration=60):  # noqa: N802 (its name)
     if task is None:
         return lambda found: GPU(found, duration=duration)
     log(decorated=task.__name__)
@@ -92,4 +92,3 @@ def work(task, sent, results, stop):
     results.close()
     results.join_thread()
     os._exit(0)  # what the main process would do at its end is not this one's to do
-

@@ -31,6 +31,8 @@ __all__ = [
     "Original",
     "Placement",
     "Prediction",
+    "Preset",
+    "Presets",
     "Proposal",
     "Region",
     "Request",
@@ -206,6 +208,26 @@ class OptionalParts(Protocol):
     """A method that also takes the parts ``optional``, each where the bundle has it."""
 
     optional: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings under a name, as a paper or its authors' code gives them.
+
+    :ivar settings: of the method's Config; what is not said has the Config's own default.
+    :ivar region: that they were used with, as :class:`backends.regions.spec.RegionSpec` writes it.
+    """
+
+    title: str
+    settings: Mapping[str, Any]
+    region: str = ""
+
+
+@runtime_checkable
+class Presets(Protocol):
+    """A method with named settings; ``settings={"preset": NAME}`` takes them."""
+
+    presets: Mapping[str, Preset]
 
 
 # ------------------------------------------------------------------ what leaves the backends

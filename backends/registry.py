@@ -75,6 +75,7 @@ ARCHITECTURES = {
     "student_classifier": "backends.targets.label_models:Student",
     "text_autoencoder": "backends.priors.text_diffusion:TextAutoencoder",
     "text_denoiser": "backends.priors.text_diffusion:TextDenoiser",
+    "text_encoder": "backends.priors.text_encoder:TextEncoder",
     "velocity_field": "backends.priors.velocity:VelocityField",
     "vq_autoencoder": "backends.priors.class_diffusion:VQAutoencoder",
     "wide_resnet": "backends.targets.age_gender:WideResNet",

@@ -45,7 +45,7 @@ MINI_SD = (
 )
 PUBLISHED = {
     "bridge": BRIDGE, "latent_autoencoder": CIN256, "denoiser": CIN256,
-    "text_autoencoder": MINI_SD, "text_denoiser": MINI_SD,
+    "text_autoencoder": MINI_SD, "text_denoiser": MINI_SD, "text_encoder": MINI_SD,
 }  # fmt: skip
 
 

@@ -17,12 +17,23 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 
 from backends import bundles, registry, service
 from backends.core import Request
 from backends.metrics.perceptual import Perceptual
 from studio.cli import main as cli
 
+# A tokenizer of six words.
+WORDS = Tokenizer(
+    WordLevel(
+        {w: i for i, w in enumerate(["?", "photo", "of", "a", "b", "c", "<", "<|endoftext|>"])}, "?"
+    )
+)
+WORDS.pre_tokenizer = Whitespace()
+WORDS = WORDS.to_str().encode()
 TINY = {
     "classifier": ("conv_classifier", {"channels": 1, "size": 16, "classes": 3, "width": 4}),
     "oracle": ("residual_classifier", {"channels": 1, "classes": 3, "width": 4}),
@@ -60,8 +71,6 @@ TINY = {
     "text_denoiser": (
         "text_denoiser",
         {
-            "classes": 3,
-            "length": 5,
             "unet": {
                 "sample_size": 8,
                 "in_channels": 4,
@@ -77,7 +86,19 @@ TINY = {
             },
         },
     ),
-}
+    "text_encoder": (
+        "text_encoder",
+        {
+            "text": {
+                "vocab_size": 8, "hidden_size": 8, "intermediate_size": 8,
+                "num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 5,
+                "bos_token_id": 6, "eos_token_id": 7,
+            },
+            "length": 5,
+            "tokenizer_bytes": len(WORDS),
+        },
+    ),
+}  # fmt: skip
 WIDTH = bundles.Property(title="width", unit="pixels", suggested=[-0.2, 0.0, 0.2])
 MANIFEST = bundles.Manifest(
     name="tiny", title="Tiny", description="Random weights.", image_size=16, channels=1,
@@ -91,6 +112,8 @@ def write_tiny(folder: Path, *, without: tuple[str, ...] = ()) -> Path:
             continue
         torch.manual_seed(seed)
         network = registry.architecture(architecture)(**arguments)
+        if name == "text_encoder":
+            network.tokenizer = torch.frombuffer(bytearray(WORDS), dtype=torch.uint8)
         part = bundles.Part(
             kind=name, architecture=architecture, arguments=arguments,
             file=f"{name}.safetensors", sha256="", licence="Apache-2.0",

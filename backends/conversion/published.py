@@ -6,7 +6,7 @@ layout. Only tensors are read; an object that the file also pickles becomes an e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -55,7 +55,7 @@ class AddConfig(BaseModel):
         description="Of a file of Stable Diffusion: a folder with vocab.json, or the hub's cache",
     )  # fmt: skip
     prompt: str = Field(
-        "a photo of a {}.", title="Prompt", description="Text of a class; {} is its name"
+        "a photo of a {}.", title="Prompt", description="Usual text of a class; {} is its name"
     )
 
 
@@ -100,17 +100,16 @@ class Published:
         return None if found is None else int(found)
 
 
-def read(source: Path, size: int, class_names: Sequence[str], config: AddConfig) -> list[Published]:
+def read(source: Path, size: int, config: AddConfig) -> list[Published]:
     """Recognise a checkpoint, and translate it.
 
     :param source: a file of tensors, or a folder in diffusers' layout.
     :param size: of the bundle's pictures, in pixels.
-    :param class_names: of the bundle, for a model that takes text.
     :raises NotFound: there is no such file or folder.
     :raises BadInput: it is none of the layouts, or it is damaged.
     """
     if source.is_dir():
-        return _pipeline(source, class_names, config)
+        return _pipeline(source, config)
     if not source.is_file():
         raise NotFound(f"there is no file or folder {source}")
     stored = _tensors(source)
@@ -119,7 +118,7 @@ def read(source: Path, size: int, class_names: Sequence[str], config: AddConfig)
     if latent_diffusion.has_unet(stored) and latent_diffusion.EMBEDDING in stored:
         return _class_conditional(stored, size, config)
     if latent_diffusion.has_unet(stored) and latent_diffusion.has_text_encoder(stored):
-        return _text(stored, size, class_names, config)
+        return _text(stored, size, config)
     raise BadInput(
         f"{source.name} is no checkpoint that is known here; it can be I2SB's or RCSB's latest.pt, "
         "ADM's 256x256_diffusion_uncond.pt, latent diffusion's model.ckpt (cin256-v2), or Stable "
@@ -198,15 +197,12 @@ def _class_conditional(stored: Mapping[str, Any], size: int, config: AddConfig) 
     ]  # fmt: skip
 
 
-def _text(
-    stored: Mapping[str, Any], size: int, class_names: Sequence[str], config: AddConfig
-) -> list[Published]:
+def _text(stored: Mapping[str, Any], size: int, config: AddConfig) -> list[Published]:
     """Stable Diffusion 1 in one file, which has no tokenizer."""
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-    from backends.priors.text_diffusion import embed, filled
+    from backends.priors.text_encoder import TextEncoder
 
-    prompts = filled(config.prompt, class_names)
     try:
         tokenizer = CLIPTokenizer.from_pretrained(config.tokenizer)
     except (OSError, ValueError) as error:
@@ -217,42 +213,39 @@ def _text(
     text, state = latent_diffusion.text_encoder(stored)
     encoder = CLIPTextModel(CLIPTextConfig(**text)).eval()
     encoder.load_state_dict(state)
-    embedded = embed(tokenizer, encoder, prompts)
+    words = TextEncoder.of(tokenizer, encoder, config.prompt)
     (settings, codes), (unet, noise) = _latent(stored, size, SD_SCALE, 8, config)
-    arguments = {"unet": unet, "classes": len(class_names), "length": embedded.shape[1]}
     return _text_parts(
-        settings, _under("vae", codes), arguments, noise | {"prompts": embedded},
+        ({"vae": settings}, _under("vae", codes)), ({"unet": unet}, noise),
+        (words.arguments, dict(words.state_dict())),
     )  # fmt: skip
 
 
-def _pipeline(source: Path, class_names: Sequence[str], config: AddConfig) -> list[Published]:
+def _pipeline(source: Path, config: AddConfig) -> list[Published]:
     """Stable Diffusion 1 as diffusers saves it."""
-    from backends.priors.text_diffusion import TextAutoencoder, TextDenoiser
+    from backends.priors.text_diffusion import TextAutoencoder, TextDenoiser, load_encoder
 
     if not (source / "model_index.json").is_file():
         raise BadInput(
             f"{source.name} is no folder in diffusers' layout: it has no model_index.json"
         )
-    autoencoder = TextAutoencoder.from_pretrained(str(source))
-    denoiser = TextDenoiser.from_pretrained(str(source), list(class_names), config.prompt)
-    return _text_parts(
-        autoencoder.arguments["vae"], dict(autoencoder.state_dict()), denoiser.arguments,
-        dict(denoiser.state_dict()),
-    )  # fmt: skip
+    folder = str(source)
+    networks = (
+        TextAutoencoder.from_pretrained(folder),
+        TextDenoiser.from_pretrained(folder),
+        load_encoder(folder, config.prompt),
+    )
+    return _text_parts(*((n.arguments, dict(n.state_dict())) for n in networks))
 
 
-def _text_parts(
-    vae: dict[str, Any], codes: dict[str, Tensor], denoiser: dict[str, Any],
-    noise: dict[str, Tensor],
-) -> list[Published]:  # fmt: skip
-    licence = LICENCES["text"]
+def _text_parts(*networks: latent_diffusion.Network) -> list[Published]:
+    """The arguments and tensors of autoencoder, U-Net and text encoder."""
+    titles = {
+        "text_autoencoder": "Stable Diffusion's autoencoder",
+        "text_denoiser": "Stable Diffusion's U-Net",
+        "text_encoder": "Stable Diffusion's text encoder",
+    }
     return [
-        Published(
-            "text_autoencoder", "Stable Diffusion's autoencoder", "text_autoencoder",
-            {"vae": vae}, codes, licence,
-        ),
-        Published(
-            "text_denoiser", "Stable Diffusion's U-Net", "text_denoiser", denoiser, noise, licence,
-            denoiser["classes"],
-        ),
-    ]  # fmt: skip
+        Published(kind, title, kind, arguments, tensors, LICENCES["text"])
+        for (kind, title), (arguments, tensors) in zip(titles.items(), networks, strict=True)
+    ]

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from backends import registry
 from backends.bundles import Bundle
-from backends.core import Method, OptionalParts, Region, TargetModel
+from backends.core import Method, OptionalParts, Preset, Presets, Region, TargetModel
 from backends.errors import BadInput
 from backends.explain.compatibility import refusal
 from backends.targets.named import part_of, target_model
 from backends.targets.threshold import Regressor, Threshold, parse
 
-__all__ = ["Question", "config_of", "posed", "settings_of"]
+__all__ = ["Question", "config_of", "posed", "presets_of", "settings_of"]
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -167,10 +167,23 @@ def settings_of(config: type[C], values: Mapping[str, Any], owner: str) -> C:
         raise BadInput(f"setting {name!r} of {owner}: {first['msg']}") from error
 
 
+def presets_of(method: type[Method]) -> Mapping[str, Preset]:
+    """The named settings of a method that has some."""
+    return method.presets if isinstance(method, Presets) else {}
+
+
 def config_of(bundle: Bundle, method: str, settings: Mapping[str, Any]) -> BaseModel:
     """Check a method's settings; what is not given is the bundle's default, else the method's.
 
-    :raises BadInput: an unknown setting or a value out of bounds.
+    :param settings: values by name; with ``preset``, what is not given is as that preset says.
+    :raises BadInput: an unknown setting or preset, or a value out of bounds.
     """
-    own = bundle.manifest.settings.get(method, {})
-    return settings_of(registry.method(method).Config, own | dict(settings), method)
+    found, given = registry.method(method), dict(settings)
+    base = bundle.manifest.settings.get(method, {})
+    if (name := given.pop("preset", None)) is not None:
+        known = presets_of(found)
+        if name not in known:
+            names = ", ".join(known) or "none"
+            raise BadInput(f"{method} has no preset {name!r}; it has: {names}")
+        base = dict(known[name].settings)
+    return settings_of(found.Config, base | given, method)

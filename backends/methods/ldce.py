@@ -7,7 +7,7 @@ https://arxiv.org/abs/2310.06668. Equation numbers are the paper's.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from backends.core import Region, Step, TargetModel
+from backends.core import Preset, Region, Step, TargetModel
 from backends.imaging import composite
 from backends.methods.common.guidance import capped
 from backends.priors.latent_diffusion import latent_schedule
@@ -24,6 +24,8 @@ from backends.priors.schedules import schedule_of
 
 if TYPE_CHECKING:
     from diffusers import DDIMScheduler
+
+    from backends.priors.text_encoder import TextEncoder
 
 __all__ = ["LDCE", "LDCEText", "consensus"]
 
@@ -67,6 +69,12 @@ class LDCEConfig(BaseModel):
 class LDCETextConfig(LDCEConfig):
     """Defaults of the text-conditional model on ImageNet (table 5)."""
 
+    prompt: str = Field(
+        "", max_length=400, title="Prompt",
+        description="What the answer shows, in words; {} stands for the target's name. Empty: "
+        "the usual prompt of the class",
+    )  # fmt: skip
+
     strength: float = Field(
         0.382, ge=0, le=0.998, title="Noise",
         description="t_T/1000: how much of the factual is forgotten at the start",
@@ -81,6 +89,18 @@ class LDCETextConfig(LDCEConfig):
         50.0, ge=0, le=180, title="Consensus angle",
         description="γ: degrees by which the model may disagree with the diffusion; 180 is any",
     )  # fmt: skip
+
+
+def _preset(
+    title: str, steps: int, strength: float, class_weight: float, distance_weight: float,
+    angle: float, prompt: str = "",
+) -> Preset:  # fmt: skip
+    """A row of table 5, with the authors' eta of 3."""
+    settings = {
+        "steps": steps, "strength": strength, "class_weight": class_weight,
+        "distance_weight": distance_weight, "angle": float(angle), "scale": 3.0,
+    }  # fmt: skip
+    return Preset(title, settings | ({"prompt": prompt} if prompt else {}))
 
 
 class _Asked(NamedTuple):
@@ -123,6 +143,10 @@ class LDCE:
     knows_classes: ClassVar[bool] = True
     seeded: ClassVar[bool] = True
     Config: ClassVar[type[BaseModel]] = LDCEConfig
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "imagenet": _preset("ImageNet (table 5)", 191, 0.382, 2.3, 0.3, 45),
+        "pairs": _preset("ImageNet, pairs of classes (authors' code)", 171, 0.342, 2.0, 0.25, 40),
+    }
 
     def __init__(
         self,
@@ -161,7 +185,7 @@ class LDCE:
         """Both steps of section 3.1, from the factual's latent z_F and its noise [B, L, h, w]."""
         # A latent pixel may change where any of its picture's pixels may.
         cells = F.adaptive_max_pool2d(mask, z_f.shape[-2:])
-        c, uc = self.epsilon.condition(y), self.epsilon.unconditional(len(y))
+        c, uc = self.conditions(y, config)
         asked = _Asked(x, y, mask, cells, c, uc, config)
         times, alphas = self.levels(config)
         z = _noised(z_f, noise, alphas[-1])  # abduction
@@ -177,6 +201,10 @@ class LDCE:
         with torch.no_grad():
             image = self.autoencoder.decode(z)
         yield Step(total, total, phase, image, latent=z)
+
+    def conditions(self, y: Tensor, config: LDCEConfig) -> tuple[Tensor, Tensor]:
+        """What the denoiser is told of the targets [B], and what stands for no class."""
+        return self.epsilon.condition(y), self.epsilon.unconditional(len(y))
 
     def levels(self, config: LDCEConfig) -> tuple[list[int], list[float]]:
         """Times t_1 .. t_T to denoise at, ascending, and alpha at t_0 (of the answer), at each of
@@ -219,22 +247,47 @@ class LDCEText(LDCE):
 
     name: ClassVar[str] = "ldce_txt"
     title: ClassVar[str] = "LDCE, text"
-    summary: ClassVar[str] = "LDCE on a text-to-picture model: the class names are its prompts."
-    needs: ClassVar[tuple[str, ...]] = ("text_autoencoder", "text_denoiser")
+    summary: ClassVar[str] = (
+        "LDCE on a text-to-picture model, which is told in words what the answer should show."
+    )
+    needs: ClassVar[tuple[str, ...]] = ("text_autoencoder", "text_denoiser", "text_encoder")
     kind: ClassVar[str] = "variant"
+    knows_classes: ClassVar[bool] = False
     Config: ClassVar[type[BaseModel]] = LDCETextConfig
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "imagenet": _preset("ImageNet (table 5)", 191, 0.382, 3.95, 1.2, 50, "a photo of a {}."),
+        "celeba_hq": _preset(
+            "CelebA-HQ (table 5)", 160, 0.32, 3.95, 3.5, 90, "a photo of a {} person"
+        ),
+        "flowers": _preset(
+            "Flowers (table 5)", 250, 0.5, 3.4, 1.2, 45, "a photo of a {}, a type of flower."
+        ),
+        "pets": _preset(
+            "Pets (table 5)", 191, 0.382, 4.2, 2.4, 45, "a photo of a {}, a type of pet."
+        ),
+    }
 
     def __init__(
         self,
         target_model: TargetModel,
         text_autoencoder: Any,
         text_denoiser: nn.Module,
+        text_encoder: TextEncoder,
         schedule: DDIMScheduler | None = None,
     ) -> None:
         schedule = schedule or schedule_of(
             text_denoiser, latent_schedule, beta_start=0.00085, beta_end=0.012
         )
         super().__init__(target_model, text_autoencoder, text_denoiser, schedule)
+        self.words = text_encoder
+
+    def conditions(self, y: Tensor, config: LDCEConfig) -> tuple[Tensor, Tensor]:
+        """The prompts of the targets, and the empty one, as the text encoder reads them."""
+        assert isinstance(config, LDCETextConfig)
+        names = [self.f.class_names[k] for k in y.tolist()]
+        prompts = [self.words.prompt(config.prompt, name) for name in names]
+        read = self.words.embed([*prompts, ""])
+        return read[:-1], read[-1:].expand(len(y), -1, -1)
 
 
 def consensus(q: Tensor, delta: Tensor, gamma: float) -> Tensor:

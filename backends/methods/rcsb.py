@@ -6,14 +6,14 @@ Constraint, ICLR 2025. Algorithm 3 on an I2SB in OT-ODE form (Algorithm 2).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from backends.core import Region, Step, TargetModel
+from backends.core import Preset, Region, Step, TargetModel
 from backends.imaging import composite
 from backends.imaging.straight_through import clamp_through
 from backends.methods.common.guidance import Smoothing, capped, eased, guidance
@@ -54,6 +54,24 @@ class RCSBConfig(BaseModel):
     )  # fmt: skip
 
 
+def _preset(title: str, scale: float, region: str) -> Preset:
+    settings = AS_PUBLISHED | {"scale": scale, "truncation": 0.6, "steps": 100}
+    return Preset(title, settings, region)
+
+
+AS_PUBLISHED = {"smoothing": "pixel", "view": "stretch", "composite_estimate": False}
+PRESETS = {
+    "A": _preset("A: a tenth of the picture (table 1)", 3.0, "auto:area=0.1,cell=4"),
+    "B": _preset("B: a fifth of the picture (table 1)", 1.5, "auto:area=0.2,cell=4"),
+    "C": _preset("C: three tenths of the picture (table 1)", 1.5, "auto:area=0.3,cell=4"),
+    "balanced": _preset("Balanced, by the authors' code", 1.5, "auto:area=0.3,cell=16"),
+    "words": Preset(
+        "With a region in words",
+        AS_PUBLISHED | {"scale": 1.5, "truncation": 0.4, "steps": 100}, "text:WORDS",
+    ),
+}  # fmt: skip
+
+
 class RCSB:
     """Algorithm 3. Deterministic but for the noise that first fills the region.
 
@@ -78,6 +96,7 @@ class RCSB:
     knows_classes: ClassVar[bool] = False
     seeded: ClassVar[bool] = True
     Config: ClassVar[type[BaseModel]] = RCSBConfig
+    presets: ClassVar[Mapping[str, Preset]] = PRESETS
 
     def __init__(
         self, target_model: TargetModel, bridge: nn.Module, schedule: BridgeSchedule | None = None

@@ -7,7 +7,6 @@ tuned to 256 pixels, ``lambda/miniSD-diffusers``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,10 +14,11 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from backends.errors import BadInput, MissingPart
+from backends.errors import MissingPart
 from backends.priors.latent_diffusion import require_halvings
+from backends.priors.text_encoder import TextEncoder
 
-__all__ = ["TextAutoencoder", "TextDenoiser", "embed", "filled"]
+__all__ = ["TextAutoencoder", "TextDenoiser", "load_encoder"]
 
 
 class TextAutoencoder(nn.Module):
@@ -64,48 +64,25 @@ class TextAutoencoder(nn.Module):
 
 
 class TextDenoiser(nn.Module):
-    """epsilon(z_t, t, prompt) for latents [B, L, h, w], one prompt a class.
-
-    A bundle's classes are known, so their prompts are embedded once: ``prompts``
-    [classes + 1, length, D], the empty prompt last. No text encoder is needed afterwards.
+    """epsilon(z_t, t, words) for latents [B, L, h, w].
 
     :param unet: the settings of diffusers' UNet2DConditionModel (its config.json).
-    :param length: tokens of a prompt.
     :param schedule: the noise schedule that it was trained with, where it is not Stable
         Diffusion's: what :func:`backends.priors.latent_diffusion.latent_schedule` takes.
     """
 
-    prompts: Tensor
-
-    def __init__(
-        self,
-        unet: dict[str, Any],
-        classes: int,
-        length: int = 77,
-        schedule: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, unet: dict[str, Any], schedule: dict[str, Any] | None = None) -> None:
         super().__init__()
         self.schedule = dict(schedule or {})
         self.unet = UNet2DConditionModel.from_config(unet)
-        width = self.unet.config.cross_attention_dim
-        self.register_buffer("prompts", torch.zeros(classes + 1, length, width))
 
     @classmethod
-    def from_pretrained(
-        cls,
-        source: str,
-        class_names: list[str],
-        template: str = "a photo of a {}.",
-        revision: str | None = None,
-    ) -> TextDenoiser:
-        """The denoiser of a pipeline, with its text encoder's embeddings of the classes.
+    def from_pretrained(cls, source: str, revision: str | None = None) -> TextDenoiser:
+        """The denoiser of a pipeline.
 
         :param source: a folder or hub id in diffusers' layout, with safetensors.
-        :param template: the prompt; ``{}`` stands for the class name.
-        :raises BadInput: the template has no place for a class name.
         :raises MissingPart: it cannot be loaded, or is not made as Stable Diffusion 1 is.
         """
-        filled(template, class_names)
         config = _load(DDIMScheduler, source, "scheduler", revision).config
         if config.prediction_type != "epsilon" or config.num_train_timesteps != 1000:
             raise MissingPart(
@@ -115,58 +92,33 @@ class TextDenoiser(nn.Module):
             )
         schedule = {key: config[key] for key in ("beta_start", "beta_end", "beta_schedule")}
         unet = _load(UNet2DConditionModel, source, "unet", revision, use_safetensors=True)
-        tokenizer = _load(CLIPTokenizer, source, "tokenizer", revision)
-        encoder = _load(CLIPTextModel, source, "text_encoder", revision, use_safetensors=True)
-        prompts = embed(tokenizer, encoder, filled(template, class_names))
         with torch.device("meta"):
-            whole = cls(_public(unet.config), len(class_names), prompts.shape[1], schedule)
-        whole.unet, whole.prompts = unet, prompts
+            whole = cls(_public(unet.config), schedule)
+        whole.unet = unet
         return whole.eval().requires_grad_(False)
 
     @property
     def arguments(self) -> dict[str, Any]:
         """What makes this architecture again, for a bundle."""
-        classes, length, _ = self.prompts.shape
-        return {
-            "unet": _public(self.unet.config), "classes": classes - 1, "length": length,
-            "schedule": self.schedule,
-        }  # fmt: skip
-
-    def condition(self, target: Tensor) -> Tensor:
-        """Classes [B] -> their prompts [B, length, D]."""
-        return self.prompts[target.to(self.prompts.device)]
-
-    def unconditional(self, count: int) -> Tensor:
-        """The empty prompt, for ``count`` pictures."""
-        return self.prompts[-1:].expand(count, -1, -1)
+        return {"unet": _public(self.unet.config), "schedule": self.schedule}
 
     def forward(self, z: Tensor, t: Tensor, c: Tensor) -> Tensor:
-        """Noise in z at integer times t [B] in 0..999 under prompts c [B, length, D]."""
+        """Noise in z at integer times t [B] in 0..999 under words c [B, length, D], as
+        :class:`backends.priors.text_encoder.TextEncoder` embeds them."""
         return self.unet(z, t, encoder_hidden_states=c.to(z)).sample
 
 
-def filled(template: str, class_names: Sequence[str]) -> list[str]:
-    """The prompt of each class, and the empty one.
+def load_encoder(source: str, template: str, revision: str | None = None) -> TextEncoder:
+    """The text encoder and tokenizer of a pipeline.
 
+    :param source: a folder or hub id in diffusers' layout, with safetensors.
+    :param template: the usual prompt of a class; ``{}`` stands for its name.
     :raises BadInput: the template has no place for a class name.
+    :raises MissingPart: they cannot be loaded.
     """
-    if "{}" not in template:
-        raise BadInput(f"the prompt {template!r} lacks {{}}; put it where the class name goes")
-    return [*(template.replace("{}", name) for name in class_names), ""]
-
-
-@torch.no_grad()
-def embed(tokenizer: CLIPTokenizer, encoder: CLIPTextModel, prompts: list[str]) -> Tensor:
-    """Prompts -> the text encoder's last states [len(prompts), length, D], padded or cut to the
-    tokenizer's own length."""
-    tokens = tokenizer(
-        prompts,
-        padding="max_length",
-        max_length=tokenizer.model_max_length,
-        truncation=True,
-        return_tensors="pt",
-    )
-    return encoder(tokens.input_ids).last_hidden_state
+    tokenizer = _load(CLIPTokenizer, source, "tokenizer", revision)
+    encoder = _load(CLIPTextModel, source, "text_encoder", revision, use_safetensors=True)
+    return TextEncoder.of(tokenizer, encoder, template)
 
 
 def _load(kind: Any, source: str, folder: str, revision: str | None, **how: Any) -> Any:

@@ -41,10 +41,10 @@ def add(name: str, source: str, config: AddConfig) -> Iterator[Added]:
     from backends.conversion.published import read
 
     bundle = bundles.find(name)
-    names = bundle.manifest.class_names
-    found = read(pipelines.folder(source), bundle.manifest.image_size, names, config)
+    manifest = bundle.manifest
+    found = read(pipelines.folder(source), manifest.image_size, config)
     for item in found:
-        _check(item, len(names), bundle.manifest.channels)
+        _check(item, len(manifest.class_names), manifest.channels)
     for item in found:
         part = Part(
             kind=item.kind, architecture=item.architecture, arguments=item.arguments, file="",

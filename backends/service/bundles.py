@@ -18,12 +18,21 @@ from backends.targets import added
 __all__ = ["BundleInfo", "MethodInfo", "about", "pull", "to_pull", "warm"]
 
 
+class PresetInfo(TypedDict):
+    """A method's named settings, complete, and the region that they were used with."""
+
+    title: str
+    settings: dict[str, Any]
+    region: str
+
+
 class _Loaded(TypedDict, total=False):
     kind: str
     seeded: bool
     gradients: bool
     paper: str
     schema: dict[str, Any]
+    presets: dict[str, PresetInfo]
     hidden: bool
 
 
@@ -62,10 +71,10 @@ class BundleInfo(TypedDict):
 
 def about(name: str) -> BundleInfo:
     """Describe a bundle for a page: its manifest; each method's title, summary, paper, settings
-    schema, whether it follows the model's gradients, why it cannot run (a sentence or None), and
-    whether to hide it, since its parts can be neither trained nor fetched; what each metric means;
-    and the models that can be explained, each with a regressor's property or a classifier's
-    classes, and :func:`backends.explain.compatibility.explained`."""
+    schema and presets, whether it follows the model's gradients, why it cannot run (a sentence or
+    None), and whether to hide it, since its parts can be neither trained nor fetched; what each
+    metric means; and the models that can be explained, each with a regressor's property or a
+    classifier's classes, and :func:`backends.explain.compatibility.explained`."""
     found = bundles.get(name)
     methods: dict[str, MethodInfo] = {}
     for method_name in registry.METHODS:
@@ -85,6 +94,7 @@ def about(name: str) -> BundleInfo:
             "gradients": method.differentiable,
             "paper": method.paper,
             "schema": _schema(method, found.manifest.settings.get(method_name, {})),
+            "presets": _presets(method),
             "problem": next(filter(None, problems), None),
             # A variant whose parts can be neither trained nor fetched only clutters the page.
             "hidden": method.kind == "variant" and not known.issuperset(names),
@@ -127,6 +137,18 @@ def _models(found: Bundle, problems: dict[str, str | None]) -> dict[str, Any]:
             explained(found, name, problems, model.class_names, differentiable=differentiable)
         )
     return models
+
+
+def _presets(method: type[Method]) -> dict[str, PresetInfo]:
+    from backends.explain.question import presets_of  # imports torch
+
+    return {
+        name: {
+            "title": preset.title, "region": preset.region,
+            "settings": method.Config(**preset.settings).model_dump(mode="json"),
+        }
+        for name, preset in presets_of(method).items()
+    }  # fmt: skip
 
 
 def _schema(method: type[Method], defaults: dict[str, Any]) -> dict[str, Any]:

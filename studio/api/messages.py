@@ -128,3 +128,6 @@ class MethodEntry(BaseModel):
     gradients: bool = Field(description="Whether it follows the model's gradients")
     problem: str | None = Field(description="Why it cannot run here")
     settings: dict[str, Any] = Field(description="JSON schema of its settings")
+    presets: dict[str, str] = Field(
+        description='Named settings and what each is; taken by the settings {"preset": NAME}'
+    )

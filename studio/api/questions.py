@@ -136,6 +136,7 @@ class ProgramQuestions:
                     name=name, title=m["title"], summary=m["summary"], paper=m.get("paper", ""),
                     gradients=m.get("gradients", False), problem=m["problem"],
                     settings=m.get("schema", {}),
+                    presets={key: p["title"] for key, p in m.get("presets", {}).items()},
                 )
                 for name, m in entries
             ]  # fmt: skip

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 
+from backends.regions.spec import Auto, RegionSpec, Whole
 from studio.ui.shared import form
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
@@ -49,10 +50,13 @@ class MethodInput:
         one is visible; and the seed."""
         self._groups: dict[str, gr.Group] = {}
         self.settings: dict[tuple[str, str], Any] = {}
+        self._presets: dict[str, gr.Dropdown] = {}
         with gr.Accordion("Settings of the method", open=False):
             for name, entry in self._methods.items():
                 with gr.Group(visible=name == self._chosen) as self._groups[name]:
                     gr.Markdown(f"Source: {entry['paper']}", padding=True)
+                    if entry["presets"]:
+                        self._presets[name] = form.presets(entry["presets"], f"preset-{name}")
                     for key, component in form.controls(entry["schema"]).items():
                         self.settings[name, key] = component
             chosen = self._methods[self._chosen] if self._chosen else None
@@ -61,9 +65,13 @@ class MethodInput:
                 info=form.seed_info(chosen) if chosen else None,
             )  # fmt: skip
 
-    def wire(self, bundle: gr.Dropdown, target: gr.Dropdown) -> None:
+    def wire(self, bundle: gr.Dropdown, target: gr.Dropdown, region: Mapping[str, Any]) -> None:
         """Show the chosen method's own controls, and offer those that can explain the model which
-        ``target`` asks."""
+        ``target`` asks.
+
+        :param region: controls of :class:`backends.regions.settings.AutoRegion`, by name, which
+            the presets set, too.
+        """
         described = [self._summary, self.seed, self.me, *self._groups.values()]
         self.method.input(self._describe, self.method, described, api_visibility="private")
         # Unchecked: while the bundle changes, the method may still be one of the bundle before.
@@ -72,6 +80,32 @@ class MethodInput:
             [self.method, self._problems, self._reasons, *self._fold.places, *described],
             show_progress="hidden", api_visibility="private", preprocess=False,
         )  # fmt: skip
+
+        for name, preset in self._presets.items():
+            own = {key: place for (owner, key), place in self.settings.items() if owner == name}
+            # A list that is closed without a choice says "input", too.
+            preset.change(
+                self._taking(name, own, region), [bundle, preset],
+                [*own.values(), *region.values()],
+                show_progress="hidden", api_visibility="private",
+            )  # fmt: skip
+
+    def _taking(
+        self, name: str, own: Mapping[str, Any], region: Mapping[str, Any]
+    ) -> Callable[[str, str], dict[Any, Any]]:
+        def take_preset(bundle: str, chosen: str) -> dict[Any, Any]:
+            """A preset's settings and region, or the bundle's usual settings."""
+            entry = self.controllers[bundle].about["methods"][name]
+            if not chosen:
+                fields = entry["schema"]["properties"]
+                return {place: fields[key].get("default") for key, place in own.items()}
+            preset = entry["presets"][chosen]
+            shown = {place: preset["settings"][key] for key, place in own.items()}
+            spec = RegionSpec.parse(preset["region"]) if preset["region"] else Whole()
+            wanted = dict(spec.settings) if isinstance(spec, Auto) else {}
+            return shown | {region[key]: float(value) for key, value in wanted.items()}
+
+        return take_preset
 
     def opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
         """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
@@ -84,6 +118,7 @@ class MethodInput:
             self._reasons: _reasons(controller),
         }  # fmt: skip
         if fresh:
+            shown |= dict.fromkeys(self._presets.values(), "")
             shown |= {
                 setting: form.returned(entries[name]["schema"]["properties"][key])
                 for (name, key), setting in self.settings.items()

@@ -36,6 +36,7 @@ class RegionInput:
         in the place of ``story``.
     :ivar canvas: shows the picture, given a scene.
     :ivar preview: the attribution behind the last proposal.
+    :ivar settings: controls of how the model proposes, by name.
     """
 
     def __init__(self, controllers: Controllers) -> None:
@@ -53,7 +54,7 @@ class RegionInput:
         self.canvas = canvas.region_canvas("factual", canvas.scene(clickable=_clickable(first)))
         self.language.below()
         with gr.Accordion("Let the model propose a region", open=False):
-            self._form = form.controls(AutoRegion.model_json_schema())
+            self.settings = form.controls(AutoRegion.model_json_schema())
             self._propose = gr.Button("Propose", elem_id="propose")
             self.preview = gr.Image(
                 label="What mattered to the model", format="png", interactive=False,
@@ -84,13 +85,13 @@ class RegionInput:
     def wire(self, picture: gr.State, bundle: gr.Dropdown, target: gr.Dropdown) -> None:
         """Let the model that ``target`` asks propose a region of ``picture``."""
         places, controllers = [self.canvas, self.source, self.preview], self.controllers
-        settings = [*self._form.values()]
+        settings = [*self.settings.values()]
 
         # Gradio fills in a request only ahead of starred parameters.
         async def propose(
             request: gr.Request, seen: Factual | None, wanted: str | None, *values: Any
         ) -> tuple[Any, ...]:
-            asked = dict(zip(self._form, values, strict=True))
+            asked = dict(zip(self.settings, values, strict=True))
             try:
                 controller, factual = controllers.of(seen)
                 scene, heat = await controller.propose(

@@ -103,7 +103,7 @@ class ExplainTab:
         self._own.wire(self._picture, bundle, self._target, self._put, places)
         regions.wire(self._picture, bundle, self._target)
         self._prediction.select(_ask_for, self._prediction, self._target, api_visibility="private")
-        methods.wire(bundle, self._target)
+        methods.wire(bundle, self._target, regions.settings)
         self._go.click(
             self._explain,
             [

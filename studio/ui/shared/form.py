@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from backends.service.bundles import MethodInfo
+from backends.service.bundles import MethodInfo, PresetInfo
 
 __all__ = [
     "Fold",
@@ -18,6 +18,7 @@ __all__ = [
     "folded",
     "kind_of",
     "method_choices",
+    "presets",
     "returned",
     "seed_info",
 ]
@@ -82,6 +83,15 @@ def _places(low: float, high: float, default: float | None) -> int:
 def controls(schema: dict[str, Any]) -> dict[str, gr.components.Component]:
     """A control for every property of a pydantic model's JSON schema, in order."""
     return {name: control(name, field) for name, field in schema["properties"].items()}
+
+
+def presets(named: Mapping[str, PresetInfo], elem_id: str) -> gr.Dropdown:
+    """A choice of named settings; empty for the usual ones."""
+    choices = [("The usual settings", ""), *((p["title"], name) for name, p in named.items())]
+    return gr.Dropdown(
+        choices, value="", label="Preset", info="Settings of the paper, or of its authors' code",
+        elem_id=elem_id, interactive=True,
+    )  # fmt: skip
 
 
 def kind_of(entry: MethodInfo) -> str:

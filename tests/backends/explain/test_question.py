@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from backends import bundles, registry
+from backends import bundles, registry, service
 from backends.core import Region
 from backends.errors import BadInput
 from backends.explain.judge import judge
-from backends.explain.question import Question, posed
+from backends.explain.question import Question, config_of, posed
 from backends.explain.runner import run
+from backends.regions.spec import RegionSpec
 from backends.targets.threshold import Regressor, Threshold
 from tests.conftest import MANIFEST, write_tiny
 
@@ -61,6 +62,28 @@ def test_the_documented_target_model_is_enough(tiny, name):
     assert set(answer.metrics) == set(usual.counterfactual.metrics)
     assert torch.equal(judge(Question.of(bundle, name, x, target, region, few(name), 3, model),
                              last.image).flipped, answer.flipped)  # fmt: skip
+
+
+def test_a_preset_is_taken_whole_and_single_settings_over_it(tiny):
+    bundle = bundles.find(tiny)
+    a = config_of(bundle, "rcsb", {"preset": "A"})
+    assert (a.scale, a.truncation, a.steps) == (3.0, 0.6, 100)
+    assert (a.smoothing, a.view, a.composite_estimate) == ("pixel", "stretch", False)
+    assert config_of(bundle, "rcsb", {"preset": "A", "steps": 7}) == a.model_copy(
+        update={"steps": 7}
+    )
+    with pytest.raises(BadInput, match="has no preset 'D'; it has: A, B, C"):
+        config_of(bundle, "rcsb", {"preset": "D"})
+    with pytest.raises(BadInput, match="has no preset 'A'; it has: none"):
+        config_of(bundle, "place", {"preset": "A"})
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_preset_is_valid(tiny, name):
+    for preset, told in service.about(tiny)["methods"][name]["presets"].items():
+        config = config_of(bundles.find(tiny), name, {"preset": preset})
+        assert config.model_dump(mode="json") == told["settings"]
+        assert not told["region"] or str(RegionSpec.parse(told["region"])) == told["region"]
 
 
 @pytest.mark.parametrize("name", METHODS)

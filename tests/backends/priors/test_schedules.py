@@ -92,7 +92,7 @@ def test_a_part_states_its_schedule_and_the_method_follows_it():
     denoiser = ClassDenoiser(**TINY["denoiser"][1], schedule=stated)
     assert LDCE(F, None, denoiser).schedule.config.beta_end == 0.02
     text = TextDenoiser(**TINY["text_denoiser"][1], schedule={"beta_end": 0.02})
-    config = LDCEText(F, None, text).schedule.config
+    config = LDCEText(F, None, text, None).schedule.config
     assert (config.beta_start, config.beta_end) == (0.00085, 0.02)
     assert text.arguments["schedule"] == {"beta_end": 0.02}
 

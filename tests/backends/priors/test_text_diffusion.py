@@ -12,7 +12,7 @@ from backends.core import Region
 from backends.errors import BadInput, MissingPart
 from backends.methods.ldce import LDCEText
 from backends.priors.latent_diffusion import latent_schedule
-from backends.priors.text_diffusion import TextAutoencoder, TextDenoiser, embed
+from backends.priors.text_diffusion import TextAutoencoder, TextDenoiser, load_encoder
 from backends.targets.model import Classifier
 from tests.conftest import TINY
 
@@ -46,24 +46,37 @@ def pipeline(tmp_path_factory) -> str:
 
 @pytest.fixture(scope="module")
 def parts(pipeline):
-    denoiser = TextDenoiser.from_pretrained(pipeline, NAMES, "a photo of a {}, a pet.")
-    return TextAutoencoder.from_pretrained(pipeline), denoiser
+    return (
+        TextAutoencoder.from_pretrained(pipeline),
+        TextDenoiser.from_pretrained(pipeline),
+        load_encoder(pipeline, "a photo of a {}, a pet."),
+    )
 
 
-def test_prompts_are_embedded_as_the_encoder_does(pipeline, parts):
+@torch.no_grad()
+def read(pipeline, prompts, encoder=None):
+    """What transformers' own tokenizer and an encoder, that of the pipeline, say."""
     tokenizer = CLIPTokenizer.from_pretrained(pipeline, subfolder="tokenizer")
-    encoder = CLIPTextModel.from_pretrained(pipeline, subfolder="text_encoder")
-    expected = embed(tokenizer, encoder, ["a photo of a dog, a pet.", ""])
-    _, denoiser = parts
-    c, uc = denoiser.condition(torch.tensor([1, 0, 1])), denoiser.unconditional(3)
-    assert c.shape == uc.shape == (3, 24, 8)
-    assert (c[2] - expected[0]).abs().max() < 1e-6
-    assert (uc - expected[1]).abs().max() < 1e-6
-    assert (c[0] - c[1]).abs().max() > 1e-3
+    encoder = encoder or CLIPTextModel.from_pretrained(pipeline, subfolder="text_encoder")
+    tokens = tokenizer(
+        prompts, padding="max_length", max_length=tokenizer.model_max_length, truncation=True,
+        return_tensors="pt",
+    )  # fmt: skip
+    return encoder(tokens.input_ids).last_hidden_state
+
+
+def test_prompts_are_read_as_transformers_reads_them(pipeline, parts):
+    prompts = ["a photo of a dog, a pet.", "", "Words  that are more than can be read: abcdefghij"]
+    expected = read(pipeline, prompts)
+    *_, words = parts
+    got = words.embed(prompts)
+    assert got.shape == (3, 24, 8)
+    assert (got - expected).abs().max() < 1e-6
+    assert (got[0] - got[1]).abs().max() > 1e-3
 
 
 def test_latents_are_scaled_and_pictures_are_in_their_range(parts):
-    autoencoder, _ = parts
+    autoencoder, *_ = parts
     x = torch.rand(2, 1, 16, 16)
     z = autoencoder.encode(x)
     plain = autoencoder.vae.encode(2 * x - 1).latent_dist.mean
@@ -95,27 +108,34 @@ def test_ldce_on_a_pipeline(parts):
     assert not torch.equal(steps[-1].image[0], steps[-1].image[1]), "each has its own noise"
 
 
-def test_other_prompts_filter_and_scale_the_pull(parts):
-    autoencoder, denoiser = parts
+def answer(parts, **settings):
     f = Classifier(lambda x: torch.stack([x.sum((1, 2, 3)), -x.sum((1, 2, 3))], 1), NAMES)
-    x, region = torch.rand(1, 1, 16, 16), Region(torch.ones(1, 1, 16, 16))
-    answers = []
-    for name in (0, 1):
-        denoiser_of = TextDenoiser(**denoiser.arguments)
-        denoiser_of.load_state_dict(denoiser.state_dict())
-        denoiser_of.prompts[0] = denoiser.prompts[name]
-        method = LDCEText(f, autoencoder, denoiser_of)
-        generator = torch.Generator().manual_seed(0)
-        *_, last = method.explain(
-            x, torch.tensor([0]), region, LDCEText.Config(steps=2), generator
-        )  # fmt: skip
-        answers.append(last.image)
-    assert not torch.equal(*answers)
+    x, region = torch.full((1, 1, 16, 16), 0.4), Region(torch.ones(1, 1, 16, 16))
+    config, generator = LDCEText.Config(steps=2, **settings), torch.Generator().manual_seed(0)
+    *_, last = LDCEText(f, *parts).explain(x, torch.tensor([0]), region, config, generator)
+    return last.image
+
+
+def test_a_persons_own_words_change_the_answer(parts):
+    usual = answer(parts)
+    assert torch.equal(answer(parts, prompt="a photo of a {}, a pet."), usual)
+    assert torch.equal(answer(parts, prompt="a photo of a cat, a pet."), usual)
+    assert not torch.equal(answer(parts, prompt="a drawing of a {}"), usual)
+
+
+def test_the_prompt_of_a_class_is_what_the_denoiser_hears(pipeline, parts):
+    method = LDCEText(Classifier(lambda x: x, NAMES), *parts)
+    c, uc = method.conditions(torch.tensor([1, 0, 1]), LDCEText.Config())
+    dog, nothing = read(pipeline, ["a photo of a dog, a pet.", ""])
+    assert c.shape == uc.shape == (3, 24, 8)
+    assert (c[2] - dog).abs().max() < 1e-6
+    assert (uc[1] - nothing).abs().max() < 1e-6
+    assert not torch.equal(c[0], c[1])
 
 
 def test_what_cannot_be_used_is_named(pipeline, parts, tmp_path):
     with pytest.raises(BadInput, match=r"\{\}"):
-        TextDenoiser.from_pretrained(pipeline, NAMES, "a photo")
+        load_encoder(pipeline, "a photo")
     with pytest.raises(MissingPart, match="no vae with safetensors"):
         TextAutoencoder.from_pretrained(str(tmp_path))
     with pytest.raises(BadInput, match="multiples of 2"):
@@ -123,4 +143,4 @@ def test_what_cannot_be_used_is_named(pipeline, parts, tmp_path):
     schedule = DDIMScheduler(prediction_type="v_prediction")
     schedule.save_pretrained(tmp_path / "scheduler")
     with pytest.raises(MissingPart, match="schedule"):
-        TextDenoiser.from_pretrained(str(tmp_path), NAMES)
+        TextDenoiser.from_pretrained(str(tmp_path))

@@ -6,19 +6,19 @@ import json
 import numpy as np
 import pytest
 import torch
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from backends import bundles, registry, service
 from backends.conversion import latent_diffusion
 from backends.conversion.published import AddConfig
 from backends.core import Answer, Request
 from backends.errors import BadInput, NotFound
-from backends.priors.text_diffusion import embed
 from tests.backends.priors.test_published import tensors, tensors_in_order
-from tests.backends.priors.test_text_diffusion import pipeline
+from tests.backends.priors.test_text_diffusion import pipeline, read
 
 __all__ = ["pipeline"]  # a fixture
 
+TEXT = ["text_autoencoder", "text_denoiser", "text_encoder"]
 CLASSES = [f"kind {n}" for n in range(10)]
 
 
@@ -113,7 +113,7 @@ def test_the_class_conditional_model_explains(photographs, class_conditional, re
 
 
 def test_a_pipeline_in_diffusers_layout_explains_by_words(tiny, picture, pipeline):
-    assert added(tiny, pipeline) == ["text_autoencoder", "text_denoiser"]
+    assert added(tiny, pipeline) == TEXT
     said = service.predict(tiny, picture).label
     target = next(name for name in "abc" if name != said)
     *_, answer = service.explain(Request(tiny, "ldce_txt", target, picture, settings={"steps": 2}))
@@ -134,11 +134,11 @@ def test_stable_diffusion_in_one_file_explains_with_a_tokenizer(photographs, pip
         added(photographs, tmp_path / "miniSD.ckpt", tokenizer=str(tmp_path / "none"))
     tokenizer = f"{pipeline}/tokenizer"
     parts = added(photographs, tmp_path / "miniSD.ckpt", tokenizer=tokenizer, prompt="a {}.")
-    assert parts == ["text_autoencoder", "text_denoiser"]
-    wanted = embed(CLIPTokenizer.from_pretrained(tokenizer), encoder, ["a kind 3.", ""])
-    denoiser = bundles.find(photographs).part("text_denoiser")
-    assert (denoiser.condition(torch.tensor([3]))[0] - wanted[0]).abs().max() < 1e-6
-    assert (denoiser.unconditional(1)[0] - wanted[1]).abs().max() < 1e-6
+    assert parts == TEXT
+    wanted = read(pipeline, ["a kind 3.", ""], encoder)
+    words = bundles.find(photographs).part("text_encoder")
+    assert words.template == "a {}."
+    assert (words.embed(["a kind 3.", ""]) - wanted).abs().max() < 1e-6
     x, answer = explained(photographs, "ldce_txt", region="box:4,6,20,28")
     outside = answer.mask == 0
     assert np.array_equal(answer.counterfactual[outside], x[outside])

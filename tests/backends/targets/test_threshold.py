@@ -115,4 +115,4 @@ def test_a_digit_becomes_as_thick_as_asked_and_hardly_thicker(name):
 
 def test_every_method_that_explains_a_regressor_is_tried_above():
     able = {name for name in registry.METHODS if not registry.method(name).knows_classes}
-    assert able == set(PASSED)
+    assert able == set(PASSED) | {"ldce_txt"}  # for which no digits' parts are published

@@ -43,8 +43,12 @@ MINI_SD = (
     "part of Stable Diffusion tuned to 256 pixels, lambda/miniSD-diffusers on the model hub "
     "(CreativeML OpenRAIL-M), or of another one in diffusers' layout"
 )
+ADM = (
+    "diffusion of ImageNet's pictures at 256 pixels, 256x256_diffusion_uncond.pt (2.2 GB; MIT), "
+    "linked from github.com/openai/guided-diffusion"
+)
 PUBLISHED = {
-    "bridge": BRIDGE, "latent_autoencoder": CIN256, "denoiser": CIN256,
+    "bridge": BRIDGE, "pixel_denoiser": ADM, "latent_autoencoder": CIN256, "denoiser": CIN256,
     "text_autoencoder": MINI_SD, "text_denoiser": MINI_SD, "text_encoder": MINI_SD,
 }  # fmt: skip
 

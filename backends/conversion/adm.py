@@ -15,7 +15,7 @@ from torch import Tensor
 
 from backends.errors import BadInput
 
-__all__ = ["adm_arguments", "adm_state", "is_adm", "named_average"]
+__all__ = ["adm_arguments", "adm_state", "has_variance", "is_adm", "named_average"]
 
 PREFIX = "diffusion_model."
 STEM = {
@@ -39,6 +39,12 @@ def is_adm(names: Mapping[str, Any]) -> bool:
         and f"{prefix}middle_block.1.qkv.weight" in names
         for prefix in ("", PREFIX)
     )
+
+
+def has_variance(stored: Mapping[str, Tensor]) -> bool:
+    """Whether the network also gives the variance of each value, as OpenAI's diffusion does."""
+    plain = _plain(stored)
+    return len(plain["out.2.bias"]) == 2 * plain["input_blocks.0.0.weight"].shape[1]
 
 
 def named_average(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -21,7 +21,8 @@ from backends.errors import BadInput, NotFound
 __all__ = ["AddConfig", "Published", "read"]
 
 LICENCES = {
-    "bridge": "I2SB: weights CC BY-NC-SA 4.0; RCSB's own: none stated; ADM: MIT",
+    "bridge": "I2SB: weights CC BY-NC-SA 4.0; RCSB's own: none stated",
+    "diffusion": "MIT (guided-diffusion)",
     "class_conditional": "repository MIT, nothing separate for the weights",
     "text": "CreativeML OpenRAIL-M, of Stable Diffusion 1 and miniSD",
 }
@@ -114,7 +115,7 @@ def read(source: Path, size: int, config: AddConfig) -> list[Published]:
         raise NotFound(f"there is no file or folder {source}")
     stored = _tensors(source)
     if adm.is_adm(stored["net"] if isinstance(stored.get("net"), Mapping) else stored):
-        return _bridge(stored, size, config)
+        return _adm(stored, size, config)
     if latent_diffusion.has_unet(stored) and latent_diffusion.EMBEDDING in stored:
         return _class_conditional(stored, size, config)
     if latent_diffusion.has_unet(stored) and latent_diffusion.has_text_encoder(stored):
@@ -150,16 +151,19 @@ def _tensors(path: Path) -> dict[str, Any]:
 # ------------------------------------------------------------------ layouts
 
 
-def _bridge(stored: Mapping[str, Any], size: int, config: AddConfig) -> list[Published]:
-    title = "ADM's U-Net"
+def _adm(stored: Mapping[str, Any], size: int, config: AddConfig) -> list[Published]:
+    """I2SB's bridge; or the diffusion that such bridges begin as, which also gives a variance."""
     if "net" in stored:
-        title = "I2SB's bridge"
         stored = adm.named_average(stored) if config.weights == "ema" else stored["net"]
-    arguments = adm.adm_arguments(stored, config.head_channels)
+    arguments = adm.adm_arguments(stored, config.head_channels) | {"size": size}
     tensors = adm.adm_state(stored, arguments)
-    schedule = {"interval": config.interval, "beta_max": config.beta_max}
-    arguments |= {"size": size, "schedule": schedule}
-    return [Published("bridge", title, "adm", arguments, tensors, LICENCES["bridge"])]
+    if adm.has_variance(stored):
+        arguments["schedule"] = {"interval": config.interval, "beta_schedule": "linear"}
+        kind, title, licence = "pixel_denoiser", "ADM's diffusion", LICENCES["diffusion"]
+    else:
+        arguments["schedule"] = {"interval": config.interval, "beta_max": config.beta_max}
+        kind, title, licence = "bridge", "I2SB's bridge", LICENCES["bridge"]
+    return [Published(kind, title, "adm", arguments, tensors, licence)]
 
 
 def _latent(

@@ -24,7 +24,8 @@ class ADM(nn.Module):
     :param attention: how many of the levels have self-attention; the deepest ones.
     :param head: channels of an attention head.
     :param blocks: residual blocks of a level.
-    :param schedule: the bridge's, as :class:`backends.priors.bridge.BridgeSchedule` takes it.
+    :param schedule: a bridge's, as :class:`backends.priors.bridge.BridgeSchedule` takes it, or a
+        diffusion's, as :func:`backends.priors.pixel_diffusion.pixel_alphas` does.
     """
 
     def __init__(

@@ -60,6 +60,18 @@ def bridge(tmp_path):
 
 
 @pytest.fixture
+def diffusion(tmp_path):
+    """OpenAI's bare state dict, which has a variance beside the noise."""
+    stored = {
+        name.removeprefix("diffusion_model."): tensor
+        for name, tensor in tensors("tiny_net.safetensors").items()
+    } | tensors("tiny_openai_out6.safetensors")  # fmt: skip
+    path = tmp_path / "256x256_diffusion_uncond.pt"
+    torch.save(stored, path)
+    return path
+
+
+@pytest.fixture
 def class_conditional(tmp_path):
     """Latent diffusion's checkpoint, with objects of its training beside the tensors."""
     stored = tensors("tiny_unet_cin256_v2.safetensors") | tensors("tiny_vqf4.safetensors")
@@ -93,6 +105,13 @@ def test_a_bridge_explains_at_once_and_only_in_its_region(photographs, bridge, r
     outside = answer.mask == 0
     assert np.array_equal(answer.counterfactual[outside], x[outside])
     assert not np.array_equal(answer.counterfactual, x)
+
+
+def test_a_diffusion_is_no_bridge(photographs, diffusion):
+    assert added(photographs, diffusion, head_channels=16) == ["pixel_denoiser"]
+    network = bundles.find(photographs).part("pixel_denoiser")
+    assert network.schedule == {"interval": 1000, "beta_schedule": "linear"}
+    assert bundles.find(photographs).problem("bridge")
 
 
 def test_the_moving_average_is_another_network(photographs, bridge):

@@ -3,7 +3,7 @@
 The studio, which knows no tensors, may call these from any thread or machine.
 """
 
-from backends.service.adding import Added, add, remove
+from backends.service.adding import recognise, remove
 from backends.service.bundles import about, load, pull, to_pull, warm
 from backends.service.explanations import explain, stopped
 from backends.service.models import inspect
@@ -20,9 +20,7 @@ from backends.service.pictures import (
 from backends.service.regions import propose
 
 __all__ = [
-    "Added",
     "about",
-    "add",
     "add_model",
     "draw",
     "explain",
@@ -33,6 +31,7 @@ __all__ = [
     "prepare",
     "propose",
     "pull",
+    "recognise",
     "remove",
     "require_known",
     "sample",

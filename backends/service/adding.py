@@ -12,17 +12,18 @@ from backends.errors import BadInput
 from backends.fetching import pipelines
 
 if TYPE_CHECKING:
-    from backends.conversion.published import AddConfig, Published
+    from backends.conversion.add_settings import AddConfig
+    from backends.conversion.published import Published
 
-__all__ = ["Added", "add", "remove"]
+__all__ = ["Added", "Addition", "recognise", "remove"]
 
 
 @dataclass(frozen=True)
 class Added:
-    """A part that was added.
+    """A part that was added, or would be.
 
     :ivar title: what it was recognised as.
-    :ivar parameters: how many numbers it has.
+    :ivar parameters: how many numbers it has, of 4 bytes each.
     """
 
     part: str
@@ -31,9 +32,40 @@ class Added:
     licence: str
 
 
-def add(name: str, source: str, config: AddConfig) -> Iterator[Added]:
-    """Make the parts of a checkpoint, which take the place of a bundle's own; yield each when it
-    is kept.
+@dataclass(frozen=True)
+class Addition:
+    """A checkpoint that was recognised and fits; :meth:`keep` makes its parts the bundle's."""
+
+    bundle: str
+    found: list[Published]
+
+    @property
+    def parts(self) -> list[Added]:
+        """What it holds."""
+        return [
+            Added(
+                item.kind, item.title,
+                sum(tensor.numel() for tensor in item.tensors.values()), item.licence,
+            )
+            for item in self.found
+        ]  # fmt: skip
+
+    def keep(self) -> Iterator[Added]:
+        """Write the parts, which take the place of the bundle's own; yield each when it is kept.
+
+        :raises BadInput: their folder cannot be written.
+        """
+        for item, added in zip(self.found, self.parts, strict=True):
+            part = Part(
+                kind=item.kind, architecture=item.architecture, arguments=item.arguments, file="",
+                licence=item.licence,
+            )  # fmt: skip
+            added_parts.write(self.bundle, item.kind, part, item.tensors)
+            yield added
+
+
+def recognise(name: str, source: str, config: AddConfig) -> Addition:
+    """Read a checkpoint, and check that a bundle can take it; nothing is kept yet.
 
     :param source: a file, a folder in diffusers' layout, or owner/name on the model hub.
     :raises StudioError: it is not there, is none of the known layouts, or knows other classes.
@@ -45,14 +77,7 @@ def add(name: str, source: str, config: AddConfig) -> Iterator[Added]:
     found = read(pipelines.folder(source), manifest.image_size, config)
     for item in found:
         _check(item, len(manifest.class_names), manifest.channels)
-    for item in found:
-        part = Part(
-            kind=item.kind, architecture=item.architecture, arguments=item.arguments, file="",
-            licence=item.licence,
-        )  # fmt: skip
-        added_parts.write(bundle.own.name, item.kind, part, item.tensors)
-        parameters = sum(tensor.numel() for tensor in item.tensors.values())
-        yield Added(item.kind, item.title, parameters, item.licence)
+    return Addition(bundle.own.name, found)
 
 
 def remove(name: str, part: str) -> None:

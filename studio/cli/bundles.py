@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from backends.conversion.add_settings import AddConfig
 from backends.errors import BadInput, StudioError
 from studio.cli import options
 
@@ -83,9 +84,7 @@ def pull_bundle(
         if item["have"]:
             print(f"  {megabytes(item['have'])} are here already")
     if not yes:
-        if not sys.stdin.isatty():
-            raise BadInput("nobody can be asked here; add --yes to fetch all of the above")
-        typer.confirm(f"Fetch {megabytes(_bytes_left(items))}?", abort=True)
+        _ask(f"Fetch {megabytes(_bytes_left(items))}?", "fetch all of the above")
     options.finish(lambda: service.pull(name, origin, offline=offline, keep=keep), _Meter())
     print(f"{name}: every published part is here")
 
@@ -99,23 +98,29 @@ def add_to_bundle(
     ],
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="weights=ema, head_channels=N, heads=N, interval=N, beta_max=B "
-                     "or prompt=TEXT, where the checkpoint is not as published"),
+        typer.Option(
+            "--set",
+            help=f"{', '.join(AddConfig.model_fields)}: key=value, where the checkpoint is "
+            "not as published (docs/photographs.md)",
+        ),
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
 ) -> None:  # fmt: skip
-    """Let a published checkpoint be a bundle's part: I2SB's or RCSB's latest.pt, latent
-    diffusion's model.ckpt (cin256-v2), Stable Diffusion 1."""
+    """Let a published checkpoint be a bundle's part: I2SB's or RCSB's latest.pt, ADM's diffusion,
+    latent diffusion's model.ckpt (cin256-v2), Stable Diffusion 1."""
     from backends import service
-    from backends.conversion.published import AddConfig
     from backends.explain.question import settings_of
+    from backends.fetching.source import megabytes
 
     config = settings_of(AddConfig, options.settings_in(settings or [], "add", []), "add")
-
-    def told(added: service.Added) -> None:
-        size = f"{added.parameters / 1e6:.1f} million numbers"
-        print(f"{added.part}: {added.title}, {size}; licence: {added.licence}")
-
-    options.finish(lambda: service.add(name, source, config), told)
+    found = service.recognise(name, source, config)
+    for part in found.parts:
+        numbers = f"{part.parameters / 1e6:.1f} million numbers, {megabytes(4 * part.parameters)}"
+        print(f"{part.part}: {part.title}, {numbers}")
+        print(f"  licence: {part.licence}")
+    if not yes:
+        _ask("Add this?", "add the above")
+    options.finish(found.keep, lambda kept: print(f"{kept.part} is added"))
 
 
 @bundles_app.command("remove")
@@ -127,6 +132,16 @@ def remove_from_bundle(
 
     service.remove(name, part)
     print(f"{name}: {part} is removed")
+
+
+def _ask(question: str, what: str) -> None:
+    """Go on only where the person at the terminal says so.
+
+    :raises BadInput: there is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise BadInput(f"nobody can be asked here; give --yes to {what}")
+    typer.confirm(question, abort=True)
 
 
 def _bytes_left(items: list[dict[str, Any]]) -> int:

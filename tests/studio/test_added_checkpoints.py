@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from backends import bundles, registry, service
-from backends.conversion.published import AddConfig
+from backends.conversion.add_settings import AddConfig
 from backends.regions.spec import RegionSpec
 from backends.service import regions as region_service
 from studio.export.data_urls import data_url
@@ -68,7 +68,7 @@ def able(request, bundle):
     """The bundle with one layout's parts, and the methods that then can run."""
     source, settings, methods = LAYOUTS[request.param]
     given = request.getfixturevalue(source)
-    list(service.add(bundle, str(given), AddConfig(**settings)))
+    list(service.recognise(bundle, str(given), AddConfig(**settings)).keep())
     entries = service.about(bundle)["methods"]
     here = {name for name, entry in entries.items() if entry["problem"] is None}
     assert here - {"adversarial"} == set(methods)

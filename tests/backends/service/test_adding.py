@@ -10,7 +10,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from backends import bundles, registry, service
 from backends.conversion import latent_diffusion
-from backends.conversion.published import AddConfig
+from backends.conversion.add_settings import AddConfig
 from backends.core import Answer, Request
 from backends.errors import BadInput, NotFound
 from tests.backends.priors.test_published import tensors, tensors_in_order
@@ -83,7 +83,8 @@ def class_conditional(tmp_path):
 
 
 def added(bundle, source, **settings):
-    return [item.part for item in service.add(bundle, str(source), AddConfig(**settings))]
+    found = service.recognise(bundle, str(source), AddConfig(**settings))
+    return [item.part for item in found.keep()]
 
 
 def explained(bundle, method, **asked):
@@ -202,9 +203,16 @@ def test_objects_of_a_file_are_never_made(photographs, tmp_path):
 
 
 def test_the_command_adds_and_removes(photographs, bridge, run):
-    code, told, _ = run("bundles", "add", photographs, bridge, "--set", "head_channels=16")
+    asked = ["bundles", "add", photographs, bridge, "--set", "head_channels=16"]
+    code, told, refused = run(*asked)
+    assert code == 2
+    assert "bridge: I2SB's bridge, 1.4 million numbers" in told
+    assert "licence: I2SB: weights CC BY-NC-SA 4.0" in told
+    assert "--yes" in refused
+    assert bundles.find(photographs).problem("bridge")
+    code, told, _ = run(*asked, "--yes")
     assert code == 0
-    assert "bridge: I2SB's bridge, 1.4 million" in told
+    assert "bridge is added" in told
     assert bundles.find(photographs).problem("bridge") is None
     assert run("bundles", "remove", photographs, "bridge")[0] == 0
     assert "add it with" in bundles.find(photographs).problem("bridge")

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, ValidationError
@@ -59,6 +60,17 @@ class Settings(BaseSettings):
         60, ge=1, description="Seconds of a ZeroGPU card that a run may take; a whole number"
     )
     device: str = Field("auto", description="cpu, cuda, mps or auto")
+    precision: Literal["float32", "tf32", "bf16", "fp16"] = Field(
+        "float32", description="Numbers to compute with: float32, tf32, bf16 or fp16"
+    )
+    checkpointing: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether large networks compute twice to need less memory: on, off, or auto, "
+        "which is on for cards below 24 GB",
+    )
+    compiled: bool = Field(
+        False, description="Whether large networks are compiled at their first step: true or false"
+    )
     home: Path = Field(
         default_factory=user_data,
         description="Folder of all that is kept, unless one of the others says otherwise",

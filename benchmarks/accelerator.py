@@ -1,19 +1,21 @@
-"""Seconds and memory of every method, one picture and a batch, on whatever device there is."""
+"""Seconds and memory of every method, one picture and a batch, on whatever device there is; of the
+bundle photos, whose priors are not published here, what each way to compute does to one step.
+
+    python -m benchmarks.accelerator [--bundle NAME]
+"""
 
 from __future__ import annotations
 
 import argparse
-import re
 import statistics
 import time
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from backends import bundles, registry
 from backends.bundles import Bundle
-from backends.compute import devices, oom
+from backends.compute import devices
 from backends.core import Region
 from backends.errors import OutOfMemory
 from backends.evaluation import questions as sampling
@@ -22,44 +24,12 @@ from backends.explain.runner import run
 from backends.imaging import eight_bit
 from backends.priors.stylegan.network import MobileStyleGAN
 from backends.targets.named import target_model
+from benchmarks import optimisations
 from benchmarks.digits import table
+from benchmarks.memory import Peak
 
 SEED = 2026
-PROCESS = Path("/proc/self")
 Asked = tuple[Tensor, Tensor, Tensor | None]  # pictures, targets, and what is known of their w
-
-
-class Peak:
-    """The most memory in use since it was made, in MB: of a card what tensors take, weights
-    included; of MPS the most its driver held at a step; on the CPU the process's resident
-    memory, of which Linux alone forgets earlier peaks."""
-
-    def __init__(self, device: str) -> None:
-        self.device, self.most = device, 0.0
-        oom.release(device)
-        if device == "cuda":
-            torch.cuda.reset_peak_memory_stats()
-        elif device == "cpu" and PROCESS.is_dir():
-            (PROCESS / "clear_refs").write_text("5")
-
-    def look(self) -> float:
-        """Called at every step, for what has no record of its own."""
-        self.most = max(self.most, self._now() / 1e6)
-        return self.most
-
-    def _now(self) -> float:
-        if self.device == "cuda":
-            return torch.cuda.max_memory_allocated()
-        if self.device == "mps":
-            return torch.mps.driver_allocated_memory()
-        if PROCESS.is_dir():
-            status = (PROCESS / "status").read_text()
-            found = re.search(r"VmHWM:\s+(\d+)", status)
-            assert found, "Linux tells it"
-            return 1024 * int(found[1])
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
 def main() -> None:
@@ -75,6 +45,13 @@ def main() -> None:
         devices.use(options.device)
     bundle = bundles.find(options.bundle)
     print(f"{devices.describe(bundle.device)}, torch {torch.__version__}")
+    if options.bundle == "photos":
+        found = []
+        for entry in optimisations.rows(bundle.device, options.runs):
+            print(entry, flush=True)
+            found.append(entry)
+        table(f"optimisations_{bundle.device}", found)
+        return
     asked = questions(bundle, max(options.batch, options.runs))
     rows = []
     for name in options.methods.split(","):

@@ -126,7 +126,9 @@ class Bundle:
         """
         self._refresh()
         if name not in self._loaded:
-            self._loaded[name] = self._load(name)
+            network = self._load(name)
+            self._loaded.keep(name, network, devices.part_budget(self.device))
+            return network
         return self._loaded[name]
 
     def named(self, kind: str, model: str = "classifier") -> str:

@@ -28,11 +28,26 @@ class Unfit(Exception):
 class Networks(dict[str, Any]):
     """The loaded networks, by part."""
 
+    def keep(self, name: str, network: Any, budget: float) -> None:
+        """Hold a network; those loaded longest ago go, where all of them take more bytes than the
+        ``budget``. A run that uses one keeps it until its end."""
+        self[name] = network
+        while len(self) > 1 and sum(map(_bytes, self.values())) > budget:
+            del self[next(iter(self))]
+
     def drop_outdated(self, before: Mapping[str, Part], after: Mapping[str, Part]) -> None:
         """Let go of the networks whose file changed, or whose part is gone."""
         for name in [*self]:
             if name not in before or name not in after or before[name].sha256 != after[name].sha256:
                 del self[name]
+
+
+def _bytes(network: Any) -> int:
+    from torch import nn
+
+    if not isinstance(network, nn.Module):
+        return 0
+    return sum(weight.numel() * weight.element_size() for weight in network.parameters())
 
 
 def load_network(part: Part, path: Path, device: str) -> Any:
@@ -43,7 +58,6 @@ def load_network(part: Part, path: Path, device: str) -> Any:
     :raises ImportError: the architecture needs a package that is not installed.
     :raises OutOfMemory: the device has no room for it.
     """
-    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -55,10 +69,6 @@ def load_network(part: Part, path: Path, device: str) -> Any:
         network.load_state_dict(load_file(path))
     except (RuntimeError, TypeError, ValueError, SafetensorError) as error:
         raise Unfit(f"architecture {part.architecture!r}") from error
-    network = network.eval().requires_grad_(False)
-    if device == "cpu":
-        # Convolutions on channels-last weights are about a third faster there.
-        return network.to(memory_format=torch.channels_last)
     devices.settle(device)
     with guarded(device):
-        return network.to(device)
+        return devices.placed(network.eval().requires_grad_(False), device)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from backends.compute.devices import paced
+from backends.compute.devices import EXACT, paced, precision
 from backends.compute.oom import guarded
 from backends.core import Counterfactual, Region, Step
 from backends.errors import BadInput, MissingPart
@@ -53,11 +53,13 @@ class _Run:
 
     :ivar question: with every tensor on the bundle's device.
     :ivar held: the generator that serves as the prior, held to the factuals.
+    :ivar lost: what computing with fewer bits changed, where it did.
     """
 
     question: Question
     meter: Meter = field(default_factory=Meter)
     held: Held | None = None
+    lost: dict[str, Tensor] = field(default_factory=dict)
     start: float = field(default_factory=time.perf_counter)
 
     @property
@@ -70,17 +72,25 @@ class _Run:
         q = self.question
         if q.refusal:
             raise BadInput(q.refusal)
-        # On the CPU, wherever the parts are: the same seed draws the same noise on every device.
-        generator = torch.Generator().manual_seed(q.seed)
         parts, before = yield from self._parts()
         factual, mask = q.factual, q.region.mask
         if self.held:
             factual, mask = self.held.factual, self.held.small
         f = q.labeller or self.meter.model("target_model", q.model)
-        region = Region(mask, q.region.source)
-        steps = q.method(f, **parts).explain(factual, q.target, region, q.config, generator)
+        region, numbers = Region(mask, q.region.source), precision()
+
+        def walk(numbers: str) -> Iterator[Step]:
+            # On the CPU, wherever the parts are: the same seed draws the same noise anywhere.
+            generator = torch.Generator().manual_seed(q.seed)
+            steps = q.method(f, **parts).explain(factual, q.target, region, q.config, generator)
+            return paced(steps, factual[:, 0].numel(), q.bundle.device, numbers)
+
+        exact = next(walk(EXACT)).image if numbers != EXACT else None
         step = None
-        for step in paced(steps, factual[:, 0].numel(), q.bundle.device):
+        for step in walk(numbers):
+            if exact is not None:
+                gap = (step.image.float() - exact).abs().flatten(1).amax(1)
+                self.lost, exact = {"precision_error": gap}, None
             step = replace(step, index=before + step.index, total=before + step.total)
             step = self._shown(step, factual, mask)
             if step.index < step.total:
@@ -119,7 +129,7 @@ class _Run:
     @torch.no_grad()
     def _shown(self, step: Step, factual: Tensor, mask: Tensor) -> Step:
         """Composite a step in 8 bits, and add the target's probability where steps are shown."""
-        q, image = self.question, composite(factual, eight_bit(step.image), mask)
+        q, image = self.question, composite(factual, eight_bit(step.image.float()), mask)
         if not q.watched:
             return replace(step, image=image, seconds=self.seconds)
         p = q.model.probabilities(image).gather(1, q.target[:, None]).squeeze(1)
@@ -158,7 +168,8 @@ class _Run:
         :param rebuilt: the prior's reconstruction of the factuals, [B, C, H, W] in [0, 1]; None
             where there is none.
         """
-        q, measured, mask = self.question, dict(step.measured), self.question.region.mask
+        q, mask = self.question, self.question.region.mask
+        measured = dict(step.measured) | self.lost
         latent = step.latent
         if self.held:
             if latent is None:
@@ -180,7 +191,8 @@ class _Run:
         return step, replace(
             answer, metrics=answer.metrics | own, name=step.name, step=step.index,
             latent=_cpu(step.latent), reconstruction=_cpu(rebuilt),
-            settings={"method": q.method.name, "seed": q.seed, "config": config},
+            settings={"method": q.method.name, "seed": q.seed, "config": config}
+            | ({"precision": precision()} if self.lost else {}),
         )  # fmt: skip
 
 

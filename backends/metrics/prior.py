@@ -20,6 +20,10 @@ reported(
     page=1,
 )  # fmt: skip
 reported(
+    "precision_error", "Error of precision", "lower", "0 to 1", form="{:.4f}",
+    meaning="greatest change of the first step's picture by computing with fewer bits", page=1,
+)  # fmt: skip
+reported(
     "inversion_error", "Inversion error", "lower", "0 to 1", form="{:.3f}",
     meaning="root mean square of what the generator cannot draw of the portrait", page=1,
 )  # fmt: skip

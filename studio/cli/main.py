@@ -31,6 +31,7 @@ BundleOption = Annotated[str, typer.Option(help="Bundle name, or the folder of o
 
 
 DeviceOption = options.DeviceOption
+PrecisionOption = options.PrecisionOption
 
 
 def _print_version(wanted: bool) -> None:
@@ -73,6 +74,7 @@ def serve(
         ),
     ] = False,
     device: DeviceOption = None,
+    precision: PrecisionOption = None,
 ) -> None:
     """Open the studio in a browser."""
     from backends import service
@@ -108,6 +110,7 @@ def explain(
     ] = "",
     out: Annotated[Path | None, typer.Option(help="Folder for pictures and result.json")] = None,
     device: DeviceOption = None,
+    precision: PrecisionOption = None,
 ) -> None:
     """Ask for a counterfactual; prints one JSON object, of several methods one by name."""
     from backends import imaging, service
@@ -177,6 +180,7 @@ def evaluate(
     ] = 0,
     engine: Annotated[str, typer.Option(help="local")] = "local",
     device: DeviceOption = None,
+    precision: PrecisionOption = None,
 ) -> None:
     """Compare methods on many pictures; writes a table and a report."""
     from backends import evaluation, service

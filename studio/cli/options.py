@@ -18,6 +18,7 @@ from studio.engines.inline import InlineEngine
 __all__ = [
     "MODEL",
     "DeviceOption",
+    "PrecisionOption",
     "ask",
     "check_folder",
     "finish",
@@ -40,6 +41,20 @@ def _turn(device: str | None) -> str | None:
 DeviceOption = Annotated[
     str | None,
     typer.Option(callback=_turn, help=f"cpu, cuda, mps or auto; else as {devices.SWITCH} says"),
+]
+
+
+def _turn_precision(name: str | None) -> str | None:
+    return devices.use_precision(name) if name else None
+
+
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option(
+        callback=_turn_precision,
+        help="float32, tf32, bf16 or fp16; else as STUDIO_PRECISION says. Only float32 repeats an "
+        "answer bit for bit",
+    ),
 ]
 
 

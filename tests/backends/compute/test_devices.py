@@ -4,6 +4,7 @@ import ast
 import math
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 from backends import bundles, evaluation, registry, service
 from backends.bundles import Bundle
+from backends.bundles.networks import Networks
 from backends.compute import devices, oom
 from backends.core import Region
 from backends.errors import BadInput, OutOfMemory
@@ -215,6 +217,96 @@ def test_only_the_cpu_counts_threads():
             assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(usual)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(registry.METHODS))
+def test_fewer_bits_are_measured_and_float32_stays_what_it_was(name, tiny, monkeypatch):
+    x, target, region = question()
+
+    def answer():
+        found = bundles.find(tiny)
+        return list(run(Question.of(found, name, x, target, region, few_steps(name))))[-1]
+
+    exact = answer().counterfactual
+    assert "precision_error" not in exact.metrics
+    assert "precision" not in exact.settings
+    monkeypatch.setenv("STUDIO_PRECISION", "bf16")
+    last = answer()
+    assert last.image.dtype == torch.float32
+    assert last.counterfactual.settings["precision"] == "bf16"
+    lost = last.counterfactual.metrics["precision_error"]
+    assert lost.shape == (2,)
+    assert (lost < 0.5).all()
+    assert torch.equal(last.image * (1 - region.mask), x * (1 - region.mask))
+    assert not torch.is_autocast_enabled("cpu")
+    monkeypatch.delenv("STUDIO_PRECISION")
+    assert torch.equal(answer().image, exact.image)
+
+
+def test_no_step_leaves_its_numbers_to_the_caller():
+    seen = []
+
+    def steps():
+        for _ in range(2):
+            seen.append(torch.is_autocast_enabled("cpu"))
+            yield
+
+    for _ in devices.paced(steps(), 16, "cpu", "bf16"):
+        assert not torch.is_autocast_enabled("cpu")
+    assert seen == [True, True]
+    before = torch.backends.cuda.matmul.allow_tf32
+    found = list(devices.paced(iter([0]), 16, "cuda", "tf32"))
+    assert found == [0]
+    assert torch.backends.cuda.matmul.allow_tf32 == before
+
+
+def test_wrong_numbers_are_named(run, monkeypatch):
+    monkeypatch.setenv("STUDIO_PRECISION", "")
+    monkeypatch.setenv(devices.SWITCH, "cpu")
+    asked = ["explain", "x.png", "--method", "rcsb", "--target", "1", "--precision"]
+    code, _, said = run(*asked, "half")
+    assert code == 2
+    assert "STUDIO_PRECISION is 'half'; set it to: Numbers to compute with" in said
+    code, _, said = run(*asked, "tf32")
+    assert code == 2
+    assert "tf32 is a card's" in said
+
+
+class Large(torch.nn.Module):
+    """A network that can be checkpointed, and takes down whether it is."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.checkpointed = torch.nn.Conv2d(3, 8, 3), False
+
+    def enable_gradient_checkpointing(self):
+        self.checkpointed = True
+
+
+@pytest.mark.parametrize(
+    ("asked", "memory", "done"),
+    [("auto", 80e9, False), ("auto", 16e9, True), ("off", 16e9, False), ("on", 80e9, True)],
+)
+def test_a_small_card_computes_large_networks_twice(asked, memory, done, monkeypatch):
+    monkeypatch.setenv("STUDIO_CHECKPOINTING", asked)
+    card = SimpleNamespace(total_memory=memory)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: card)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, *_, **__: self)
+    assert not devices.placed(Large(), "cuda").checkpointed
+    monkeypatch.setattr(devices, "LARGE", 10)
+    assert devices.placed(Large(), "cuda").checkpointed == done
+    assert devices.placed(Large(), "cpu").checkpointed == (asked == "on")
+
+
+def test_networks_of_earlier_runs_make_room():
+    kept, networks = Networks(), {name: torch.nn.Linear(10, 10, bias=False) for name in "abc"}
+    for name, network in networks.items():
+        kept.keep(name, network, 800)
+    assert list(kept) == ["b", "c"]
+    kept.keep("d", torch.nn.Linear(100, 100), 800)
+    assert list(kept) == ["d"], "the newest stays, however large it is"
+    assert devices.part_budget("cpu") == math.inf
 
 
 def test_cuda_is_made_exact_and_repeatable(monkeypatch):

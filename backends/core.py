@@ -260,12 +260,14 @@ class Original:
     :ivar page: of it that was read, from 1.
     :ivar window: (centre, width) of its values that a person chose.
     :ivar record: of result.json: the picture's size, and how it was read.
+    :ivar feather: its pixels over which a pasted change fades in, from the region's edge inwards.
     """
 
     content: bytes
     page: int = 1
     window: tuple[float, float] | None = None
     record: dict[str, Any] = field(default_factory=dict)
+    feather: int = 0
 
 
 @dataclass(frozen=True)

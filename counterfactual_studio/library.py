@@ -34,6 +34,7 @@ def explain(
     mask: Picture | None = None,
     settings: dict[str, Any] | None = None,
     importance: bool = False,
+    feather: int = 0,
     page: int = 1,
     window: tuple[float, float] | None = None,
 ) -> Explanation:
@@ -50,6 +51,8 @@ def explain(
         non-zero inside.
     :param settings: of the method.
     :param importance: also measure which of the changes matter to the model.
+    :param feather: pixels of the picture over which the pasted answer fades in at the region's
+        edge.
     :param page: of a file with several, from 1.
     :param window: (centre, width) of the values to see, of a file with more than 8 bits.
     :raises StudioError: the question cannot be answered, in a sentence.
@@ -62,7 +65,7 @@ def explain(
         region=str(RegionSpec.parse(region)) if mask is None else "mask",
         mask=None if mask is None else _mask(mask, picture, placement), settings=settings or {},
         seed=seed, model=name_of(model), importance=importance, placement=placement,
-        original=imaging.kept(source, reading),
+        original=imaging.feathered(imaging.kept(source, reading), feather),
     )  # fmt: skip
     with trusted():
         *frames, answer = service.explain(request)

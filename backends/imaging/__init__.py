@@ -3,7 +3,7 @@
 from backends.imaging.digit import digit_like, placed_digit
 from backends.imaging.fitted import fitted
 from backends.imaging.masks import as_bytes, painted_mask, read_mask, require_area
-from backends.imaging.originals import kept, original_picture
+from backends.imaging.originals import feathered, kept, original_picture
 from backends.imaging.pages import MAX_PIXELS
 from backends.imaging.pictures import (
     composite,
@@ -27,6 +27,7 @@ __all__ = [
     "composite",
     "digit_like",
     "eight_bit",
+    "feathered",
     "fit_square",
     "fitted",
     "kept",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -10,7 +11,7 @@ from PIL import Image
 from backends.core import Original
 from backends.imaging.reading import Reading, Source, read
 
-__all__ = ["kept", "original_picture"]
+__all__ = ["feathered", "kept", "original_picture"]
 
 MOST = 64_000_000  # bytes of a file
 
@@ -31,6 +32,13 @@ def kept(source: Source, reading: Reading) -> Original | None:
     if len(content) > MOST:
         return None
     return Original(content, reading.page, reading.asked, reading.record)
+
+
+def feathered(original: Original | None, pixels: int) -> Original | None:
+    """The same picture, into which an answer's changes fade in over some of its pixels."""
+    if original is None or pixels <= 0:
+        return original
+    return replace(original, feather=pixels, record=original.record | {"feather": pixels})
 
 
 def original_picture(original: Original) -> Image.Image:

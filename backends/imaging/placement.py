@@ -63,14 +63,17 @@ def carried(mask: np.ndarray, placement: Placement, side: int) -> np.ndarray:
 
 
 def pasted(
-    original: Image.Image, factual: np.ndarray, answer: np.ndarray, placement: Placement
-) -> Image.Image:
+    original: Image.Image, factual: np.ndarray, answer: np.ndarray, placement: Placement,
+    mask: np.ndarray | None = None, feather: int = 0,
+) -> Image.Image:  # fmt: skip
     """Put an answer's changes into the original at its own size. Where nothing changed the original
     stays as it is, bit for bit.
 
     :param original: upright, of mode L or RGB.
     :param factual: uint8 [S, S, C], as the model sees the original.
     :param answer: likewise.
+    :param mask: uint8 [S, S], non-zero in the region; needed to feather.
+    :param feather: pixels of the original over which the changes fade in from the region's edge.
     """
     change = (answer.astype(np.float32) - factual).reshape(*answer.shape[:2], -1)
     values = np.asarray(original).reshape(original.height, original.width, -1)
@@ -83,6 +86,12 @@ def pasted(
     size, map_ = (right - left, bottom - top), _affine(placement, answer.shape[0], left, top)
     touched = _seen_at((change != 0).any(-1), map_, size)
     smooth = np.stack([_enlarged(change[..., c], map_, size) for c in range(change.shape[-1])], -1)
+    if feather and mask is not None:
+        from scipy.ndimage import distance_transform_edt
+
+        region = np.pad(_seen_at(mask > 0, map_, size), 1)
+        depth = distance_transform_edt(region)[1:-1, 1:-1]
+        smooth = smooth * (depth / feather).clip(0, 1)[..., None]
     before = values[top:bottom, left:right]
     after = (before + smooth).clip(0, 255).round().astype(np.uint8)
     pasted = values.copy()

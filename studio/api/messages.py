@@ -75,6 +75,9 @@ class QuestionMessage(PictureMessage):
     )
     seed: int = Field(0, ge=0, le=SEEDS, description="Same seed, same answer")
     importance: bool = Field(False, description="Also measure which changes matter to the model")
+    feather: int = Field(
+        0, ge=0, le=1000, description="Pixels over which pasted.png fades in at the region's edge"
+    )
 
 
 class ExplainReply(BaseModel):

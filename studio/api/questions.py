@@ -176,7 +176,7 @@ class ProgramQuestions:
             region=str(spec) if mask is None else "mask", mask=array,
             settings=question.settings, seed=question.seed, model=self._model(question),
             importance=question.importance, placement=placement,
-            original=imaging.kept(content, image),
+            original=imaging.feathered(imaging.kept(content, image), question.feather),
         )  # fmt: skip
 
 

@@ -104,6 +104,9 @@ def explain(
     importance: Annotated[
         bool, typer.Option(help="Also measure which changes matter to the model")
     ] = False,
+    feather: Annotated[
+        int, typer.Option(min=0, help="Pixels over which pasted.png fades in at the region's edge")
+    ] = 0,
     page: Annotated[int, typer.Option(help="Of a file with several, counted from 1")] = 1,
     window: Annotated[
         str, typer.Option(help="CENTRE,WIDTH of the values to see, of deep files and DICOM")
@@ -122,7 +125,7 @@ def explain(
     if reading.note:
         print(f"note: {reading.note}", file=sys.stderr)
     picture, placement = service.place(bundle, reading.picture, reading.turn)
-    original = imaging.kept(image, reading)
+    original = imaging.feathered(imaging.kept(image, reading), feather)
     spec = RegionSpec.parse(region)
     names = options.methods_in(method, bundle)
     requests = {

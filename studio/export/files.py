@@ -111,10 +111,14 @@ def _pasted(answer: Answer) -> Image.Image | None:
     if answer.original is None or place is None or not place.alike:
         return None
     height, width = answer.counterfactual.shape[:2]
-    if place.original == (width, height) and place.box == (0, 0, width, height) and not place.tilt:
+    same = place.original == (width, height) and place.box == (0, 0, width, height)
+    if same and not place.tilt and not answer.original.feather:
         return None
     original = imaging.original_picture(answer.original)
-    return imaging.pasted(original, answer.factual, answer.counterfactual, place)
+    return imaging.pasted(
+        original, answer.factual, answer.counterfactual, place, answer.mask,
+        answer.original.feather,
+    )  # fmt: skip
 
 
 def _gif(path: Path, answer: Answer, frames: Sequence[Frame]) -> None:

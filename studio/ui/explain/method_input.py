@@ -21,6 +21,7 @@ class MethodInput:
 
     :ivar method: the chosen one.
     :ivar importance: whether to measure which changes mattered.
+    :ivar feather: pixels over which the pasted answer fades in.
     :ivar me: whether a person answers in place of the model.
     :ivar settings: a control for each setting, by method and name.
     """
@@ -63,6 +64,11 @@ class MethodInput:
             self.seed = gr.Number(
                 0, label="Seed", precision=0, minimum=0, elem_id="seed",
                 info=form.seed_info(chosen) if chosen else None,
+            )  # fmt: skip
+            self.feather = gr.Slider(
+                0, 100, 0, step=1, label="Soft edge", elem_id="feather", interactive=True,
+                info="Of pasted.png alone, your own picture with the answer in it: pixels over "
+                "which the change fades in. Nothing outside the region changes",
             )  # fmt: skip
 
     def wire(self, bundle: gr.Dropdown, target: gr.Dropdown, region: Mapping[str, Any]) -> None:

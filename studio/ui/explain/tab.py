@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from backends import imaging
 from backends.regions.spec import RegionSpec
 from studio.ui.explain.answer import AnswerColumn
 from studio.ui.explain.interactive import InteractivePanel
@@ -108,7 +109,7 @@ class ExplainTab:
             self._explain,
             [
                 *self.question, methods.method, methods.seed, methods.importance,
-                self._interactive.person, methods.me, *methods.settings.values(),
+                methods.feather, self._interactive.person, methods.me, *methods.settings.values(),
             ],
             [*self._interactive.places, self._go, self._stop, self._run_id],
             js=canvas.READ_MASK, api_visibility="private", show_progress="hidden",
@@ -136,8 +137,8 @@ class ExplainTab:
 
     async def _explain(
         self, request: gr.Request, seen: Factual | None, painted: str, story: str, source: str,
-        wanted: str, name: str, number: float | None, weighed: bool, person: str, asks: bool,
-        *values: Any,
+        wanted: str, name: str, number: float | None, weighed: bool, soft: float, person: str,
+        asks: bool, *values: Any,
     ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
         own = self._methods.values_of(name, values)
         owner = owner_of(request)
@@ -148,8 +149,9 @@ class ExplainTab:
                 controller.request, factual.pixels, painted, region, wanted, name, own, number
             )
             asked = replace(
-                asked, importance=weighed, placement=factual.placement, original=factual.original
-            )
+                asked, importance=weighed, placement=factual.placement,
+                original=imaging.feathered(factual.original, int(soft or 0)),
+            )  # fmt: skip
             if asks and self._methods.by_labels(name):
                 yield await self._interactive.begin(controller, asked, owner, person)
                 return

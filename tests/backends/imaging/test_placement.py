@@ -244,6 +244,25 @@ def test_an_answer_is_pasted_in_and_the_rest_stays():
     assert (np.asarray(pasted(original, factual, factual, centred(SIZE))) == before).all()
 
 
+def test_a_soft_edge_fades_in_from_the_regions_edge_and_outside_nothing_changes():
+    original = Image.new("RGB", (64, 64), (100, 100, 100))
+    factual = np.full((32, 32, 3), 100, np.uint8)
+    mask, answer = np.zeros((32, 32), np.uint8), factual.copy()
+    mask[8:24, 8:24] = 255
+    answer[8:24, 8:24] = 180
+    place = Placement((64, 64), (0, 0, 64, 64))
+    hard = np.asarray(pasted(original, factual, answer, place, mask))
+    soft = np.asarray(pasted(original, factual, answer, place, mask, feather=8))
+    row = soft[32, 16:32, 0].astype(int)  # from the edge to the middle
+    assert (np.diff(row)[:7] > 0).all()
+    assert row[0] <= 110
+    assert (row[9:] == 180).all()
+    assert (soft <= hard).all()
+    outside = np.ones((64, 64), bool)
+    outside[16:48, 16:48] = False
+    assert (soft[outside] == 100).all()
+
+
 def test_a_grey_answer_is_pasted_into_a_colour_picture():
     original = Image.new("RGB", (40, 40), (10, 20, 30))
     factual = np.zeros((8, 8, 1), np.uint8)

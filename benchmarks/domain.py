@@ -1,7 +1,7 @@
 """All methods at their defaults on a bundle that ``studio train`` made, the objects unless another
 is named: held-out test pictures, random targets.
 
-``--sheet FILE.png`` also draws the first answers.
+``--sheet FILE.png`` also draws the first answers; ``--region text:mouth`` lets only that change.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from benchmarks.digits import arguments, earlier, table
 METHODS = "leapfactual,place,diffeomorphic,ldce,rcsb,adversarial"
 COLUMNS = {
     "flip rate": "flip_rate", "oracle agrees": "oracle_agreement", "L2": "l2", "SSIM": "ssim",
+    "LPIPS": "lpips", "change outside": "change_outside",
     "Fréchet distance, oracle's features": "frechet_oracle",
     "kernel distance, oracle's features": "kernel_oracle",
     "seconds a picture, 50 at once": "seconds",
@@ -65,12 +66,15 @@ def qualities(bundle: Bundle) -> list[dict[str, object]]:
 def main() -> None:
     """Print how good the parts are, then each method's flips, the oracle's agreement, distances
     and seconds a picture."""
-    options = arguments(200, methods=METHODS, table="", sheet="")
+    options = arguments(200, methods=METHODS, region="whole", table="", sheet="")
     options.bundle = "objects" if options.bundle == "digits" else options.bundle
     name = options.table or Path(options.bundle).name
     table(f"{name}_parts", qualities(find(options.bundle)))
     print()
-    plan = Plan(options.bundle, options.methods.split(","), options.count, shown=SHOWN, batch=50)
+    plan = Plan(
+        options.bundle, options.methods.split(","), options.count, regions=[options.region],
+        shown=SHOWN, batch=50,
+    )  # fmt: skip
     found = [item for item in evaluate(plan) if isinstance(item, Row) and not item.answer]
     rows = {row["method"]: row for row in earlier(name)}
     for row in found:

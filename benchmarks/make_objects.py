@@ -22,21 +22,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from backends.bundles import (
-    Manifest,
-    Part,
-    TestPictures,
-    read_manifest,
-    write_manifest,
-    write_part,
-)
+from backends.bundles import Manifest, Part, read_manifest, write_manifest, write_part
 from backends.conversion.modules import RESNET, VGG, convert_cifar_resnet
 from backends.fetching.cache import digest
 from backends.fetching.source import Package
-from backends.files import atomic_folder
 from backends.registry import architecture
 from backends.training.new import NewConfig, new
-from backends.training.stored import TEST, write
+from benchmarks.shipping import ship
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 LICENCE = "MIT (classifier; the metadata's licence is UNKNOWN)"
@@ -101,30 +93,6 @@ def make(cifar: Path, wheel: Path, out: Path) -> None:
     write_manifest(out, manifest.model_copy(update={"parts": manifest.parts | {"oracle": oracle}}))
 
 
-def ship(work: Path, out: Path) -> None:
-    """Copy the parts that were trained here, the examples and the first test pictures: published
-    parts are pulled, and what the parts learnt from stays behind."""
-    manifest = read_manifest(work)
-    with atomic_folder(out) as scratch:
-        (scratch / "examples").mkdir()
-        examples = [example for example in manifest.examples if example.index < SHIPPED]
-        trained = {part.file for part in manifest.parts.values() if part.source is None}
-        for file in [*(example.file for example in examples), *sorted(trained)]:
-            shutil.copyfile(work / file, scratch / file)
-        with np.load(work / TEST) as arrays:
-            write(scratch / TEST, arrays["pictures"][:SHIPPED], arrays["labels"][:SHIPPED])
-        test = TestPictures(
-            file=TEST, sha256=digest(scratch / TEST), count=SHIPPED, licence=PICTURES,
-            source=f"CIFAR-10's test split (Krizhevsky, 2009), pictures 0 to {SHIPPED - 1}",
-        )  # fmt: skip
-        told = {
-            "examples": examples, "test": test, "recipe": "",
-            "licence": f"weights Apache-2.0; {PICTURES}",
-            "description": "CIFAR-10: colour photographs of ten kinds of things, 32x32 pixels.",
-        }  # fmt: skip
-        write_manifest(scratch, manifest.model_copy(update=told))
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cifar", type=Path)
@@ -134,6 +102,10 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if given.ship:
         shutil.rmtree(given.out, ignore_errors=True)
-        ship(given.ship, given.out)
+        ship(
+            given.ship, given.out, SHIPPED, licence=PICTURES,
+            description="CIFAR-10: colour photographs of ten kinds of things, 32x32 pixels.",
+            source=f"CIFAR-10's test split (Krizhevsky, 2009), pictures 0 to {SHIPPED - 1}",
+        )  # fmt: skip
     else:
         make(given.cifar, given.wheel, given.out)

@@ -18,7 +18,7 @@ from benchmarks.digits import arguments, earlier, table
 METHODS = "leapfactual,place,diffeomorphic,ldce,rcsb,adversarial"
 COLUMNS = {
     "flip rate": "flip_rate", "oracle agrees": "oracle_agreement", "L2": "l2", "SSIM": "ssim",
-    "LPIPS": "lpips", "change outside": "change_outside",
+    "LPIPS": "lpips_alex", "change outside": "change_outside",
     "Fréchet distance, oracle's features": "frechet_oracle",
     "kernel distance, oracle's features": "kernel_oracle",
     "seconds a picture, 50 at once": "seconds",

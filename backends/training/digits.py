@@ -118,7 +118,10 @@ PARTS = {
         "latent_autoencoder",
         {"channels": 1, "latent": 4, "widths": [32, 48]},
         FitPlan(steps=3000, batch=64, learning_rate=2e-3, weight_decay=1e-4, seed=7, mixed=False),
-        lambda data, _: (losses.latent_autoencoder_loss(data, beta=2e-5), len(data)),
+        lambda data, _: (
+            losses.latent_autoencoder_loss(data, 2e-5, [(1.0, losses.dissimilarity)]),
+            len(data),
+        ),
         pictures.reconstruction,
         end=pictures.unit_latents,
     ),

@@ -24,6 +24,7 @@ __all__ = [
     "classifier_loss",
     "denoiser_loss",
     "density_loss",
+    "dissimilarity",
     "ensemble_loss",
     "flow_loss",
     "latent_autoencoder_loss",
@@ -147,6 +148,15 @@ def latent_autoencoder_loss(
         return error
 
     return loss
+
+
+def dissimilarity(x: Tensor, reconstruction: Tensor) -> Tensor:
+    """1 - SSIM [B], which sees a faint grid on an empty background; the squared error does not."""
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    found = structural_similarity_index_measure(reconstruction, x, data_range=1.0, reduction="none")
+    assert isinstance(found, Tensor)
+    return 1 - found
 
 
 def _pull(distance: Distance, x: Tensor, reconstruction: Tensor, share: float) -> Tensor:

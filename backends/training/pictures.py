@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from backends.bundles import Bundle
 from backends.core import TargetModel
+from backends.metrics.ssim import ssim
 from backends.priors.bridge import BridgeSchedule
 from backends.priors.pixel_diffusion import pixel_alphas
 from backends.targets.named import target_model
@@ -47,17 +48,21 @@ def accuracy(network: Any, test: Split, _bundle: Bundle | None) -> dict[str, flo
 
 
 def reconstruction(network: Any, test: Split, bundle: Bundle | None) -> dict[str, float]:
-    """Mean squared error and signal-to-noise ratio of decode(encode(x)), and how often the bundle's
-    model, if it is there, says of it what it says of x."""
+    """Mean squared error, signal-to-noise ratio and SSIM of decode(encode(x)), and how often the
+    bundle's model, if it is there, says of it what it says of x."""
     f = _model(bundle)
-    errors, same = [], []
+    errors, alike, same = [], [], []
     for x, _ in batches(test):
         rebuilt = network.decode(network.encode(x)).clamp(0, 1)
         errors.append((rebuilt - x).square().mean((1, 2, 3)))
+        alike.append(ssim(x, rebuilt))
         if f is not None:
             same.append(f.logits(rebuilt).argmax(1) == f.logits(x).argmax(1))
     found = torch.cat(errors)
-    told = {"test_mse": float(found.mean()), "test_psnr_db": float(-10 * found.log10().mean())}
+    told = {
+        "test_mse": float(found.mean()), "test_psnr_db": float(-10 * found.log10().mean()),
+        "test_ssim": float(torch.cat(alike).mean()),
+    }  # fmt: skip
     return told | ({"test_same_verdict": float(torch.cat(same).float().mean())} if same else {})
 
 

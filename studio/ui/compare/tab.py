@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import gradio as gr
+import numpy as np
 from PIL import Image
 
 from backends.core import Request
@@ -99,8 +100,8 @@ class CompareTab:
     def _wire(self, tabs: gr.Tabs, tab: gr.Tab) -> None:
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
         tab.select(
-            self._put_question, self._asked, self._question, js=canvas.READ_MASK, queue=False,
-            **quiet,
+            self._put_question, [*self._asked, self._which], [self._question, self._status],
+            js=canvas.READ_MASK, queue=False, **quiet,
         )  # fmt: skip
         self._change.click(
             lambda: gr.Tabs(selected="explain"), None, tabs, queue=False, api_visibility="private"
@@ -133,11 +134,30 @@ class CompareTab:
         asked = controller.request(factual.pixels, painted, region, wanted, name, {}, 0)
         return replace(asked, placement=factual.placement, original=factual.original)
 
-    def _put_question(self, *values: Any) -> str:
+    def _put_question(self, request: gr.Request, *values: Any) -> tuple[Any, Any]:
+        """The present question, and whether the answers below are to another one."""
+        *asked, which = values
         try:
-            return _question(self._request(*values))
+            present = self._request(*asked)
         except StudioError as error:
-            return markup.hint(FIRST if values[0] is None else sentence(error))
+            return markup.hint(FIRST if asked[0] is None else sentence(error)), gr.skip()
+        if not which:
+            return _question(present), gr.skip()
+        try:
+            comparison = self.comparisons.get(which, owner_of(request))
+        except StudioError:  # no longer kept
+            return _question(present), gr.skip()
+        if not comparison.ended:
+            return _question(present), gr.skip()
+        rows, before = comparison.rows(), comparison.requests[0]
+        told = columns.summary(rows, before.target)
+        if not _alike(present, before):
+            told = markup.notice(
+                "warning",
+                f"The answers below are to an earlier question ({before.target}). Press Compare "
+                "for the present one.",
+            )
+        return _question(present), told
 
     async def _compare(
         self, request: gr.Request, seen: Any, painted: str, story: str, source: str, wanted: str,
@@ -230,6 +250,16 @@ class CompareTab:
             ),
             self._download: gr.update(value=self.comparisons.archive(comparison), visible=True),
         }  # fmt: skip
+
+
+def _alike(a: Request, b: Request) -> bool:
+    """Whether two requests ask the same, whatever the method."""
+    first, second = (np.zeros(0) if r.mask is None else r.mask for r in (a, b))
+    return (
+        (a.bundle, a.model, a.target, a.region) == (b.bundle, b.model, b.target, b.region)
+        and np.array_equal(a.picture, b.picture)
+        and np.array_equal(first, second)
+    )
 
 
 def _offered(controller: BundleController) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from studio.ui.shared.controller import BundleController
 __all__ = ["AnswerColumn"]
 
 
+FIRST = "Choose a picture, choose what the model should say, then press Run."
+
+
 class AnswerColumn:
     """What a run shows, laid out inside the current Blocks.
 
@@ -21,10 +24,7 @@ class AnswerColumn:
 
     def __init__(self, controller: BundleController) -> None:
         self.controller = controller
-        self.status = gr.HTML(
-            markup.hint("Choose a picture, choose what the model should say, then press Run."),
-            elem_id="status",
-        )
+        self.status = gr.HTML(markup.hint(FIRST), elem_id="status")
         self.frame = gr.HTML(elem_id="frame")
         self.counterfactual = gr.HTML(elem_id="counterfactual")
         self.plot = gr.HTML(elem_id="trajectory-plot")
@@ -44,6 +44,20 @@ class AnswerColumn:
             self._reopen, self.history, self.places, show_progress="hidden",
             api_visibility="private",
         )  # fmt: skip
+
+    def clear(self) -> dict[Any, Any]:
+        """Nothing: the answer was about another picture."""
+        shown: dict[Any, Any] = dict.fromkeys(self.places, "")
+        return shown | {
+            self.status: markup.hint(FIRST), self.download: gr.update(visible=False),
+        }  # fmt: skip
+
+    def compared(self, run: Run, same: bool) -> Any:
+        """The status of an answer, which may be to another question than the controls ask."""
+        if run.answer is None or not run.ended:
+            return gr.skip()
+        record = run.answer.record
+        return markup.answer_line(record) if same else markup.of_another_question(record)
 
     def show(self, run: Run) -> dict[Any, Any]:
         """Every place for the run's present state."""

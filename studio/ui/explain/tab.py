@@ -43,6 +43,7 @@ class ExplainTab:
     ) -> None:  # fmt: skip
         self.controllers = controllers
         self._picture, self._run_id = gr.State(None), gr.State("")
+        self._asked = gr.State(None)  # the target and the method of that run
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
                 gr.Markdown("### 1 · Picture, and where it may change")
@@ -70,7 +71,7 @@ class ExplainTab:
             shown |= {
                 self._picture: None, self._prediction: None, self._opinions: "",
                 self._own.sight: "", self._target: gr.update(choices=[], value=None),
-            }  # fmt: skip
+            } | self._put_away()  # fmt: skip
         return shown
 
     def leave(self, owner: str) -> None:
@@ -98,7 +99,7 @@ class ExplainTab:
         self._interactive.wire(self._answer, bundle, load)
         places = [
             self._picture, regions.canvas, self._prediction, self._opinions, self._target,
-            self._own.sight, *regions.reset(),
+            self._own.sight, *regions.reset(), *self._put_away(),
         ]  # fmt: skip
         self._pictures.wire(self._put, places)
         self._own.wire(self._picture, bundle, self._target, self._put, places)
@@ -111,10 +112,15 @@ class ExplainTab:
                 *self.question, methods.method, methods.seed, methods.importance,
                 methods.feather, self._interactive.person, methods.me, *methods.settings.values(),
             ],
-            [*self._interactive.places, self._go, self._stop, self._run_id],
+            [*self._interactive.places, self._go, self._stop, self._run_id, self._asked],
             js=canvas.READ_MASK, api_visibility="private", show_progress="hidden",
             concurrency_limit=8,
         )  # fmt: skip
+        for control in (self._target, methods.method):
+            control.change(
+                self._mark, [self._run_id, self._asked, self._target, methods.method],
+                self._answer.status, show_progress="hidden", api_visibility="private", queue=False,
+            )  # fmt: skip
         self._stop.click(
             self._ask_to_stop, self._run_id, self._answer.status, queue=False,
             show_progress="hidden", api_visibility="private",
@@ -122,18 +128,31 @@ class ExplainTab:
 
     # ------------------------------------------------------------------ what a person does
 
+    def _put_away(self) -> dict[Any, Any]:
+        """Updates that leave nothing of an answer about another picture."""
+        return self._answer.clear() | {self._run_id: "", self._asked: None}
+
+    def _mark(self, which: str, asked: Any, wanted: str | None, name: str | None) -> Any:
+        """Say that an answer is to another question than the controls ask."""
+        run = self.controllers.first.runs.get(which) if asked else None
+        return gr.skip() if run is None else self._answer.compared(run, asked == [wanted, name])
+
     def _put(self, owner: str, controller: BundleController, shown: Shown) -> dict[Any, Any]:
         """A chosen picture on the page."""
         seen = Factual(controller.bundle, shown.picture, shown.placement, shown.original)
         self.controllers.now(owner, seen)
-        return self._regions.reset() | {
-            self._picture: seen,
-            self._regions.canvas: gr.update(scene=shown.scene),
-            self._prediction: shown.prediction.probabilities,
-            self._target: controller.ranked(shown),
-            self._opinions: controller.people_say(shown),
-            self._own.sight: "",
-        }
+        return (
+            self._regions.reset()
+            | self._put_away()
+            | {
+                self._picture: seen,
+                self._regions.canvas: gr.update(scene=shown.scene),
+                self._prediction: shown.prediction.probabilities,
+                self._target: controller.ranked(shown),
+                self._opinions: controller.people_say(shown),
+                self._own.sight: "",
+            }
+        )
 
     async def _explain(
         self, request: gr.Request, seen: Factual | None, painted: str, story: str, source: str,
@@ -158,8 +177,12 @@ class ExplainTab:
             put_away = self._interactive.closed()
             async for run in frames.follow(controller.runs, asked, owner):
                 shown = await asyncio.to_thread(self._answer.show, run)
+                question: dict[Any, Any] = {self._run_id: run.id, self._asked: [wanted, name]}
+                if not self.controllers.still(owner, factual):
+                    # The page shows another picture by now; the history keeps the run.
+                    shown, question[self._asked] = {}, None
                 shown |= running(self._go, self._stop, not run.ended)
-                yield shown | self._answer.earlier(owner) | {self._run_id: run.id} | put_away
+                yield shown | self._answer.earlier(owner) | question | put_away
                 put_away = {}
         except Exception as error:  # whatever happened, the page must go on working
             failed = markup.failure(error_text(error, "the answer"))

@@ -96,6 +96,12 @@ def answer_line(record: dict[str, Any]) -> Markup:
     return notice(KINDS[status], text)
 
 
+def of_another_question(record: dict[str, Any]) -> Markup:
+    """What the answer shown is to, where the controls ask something else by now."""
+    text = f"This answer is to an earlier question: {record['target']}, by {record['method']}."
+    return notice("warning", f"{text} Press Run for the present one.")
+
+
 def failure(reason: str) -> Markup:
     """Why there is no answer."""
     return notice("error", sentence(reason))

@@ -298,14 +298,15 @@ class BundleController:
         """The target list, sorted by the model's own ranking, with the runner-up chosen; after
         the classes what the other models can be asked for, as ``model: goal``."""
         rows = list(shown.prediction.probabilities.items())[1:]
-        choices = [(f"{name}  ({p:.1%})", name) for name, p in rows]
+        # No percentages: who types a 0 would find all that have one.
+        choices = [(name, name) for name, _ in rows]
         for name, entry in self._others().items():
             opinion = shown.opinions.get(name)
             if opinion is None:  # it came after the picture was looked at
                 continue
             if "classes" in entry:
                 others = list(opinion.probabilities.items())[1:]
-                choices += [(f"{name}: {goal}  ({p:.1%})", f"{name}: {goal}") for goal, p in others]
+                choices += [(f"{name}: {goal}", f"{name}: {goal}") for goal, _ in others]
                 continue
             for value in entry["suggested"]:
                 goal = f"{'more' if value > opinion.value else 'less'} than {value:g}"

@@ -81,8 +81,9 @@ def answer_line(record: dict[str, Any]) -> Markup:
     elif status == "flipped":
         text = f"Flipped: the model said “{before}”, now it says “{after}” ({p:.0%})."
     else:
+        says = f"still says “{after}”" if after == before else f"now says “{after}”, not “{target}”"
         text = (
-            f"Not flipped: the model still says “{after}”, P({target}) = {p:.0%}. This is the best "
+            f"Not flipped: the model {says}, P({target}) = {p:.0%}. This is the best "
             "attempt; try a larger region, more steps or another method."
         )
     metrics = record["metrics"]
@@ -91,8 +92,9 @@ def answer_line(record: dict[str, Any]) -> Markup:
         text += f" Even unchanged, the prior rebuilds this picture with an error of {error:.3f}."
     oracle = record["oracle"]
     if oracle:
-        agrees = "agrees" if oracle["agrees"] else "disagrees"
-        text += f" The oracle, an independent judge, {agrees}: it says “{oracle['label']}”."
+        seen = oracle["label"]
+        opinion = f"agrees: it says “{seen}”" if seen == after else f"disagrees: it says “{seen}”"
+        text += f" The oracle, an independent judge, {opinion}."
     return notice(KINDS[status], text)
 
 

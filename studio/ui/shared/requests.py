@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import gradio as gr
@@ -36,9 +37,9 @@ def uploaded(file: dict[str, Any]) -> str:
 
 
 def sentence(error: StudioError | str) -> str:
-    """An error's message as the page writes it."""
+    """An error's message as the page writes it: a first word is capitalised, a file's name not."""
     text = str(error)
-    return text[:1].upper() + text[1:]
+    return text[:1].upper() + text[1:] if re.match(r"\w+[\s,;:]", text) else text
 
 
 def error_text(error: Exception, what: str) -> str:

@@ -35,12 +35,31 @@ def test_the_answer_is_told_honestly():
     assert "agrees" in markup.answer_line(record())
     no = {"label": "4", "agrees": False, "target_probability": 0.1}
     assert "disagrees" in markup.answer_line(record(oracle=no))
-    failed = markup.answer_line(record(status="not_flipped"))
-    assert "Not flipped" in failed
-    assert "still says" in failed
     stopped = markup.answer_line(record(status="cancelled"))
     assert "Stopped at step 7 of 20" in stopped
     assert "Flipped" not in stopped
+
+
+@pytest.mark.parametrize(
+    ("status", "after", "oracle", "told"),
+    [
+        ("flipped", "9", "9", ["said “4”, now it says “9”", "agrees: it says “9”"]),
+        ("flipped", "9", "4", ["now it says “9”", "disagrees: it says “4”"]),
+        ("not_flipped", "4", "4", ["still says “4”", "agrees: it says “4”"]),
+        ("not_flipped", "4", "9", ["still says “4”", "disagrees: it says “9”"]),
+        ("not_flipped", "5", "5", ["now says “5”, not “9”", "agrees: it says “5”"]),
+        ("not_flipped", "5", "9", ["now says “5”, not “9”", "disagrees: it says “9”"]),
+        ("cancelled", "5", "5", ["The model says “5”", "agrees: it says “5”"]),
+        ("cancelled", "9", "4", ["The model says “9”", "disagrees: it says “4”"]),
+    ],
+)
+def test_every_sentence_is_true(status, after, oracle, told):
+    said = {"label": after, "probabilities": {after: 0.8} | {"9": 0.8 if after == "9" else 0.1}}
+    judge = {"label": oracle, "agrees": oracle == "9", "target_probability": 0.5}
+    line = markup.answer_line(record(status=status, counterfactual=said, oracle=judge))
+    for sentence in told:
+        assert sentence in line
+    assert ("still" in line) == (status == "not_flipped" and after == "4")
 
 
 def test_every_number_shown_is_named_written_and_explained_by_the_metric():

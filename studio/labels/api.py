@@ -151,4 +151,6 @@ STATUS: dict[type[Exception], int] = {Unknown: 401, StoreProblem: 503}
 def _held(database: Database, who: Annotator, ahead: int) -> dict[str, Any]:
     items = queue.following(database, who, ahead)
     progress = queue.progress(database, who)
-    return {"items": [asdict(item) for item in items], "progress": asdict(progress)}
+    # A file's name often begins with the true class: 4_00004.png.
+    shown = [{key: value for key, value in asdict(item).items() if key != "name"} for item in items]
+    return {"items": shown, "progress": asdict(progress)}

@@ -199,4 +199,7 @@ class ExplainTab:
 
 def _ask_for(event: gr.SelectData, shown: dict[str, float]) -> Any:
     predicted = max(shown, key=shown.__getitem__)
-    return gr.skip() if event.value == predicted else event.value
+    if event.value != predicted:
+        return event.value
+    gr.Info(f"The model says {predicted} already; choose another class to ask for.")
+    return gr.skip()

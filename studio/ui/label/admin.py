@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from backends.errors import BadInput
 from studio import export
 from studio.labels.stats import agreement
 from studio.labels.stats.agreement import Agreement, Disputed
@@ -117,6 +118,8 @@ class AdminPanel:
     ) -> dict[Any, Any]:
         def work() -> dict[Any, Any]:
             assignment = self.labels.require_administrator(name, held)
+            if item is not None and not verdict:
+                raise BadInput("choose what the picture is, then decide")
             if item is not None and verdict:
                 submission = Submission(
                     item, verdict, secrets.token_hex(12), note=note or "", via="page"

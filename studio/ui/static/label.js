@@ -80,7 +80,7 @@ async function show() {
     const address = await load(item.picture);
     if (shown?.id !== item.id) return;
     picture.src = address;
-    picture.alt = `Picture ${item.name}`;
+    picture.alt = `Picture ${item.id} of the project`;
     since = performance.now(); spent = 0;
   } catch { if (shown?.id === item.id) { shown = null; setTimeout(show, 1000); } }
 }

@@ -35,6 +35,7 @@ def bob(client, made):
 def test_a_session(client, database, bob):
     assert client.get("/labels/projects").json()["projects"][0]["classes"] == ["one", "seven"]
     first, second, third = bob("next", ahead=3).json()["items"]
+    assert "name" not in first, "a file's name may begin with the true class"
     reply = bob("answers", item=first["id"], value="one", request="a", seconds=1.5, via="key")
     body = reply.json()
     assert (reply.status_code, body["number"]) == (200, 1)

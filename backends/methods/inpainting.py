@@ -24,6 +24,7 @@ from backends.core import Region, Step, TargetModel
 from backends.imaging import composite
 from backends.imaging.straight_through import clamp_through
 from backends.methods.common.guidance import Smoothing, capped, eased, guidance
+from backends.methods.common.views import VIEWS, Views
 from backends.priors.pixel_diffusion import Level, clean_estimate, levels, pixel_alphas
 from backends.priors.schedules import schedule_of
 
@@ -70,6 +71,7 @@ class InpaintingConfig(BaseModel):
         0.5, ge=0, le=10, title="Manifold correction",
         description="α: length of MCG's step towards agreement with what is known",
     )  # fmt: skip
+    views: int = VIEWS
 
 
 def ancestral(x: Tensor, x0: Tensor, guidance: Tensor, level: Level, z: Tensor) -> Tensor:
@@ -169,7 +171,7 @@ class Inpainting:
         repeats = config.resamplings if config.sampler == "repaint" else 1
         total = (len(plan) - 1) * repeats + 1
         phase = capped(config.sampler, len(plan), config.steps)
-        smooth = Smoothing(shared=config.smoothing == "picture")
+        smooth, views = Smoothing(shared=config.smoothing == "picture"), Views(config.views)
         start = plan[0].a
         xt = start**0.5 * x + (1 - start) ** 0.5 * draw()
         i = 0
@@ -179,7 +181,7 @@ class Inpainting:
                 if u > 0:  # RePaint's jump back: x_a ~ q(x_a | x_b)
                     xt = (1 - level.beta) ** 0.5 * xt + level.beta**0.5 * draw()
                 i += 1
-                x0, g, lack, correction = self._gradients(xt, x, level, target, m, config)
+                x0, g, lack, correction = self._gradients(xt, x, level, target, m, config, views)
                 g = eased(config.scale * smooth(g), g, lack)
                 if config.sampler == "ddrm":
                     guided = x0 if last else x0 + g
@@ -197,6 +199,7 @@ class Inpainting:
         target: Tensor,
         m: Tensor,
         config: InpaintingConfig,
+        views: Views,
     ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | float]:
         """x0hat(x_t) clamped to [-1, 1], grad_{x_t} log f(y | x0hat), what that lacks, and
         for MCG alpha * grad_{x_t} |P (x - x0hat)|, P the pixels outside the region."""
@@ -205,7 +208,7 @@ class Inpainting:
             xt = xt.detach().requires_grad_()
             x0 = clamp_through(clean_estimate(self.net, xt, level.t, level.a), -1, 1)
             u = composite((x + 1) / 2, (x0 + 1) / 2, m)
-            log_f, lack = guidance(self.f, u, target)
+            log_f, lack = guidance(self.f, u, target, views)
             (g,) = torch.autograd.grad(log_f, xt, retain_graph=mcg)
             correction: Tensor | float = 0.0
             if mcg:

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from backends.core import Preset, Region, Step, TargetModel
 from backends.imaging import composite
 from backends.methods.common.guidance import capped
+from backends.methods.common.views import VIEWS, Views
 from backends.priors.latent_diffusion import latent_schedule
 from backends.priors.schedules import schedule_of
 
@@ -64,6 +65,7 @@ class LDCEConfig(BaseModel):
         "consensus", title="Guided by",
         description="The target model in consensus with the diffusion, or the diffusion alone",
     )  # fmt: skip
+    views: int = VIEWS
 
 
 class LDCETextConfig(LDCEConfig):
@@ -114,6 +116,7 @@ class _Asked(NamedTuple):
     c: Tensor
     uc: Tensor
     config: LDCEConfig
+    views: Views
 
 
 class LDCE:
@@ -186,7 +189,7 @@ class LDCE:
         # A latent pixel may change where any of its picture's pixels may.
         cells = F.adaptive_max_pool2d(mask, z_f.shape[-2:])
         c, uc = self.conditions(y, config)
-        asked = _Asked(x, y, mask, cells, c, uc, config)
+        asked = _Asked(x, y, mask, cells, c, uc, config, Views(config.views))
         times, alphas = self.levels(config)
         z = _noised(z_f, noise, alphas[-1])  # abduction
         total = max(len(times), 1)
@@ -229,7 +232,7 @@ class LDCE:
             if config.guidance == "free":
                 return eps_u + config.scale * (eps_c - eps_u), image  # (8)
             # Their lengths are made equal below, so the two terms of (9) go back one by one.
-            log_f = self.f.logits(image).log_softmax(1).gather(1, y[:, None]).sum()
+            log_f = asked.views.log_probabilities(self.f, image).gather(1, y[:, None]).sum()
             d = (image.clamp(0, 1) - x).abs().sum()
             (g_c,) = torch.autograd.grad(log_f, z, retain_graph=True)
             (g_d,) = torch.autograd.grad(d, z)

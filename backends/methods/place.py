@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from backends.core import Goal, Region, Step, TargetModel
 from backends.errors import MissingPart
 from backends.methods.common.search import Search
+from backends.methods.common.views import VIEWS, Views
 from backends.priors.core import Correctable, Prior, by_row
 
 __all__ = ["Clarity", "Place", "Revise", "descend"]
@@ -44,6 +45,7 @@ class SearchConfig(BaseModel):
         0.05, ge=0, lt=0.5, title="Margin",
         description="ε: a picture is valid where the model gives the target more than .5 + ε",
     )  # fmt: skip
+    views: int = VIEWS
 
 
 class PlaceConfig(SearchConfig):
@@ -118,14 +120,14 @@ def descend(
     :param confirm: as in :func:`backends.methods.diffeomorphic.ascend`; a search whose best
         iterate does not convince at full size begins again from what that looks like.
     """
-    search = Search(z, factual, m, config.rate, config.steps)
+    search, views = Search(z, factual, m, config.rate, config.steps), Views(config.views)
     found = _Found(len(z), factual, config)
     for i in range(1, config.steps + 1):
         active = search.active
         with torch.enable_grad():
             x = search.decoded(g)
             # From logits: the logarithm of a probability that rounds to 0 has no gradient.
-            log_p = f.logits(x).log_softmax(1).gather(1, target[active][:, None]).squeeze(1)
+            log_p = views.log_probabilities(f, x).gather(1, target[active][:, None]).squeeze(1)
             value = loss(active, search.row, x, log_p)
         taken, done = found.compare(active, log_p.detach().exp(), value.detach())
         search.keep(taken)

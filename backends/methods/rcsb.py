@@ -17,6 +17,7 @@ from backends.core import Preset, Region, Step, TargetModel
 from backends.imaging import composite
 from backends.imaging.straight_through import clamp_through
 from backends.methods.common.guidance import Smoothing, capped, eased, guidance
+from backends.methods.common.views import VIEWS, Views
 from backends.priors.bridge import BridgeSchedule, clean_estimate
 from backends.priors.schedules import schedule_of
 
@@ -52,6 +53,7 @@ class RCSBConfig(BaseModel):
         True, title="Show the model the composite",
         description="Put the factual around the region before the model looks; off in the paper",
     )  # fmt: skip
+    views: int = VIEWS
 
 
 def _preset(title: str, scale: float, region: str) -> Preset:
@@ -125,12 +127,12 @@ class RCSB:
         times = self.schedule.times(config.truncation, config.steps)
         total = len(times) - 1
         phase = capped("bridge", total, config.steps)
-        smooth = Smoothing(shared=config.smoothing == "picture")
+        smooth, views = Smoothing(shared=config.smoothing == "picture"), Views(config.views)
         x = 2 * factual - 1
         k = times[-1]
         known = xn = float(mu0[k]) * x + float(mu1[k]) * ((1 - m) * x + m * z)  # x_N ~ q(.|x_0,x_1)
         for i, (n, p) in enumerate(zip(times[:0:-1], times[-2::-1], strict=True), start=1):
-            x0, g, lack = self._guidance(xn, n, factual, target, m, config)
+            x0, g, lack = self._guidance(xn, n, factual, target, m, config, views)
             xn = xn + eased(config.scale * smooth(g), g, lack)
             r = float(sigma[p] ** 2 / sigma[n] ** 2)
             xn = (1 - m) * known + m * ((1 - r) * x0 + r * xn)
@@ -138,8 +140,9 @@ class RCSB:
             yield Step(i, total, phase, (shown + 1) / 2)
 
     def _guidance(
-        self, xn: Tensor, n: int, factual: Tensor, target: Tensor, m: Tensor, config: RCSBConfig
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        self, xn: Tensor, n: int, factual: Tensor, target: Tensor, m: Tensor, config: RCSBConfig,
+        views: Views,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:  # fmt: skip
         """x0hat(x_n), grad_{x_n} log f(y | x0hat), through the bridge and the target model, and
         what :func:`backends.methods.common.guidance.guidance` says that it lacks."""
         with torch.enable_grad():
@@ -148,7 +151,7 @@ class RCSB:
             u = _stretch(x0) if config.view == "stretch" else clamp_through((x0 + 1) / 2)
             if config.composite_estimate:
                 u = composite(factual, u, m)
-            log_f, lack = guidance(self.f, u, target)
+            log_f, lack = guidance(self.f, u, target, views)
             (g,) = torch.autograd.grad(log_f, xn)
         return x0.detach(), g, lack
 

@@ -11,6 +11,7 @@ from math import log
 from torch import Tensor
 
 from backends.core import Goal, TargetModel
+from backends.methods.common.views import Views
 
 __all__ = ["Smoothing", "capped", "eased", "guidance"]
 
@@ -46,11 +47,14 @@ class Smoothing:
         return g / self.first
 
 
-def guidance(f: TargetModel, u: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Return log f(y | u) summed over the pictures u [B, C, H, W] in [0, 1]; and, where the target
+def guidance(
+    f: TargetModel, u: Tensor, target: Tensor, views: Views
+) -> tuple[Tensor, Tensor | None]:
+    """Return log f(y | u) summed over the pictures u [B, C, H, W] in [0, 1], its mean over the
+    views; and, where the target
     is a regressor's value, by how much [B] log f must still grow, to first order, until the value
     is passed, else None."""
-    log_f = f.logits(u).log_softmax(1).gather(1, target[:, None]).squeeze(1)
+    log_f = views.log_probabilities(f, u).gather(1, target[:, None]).squeeze(1)
     if not isinstance(f, Goal):
         return log_f.sum(), None
     p, enough = log_f.detach().exp(), f.confidence()

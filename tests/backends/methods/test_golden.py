@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from backends.core import Region
 from backends.methods.common.guidance import Smoothing
+from backends.methods.common.views import Views
 from backends.methods.leapfactual import LeapFactual, leap
 from backends.methods.rcsb import RCSB
 from backends.priors.bridge import BridgeSchedule
@@ -99,7 +100,9 @@ def test_rcsb_parts(case):
     smooth = Smoothing(shared=False)
     states = np.concatenate([data[f"{case}_x_start"][None], data[f"{case}_x_next"]])
     for i, (n, _p) in enumerate(data[f"{case}_pairs"]):
-        x0, g, _ = method._guidance(torch.tensor(states[i]), int(n), x, target, mask, config)
+        x0, g, _ = method._guidance(
+            torch.tensor(states[i]), int(n), x, target, mask, config, Views(1)
+        )
         close(x0, data[f"{case}_x0hat"][i], 1e-9)
         close(g, data[f"{case}_grad"][i], 1e-9)
         close(smooth(g), data[f"{case}_grad_norm"][i], 1e-9)

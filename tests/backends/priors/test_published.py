@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from backends.conversion import adm, latent_diffusion
 from backends.errors import BadInput
+from backends.methods.common.views import Views
 from backends.methods.ldce import LDCE
 from backends.methods.rcsb import RCSB
 from backends.priors.adm import ADM
@@ -171,7 +172,8 @@ def test_rcsbs_walk_on_the_published_network(case):
     x, mask = golden["image01"], golden["mask"][:, None]
     target = torch.zeros_like(target) if f.labels is not None else target
     start = golden["xt"][0].float()
-    _, gradient, _ = method._guidance(start, int(golden["steps"][0]), x, target, mask, config)
+    first = int(golden["steps"][0])
+    _, gradient, _ = method._guidance(start, first, x, target, mask, config, Views(1))
     assert far(gradient, golden["raw_grad"][0]) < 2e-6
     steps = list(method.walk(x, target, mask, config, golden["noise_draw_1"]))
     for step, estimate in zip(steps[:-1], golden["pred_x0"], strict=False):

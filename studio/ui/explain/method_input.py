@@ -67,6 +67,7 @@ class MethodInput:
             )  # fmt: skip
             self.feather = gr.Slider(
                 0, 100, 0, step=1, label="Soft edge", elem_id="feather", interactive=True,
+                visible=self.controllers.first.photographs,
                 info="Of pasted.png alone, your own picture with the answer in it: pixels over "
                 "which the change fades in. Nothing outside the region changes",
             )  # fmt: skip
@@ -122,6 +123,7 @@ class MethodInput:
             self.method: gr.update(choices=names, value=first),
             self._problems: gr.update(**_problems(controller)),
             self._reasons: _reasons(controller),
+            self.feather: gr.update(visible=controller.photographs),  # digits are never pasted
         }  # fmt: skip
         if fresh:
             shown |= dict.fromkeys(self._presets.values(), "")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from backends.errors import BadInput
@@ -144,8 +144,9 @@ def placed(network: nn.Module, device: str) -> nn.Module:
     if last:
         network = network.to(memory_format=torch.channels_last)
     if sum(weight.numel() for weight in network.parameters()) >= LARGE:
-        for module in network.modules():
-            if isinstance(module, Checkpointed) and _checkpointing(device):
+        modules = network.modules() if _checkpointing(device) else ()
+        for module in modules:
+            if isinstance(module, Checkpointed):
                 module.enable_gradient_checkpointing()
         if settings().compiled:
             network.compile()
@@ -183,7 +184,9 @@ def _numbers(device: str, name: str) -> Iterator[None]:
     """Compute with such numbers inside."""
     import torch
 
-    if name == "tf32":
+    if name == EXACT:
+        yield
+    elif name == "tf32":
         backends: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
         before = [backend.allow_tf32 for backend in backends]
         try:
@@ -194,8 +197,7 @@ def _numbers(device: str, name: str) -> Iterator[None]:
             for backend, allowed in zip(backends, before, strict=True):
                 backend.allow_tf32 = allowed
     else:
-        dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(name)
-        with torch.autocast(device, dtype, enabled=dtype is not None):
+        with torch.autocast(device, torch.bfloat16 if name == "bf16" else torch.float16):
             yield
 
 
@@ -217,7 +219,7 @@ def paced(
             torch.set_num_threads(1 if one else usual)
             try:
                 # Left open over a yield, it would hold for whatever the caller computes.
-                with _numbers(device, numbers) if numbers != EXACT else nullcontext():
+                with _numbers(device, numbers):
                     step = next(steps)
             except StopIteration:
                 return

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from backends.errors import BadInput
 
-__all__ = ["TextEncoder", "filled"]
+__all__ = ["TextEncoder"]
 
 
 class TextEncoder(nn.Module):
@@ -53,7 +53,8 @@ class TextEncoder(nn.Module):
 
         :raises BadInput: the template has no place for a class name.
         """
-        filled(template, "")
+        if "{}" not in template:
+            raise BadInput(f"the prompt {template!r} lacks {{}}; put it where the class name goes")
         content = tokenizer.backend_tokenizer.to_str().encode()
         settings = _public(encoder.config)
         with torch.device("meta"):  # no weights are drawn only to be replaced
@@ -95,13 +96,3 @@ def _public(config: Any) -> dict[str, Any]:
     """The settings themselves, without a library's notes on them."""
     notes = ("architectures", "dtype", "torch_dtype", "transformers_version")
     return {key: value for key, value in config.to_diff_dict().items() if key not in notes}
-
-
-def filled(template: str, name: str) -> str:
-    """The prompt of a class.
-
-    :raises BadInput: the template has no place for its name.
-    """
-    if "{}" not in template:
-        raise BadInput(f"the prompt {template!r} lacks {{}}; put it where the class name goes")
-    return template.replace("{}", name)

@@ -15,7 +15,7 @@ from backends.explain.compatibility import explained
 from backends.metrics import METRICS
 from backends.targets import added
 
-__all__ = ["BundleInfo", "MethodInfo", "about", "pull", "to_pull", "warm"]
+__all__ = ["BundleInfo", "MethodInfo", "PresetInfo", "about", "load", "pull", "to_pull", "warm"]
 
 
 class PresetInfo(TypedDict):

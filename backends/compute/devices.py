@@ -97,7 +97,7 @@ def use_precision(name: str) -> str:
     """
     os.environ[PRECISION] = name
     if precision() == "tf32" and current() != "cuda":
-        raise BadInput("tf32 is a card's; choose bf16, or a device that is one: --device cuda")
+        raise BadInput("tf32 needs a CUDA device; choose bf16, or --device cuda")
     return name
 
 

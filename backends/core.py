@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "Counterfactual",
+    "Embedding",
     "Frame",
     "Goal",
     "Measuring",
@@ -38,6 +39,7 @@ __all__ = [
     "Request",
     "Status",
     "Step",
+    "Strength",
     "TargetModel",
 ]
 
@@ -87,6 +89,15 @@ class Goal(Protocol):
         :param beyond: share of the usual range of such values, 0 or more; at 0 the value is
             passed by no more than rounding needs.
         """
+        ...
+
+
+@runtime_checkable
+class Embedding(Protocol):
+    """A network of which pictures can be compared by what its last layer sees."""
+
+    def embed(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] in [0, 1] -> features [B, D]."""
         ...
 
 
@@ -168,6 +179,9 @@ class Counterfactual:
     alternatives: Mapping[str, Counterfactual] = field(default_factory=dict)
 
 
+Strength = Literal["speed", "closeness", "realism", "regions"]
+
+
 class Method(Protocol):
     """An algorithm of one paper, made with its target model and the parts that it ``needs``.
 
@@ -175,11 +189,17 @@ class Method(Protocol):
     compared with. ``knows_classes`` means that its parts were trained for the bundle's classes,
     so that it cannot explain another target model than the bundle's classifier. ``seeded`` means
     that it draws from the generator; the others answer the same whatever the seed.
+
+    ``strengths`` and ``costs`` are a sentence each, for who chooses between methods; ``suits``
+    lists what the method is good at.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
+    strengths: ClassVar[str]
+    costs: ClassVar[str]
+    suits: ClassVar[tuple[Strength, ...]]
     paper: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
     differentiable: ClassVar[bool]

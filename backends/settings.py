@@ -3,6 +3,7 @@ from them."""
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ __all__ = ["Settings", "on_a_space", "rows", "settings", "user_cache", "user_dat
 
 NAME = "counterfactual-studio"
 PREFIX = "STUDIO_"
+READ = (PREFIX, "SPACE_ID", "HOME", "XDG_")  # variables that something here follows from
 
 
 def user_data() -> Path:
@@ -96,6 +98,19 @@ class Settings(BaseSettings):
         default_factory=lambda: user_data() / "choices.jsonl",
         description="File of people's choices between answers",
     )
+    runs: Path = Field(
+        default_factory=lambda: user_data() / "runs",
+        description="Folder of the answers that visitors of the page find again",
+    )
+    keep_days: int = Field(
+        30, ge=0, description="Days for which those are kept; a whole number, 0 keeps none"
+    )
+    visitor_megabytes: int = Field(
+        300, ge=1, description="Most that one visitor's may take; the oldest go first"
+    )
+    runs_megabytes: int = Field(
+        5000, ge=1, description="Most that all of them may take; the oldest go first"
+    )
 
 
 def settings() -> Settings:
@@ -103,6 +118,12 @@ def settings() -> Settings:
 
     :raises BadInput: a variable cannot be what it is.
     """
+    # Asked for thousands of times while a page is built, and reading takes a millisecond.
+    return _read(tuple(item for item in os.environ.items() if item[0].startswith(READ)))
+
+
+@functools.lru_cache(maxsize=4)
+def _read(_environment: tuple[tuple[str, str], ...]) -> Settings:
     try:
         return Settings()
     except ValidationError as error:

@@ -80,7 +80,8 @@ def faces(page: Page, clicks: int) -> list[dict[str, object]]:
 
 
 def _run(page: Page, title: str) -> float:
-    page.locator("#method").get_by_text(title, exact=True).click()
+    page.locator("#method input").click()
+    page.locator(f'#method [role=option][aria-label="{title}"]').click()
     seconds = page.evaluate(CLICKED, ["#run", "#frame img"])
     page.wait_for_selector("#counterfactual .compare", timeout=120_000)
     page.wait_for_selector("#run:visible")

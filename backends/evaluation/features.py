@@ -20,7 +20,7 @@ def oracle_features(
     bundle: Bundle, factual: Tensor, counterfactual: Tensor
 ) -> tuple[Tensor, Tensor] | None:
     """What the oracle's last linear layer sees of pictures [N, C, H, W], [N, D] each on the CPU;
-    None without an oracle, or where it has no such layer."""
+    None without an oracle, or where it has no such layer, or one that sees parts of a picture."""
     if bundle.problem("oracle"):
         return None
     network = bundle.part("oracle")
@@ -36,7 +36,10 @@ def oracle_features(
                 network(pictures[start : start + BATCH].to(bundle.device))
     finally:
         hook.remove()
-    before, after = torch.cat(seen).cpu().chunk(2)
+    features = torch.cat(seen).cpu()
+    if len(features) != len(pictures):  # the layer sees parts of a picture
+        return None
+    before, after = features.chunk(2)
     return before, after
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from backends import imaging
 from backends.imaging.resample import Window
 
 __all__ = ["CLASSES", "WORDS", "BiSeNet", "mask_of", "named", "region_of"]
@@ -87,13 +88,9 @@ def _classes(words: str) -> dict[str, list[int]]:
 def mask_of(labels: Tensor, classes: Sequence[int], dilation: int = 0) -> Tensor:
     """Labels [B, H, W] -> mask [B, 1, H, W] in {0, 1}: the classes, and every pixel at most
     ``dilation`` pixels away from them."""
-    from scipy.ndimage import distance_transform_edt
-
     mask = torch.isin(labels, torch.tensor(list(classes), device=labels.device))
-    if dilation and bool(mask.any()):
-        near = [
-            distance_transform_edt(~m) <= dilation if m.any() else m for m in mask.cpu().numpy()
-        ]
+    if dilation:
+        near = [imaging.grown(m, dilation) for m in mask.cpu().numpy()]
         mask = torch.from_numpy(np.stack(near)).to(labels.device)
     return mask[:, None].float()
 

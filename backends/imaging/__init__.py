@@ -16,6 +16,7 @@ from backends.imaging.pictures import (
 )
 from backends.imaging.placement import carried, centred, padded, pasted, whole
 from backends.imaging.reading import Reading, read, read_picture
+from backends.imaging.shapes import grown, in_polygon
 from backends.imaging.windows import window_in
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "feathered",
     "fit_square",
     "fitted",
+    "grown",
+    "in_polygon",
     "kept",
     "letterboxed",
     "original_picture",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from backends.errors import BadInput
+from backends.imaging.shapes import in_polygon
 
 __all__ = ["json_mask"]
 
@@ -136,15 +137,13 @@ def _polygons(points: list[Any], size: tuple[int, int]) -> np.ndarray:
 
 def _drawn(polygons: list[np.ndarray], size: tuple[int, int]) -> np.ndarray:
     """What lies in any of the polygons [N, 2] of x and y: each pixel whose middle does."""
-    from skimage.draw import polygon
-
     width, height = _checked(*size)
     mask = np.zeros((height, width), bool)
     for corners in polygons:
         if len(corners) < 3 or corners.shape[1] != 2 or not np.isfinite(corners).all():
             raise BadInput("a polygon of the mask has fewer than three corners")
         near = corners.clip(-width - height, 2 * (width + height))  # far off is far off
-        mask[polygon(near[:, 1] - 0.5, near[:, 0] - 0.5, mask.shape)] = True
+        mask |= in_polygon(near, (width, height))
     return mask
 
 

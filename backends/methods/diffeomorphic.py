@@ -17,7 +17,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from backends.core import Goal, Region, Step, TargetModel
+from backends.core import Goal, Region, Step, Strength, TargetModel
 from backends.errors import BadInput
 from backends.imaging import composite, eight_bit
 from backends.methods.common.search import Search
@@ -173,6 +173,15 @@ class Diffeomorphic:
     name: ClassVar[str] = "diffeomorphic"
     title: ClassVar[str] = "Diffeomorphic"
     summary: ClassVar[str] = "Climbs to the target in the coordinates of a normalizing flow."
+    strengths: ClassVar[str] = (
+        "Exact: a flow rebuilds your picture without error, so every change is an answer. It "
+        "can also follow a measured number."
+    )
+    costs: ClassVar[str] = (
+        "Slow, and its answers are often untypical: an oracle agrees less often than with other "
+        "methods."
+    )
+    suits: ClassVar[tuple[Strength, ...]] = ("closeness",)
     paper: ClassVar[str] = PAPER
     needs: ClassVar[tuple[str, ...]] = ("flow",)
     differentiable: ClassVar[bool] = True
@@ -231,6 +240,9 @@ class DiffeomorphicVAE:
     name: ClassVar[str] = "diffeomorphic_vae"
     title: ClassVar[str] = "Diffeomorphic, autoencoder"
     summary: ClassVar[str] = "Climbs to the target in an autoencoder's latent space."
+    strengths: ClassVar[str] = "Quick and near, and it can follow a measured number."
+    costs: ClassVar[str] = "The autoencoder's own errors are part of the answer."
+    suits: ClassVar[tuple[Strength, ...]] = ("speed", "closeness")
     paper: ClassVar[str] = PAPER
     needs: ClassVar[tuple[str, ...]] = ("autoencoder",)
     differentiable: ClassVar[bool] = True
@@ -271,6 +283,9 @@ class DiffeomorphicGAN(DiffeomorphicVAE):
     name: ClassVar[str] = "diffeomorphic_gan"
     title: ClassVar[str] = "Diffeomorphic, GAN"
     summary: ClassVar[str] = "Climbs to the target in a GAN's latent space, after inverting it."
+    strengths: ClassVar[str] = "The pictures are a generator's own, sharp at any size."
+    costs: ClassVar[str] = "Your picture must first be found among them, which may fail."
+    suits: ClassVar[tuple[Strength, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ("gan",)
     Config: ClassVar[type[BaseModel]] = GANConfig
 
@@ -309,6 +324,9 @@ class Adversarial:
     summary: ClassVar[str] = (
         "Climbs to the target pixel by pixel: fools the model, explains little."
     )
+    strengths: ClassVar[str] = "Shows how little can fool the model."
+    costs: ClassVar[str] = "Its changes look like noise and explain nothing."
+    suits: ClassVar[tuple[Strength, ...]] = ()
     paper: ClassVar[str] = PAPER
     needs: ClassVar[tuple[str, ...]] = ()
     differentiable: ClassVar[bool] = True

@@ -20,7 +20,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from backends.core import Region, Step, TargetModel
+from backends.core import Region, Step, Strength, TargetModel
 from backends.imaging import composite
 from backends.imaging.straight_through import clamp_through
 from backends.methods.common.guidance import Smoothing, capped, eased, guidance
@@ -123,6 +123,9 @@ class Inpainting:
     summary: ClassVar[str] = (
         "Repaints the region by diffusion, guided by the target model's gradient."
     )
+    strengths: ClassVar[str] = "Repaints a region by plain diffusion, differently with every seed."
+    costs: ClassVar[str] = "The model's gradient steers it less well than the bridge of RCSB."
+    suits: ClassVar[tuple[Strength, ...]] = ("regions",)
     paper: ClassVar[str] = (
         "Sobieski et al., Rethinking Visual Counterfactual Explanations Through Region "
         "Constraint, ICLR 2025, Appendix F.3"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from backends.core import Preset, Region, Step, TargetModel
+from backends.core import Preset, Region, Step, Strength, TargetModel
 from backends.imaging import composite
 from backends.methods.common.guidance import capped
 from backends.methods.common.views import VIEWS, Views
@@ -136,6 +136,11 @@ class LDCE:
         "Noises the picture's latent and denoises it, steered by the model where the diffusion "
         "model agrees."
     )
+    strengths: ClassVar[str] = "Draws details of photographs, and another answer with every seed."
+    costs: ClassVar[str] = (
+        "May redraw more than the question asks for; slower than a search for small pictures."
+    )
+    suits: ClassVar[tuple[Strength, ...]] = ("realism",)
     paper: ClassVar[str] = (
         "Schrodi, Farid et al., Latent Diffusion Counterfactual Explanations, "
         "arXiv:2310.06668, 2023"
@@ -253,6 +258,14 @@ class LDCEText(LDCE):
     summary: ClassVar[str] = (
         "LDCE on a text-to-picture model, which is told in words what the answer should show."
     )
+    strengths: ClassVar[str] = (
+        "Can be told in words what the answer should show, so it knows far more than the "
+        "bundle's classes."
+    )
+    costs: ClassVar[str] = (
+        "Needs a large text-to-picture model, and minutes without a graphics card."
+    )
+    suits: ClassVar[tuple[Strength, ...]] = ("realism",)
     needs: ClassVar[tuple[str, ...]] = ("text_autoencoder", "text_denoiser", "text_encoder")
     kind: ClassVar[str] = "variant"
     knows_classes: ClassVar[bool] = False

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from backends.core import Region, Step, TargetModel
+from backends.core import Region, Step, Strength, TargetModel
 from backends.imaging import composite
 from backends.priors.core import Prior, Settling
 from backends.priors.velocity import transport
@@ -84,6 +84,14 @@ class LeapFactual:
     summary: ClassVar[str] = (
         "Leaps through an autoencoder's latent space along a learned flow; needs only labels."
     )
+    strengths: ClassVar[str] = (
+        "Needs no gradients: it explains programs, services and people, too. Fast, and its "
+        "answers are mostly typical of their class."
+    )
+    costs: ClassVar[str] = (
+        "Its field learnt the model's labels, so another model needs another training."
+    )
+    suits: ClassVar[tuple[Strength, ...]] = ("speed", "closeness", "realism")
     paper: ClassVar[str] = (
         "Cao et al., LeapFactual: Reliable Visual Counterfactual Explanation Using Conditional "
         "Flow Matching, NeurIPS 2025"

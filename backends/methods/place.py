@@ -15,7 +15,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from backends.core import Goal, Region, Step, TargetModel
+from backends.core import Goal, Region, Step, Strength, TargetModel
 from backends.errors import MissingPart
 from backends.methods.common.search import Search
 from backends.methods.common.views import VIEWS, Views
@@ -190,6 +190,15 @@ class Place:
     summary: ClassVar[str] = (
         "Searches an autoencoder's latent space for what is near, convincing and likely."
     )
+    strengths: ClassVar[str] = (
+        "Weighs conviction, closeness and likelihood openly; its answers are likely pictures of "
+        "their class."
+    )
+    costs: ClassVar[str] = (
+        "Follows gradients for many steps; a strong likelihood makes answers smoother than real "
+        "pictures."
+    )
+    suits: ClassVar[tuple[Strength, ...]] = ("realism",)
     paper: ClassVar[str] = (
         "Lenkiewicz et al., Plausible Visual Counterfactual Explanations in Latent Space with "
         "Normalizing Flows, 2026"
@@ -270,6 +279,9 @@ class Revise:
     name: ClassVar[str] = "revise"
     title: ClassVar[str] = "REVISE (baseline)"
     summary: ClassVar[str] = "Searches the latent space for what is near and convincing."
+    strengths: ClassVar[str] = "Simple and quick: what is near and convincing."
+    costs: ClassVar[str] = "Nothing keeps its answers likely, so they are often untypical."
+    suits: ClassVar[tuple[Strength, ...]] = ("speed", "closeness")
     paper: ClassVar[str] = (
         "Joshi et al., Towards Realistic Individual Recourse and Actionable Explanations in "
         "Black-Box Decision Making Systems, 2019" + COMPARED
@@ -314,6 +326,9 @@ class Clarity:
     name: ClassVar[str] = "clarity"
     title: ClassVar[str] = "CLARITY (baseline)"
     summary: ClassVar[str] = "Follows an ensemble of latent classifiers until the model agrees."
+    strengths: ClassVar[str] = "Needs no gradients of the model."
+    costs: ClassVar[str] = "Follows classifiers of its own, which may disagree with the model."
+    suits: ClassVar[tuple[Strength, ...]] = ()
     paper: ClassVar[str] = (
         "Theobald et al., CLARITY: an improved gradient method for producing quality visual "
         "counterfactual explanations, 2022" + COMPARED

@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from backends.core import Preset, Region, Step, TargetModel
+from backends.core import Preset, Region, Step, Strength, TargetModel
 from backends.imaging import composite
 from backends.imaging.straight_through import clamp_through
 from backends.methods.common.guidance import Smoothing, capped, eased, guidance
@@ -88,6 +88,12 @@ class RCSB:
     summary: ClassVar[str] = (
         "Repaints the region with a diffusion bridge, guided by the target model's gradient."
     )
+    strengths: ClassVar[str] = (
+        "Made for regions: it repaints just what you marked, in keeping with what stays, and "
+        "differently with every seed."
+    )
+    costs: ClassVar[str] = "Repaints all of the region, so a large one loses what was there."
+    suits: ClassVar[tuple[Strength, ...]] = ("regions", "realism")
     paper: ClassVar[str] = (
         "Sobieski et al., Rethinking Visual Counterfactual Explanations Through Region "
         "Constraint, ICLR 2025"

@@ -80,6 +80,10 @@ def curves(
 @metric(
     "cout", "COUT", "higher", "-1 to 1", library="own", form="{:+.2f}",
     meaning="−1 to 1: how early the most changed pixels carry the flip", page=1, compared="always",
+    good="Near 1: a few of the most changed pixels already carry the flip, so they are what "
+    "the model looks at.",
+    bad="Near or below 0: the model needs nearly all of the changes, so no part of them "
+    "explains it.",
 )  # fmt: skip
 def cout(
     target_model: TargetModel,

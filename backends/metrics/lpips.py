@@ -81,6 +81,8 @@ def lpips(factual: Tensor, counterfactual: Tensor) -> Tensor:
 @metric(
     "lpips", "LPIPS (SqueezeNet)", "lower", "distance", library="torchmetrics", form="{:.3f}",
     meaning=MEANING, page=1, compared="known",
+    good="Near 0: a network for pictures finds both alike, as people mostly would.",
+    bad="Large, above about 0.5: they look like different pictures.",
 )  # fmt: skip
 def lpips_squeeze(factual: Tensor, counterfactual: Tensor) -> Tensor | None:
     """:func:`lpips`, [B]; None where its weights are not here."""
@@ -90,6 +92,8 @@ def lpips_squeeze(factual: Tensor, counterfactual: Tensor) -> Tensor | None:
 @metric(
     "lpips_alex", "LPIPS (AlexNet)", "lower", "distance", library="own", form="{:.3f}",
     meaning=MEANING, page=1, compared="known",
+    good="Near 0: a network for pictures finds both alike, as people mostly would.",
+    bad="Large, above about 0.5: they look like different pictures.",
 )  # fmt: skip
 def lpips_alex(factual: Tensor, counterfactual: Tensor, part_lpips: Perceptual) -> Tensor | None:
     """By the bundle's network, [B], where that is AlexNet."""
@@ -99,6 +103,8 @@ def lpips_alex(factual: Tensor, counterfactual: Tensor, part_lpips: Perceptual) 
 @metric(
     "lpips_vgg", "LPIPS (VGG-16)", "lower", "distance", library="own", form="{:.3f}",
     meaning=MEANING, page=1, compared="known",
+    good="Near 0: a network for pictures finds both alike, as people mostly would.",
+    bad="Large, above about 0.5: they look like different pictures.",
 )  # fmt: skip
 def lpips_vgg(factual: Tensor, counterfactual: Tensor, part_lpips: Perceptual) -> Tensor | None:
     """By the bundle's network, [B], where that is VGG-16."""

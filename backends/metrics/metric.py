@@ -49,11 +49,14 @@ NEEDS: Mapping[str, str] = {
 class Metric:
     """What a number means.
 
-    :ivar direction: which way a counterfactual is better; ``neither`` for a plain description.
+    :ivar direction: which way a counterfactual is better; ``neither`` for a
+        plain description, and where the best value is no extreme.
     :ivar unit: of one picture's value; a mean has the same.
     :ivar library: what computes it.
     :ivar form: how one value is written.
     :ivar meaning: what one answer's value says, for a reader who does not know the metric.
+    :ivar good: which values speak for an answer, and why; a sentence, as is ``bad`` of those that
+        speak against it. Every metric of the page's table has both.
     :ivar scope: measured on every ``picture``, on a whole ``row`` of an evaluation, or reported
         by the ``run`` itself.
     :ivar needs: what it is measured from, of :data:`NEEDS`; it is left out where one is missing.
@@ -70,6 +73,8 @@ class Metric:
     library: str = "torch"
     form: str = "{:.4g}"
     meaning: str = ""
+    good: str = ""
+    bad: str = ""
     scope: Scope = "picture"
     needs: tuple[str, ...] = ()
     short: str = ""

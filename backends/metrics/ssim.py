@@ -23,6 +23,8 @@ C1, C2 = 0.01**2, 0.03**2  # (K1 L)^2 and (K2 L)^2 for a data range L of 1
 @metric(
     "ssim", "SSIM", "higher", "-1 to 1", form="{:.3f}",
     meaning="1 is the same picture, 0 has nothing of its structure", page=1, compared="always",
+    good="Near 1: edges and textures are where they were.",
+    bad="Near 0: the structure of your picture is gone.",
 )  # fmt: skip
 @without_gradients
 def ssim(factual: Tensor, counterfactual: Tensor) -> Tensor:

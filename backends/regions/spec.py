@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from backends.errors import BadInput
 from backends.regions.options import (
@@ -26,12 +27,14 @@ from backends.regions.options import (
 )  # fmt: skip
 
 __all__ = [
-    "Auto", "Box", "BoxPrompt", "Clicks", "Given", "MaskFile", "Mixed", "RegionSpec", "Whole",
-    "Words",
+    "Auto", "Box", "BoxPrompt", "Clicks", "Edited", "Given", "Inverted", "MaskFile", "Mixed",
+    "Polygon", "RegionSpec", "Resized", "Whole", "Words",
 ]  # fmt: skip
 
-LONGEST = 300  # characters of a story; the rest is cut off
+LONGEST = 1000  # characters of a story; of a longer one the beginning is kept, as a name
+MOST = 2000  # characters of any region, as each part of it is read within the one before
 SHORT = 60  # characters of it that a description repeats
+How = Literal["and", "but not", "but only"]
 
 
 class RegionSpec(ABC):
@@ -46,9 +49,17 @@ class RegionSpec(ABC):
         """Return a phrase that continues "change is allowed"."""
         return self._phrase()
 
+    def parts(self) -> Iterator[RegionSpec]:
+        """Every region that this one is made of; itself where it is made of no other."""
+        yield self
+
     @staticmethod
     def parse(text: str, given: bool = False) -> RegionSpec:
         """Read a region from a text.
+
+        Regions are joined from left to right by ``and`` (where either is), ``but not`` and
+        ``but only`` (where both are); what follows in brackets changes all before it:
+        ``text:hair and box:0,0,9,9 (grown by 2) but not points:+4,5``.
 
         :param given: there is a mask already, and the text says how it was made: nothing is
             refused, and what is not understood is a name.
@@ -59,8 +70,12 @@ class RegionSpec(ABC):
         text = text.strip()
         if text == Given.PAINTED:
             return Given()
-        if mixed := re.fullmatch(r"(painted|whole) (and|but not) (.+)", text, re.DOTALL):
-            return Mixed.of(mixed[1], mixed[2], RegionSpec.parse(mixed[3]))
+        if len(text) > MOST:
+            raise BadInput(f"a region is written in at most {MOST} characters; use a mask")
+        if changed := _Changed.read(text):
+            return changed
+        if mixed := Mixed.read(text):
+            return mixed
         kind, _, options = text.partition(":")
         found = RegionSpec.kinds.get(kind.strip())
         if found is None:
@@ -96,10 +111,11 @@ class RegionSpec(ABC):
         """
         if source == Whole.kind:
             return Whole()
-        spec = _named(story[:LONGEST])
-        if source == Auto.kind:
-            return spec if isinstance(spec, Auto) else Auto()
-        return spec
+        if source == Auto.kind and not story:
+            return Auto()
+        if len(story) > LONGEST:  # a part of it could be read as a region that is another
+            return Given(f"beginning with {story[:LONGEST]}…")
+        return _named(story)
 
 
 def _named(text: str) -> RegionSpec:
@@ -240,6 +256,46 @@ class Box(Kind):
 
 
 @dataclass(frozen=True)
+class Polygon(Kind):
+    """The pixels whose middles lie in a polygon.
+
+    :ivar corners: (x, y) in pixels, at least three; the last joins the first.
+    """
+
+    corners: tuple[tuple[float, float], ...]
+    kind = "polygon"
+    form = "polygon:X,Y;X,Y;X,Y"
+
+    @classmethod
+    def _read(cls, options: str) -> Polygon:
+        corners = []
+        for piece in filter(None, map(str.strip, options.split(";"))):
+            corner = re.fullmatch(rf"{NUMBER},{NUMBER}", piece, re.ASCII)
+            if corner is None:
+                raise BadInput(f"corner {piece!r} is not understood; write {cls.form}")
+            corners.append((float(corner[1]), float(corner[2])))
+        if len(corners) < 3:
+            raise BadInput(f"a polygon has at least three corners; write {cls.form}")
+        return cls(tuple(corners))
+
+    @property
+    def _options(self) -> str:
+        return ";".join(f"{plain_number(x)},{plain_number(y)}" for x, y in self.corners)
+
+    def inside(self, height: int, width: int) -> tuple[tuple[float, float], ...]:
+        """The corners.
+
+        :raises BadInput: one is outside a picture of that size.
+        """
+        if any(x > width or y > height for x, y in self.corners):
+            raise BadInput(f"a corner of {self._options!r} is outside the {width}x{height} picture")
+        return self.corners
+
+    def _phrase(self) -> str:
+        return f"in the polygon of {len(self.corners)} corners"
+
+
+@dataclass(frozen=True)
 class Words(Kind):
     """What words mean.
 
@@ -348,20 +404,107 @@ class Given(RegionSpec):
 
 @dataclass(frozen=True)
 class Mixed(RegionSpec):
-    """A region that was added to a painted one, or taken away from it or from the picture."""
+    """Two regions together: where either is (``and``), the first without the second (``but
+    not``), where both are (``but only``)."""
 
     base: RegionSpec
-    how: Literal["and", "but not"]
+    how: How
     other: RegionSpec
 
     @classmethod
-    def of(cls, base: str, how: str, other: RegionSpec) -> Mixed:
-        """From the words that the canvas writes."""
-        first = Whole() if base == Whole.kind else Given(base)
-        return cls(first, "and" if how == "and" else "but not", other)
+    def read(cls, text: str) -> Mixed | None:
+        """The regions that the last of those words joins; None without one. Only before the
+        beginning of a region is it such a word: others belong to a prompt or a file's name.
+
+        :raises BadInput: one of the two regions is not understood.
+        """
+        words = "|".join(RegionSpec.kinds)
+        bare = "|".join([Given.PAINTED, *(n for n, kind in RegionSpec.kinds.items() if kind.bare)])
+        begins = rf"(?:(?:{words})\s*:|(?:{bare})(?: and| but| \(|$))"
+        how = "|".join(get_args(How))
+        found = re.fullmatch(rf"(.+) ({how}) (?={begins})(.+)", text, re.DOTALL)
+        if found is None:
+            return None
+        joins: How = next(word for word in get_args(How) if word == found[2])
+        return cls(RegionSpec.parse(found[1]), joins, RegionSpec.parse(found[3]))
+
+    def parts(self) -> Iterator[RegionSpec]:
+        """Every region that the two are made of."""
+        yield from self.base.parts()
+        yield from self.other.parts()
 
     def __str__(self) -> str:
         return f"{self.base} {self.how} {self.other}"
 
     def _phrase(self) -> str:
         return f"{self.base.describe()} {self.how} {self.other.describe()}"
+
+
+@dataclass(frozen=True)
+class _Changed(RegionSpec):
+    """A region that was made from another one."""
+
+    base: RegionSpec
+
+    @staticmethod
+    def read(text: str) -> RegionSpec | None:
+        """The region whose last words, in brackets, say how it was changed; None without."""
+        found = re.fullmatch(
+            r"(.+) \((?:(grown|shrunk) by ([1-9]\d{0,3})|(inverted)|edited)\)", text, re.DOTALL
+        )
+        if found is None:
+            return None
+        base = RegionSpec.parse(found[1])
+        if found[2]:
+            return Resized(base, int(found[3]) * (1 if found[2] == "grown" else -1))
+        return Inverted(base) if found[4] else Edited(base)
+
+    def parts(self) -> Iterator[RegionSpec]:
+        """Every region that the other one is made of."""
+        yield from self.base.parts()
+
+    @property
+    @abstractmethod
+    def _change(self) -> str: ...
+
+    def __str__(self) -> str:
+        return f"{self.base} ({self._change})"
+
+    def _phrase(self) -> str:
+        return f"{self.base.describe()}, then {self._change}"
+
+
+@dataclass(frozen=True)
+class Resized(_Changed):
+    """A region with a wider or narrower rim.
+
+    :ivar pixels: how far :func:`backends.imaging.grown` grows it, below 0 shrinks it.
+    """
+
+    pixels: int
+
+    @property
+    def _change(self) -> str:
+        return f"{'grown' if self.pixels > 0 else 'shrunk'} by {abs(self.pixels)}"
+
+    def _phrase(self) -> str:
+        return f"{super()._phrase()} pixel{'' if abs(self.pixels) == 1 else 's'}"
+
+
+class Inverted(_Changed):
+    """All that is not in a region."""
+
+    @property
+    def _change(self) -> str:
+        return "inverted"
+
+
+class Edited(_Changed):
+    """A region that a person changed with the brush."""
+
+    @property
+    def _change(self) -> str:
+        return "edited"
+
+    def _phrase(self) -> str:
+        return f"{self.base.describe()}, then edited by hand"

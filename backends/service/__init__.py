@@ -5,8 +5,10 @@ The studio, which knows no tensors, may call these from any thread or machine.
 
 from backends.service.adding import recognise, remove
 from backends.service.bundles import about, load, pull, to_pull, warm
+from backends.service.domain import look
 from backends.service.explanations import explain, stopped
 from backends.service.models import inspect
+from backends.service.neighbours import nearest
 from backends.service.pictures import (
     add_model,
     draw,
@@ -18,6 +20,7 @@ from backends.service.pictures import (
     spectrum,
 )
 from backends.service.regions import propose
+from backends.service.risks import unlike
 
 __all__ = [
     "about",
@@ -26,6 +29,8 @@ __all__ = [
     "explain",
     "inspect",
     "load",
+    "look",
+    "nearest",
     "place",
     "predict",
     "prepare",
@@ -38,5 +43,6 @@ __all__ = [
     "spectrum",
     "stopped",
     "to_pull",
+    "unlike",
     "warm",
 ]

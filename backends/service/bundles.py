@@ -13,6 +13,7 @@ from backends.core import Method, Region
 from backends.errors import StudioError
 from backends.explain.compatibility import explained
 from backends.metrics import METRICS
+from backends.service.domain import reference_of
 from backends.targets import added
 
 __all__ = ["BundleInfo", "MethodInfo", "PresetInfo", "about", "load", "pull", "to_pull", "warm"]
@@ -28,6 +29,9 @@ class PresetInfo(TypedDict):
 
 class _Loaded(TypedDict, total=False):
     kind: str
+    strengths: str
+    costs: str
+    suits: list[str]
     seeded: bool
     gradients: bool
     paper: str
@@ -70,11 +74,12 @@ class BundleInfo(TypedDict):
 
 
 def about(name: str) -> BundleInfo:
-    """Describe a bundle for a page: its manifest; each method's title, summary, paper, settings
-    schema and presets, whether it follows the model's gradients, why it cannot run (a sentence or
-    None), and whether to hide it, since its parts can be neither trained nor fetched; what each
-    metric means; and the models that can be explained, each with a regressor's property or a
-    classifier's classes, and :func:`backends.explain.compatibility.explained`."""
+    """Describe a bundle for a page: its manifest; each method's title, summary, strengths, costs,
+    what it suits, paper, settings schema and presets, whether it follows the model's gradients,
+    why it cannot run (a sentence or None), and whether to hide it, since its parts can be neither
+    trained nor fetched; what each metric means; and the models that can be explained, each with a
+    regressor's property or a classifier's classes, and
+    :func:`backends.explain.compatibility.explained`."""
     found = bundles.get(name)
     methods: dict[str, MethodInfo] = {}
     for method_name in registry.METHODS:
@@ -89,6 +94,9 @@ def about(name: str) -> BundleInfo:
         methods[method_name] = {
             "title": method.title,
             "summary": method.summary,
+            "strengths": method.strengths,
+            "costs": method.costs,
+            "suits": list(method.suits),
             "kind": method.kind,
             "seeded": method.seeded,
             "gradients": method.differentiable,
@@ -181,6 +189,8 @@ def warm(name: str) -> Iterator[str]:
     manifest = found.manifest
     shape = (1, manifest.channels, manifest.image_size, manifest.image_size)
     yield from load(name)
+    if reference_of(found):  # measured from the bundle's pictures where it did not come with it
+        yield "domain"
     prior = found.generator
     w = None if prior is None else found.part(prior).mean_w[None].cpu()  # or it would be searched
     for method_name, entry in about(name)["methods"].items():

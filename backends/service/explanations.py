@@ -18,7 +18,7 @@ from backends.service.pictures import known_latent, predict
 if TYPE_CHECKING:
     from backends.explain.question import Question
 
-__all__ = ["explain", "resolve", "stopped"]
+__all__ = ["explain", "posed_question", "resolve", "stopped"]
 
 
 def resolve(request: Request) -> Question:
@@ -50,25 +50,35 @@ def _region(request: Request) -> Region:
     return Region((imaging.to_tensor(mask) > 0).float(), request.region)
 
 
-def explain(request: Request) -> Iterator[Frame | Answer]:
-    """Yield frames of the search, then the answer.
+def posed_question(request: Request) -> Question:
+    """:func:`resolve`, of a request that asks for something else than the model says already.
 
-    :raises StudioError: the request cannot be carried out; raised before the first frame.
+    :raises BadInput: it does not.
     """
     import torch
 
-    from backends.explain.runner import run
-    from backends.service.serialization import answer_of, frame_of
-
     question = resolve(request)
-    found = question.bundle
-    with torch.no_grad(), guarded(found.device):
-        label = question.model.probabilities(question.factual.to(found.device)).argmax(1)
+    device = question.bundle.device
+    with torch.no_grad(), guarded(device):
+        label = question.model.probabilities(question.factual.to(device)).argmax(1)
     if int(label) == int(question.target):
         predicted = predict(request.bundle, request.picture, request.model).label
         raise BadInput(
             f"the model already says {predicted!r}; choose another target than its prediction"
         )
+    return question
+
+
+def explain(request: Request) -> Iterator[Frame | Answer]:
+    """Yield frames of the search, then the answer.
+
+    :raises StudioError: the request cannot be carried out; raised before the first frame.
+    """
+    from backends.explain.runner import run
+    from backends.service.serialization import answer_of, frame_of
+
+    question = posed_question(request)
+    found = question.bundle
     prior = found.generator
     for step in run(question):
         yield frame_of(step)

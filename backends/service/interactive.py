@@ -125,7 +125,7 @@ class _OpenRun:
 
     def _answer(self, label: int) -> Answer:
         """Make the answer, which flipped where the person's last label is the target."""
-        from backends.service.serialization import answer_of
+        from backends.service.serialization import answer_of, with_advice
 
         assert self.end is not None
         assert self.end.counterfactual is not None
@@ -139,7 +139,8 @@ class _OpenRun:
         leaps = self.answers[1:]
         agree = sum(value == wanted for value in leaps) / len(leaps) if leaps else float(flipped)
         asked = {"answers": list(self.answers), "agreement": agree, "label": self.answers[-1]}
-        return replace(answer, record=answer.record | {"flipped": flipped, "asked": asked})
+        record = answer.record | {"flipped": flipped, "asked": asked}
+        return with_advice(replace(answer, record=record))
 
 
 _open_runs: OrderedDict[str, _OpenRun] = OrderedDict()

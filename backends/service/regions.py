@@ -147,11 +147,31 @@ def mask_of(
             mask = np.zeros((height, width), np.uint8)
             mask[y0:y1, x0:x1] = 255
             return mask
-        case specs.Mixed(base=specs.Whole(), how="but not"):
-            return imaging.as_bytes(
-                mask_of(name, picture, spec.other, model, placement=placement) == 0
-            )
+        case specs.Polygon():
+            corners = np.asarray(spec.inside(height, width))
+            return imaging.as_bytes(imaging.in_polygon(corners, (width, height)))
+        case specs.Mixed() | specs.Resized() | specs.Inverted():
+            return imaging.as_bytes(_combined(name, picture, spec, model, placement))
     raise BadInput(f"region {str(spec)!r} needs the mask that was painted; use mask:FILE")
+
+
+def _combined(
+    name: str,
+    picture: np.ndarray,
+    spec: specs.Mixed | specs.Resized | specs.Inverted,
+    model: str,
+    placement: Placement | None,
+) -> np.ndarray:
+    """A region that is made of others, bool [H, W]."""
+    base = mask_of(name, picture, spec.base, model, placement=placement) > 0
+    if isinstance(spec, specs.Resized):
+        return imaging.grown(base, spec.pixels)
+    if isinstance(spec, specs.Inverted):
+        return ~base
+    other = mask_of(name, picture, spec.other, model, placement=placement) > 0
+    if spec.how == "and":
+        return base | other
+    return base & (other if spec.how == "but only" else ~other)
 
 
 def _of_words(name: str, picture: np.ndarray, spec: specs.Words) -> np.ndarray:

@@ -15,9 +15,10 @@ from backends.bundles import Bundle
 from backends.compute.oom import guarded
 from backends.core import Answer, Counterfactual, Frame, Prediction, Request, Step
 from backends.explain.question import Question
+from backends.service import domain, facts, risks
 from backends.version import studio_version
 
-__all__ = ["answer_of", "frame_of", "prediction_of"]
+__all__ = ["answer_of", "frame_of", "prediction_of", "with_advice"]
 
 
 def prediction_of(names: list[str], p: Tensor) -> Prediction:
@@ -84,7 +85,16 @@ def answer_of(
         },
     }
     answer = plain(result, record, **others)
-    return _with_importance(answer, question) if request.importance else answer
+    answer = _with_importance(answer, question) if request.importance else answer
+    return with_advice(_with_domain(answer))
+
+
+def with_advice(answer: Answer) -> Answer:
+    """The answer, whose record says in words what it means (``facts``) and where it is risky to
+    interpret (``warnings``)."""
+    record = answer.record
+    told = {"facts": facts.facts(record), "warnings": risks.warnings(record)}
+    return replace(answer, record=record | told)
 
 
 def _measurements(
@@ -109,6 +119,14 @@ def _measurements(
         "oracle": oracle,
         "metrics": measured,
     }
+
+
+def _with_domain(answer: Answer) -> Answer:
+    """The answer, and whether it and the factual look like the bundle's own pictures."""
+    pictures = {"factual": answer.factual, "counterfactual": answer.counterfactual}
+    looked = domain.look(answer.record["bundle"], *pictures.values())
+    known = dict(zip(pictures, looked, strict=True)) if looked else {}
+    return replace(answer, record=answer.record | {"domain": known})
 
 
 def _with_importance(answer: Answer, question: Question) -> Answer:

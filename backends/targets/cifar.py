@@ -52,10 +52,14 @@ class CifarResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, 3, 32, 32] in [0, 1] -> logits [B, K]."""
+        return self.head(self.embed(x))
+
+    def embed(self, x: Tensor) -> Tensor:
+        """[B, 3, 32, 32] in [0, 1] -> what the last layer sees, [B, D]."""
         x = F.relu(self.stem(x))
         for stage in self.stages:
             x = stage(x)
-        return self.head(x.mean((2, 3)))
+        return x.mean((2, 3))
 
 
 class CifarVGG(nn.Module):
@@ -77,9 +81,13 @@ class CifarVGG(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, 3, 32, 32] in [0, 1] -> logits [B, K]."""
+        return self.head(self.embed(x))
+
+    def embed(self, x: Tensor) -> Tensor:
+        """[B, 3, 32, 32] in [0, 1] -> what the last layer sees, [B, D]."""
         layers = iter(self.convolutions)
         for stage in VGG16:
             for _ in stage:
                 x = F.relu(next(layers)(x))
             x = F.max_pool2d(x, 2)
-        return self.head(F.relu(self.hidden(x.flatten(1))))
+        return F.relu(self.hidden(x.flatten(1)))

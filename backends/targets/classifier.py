@@ -38,6 +38,10 @@ class ConvClassifier(nn.Module):
         """[B, C, S, S] in [0, 1] -> logits [B, K]."""
         return self.head(self.features(x).flatten(1))
 
+    def embed(self, x: Tensor) -> Tensor:
+        """[B, C, S, S] in [0, 1] -> what the last layer sees, [B, 128]."""
+        return self.head[:-1](self.features(x).flatten(1))
+
 
 class _Residual(nn.Module):
     def __init__(self, inner: int, outer: int, stride: int) -> None:
@@ -78,3 +82,7 @@ class ResidualClassifier(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, S, S] in [0, 1] -> logits [B, K]."""
         return self.body(x)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """[B, C, S, S] in [0, 1] -> what the last layer sees, [B, 4 * width]."""
+        return self.body[:-1](x)

@@ -1,0 +1,109 @@
+"""Where an answer is risky to interpret, in sentences; from the content of result.json alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypedDict
+
+from backends.service.facts import SMOOTH, UNUSUAL, Record, number, percent
+
+__all__ = ["Risk", "unlike", "warnings"]
+
+
+class Risk(TypedDict):
+    """One reason to be careful: what is so, and why that matters."""
+
+    name: str
+    sentence: str
+    reason: str
+
+
+def warnings(record: Record) -> list[Risk]:
+    """What makes the answer risky to interpret, the gravest first; often nothing."""
+    checks = (_factual, _oracle, _invisible, _density, _reconstruction, _region)
+    return [risk for check in checks for risk in check(record)]
+
+
+def unlike(domain: Mapping[str, Any]) -> Risk:
+    """The risk of a picture that does not look like a bundle's own.
+
+    :param domain: as :class:`backends.service.domain.Domain`.
+    """
+    return Risk(
+        name="domain",
+        sentence="Your picture does not look like those that the model knows.",
+        reason=f"Compared with {domain['count']} real ones, {domain['why']}. What the model says "
+        "of such a picture means little.",
+    )
+
+
+def _factual(record: Record) -> Iterator[Risk]:
+    looked = record.get("domain", {}).get("factual")
+    if looked and looked["unlike"]:
+        yield unlike(looked)
+
+
+def _oracle(record: Record) -> Iterator[Risk]:
+    oracle, target = record["oracle"], record["target"]
+    if record["flipped"] and oracle and oracle["label"] != target:
+        yield Risk(
+            name="oracle_disagrees",
+            sentence=f"The oracle says “{oracle['label']}”, not “{target}”.",
+            reason="The change may fool the model without showing what was asked for.",
+        )
+
+
+def _invisible(record: Record) -> Iterator[Risk]:
+    if record["flipped"] and number(record, "changed_area") == 0:
+        yield Risk(
+            name="invisible",
+            sentence="The answer flipped, but nothing visible changed.",
+            reason="This shows that the model is brittle here, not what it looks at.",
+        )
+
+
+def _density(record: Record) -> Iterator[Risk]:
+    place = number(record, "log_density_percentile")
+    looked = record.get("domain", {}).get("counterfactual")
+    if looked and looked["unlike"]:
+        yield Risk(
+            name="unreal",
+            sentence="The answer does not look like real pictures.",
+            reason=f"Compared with {looked['count']} of them, {looked['why']}: the model may react "
+            "to what is odd here, and not to the class.",
+        )
+    elif place is not None and place < UNUSUAL:
+        yield Risk(
+            name="untypical",
+            sentence=f"Such a “{record['target']}” hardly ever occurs.",
+            reason=f"{percent(1 - place / 100)} of real pictures are likelier: the model may react "
+            "to what is odd here, and not to the class.",
+        )
+    elif place is not None and place > SMOOTH:
+        yield Risk(
+            name="smooth",
+            sentence="The answer is plainer and smoother than real pictures.",
+            reason="Details that the model looks at may be gone with the rest.",
+        )
+
+
+def _reconstruction(record: Record) -> Iterator[Risk]:
+    rebuilt = number(record, "reconstruction_l1")
+    beyond = number(record, "l1_from_reconstruction")
+    if rebuilt is not None and beyond is not None and beyond < rebuilt:
+        yield Risk(
+            name="reconstruction",
+            sentence="The method cannot draw your picture well.",
+            reason="Rebuilding it unchanged alters it more than the question did, so most of the "
+            "difference says nothing about the model.",
+        )
+
+
+def _region(record: Record) -> Iterator[Risk]:
+    if record["flipped"] and float(record["region"]["area"]) < 1:
+        yield Risk(
+            name="not_only_cause",
+            sentence="The region need not be the only cause.",
+            reason="What changed may count only together with what stayed (RCSB, appendix B). Try "
+            "other regions before you conclude.",
+        )

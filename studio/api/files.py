@@ -6,14 +6,16 @@ import base64
 import binascii
 import mimetypes
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from backends import service
 from backends.core import Frame
 from backends.errors import BadInput
 from studio import export
+from studio.export.formats import write_answer
 from studio.runs import Run
 
 __all__ = ["decoded", "files_of", "frame_record", "urls_of", "zip_of"]
@@ -44,34 +46,40 @@ def frame_record(frame: Frame) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def files_of(run: Run) -> dict[str, bytes]:
-    """An answer's files by name, as ``explain --out`` writes them; all but ``result.json``."""
-    with _written(run) as folder:
+def files_of(run: Run, formats: Sequence[str] = ()) -> dict[str, bytes]:
+    """An answer's files by name, as ``explain --out`` writes them; all but ``result.json``.
+
+    :param formats: of reports and films among them (:data:`studio.export.formats.FORMATS`).
+    """
+    with _written(run, formats) as folder:
         return {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.suffix != ".json"}
 
 
-def urls_of(run: Run) -> dict[str, str]:
-    """An answer's files by name, as data URLs."""
+def urls_of(run: Run, formats: Sequence[str] = ()) -> dict[str, str]:
+    """An answer's files by name, as data URLs; ``formats`` as of :func:`files_of`."""
     found = {}
-    for name, content in files_of(run).items():
+    for name, content in files_of(run, formats).items():
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         found[name] = f"data:{kind};base64,{base64.b64encode(content).decode()}"
     return found
 
 
-def zip_of(run: Run) -> bytes:
-    """An answer's files as the page's zip."""
-    with _written(run) as folder:
+def zip_of(run: Run, formats: Sequence[str] = ()) -> bytes:
+    """An answer's files as the page's zip; ``formats`` as of :func:`files_of`."""
+    with _written(run, formats) as folder:
         archive = folder.parent / "answer.zip"
         export.write_zip(archive, folder)
         return archive.read_bytes()
 
 
 @contextmanager
-def _written(run: Run) -> Iterator[Path]:
+def _written(run: Run, formats: Sequence[str]) -> Iterator[Path]:
     """A folder of the answer's files, which is removed after."""
     assert run.answer is not None
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "answer"
         export.write(folder, run.answer, run.frames)
+        if formats:
+            about = service.about(run.request.bundle)
+            write_answer(folder, formats, run.answer, run.frames, about)
         yield folder

@@ -78,6 +78,7 @@ class QuestionMessage(PictureMessage):
     feather: int = Field(
         0, ge=0, le=1000, description="Pixels over which pasted.png fades in at the region's edge"
     )
+    formats: str = Field("", description="Further files, with commas between: html,pdf,strip,mp4")
 
 
 class ExplainReply(BaseModel):

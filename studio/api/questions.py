@@ -14,7 +14,7 @@ from backends import imaging, service
 from backends.core import Frame, Request
 from backends.errors import BadInput, NotFound, StudioError
 from backends.imaging import Reading
-from backends.regions.spec import MaskFile, Mixed, RegionSpec, Whole
+from backends.regions.spec import MaskFile, RegionSpec, Whole
 from backends.service import regions as region_service
 from studio import export
 from studio.api.messages import (
@@ -189,10 +189,7 @@ async def _decoded(asked: PictureMessage, image: bytes) -> Reading:
 def _region(text: str) -> RegionSpec:
     """A region that names no file of the studio's machine."""
     spec = RegionSpec.parse(text)
-    inner = spec
-    while isinstance(inner, Mixed):
-        inner = inner.other
-    if isinstance(inner, MaskFile):
+    if any(isinstance(part, MaskFile) for part in spec.parts()):
         raise BadInput("send the mask itself, as the field mask, and not the name of its file")
     return spec
 

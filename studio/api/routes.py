@@ -9,7 +9,7 @@ JSON; with ``?as=zip`` or ``Accept: application/zip`` the files of ``explain --o
 # Annotations are evaluated here: FastAPI reads those of functions within a function.
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -30,6 +30,7 @@ from studio.api.messages import (
     RegionMessage,
 )
 from studio.api.questions import Busy, Gone, ProgramQuestions
+from studio.export.formats import formats_in
 from studio.runs import Run
 from studio.web.messages import checked, documented, read
 from studio.web.sentences import refusal, route
@@ -87,19 +88,20 @@ def routes(questions: ProgramQuestions) -> list[BaseRoute]:
         image, mask = _image(question, files), files.get("mask")
         if mask is None and question.mask:
             mask = decoded(question.mask, "the mask")
+        further = formats_in(question.formats)
         accepted = request.headers.get("accept", "")
         form = form or ("events" if EVENTS in accepted else "zip" if ZIP in accepted else "json")
         async with _watched(request) as gone:
             if form == "events":
                 frames: asyncio.Queue[Frame | None] = asyncio.Queue()
                 work = questions.explain(question, image, mask, who, frames.put_nowait, gone)
-                return await _streamed(asyncio.ensure_future(work), frames)
+                return await _streamed(asyncio.ensure_future(work), frames, further)
             run = await questions.explain(question, image, mask, who, gone=gone)
         if form == "zip":
-            content = await asyncio.to_thread(zip_of, run)
+            content = await asyncio.to_thread(zip_of, run, further)
             named = {"Content-Disposition": 'attachment; filename="answer.zip"'}
             return Response(content, media_type=ZIP, headers=named)
-        return JSONResponse(await asyncio.to_thread(_explained, run))
+        return JSONResponse(await asyncio.to_thread(_explained, run, further))
 
     @router.post("/predict", openapi_extra=documented(PictureMessage))
     async def predict(request: Request, who: Owner) -> Predicted:
@@ -144,13 +146,13 @@ async def _watched(request: Request) -> AsyncIterator[Callable[[], bool]]:
         watcher.cancel()
 
 
-def _explained(run: Run) -> dict[str, Any]:
+def _explained(run: Run, formats: Sequence[str]) -> dict[str, Any]:
     assert run.answer is not None
-    return ExplainReply(record=run.answer.record, files=urls_of(run)).model_dump()
+    return ExplainReply(record=run.answer.record, files=urls_of(run, formats)).model_dump()
 
 
 async def _streamed(
-    work: asyncio.Future[Run], frames: asyncio.Queue[Frame | None]
+    work: asyncio.Future[Run], frames: asyncio.Queue[Frame | None], formats: Sequence[str]
 ) -> StreamingResponse:
     """Server-sent events: ``frame`` with a small picture, then ``answer`` or ``error``.
 
@@ -172,7 +174,7 @@ async def _streamed(
             except Exception as error:
                 yield f"event: error\ndata: {bytes(refusal(error, STATUS).body).decode()}\n\n"
                 return
-            yield _event("answer", await asyncio.to_thread(_explained, run))
+            yield _event("answer", await asyncio.to_thread(_explained, run, formats))
         finally:
             work.cancel()  # the asker may have left
 

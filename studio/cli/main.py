@@ -101,6 +101,9 @@ def explain(
         typer.Option("--set", help="Setting, key=value; of one among several: method.key=value"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same answer")] = 0,
+    seeds: Annotated[
+        str, typer.Option(help="Several instead of one: 0-3, or 0,5,7; with the answers' spread")
+    ] = "",
     importance: Annotated[
         bool, typer.Option(help="Also measure which changes matter to the model")
     ] = False,
@@ -111,16 +114,26 @@ def explain(
     window: Annotated[
         str, typer.Option(help="CENTRE,WIDTH of the values to see, of deep files and DICOM")
     ] = "",
-    out: Annotated[Path | None, typer.Option(help="Folder for pictures and result.json")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for pictures, report.html and result.json")
+    ] = None,
+    formats: Annotated[
+        str, typer.Option(help="Of reports and films in that folder: html,pdf,strip,mp4")
+    ] = "html",
     device: DeviceOption = None,
     precision: PrecisionOption = None,
 ) -> None:
-    """Ask for a counterfactual; prints one JSON object, of several methods one by name."""
+    """Ask for a counterfactual; prints one JSON object, of several methods one by name, of several
+    seeds one by seed."""
     from backends import imaging, service
     from studio import export
+    from studio.cli.seeds import ask_each
     from studio.export import tables
+    from studio.export.formats import formats_in
+    from studio.runs.comparison import seeds_of
 
     options.check_folder(out)
+    wanted = formats_in(formats)
     reading = imaging.read(image, page, imaging.window_in(window))
     if reading.note:
         print(f"note: {reading.note}", file=sys.stderr)
@@ -136,10 +149,15 @@ def explain(
         )
         for name in names
     }  # fmt: skip
+    if seeds:
+        if names != [method]:
+            raise BadInput("--seeds goes with one method; ask each method by itself")
+        print(json.dumps(ask_each(requests[method], seeds_of(seeds), out), indent=2))
+        return
     if names == [method]:
         answer, frames = options.ask(requests[method])
         if out is not None:
-            export.write(out, answer, frames)
+            export.write(out, answer, frames, options.reports(wanted, bundle))
         print(json.dumps(answer.record, indent=2))
         return
     found, problems = {}, {}
@@ -154,8 +172,10 @@ def explain(
     printed = {n: records[n] if n in records else {"problem": problems[n]} for n in names}
     if out is not None:
         export.write_all(
-            out, found, tables.as_csv([tables.answer_row(n, printed[n]) for n in names])
-        )
+            out, found, tables.as_csv([tables.answer_row(n, printed[n]) for n in names]),
+            options.reports(wanted, bundle),
+            options.comparison_reports(wanted, bundle, found, problems),
+        )  # fmt: skip
     print(json.dumps({"methods": printed}, indent=2))
 
 

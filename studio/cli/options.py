@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,9 +21,11 @@ __all__ = [
     "PrecisionOption",
     "ask",
     "check_folder",
+    "comparison_reports",
     "finish",
     "methods_in",
     "pairs_in",
+    "reports",
     "settings_in",
 ]
 
@@ -74,6 +76,42 @@ def check_folder(out: Path | None) -> None:
     """:raises BadInput: there is a file where the folder should be."""
     if out is not None and any(p.exists() and not p.is_dir() for p in (out, *out.parents)):
         raise BadInput(f"{out} is a file, or lies in one; give --out a folder")
+
+
+def reports(names: list[str], bundle: str) -> Callable[[Path, Answer, Sequence[Frame]], None]:
+    """What writes an answer's reports and films into its folder.
+
+    :param names: of formats.
+    """
+    from backends import service
+    from studio.export import formats
+
+    about = service.about(bundle)
+
+    def write(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:
+        formats.write_answer(folder, names, answer, frames, about)
+
+    return write
+
+
+def comparison_reports(
+    names: list[str], bundle: str, found: Mapping[str, tuple[Answer, Sequence[Frame]]],
+    problems: Mapping[str, str],
+) -> Callable[[Path], None]:  # fmt: skip
+    """What writes the reports of several methods' answers into the folder around them."""
+    from backends import service
+    from studio.export import formats
+    from studio.export.comparison_report import Compared
+
+    about = service.about(bundle)
+    titles = {name: entry["title"] for name, entry in about["methods"].items()}
+    compared = [Compared(titles[name], *answered) for name, answered in found.items()]
+    lost = {titles[name]: reason for name, reason in problems.items()}
+
+    def write(folder: Path) -> None:
+        formats.write_comparison(folder, names, compared, lost, about)
+
+    return write
 
 
 def methods_in(text: str, bundle: str) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from backends import imaging
 from backends.core import Answer, Frame
@@ -23,33 +24,55 @@ from studio.export.heatmaps import (
     signed_difference,
 )
 
-__all__ = ["at_once", "write", "write_all", "write_zip"]
+__all__ = ["SETTINGS", "at_once", "write", "write_all", "write_zip"]
 
 GIF_FRAMES = 60
+Further = Callable[[Path, Answer, Sequence[Frame]], None]
+SETTINGS = "counterfactual-studio"  # the text in counterfactual.png: result.json's content
 IMPORTANCE, RECONSTRUCTION = "importance.png", "reconstruction.png"
 PASTED = "pasted.png"
+REPORTS = ("report.html", "report.pdf", "filmstrip.png", "trajectory.mp4")
 BEYOND, LATENT, OTHER = "difference_from_reconstruction.png", "latent.npy", "alternative_"
 
 
-def write(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:
+def write(
+    folder: Path, answer: Answer, frames: Sequence[Frame], further: Further | None = None
+) -> None:
     """The result folder: factual, counterfactual, region, difference and signed_difference as
-    PNG of the model's size, importance.png where it was asked for, trajectory.gif, result.json.
+    PNG of the model's size, importance.png where it was asked for, trajectory.gif, result.json,
+    whose content counterfactual.png carries, too, with no time.
     Where the person's own picture is known, pasted.png: that picture with the answer's changes.
     Where the method has a prior, reconstruction.png, what it makes of the factual (of a
     generator: of a photograph), difference_from_reconstruction.png, and latent.npy, the answer in
     its coordinates. Of each further answer that the method gave, alternative_NAME.png,
     alternative_NAME_difference.png and alternative_NAME_latent.npy.
-    Appears at once or not at all."""
+    Appears at once or not at all.
+
+    :param further: writes more files of the answer into the folder, such as reports.
+    """
     with at_once(folder) as scratch:
         _fill(scratch, answer, frames)
+        if further:
+            further(scratch, answer, frames)
 
 
-def write_all(folder: Path, found: Mapping[str, tuple[Answer, Sequence[Frame]]], csv: str) -> None:
-    """A result folder for each method's name, and table.csv; at once or not at all."""
+def write_all(
+    folder: Path, found: Mapping[str, tuple[Answer, Sequence[Frame]]], csv: str,
+    further: Further | None = None, whole: Callable[[Path], None] | None = None,
+) -> None:  # fmt: skip
+    """A result folder for each method's name, and table.csv; at once or not at all.
+
+    :param further: as of :func:`write`.
+    :param whole: writes more files about all of the answers into the folder.
+    """
     with at_once(folder) as scratch:
         for name, (answer, frames) in found.items():
             (scratch / name).mkdir()
             _fill(scratch / name, answer, frames)
+            if further:
+                further(scratch / name, answer, frames)
+        if whole:
+            whole(scratch)
         (scratch / "table.csv").write_text(csv)
 
 
@@ -67,7 +90,7 @@ def at_once(folder: Path) -> Iterator[Path]:
 
 def _move(source: Path, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    for name in (IMPORTANCE, RECONSTRUCTION, BEYOND, LATENT, PASTED):
+    for name in (IMPORTANCE, RECONSTRUCTION, BEYOND, LATENT, PASTED, *REPORTS):
         if not (source / name).exists():  # an earlier answer's would not belong to this one
             (folder / name).unlink(missing_ok=True)
     for path in folder.glob(f"{OTHER}*"):
@@ -82,7 +105,10 @@ def _move(source: Path, folder: Path) -> None:
 
 def _fill(folder: Path, answer: Answer, frames: Sequence[Frame]) -> None:
     as_picture(answer.factual).save(folder / "factual.png")
-    as_picture(answer.counterfactual).save(folder / "counterfactual.png")
+    settings = PngInfo()
+    # But for the time it took, or the same question would not give the same bytes.
+    settings.add_itxt(SETTINGS, json.dumps({**answer.record, "seconds": 0.0}))
+    as_picture(answer.counterfactual).save(folder / "counterfactual.png", pnginfo=settings)
     as_picture(answer.mask).save(folder / "region.png")
     if pasted := _pasted(answer):
         pasted.save(folder / PASTED, compress_level=1)  # a photograph would take long otherwise

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops, ImageFilter
 
 from backends.core import Answer
 
@@ -15,14 +15,18 @@ __all__ = [
     "absolute_difference",
     "as_picture",
     "coloured",
+    "deviation",
     "difference_from_reconstruction",
     "enlarge",
     "important_changes",
+    "outlined",
     "signed_difference",
     "spectrum_plot",
 ]
 
+FAINT = 0.02  # a standard deviation that an eye does not see
 LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601, as Pillow's mode L
+EDGE = (255, 150, 0)  # of a region, as on the page
 
 
 def as_picture(array: np.ndarray) -> Image.Image:
@@ -85,6 +89,18 @@ def difference_from_reconstruction(answer: Answer) -> Image.Image:
     return absolute_difference(replace(answer, factual=rebuilt))
 
 
+def deviation(pictures: Sequence[np.ndarray]) -> tuple[Image.Image, float]:
+    """Where several pictures, uint8 [H, W, C], differ: the standard deviation of each pixel (of a
+    sample; the mean over the channels), in the colours of :func:`absolute_difference`; and the
+    value of its brightest colour, in [0, 1]: the greatest one, but never so small that noise would
+    look like a difference."""
+    values = np.stack(pictures).astype(np.float32) / 255
+    amount = values.std(0, ddof=1)
+    amount = amount.reshape(*amount.shape[:2], -1).mean(-1)
+    brightest = max(float(amount.max()), FAINT)
+    return coloured(amount / brightest, "inferno"), brightest
+
+
 def important_changes(importance: np.ndarray) -> Image.Image:
     """Importance [H, W] in the colours of :func:`signed_difference`, stretched to its greatest
     value: red (brighter) where the target needs the change, blue where it would rather not."""
@@ -104,3 +120,18 @@ def spectrum_plot(values: Sequence[float], prior: str) -> Image.Image:
     buffer = io.BytesIO()
     figure.savefig(buffer)
     return Image.open(buffer)
+
+
+def outlined(picture: np.ndarray, mask: np.ndarray, side: int = 384) -> Image.Image:
+    """A picture, enlarged to about ``side``, with the edge of a region of it.
+
+    :param mask: uint8 [H, W], non-zero inside.
+    """
+    shown = enlarge(as_picture(picture), side).convert("RGB")
+    inside = Image.fromarray(((mask.reshape(mask.shape[:2]) > 0) * 255).astype(np.uint8))
+    inside = inside.resize(shown.size, Image.Resampling.NEAREST)
+    # Two lines, one of which is seen on any ground.
+    for width, colour in ((9, (0, 0, 0)), (5, EDGE)):
+        edge = ImageChops.difference(inside, inside.filter(ImageFilter.MinFilter(width)))
+        shown.paste(Image.new("RGB", shown.size, colour), mask=edge)
+    return shown

@@ -1,15 +1,15 @@
-"""A quick job on the engine, awaited."""
+"""Jobs on the engine, awaited: a quick one, and one of many steps."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import TypeVar
 
 from backends.errors import StudioError
 from studio.engines.core import Done, Engine, Event, Failed, Stepped, Stopped
 
-__all__ = ["ask"]
+__all__ = ["ask", "follow"]
 
 T = TypeVar("T")
 
@@ -40,3 +40,28 @@ async def ask(engine: Engine, owner: str, work: Callable[[], T]) -> T:
 
     engine.submit(steps, owner, sink, "quick")
     return await answer
+
+
+async def follow(
+    engine: Engine, owner: str, work: Callable[[], Iterator[T]]
+) -> AsyncGenerator[T, None]:
+    """What a job yields, as it comes. Leaving early stops the job within a step.
+
+    :param work: makes the generator, on the engine's thread; portable, as in
+        :meth:`studio.engines.core.Engine.submit`.
+    :raises StudioError: what the work raised.
+    """
+    loop, events = asyncio.get_running_loop(), asyncio.Queue[Event]()
+
+    def sink(event: Event) -> None:
+        loop.call_soon_threadsafe(events.put_nowait, event)
+
+    job = engine.submit(work, owner, sink, portable=True)
+    try:
+        while not isinstance(event := await events.get(), (Stopped, Done)):
+            if isinstance(event, Failed):
+                raise event.error
+            if isinstance(event, Stepped):
+                yield event.item
+    finally:
+        job.stop()

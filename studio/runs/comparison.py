@@ -3,32 +3,29 @@ convinced people."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-import math
 import re
-import secrets
 import shutil
 import threading
-import time
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Container, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from backends.core import Request
 from backends.errors import BadInput, NotFound
-from backends.metrics import METRICS
 from studio import export
 from studio.export import tables
-from studio.runs import Run, Runs, TooMany
+from studio.runs import Run, Runs
+from studio.runs.rows import known, row_of, spreads
+from studio.runs.series import Series
 from studio.runs.study import Study
 
 __all__ = ["MOST", "NONE", "Comparison", "Comparisons", "questions", "seeds_of"]
 
-MOST = 24  # runs in one comparison: what a person can still look at, and wait for
+MOST = 48  # runs in one comparison: all methods with three seeds, and what a person can wait for
 KEPT = 3  # comparisons of one owner
 NONE = "none"  # the choice of who is convinced by none of them
 
@@ -50,51 +47,38 @@ def seeds_of(text: str) -> list[int]:
     return list(seeds)
 
 
-def questions(asked: Request, methods: Sequence[str], seeds: Sequence[int]) -> list[Request]:
+def questions(
+    asked: Request, methods: Sequence[str], seeds: Sequence[int], fixed: Container[str] = ()
+) -> list[Request]:
     """The same question to each method with each seed.
 
+    :param fixed: the methods that draw nothing, which answer the same whatever the seed: they are
+        asked once.
     :raises BadInput: nothing is chosen, or too much.
     """
     if not methods:
         raise BadInput("choose at least one method to compare")
-    if len(methods) * len(seeds) > MOST:
+    found = [
+        replace(asked, method=m, settings={}, seed=s)
+        for m in methods for s in (seeds[:1] if m in fixed else seeds)
+    ]  # fmt: skip
+    if len(found) > MOST:
         raise BadInput(
-            f"{len(methods)} methods with {len(seeds)} seeds are {len(methods) * len(seeds)} runs; "
+            f"{len(methods)} methods with {len(seeds)} seeds are {len(found)} runs; "
             f"a comparison has at most {MOST}"
         )
-    return [replace(asked, method=m, settings={}, seed=s) for m in methods for s in seeds]
+    return found
 
 
 @dataclass
-class Comparison:
-    """Requests that differ only in method and seed, and their runs as far as they were started.
+class Comparison(Series):
+    """Requests that differ only in method and seed.
 
     ``choice`` is the id of the run that convinced the person, ``NONE`` when none did, and None
     as long as they have not chosen.
     """
 
-    owner: str
-    requests: list[Request]
-    runs: list[Run | None] = field(default_factory=list)
-    id: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     choice: str | None = None
-    stopped: bool = False
-    ended: bool = False
-
-    def __post_init__(self) -> None:
-        self.runs = [None] * len(self.requests)
-
-    @property
-    def answered(self) -> list[Run]:
-        """The runs that have an answer."""
-        return [run for run in self.runs if run and run.answer]
-
-    def stop(self) -> None:
-        """Stop the run under way and start no other; what has ended stays."""
-        self.stopped = True
-        for run in self.runs:
-            if run:
-                run.stop()
 
     def rows(self) -> list[dict[str, Any]]:
         """What the table says of each run; None where a number is not known."""
@@ -102,13 +86,13 @@ class Comparison:
 
     def row(self, i: int) -> dict[str, Any]:
         """The row of the ``i``-th request."""
-        return _row(self.requests[i], self.runs[i], self.choice)
+        return row_of(self.requests[i], self.runs[i], self.choice)
 
     def alternatives(self, of: Run | None = None) -> list[dict[str, Any]]:
         """The further answers of all runs, or ``of`` one, as rows; ``answer`` is what the method
         calls each. What was counted for the run as a whole is not theirs: None."""
         return [
-            _row(run.request, replace(run, answer=other), None)
+            row_of(run.request, replace(run, answer=other))
             | {"answer": name, "nfe": None, "seconds": None, "convincing": None}
             for run in self.answered if run.answer and of in (None, run)
             for name, other in run.answer.alternatives.items()
@@ -127,6 +111,7 @@ class Comparison:
             "convincing": self.choice,
             "runs": self.rows(),
             "alternatives": self.alternatives(),
+            "spread": spreads(self.rows()),
         }
 
     def study_record(self, pseudonym: str) -> dict[str, Any]:
@@ -134,7 +119,7 @@ class Comparison:
         record = self.as_json()
         answers = [
             {"method": run.request.method, "seed": run.request.seed, "run": run.id,
-             "status": run.answer.record["status"], "metrics": _clean(run.answer.record["metrics"])}
+             "status": run.answer.record["status"], "metrics": known(run.answer.record["metrics"])}
             for run in self.answered if run.answer
         ]  # fmt: skip
         keys = ("comparison", "bundle", "factual_sha256", "model", "target", "region")
@@ -151,41 +136,6 @@ class Comparison:
             assert run.answer
             return dict(run.answer.record["region"])
         return {"source": self.requests[0].region, "area": None}
-
-
-def _row(request: Request, run: Run | None, choice: str | None) -> dict[str, Any]:
-    record = run.answer.record if run and run.answer else None
-    metrics = _clean(record["metrics"]) if record else {}
-    oracle = (record or {}).get("oracle") or {}
-    calls = (record or {}).get("nfe", {}).values()
-    values = metrics | {
-        # A stopped run's calls were not counted to an end.
-        "nfe": sum(n["forward"] + n["backward"] for n in calls) or None,
-        "seconds": (record or {}).get("seconds"),
-    }
-    return {
-        "method": request.method,
-        "answer": (record or {}).get("answer", ""),
-        "seed": request.seed,
-        "run": run.id if run else None,
-        "status": record["status"] if record else run.state if run else "not_started",
-        "reason": run.reason if run else None,
-        "flipped": record["flipped"] if record else None,
-        "label": record["counterfactual"]["label"] if record else None,
-        "target_probability": values.get("target_probability"),
-        "oracle_label": oracle.get("label"),
-        "oracle_agrees": oracle.get("agrees"),
-        **{name: values.get(name) for name, m in METRICS.items() if m.compared != "never"},
-        "convincing": None if choice is None or not run else choice == run.id,
-    }
-
-
-def _clean(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Numbers that JSON can hold; an absent one and one that is no number are both None."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in metrics.items()
-    }
 
 
 class Comparisons:
@@ -226,35 +176,11 @@ class Comparisons:
                 comparison.stop()
                 self._drop(comparison)
 
-    async def follow(
+    def follow(
         self, comparison: Comparison, gap: float = 0.2, patience: float = 0.5
     ) -> AsyncGenerator[int, None]:
-        """Carry it out, one run after another: the number of the run that has news, at most
-        one every ``gap`` seconds apart from ends. Leaving early stops it."""
-        shown = 0.0
-        try:
-            for i, request in enumerate(comparison.requests):
-                while not comparison.stopped and comparison.runs[i] is None:
-                    try:
-                        comparison.runs[i] = self.runs.start(request, comparison.owner)
-                    except TooMany:  # the person's other runs come first
-                        yield i
-                        await asyncio.sleep(patience)
-                run = comparison.runs[i]
-                if run is None:
-                    break
-                if comparison.stopped:  # somebody stopped just while it started
-                    run.stop()
-                async for frame in run.watch(first=0.15):
-                    if frame is None or time.monotonic() - shown >= gap:
-                        shown = time.monotonic()
-                        yield i
-                yield i
-            comparison.ended = True
-        finally:
-            if not comparison.ended:
-                comparison.stop()
-                comparison.ended = True
+        """Carry it out; see :meth:`studio.runs.series.Series.follow`."""
+        return comparison.follow(self.runs, gap, patience)
 
     def choose(self, comparison: Comparison, choice: str) -> None:
         """Note which run convinced: in every answer's record, and as a line of the study.
@@ -296,14 +222,29 @@ class Comparisons:
             export.write_zip(path, folder)
         return str(path)
 
+    def keep(self, comparison: Comparison, file: Path) -> Path:
+        """Move a file that was made of a comparison to the others of it; returns where it is.
+
+        :raises NotFound: the comparison is no longer kept.
+        """
+        with self._writing:
+            self.get(comparison.id, comparison.owner)
+            folder = self._taken(comparison)
+            folder.mkdir(exist_ok=True)
+            return file.replace(folder / file.name)
+
     def _drop(self, comparison: Comparison) -> None:
         with self._writing:  # or its files would be written again behind this
             self._all.pop(comparison.id, None)
             shutil.rmtree(self._folder(comparison), ignore_errors=True)
+            shutil.rmtree(self._taken(comparison), ignore_errors=True)
             self._zip(comparison).unlink(missing_ok=True)
 
     def _folder(self, comparison: Comparison) -> Path:
         return self.results / f"comparison-{comparison.id}"
+
+    def _taken(self, comparison: Comparison) -> Path:
+        return self.results / f"comparison-{comparison.id}-taken"
 
     def _zip(self, comparison: Comparison) -> Path:
         return self.results / f"comparison-{comparison.id}.zip"

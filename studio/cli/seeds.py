@@ -1,0 +1,42 @@
+"""One question with several seeds, and how much its answers differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backends import service
+from backends.core import Request
+from backends.errors import BadInput
+from studio import export
+from studio.cli import options
+from studio.export import tables
+from studio.runs import Run
+from studio.runs.rows import row_of, spread
+
+__all__ = ["ask_each"]
+
+
+def ask_each(request: Request, seeds: Sequence[int], out: Path | None) -> dict[str, Any]:
+    """Ask with each seed. Returns the answers' records by seed, and their spread.
+
+    :param out: gets a folder a seed, and table.csv.
+    :raises BadInput: the method draws nothing, so that seeds change nothing.
+    """
+    entry = service.about(request.bundle)["methods"].get(request.method)
+    if entry and not entry.get("seeded", True):
+        raise BadInput(
+            f"{entry['title']} draws nothing: every seed gives the same answer; leave out --seeds, "
+            "or vary a setting with --set"
+        )
+    requests = {seed: replace(request, seed=seed) for seed in seeds}
+    found = {seed: options.ask(one) for seed, one in requests.items()}
+    records = {seed: answer.record for seed, (answer, _) in found.items()}
+    if out is not None:
+        table = [{"seed": n} | tables.answer_row(request.method, r) for n, r in records.items()]
+        folders = {f"seed{seed}": answer for seed, answer in found.items()}
+        export.write_all(out, folders, tables.as_csv(table))
+    rows = [row_of(requests[n], Run(requests[n], "", answer=found[n][0])) for n in seeds]
+    return {"seeds": {str(n): record for n, record in records.items()}, "spread": spread(rows)}

@@ -1,0 +1,221 @@
+"""An answer's files, come back: result.zip, result.json, or counterfactual.png, which anybody may
+have written."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from backends.core import Answer, Request
+from backends.errors import BadInput
+from studio.export.files import OTHER, RECONSTRUCTION, SETTINGS
+
+__all__ = ["Returned", "read_returned"]
+
+LARGEST = 64_000_000  # bytes of a file, and of all that is read of a zip
+LONGEST = 2_000_000  # characters of result.json
+SIDE = 4096  # pixels of a picture
+WANTED = "drop the studio's own result.zip, result.json or counterfactual.png, as it was downloaded"
+
+
+class _SaidOpinion(BaseModel):
+    label: str
+    probabilities: dict[str, float]
+
+
+class _Measured(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    step: int = Field(ge=0)
+    status: Literal["flipped", "not_flipped", "cancelled"]
+    flipped: bool
+    counterfactual: _SaidOpinion
+    oracle: dict[str, Any] | None = None
+    metrics: dict[str, float]
+
+
+class _Region(BaseModel):
+    source: str = Field(max_length=1000)
+    area: float
+
+
+class _ResultFile(_Measured):
+    """What the page reads of result.json."""
+
+    bundle: str
+    model: str
+    method: str
+    target: str
+    seed: int = Field(ge=0)
+    settings: dict[str, Any]
+    steps: int = Field(ge=0)
+    factual: _SaidOpinion
+    answer: str = ""
+    alternatives: dict[str, _Measured] = {}
+    region: _Region
+    nfe: dict[str, dict[str, int]]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What a file tells.
+
+    :ivar record: the content of result.json.
+    :ivar request: the question; None where the file has no picture.
+    :ivar answer: None where the file has none; without latent, importance and the person's own
+        picture, of which the files hold no exact copy.
+    """
+
+    record: dict[str, Any]
+    request: Request | None = None
+    answer: Answer | None = None
+
+
+def read_returned(path: Path) -> Returned:
+    """Read what was dropped on the page.
+
+    :raises BadInput: it is none of the studio's files, damaged, or too large.
+    """
+    if path.stat().st_size > LARGEST:
+        raise BadInput(f"this file has more than {LARGEST // 1_000_000} MB; {WANTED}")
+    with path.open("rb") as file:
+        head = file.read(8)
+    try:
+        if head.startswith(b"PK"):
+            return _from_zip(path)
+        if head == b"\x89PNG\r\n\x1a\n":
+            return Returned(_record(_text_of(path)))
+        if path.stat().st_size > LONGEST:
+            raise BadInput(f"this is no result of the studio; {WANTED}")
+        return Returned(_record(path.read_text("utf-8")))
+    except (UnicodeDecodeError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise BadInput(f"this file cannot be read as a result of the studio; {WANTED}") from error
+
+
+def _text_of(path: Path) -> str:
+    with Image.open(path, formats=["PNG"]) as picture:
+        if max(picture.size) > SIDE:
+            raise BadInput(f"this picture is larger than {SIDE} pixels; {WANTED}")
+        picture.load()  # the text may come after the pixels
+        text = getattr(picture, "text", {}).get(SETTINGS)
+    if text is None:
+        raise BadInput(
+            "this PNG carries no settings: a picture program may have removed them, or it is "
+            f"another picture; {WANTED}"
+        )
+    return str(text)
+
+
+def _record(text: str) -> dict[str, Any]:
+    if len(text) > LONGEST:
+        raise BadInput(f"this result.json is too long; {WANTED}")
+    try:
+        found: dict[str, Any] = json.loads(text)
+        checked = _ResultFile.model_validate(found)
+    except (ValueError, RecursionError, ValidationError) as error:
+        raise BadInput(f"this is no result.json of the studio; {WANTED}") from error
+    for probabilities in (checked.factual.probabilities, checked.counterfactual.probabilities):
+        if checked.target not in probabilities:
+            raise BadInput("this result.json does not say how likely its target is; download again")
+    return found
+
+
+def _from_zip(path: Path) -> Returned:
+    with zipfile.ZipFile(path) as archive:
+        files = _contents(archive)
+    if "result.json" not in files:
+        if any(name.endswith("/result.json") for name in files):
+            raise BadInput(
+                "this zip holds several answers; unpack it and drop one result.json instead"
+            )
+        raise BadInput(f"there is no result.json in this zip; {WANTED}")
+    record = _record(files["result.json"].decode())
+    if "factual.png" not in files:
+        return Returned(record)
+    pictures = {
+        name: _pixels(files[f"{name}.png"])
+        for name in ("factual", "counterfactual", "region")
+        if f"{name}.png" in files
+    }
+    factual, region = pictures["factual"], pictures.get("region")
+    mask = None
+    if record["region"]["source"] != "whole":
+        if region is None:  # what the source says is a name here, and is never looked up
+            return Returned(record)
+        mask = _same(region[..., 0], factual)
+    request = Request(
+        bundle=record["bundle"], method=record["method"], target=record["target"],
+        picture=factual, region=record["region"]["source"], mask=mask,
+        settings=record["settings"], seed=record["seed"], model=record["model"],
+        importance="importance" in record,
+    )  # fmt: skip
+    if "counterfactual" not in pictures or region is None:
+        return Returned(record, request)
+    return Returned(record, request, _answer(record, files, pictures))
+
+
+def _answer(
+    record: dict[str, Any], files: Mapping[str, bytes], pictures: Mapping[str, np.ndarray]
+) -> Answer:
+    factual, mask = pictures["factual"], pictures["region"][..., 0]
+    rebuilt = None
+    if RECONSTRUCTION in files:
+        rebuilt = _same(_pixels(files[RECONSTRUCTION]), factual)
+
+    def answer(picture: np.ndarray, said: dict[str, Any], **others: Answer) -> Answer:
+        return Answer(
+            factual, _same(picture, factual), _same(mask, factual), said,
+            reconstruction=rebuilt, alternatives=others,
+        )  # fmt: skip
+
+    others = {
+        name: answer(_pixels(files[f"{OTHER}{name}.png"]), said)
+        for name, said in (record.get("alternatives") or {}).items()
+        if f"{OTHER}{name}.png" in files
+    }
+    return answer(pictures["counterfactual"], record, **others)
+
+
+def _contents(archive: zipfile.ZipFile) -> dict[str, bytes]:
+    """The files that a result may have, by name; nothing is written to the disk."""
+    left = LARGEST
+    found: dict[str, bytes] = {}
+    for entry in archive.infolist():
+        name = entry.filename
+        if name.endswith("/result.json"):
+            found[name] = b""  # told, not read
+            continue
+        if name != "result.json" and not name.endswith(".png"):
+            continue
+        with archive.open(entry) as file:
+            content = file.read(left + 1)  # what the entry says of its size may be a lie
+        left -= len(content)
+        if left < 0:
+            raise BadInput(f"this zip unpacks to more than {LARGEST // 1_000_000} MB; {WANTED}")
+        found[name] = content
+    return found
+
+
+def _pixels(content: bytes) -> np.ndarray:
+    """uint8 [H, W, 1] or [H, W, 3]."""
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+        if max(picture.size) > SIDE or picture.mode not in ("L", "RGB"):
+            raise BadInput(f"a picture in this zip is not as the studio writes it; {WANTED}")
+        array = np.asarray(picture)
+    return array[..., None] if array.ndim == 2 else array
+
+
+def _same(array: np.ndarray, factual: np.ndarray) -> np.ndarray:
+    if array.shape[: factual.ndim] != factual.shape[: array.ndim]:
+        raise BadInput(f"the pictures in this zip differ in size; {WANTED}")
+    return array

@@ -17,10 +17,11 @@ from starlette.routing import BaseRoute
 
 from backends.errors import BadInput, NotFound
 from studio.labels.management import Management
-from studio.labels.store import pictures, projects, queue, responses
+from studio.labels.store import class_examples, pictures, projects, queue, responses
 from studio.labels.store.database import Database, StoreProblem
 from studio.labels.store.records import Annotator, State, Submission, Text, first_problem
 from studio.labels.store.records import Response as Stored
+from studio.labels.tasks import guideline_text
 from studio.web.sentences import route
 
 __all__ = ["AHEAD", "LONGEST", "answer_by", "routes"]
@@ -45,6 +46,7 @@ class Next(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ahead: int = Field(default=AHEAD, ge=1, le=50)
+    alike: bool = Field(False, description="Those together that a model takes for one class")
 
 
 class Undo(Next):
@@ -69,6 +71,22 @@ class AnswerMessage(Next):
         return Submission(
             self.item, self.value, self.request, self.state, self.note, self.seconds, self.via
         )
+
+
+class TogetherMessage(Next):
+    """One answer about several items; ``seconds`` is what all of them took."""
+
+    items: list[int] = Field(min_length=1, max_length=100)
+    value: str | None = None
+    state: State = "submitted"
+    seconds: float = 0.0
+    via: str = "api"
+    request: Annotated[str, Field(max_length=60)]
+
+    def record(self) -> Submission:
+        """What the store takes: of each item its share of the time."""
+        share = round(self.seconds / len(self.items), 3)
+        return Submission(1, self.value, self.request, self.state, "", share, self.via)
 
 
 class Unknown(Exception):
@@ -120,17 +138,30 @@ def routes(opened: Callable[[], Database], management: Management | None = None)
 
     @router.post("/next")
     def following(store: Store, who: Person, message: Next = Next()) -> dict[str, Any]:  # noqa: B008
-        return _held(store, who, message.ahead)
+        return _held(store, who, message)
 
     @router.post("/answers")
     def answer(store: Store, who: Person, message: AnswerMessage) -> dict[str, Any]:
         stored = responses.answer(store, who, message.record())
-        return {"number": stored.number} | _held(store, who, message.ahead)
+        return {"number": stored.number} | _held(store, who, message)
+
+    @router.post("/together")
+    def together(store: Store, who: Person, message: TogetherMessage) -> dict[str, Any]:
+        stored = responses.answer_together(store, who, message.items, message.record())
+        return {"number": stored[-1].number} | _held(store, who, message)
+
+    @router.get("/guidelines")
+    def guidelines(store: Store, who: Person) -> dict[str, Any]:
+        project = projects.of(store, who)
+        return {
+            "html": guideline_text.html(project.setup.instructions),
+            "examples": class_examples.listed(store, project),
+        }
 
     @router.post("/undo")
     def undo(store: Store, who: Person, message: Undo) -> dict[str, Any]:
         back = responses.undo(store, who, message.request)
-        return {"item": back.item_id if back else None} | _held(store, who, message.ahead)
+        return {"item": back.item_id if back else None} | _held(store, who, message)
 
     @router.get("/pictures/{sha256}.png", response_class=Response)
     def picture(store: Store, who: Person, sha256: Text) -> Response:
@@ -148,8 +179,8 @@ def routes(opened: Callable[[], Database], management: Management | None = None)
 STATUS: dict[type[Exception], int] = {Unknown: 401, StoreProblem: 503}
 
 
-def _held(database: Database, who: Annotator, ahead: int) -> dict[str, Any]:
-    items = queue.following(database, who, ahead)
+def _held(database: Database, who: Annotator, message: Next) -> dict[str, Any]:
+    items = queue.following(database, who, message.ahead, alike=message.alike)
     progress = queue.progress(database, who)
     # A file's name often begins with the true class: 4_00004.png.
     shown = [{key: value for key, value in asdict(item).items() if key != "name"} for item in items]

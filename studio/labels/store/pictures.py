@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from PIL import Image
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, or_, select
 
 from backends.errors import NotFound
 from studio import export
 from studio.labels.store.database import Database
 from studio.labels.store.records import Item, Project
-from studio.labels.store.schema import ItemNames, Items, StoredPictures
+from studio.labels.store.schema import ClassExamples, ItemNames, Items, StoredPictures
 
 __all__ = [
     "add",
@@ -123,6 +123,15 @@ def add_items(
     ]  # fmt: skip
     if rows:
         connection.execute(insert(Items), rows)
+        # What people are asked about is no example of its class any more.
+        connection.execute(
+            delete(ClassExamples).where(
+                ClassExamples.project_id == project.id,
+                ClassExamples.picture.in_(
+                    select(Items.picture).where(Items.project_id == project.id)
+                ),
+            )
+        )
         known = {row.picture: row for row in connection.execute(chosen)}
     spellings = select(ItemNames.item_id, ItemNames.name).join(Items).where(
         Items.project_id == project.id
@@ -184,14 +193,18 @@ def content(database: Database, sha256s: Sequence[str]) -> dict[str, bytes]:
 
 
 def shown(database: Database, project_id: int, sha256: str) -> bytes:
-    """The PNG of a picture, for who works in a project that has it.
+    """The PNG of a picture, for who works in a project that asks about it or shows it.
 
     :raises NotFound: the project has no such picture.
     """
-    chosen = (
-        select(StoredPictures.content)
-        .join(Items, Items.picture == StoredPictures.sha256)
-        .where(Items.project_id == project_id, StoredPictures.sha256 == sha256)
+    asked = select(Items.picture).where(Items.project_id == project_id)
+    examples = select(ClassExamples.picture).where(ClassExamples.project_id == project_id)
+    chosen = select(StoredPictures.content).where(
+        StoredPictures.sha256 == sha256,
+        or_(
+            asked.where(Items.picture == sha256).exists(),
+            examples.where(ClassExamples.picture == sha256).exists(),
+        ),
     )
     with database.read() as connection:
         found = connection.scalar(chosen)

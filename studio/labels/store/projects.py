@@ -23,6 +23,7 @@ __all__ = [
     "create_within",
     "enter",
     "find",
+    "hashed",
     "invite",
     "join",
     "listed",
@@ -130,7 +131,7 @@ def enter(database: Database, code: str) -> Annotator:
 
     :raises NotFound: nobody's.
     """
-    chosen = select(Annotators.__table__).where(Annotators.secret == _hashed(code.strip()))
+    chosen = select(Annotators.__table__).where(Annotators.secret == hashed(code.strip()))
     with database.read() as connection:
         row = connection.execute(chosen).first()
     if row is None:
@@ -204,15 +205,16 @@ def add_person(connection: Connection, project: int, name: str, role: Role = ANN
         )
     code = secrets.token_urlsafe(16)
     row = {
-        "project_id": project, "name": name, "role": role, "secret": _hashed(code),
+        "project_id": project, "name": name, "role": role, "secret": hashed(code),
         "created": time.time(),
     }  # fmt: skip
     (number,) = connection.execute(insert(Annotators).values(row).returning(Annotators.id)).one()
     return Access(Annotator(number, project, name, role), code)
 
 
-def _hashed(code: str) -> str:
-    """A code has 128 random bits, which no salt could make harder to guess."""
+def hashed(code: str) -> str:
+    """How a secret is stored. It has 128 random bits or more, which no salt could make harder to
+    guess."""
     return hashlib.sha256(code.encode()).hexdigest()
 
 

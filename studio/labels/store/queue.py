@@ -35,10 +35,16 @@ __all__ = ["following", "progress"]
 PACE = 600.0  # seconds over which the pace is counted
 
 
-def following(database: Database, annotator: Annotator, count: int = 1) -> list[Item]:
+def following(
+    database: Database, annotator: Annotator, count: int = 1, *, alike: bool = False
+) -> list[Item]:
     """Reserve the next items for a person: first what they have before them already (or took
     back), then by the project's order. Nobody else gets them until they are answered or the
-    reservation has run out, unless the project wants more labels of an item."""
+    reservation has run out, unless the project wants more labels of an item.
+
+    :param alike: of those items put together what the newest suggestion takes for one class, the
+        surest first; what no model has seen comes last.
+    """
     now = time.time()
     with database.write() as connection:
         project = projects.locked(connection, annotator.project_id)
@@ -48,7 +54,23 @@ def following(database: Database, annotator: Annotator, count: int = 1) -> list[
             rows += _free(connection, project, annotator, now, count - len(rows), have)
         reservations.release(connection, annotator)
         reservations.hold(connection, annotator, [row.id for row in rows])
+        if alike:
+            rows = _by_suggestion(connection, project, rows)
         return [_shown(connection, project, annotator, row) for row in rows]
+
+
+def _by_suggestion(connection: Connection, project: Project, rows: list[Any]) -> list[Any]:
+    chosen = select(Items.id, Items.guess, Items.confidence).where(
+        Items.id.in_([row.id for row in rows])
+    )
+    guesses = {number: (guess, sure) for number, guess, sure in connection.execute(chosen)}
+    places = {name: place for place, name in enumerate(project.classes)}
+
+    def place(row: Any) -> tuple[int, float]:
+        guess, sure = guesses[row.id]
+        return places.get(guess or "", len(places)), -(sure or 0.0)
+
+    return sorted(rows, key=place)
 
 
 def progress(database: Database, annotator: Annotator) -> LabelProgress:

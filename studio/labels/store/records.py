@@ -87,7 +87,10 @@ class Setup(BaseModel):
         min_length=2, max_length=100, title="Classes", description="What they can answer"
     )
     instructions: Text = Field(
-        "", max_length=20_000, title="Instructions", description="Shown to everyone; Markdown"
+        "",
+        max_length=20_000,
+        title="Guidelines",
+        description="How to decide; Markdown, one click away for everyone",
     )
     order: Order = Field(
         "random", title="Order",
@@ -117,7 +120,10 @@ class Setup(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            raise BadInput(f"{first_problem(error, 'the project')}; give another") from error
+            first = error.errors(include_url=False)[0]
+            ours = SENTENCES.get((str(next(iter(first["loc"]), "")), first["type"]))
+            told = f"{first_problem(error, 'the project')}; give another"
+            raise BadInput(ours or told) from error
 
     @field_validator("classes")
     @classmethod
@@ -128,6 +134,23 @@ class Setup(BaseModel):
         if len({name.casefold() for name in names}) < len(names):
             raise ValueError("two classes have the same name")
         return names
+
+
+# By field and pydantic's kind of error, what a person is told instead of pydantic's words.
+SENTENCES = {
+    ("name", "missing"): "give the project a name",
+    ("name", "string_too_short"): "give the project a name",
+    ("name", "string_too_long"): "the project’s name is too long; use at most 60 characters",
+    ("name", "string_pattern_mismatch"): "a project’s name has only letters, digits, spaces, - and "
+    ". in it, and begins with a letter or a digit; give another",
+    ("question", "string_too_short"): "write the question that people are asked, such as: What is "
+    "this?",
+    ("question", "string_too_long"): "the question is too long; use at most 300 characters, and "
+    "put the rest into the guidelines",
+    ("classes", "missing"): "name at least two classes, with a comma between them",
+    ("classes", "too_short"): "name at least two classes, with a comma between them",
+    ("classes", "too_long"): "these are too many classes; name at most 100",
+}
 
 
 @dataclass(frozen=True)

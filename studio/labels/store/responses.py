@@ -6,7 +6,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, insert, or_, select, update
@@ -29,11 +29,21 @@ from studio.labels.store.records import (
 )  # fmt: skip
 from studio.labels.store.schema import Annotators, Items, Projects, Responses
 
-__all__ = ["Submission", "adjudicate", "answer", "answer_many", "disagreement", "standing", "undo"]
+__all__ = [
+    "Submission",
+    "adjudicate",
+    "answer",
+    "answer_many",
+    "answer_together",
+    "disagreement",
+    "standing",
+    "undo",
+]
 
 LABEL: Final = "label"
 ADJUDICATION: Final = "adjudication"
 LONGEST = LONGEST_NOTE
+TOGETHER = ":together:"  # between the name of a message about several items, and an item
 
 
 def answer(database: Database, annotator: Annotator, given: Submission) -> Response:
@@ -61,9 +71,26 @@ def answer_many(
     raise BadInput("these answers collide with others; load the page again")
 
 
+def answer_together(
+    database: Database, annotator: Annotator, items: Sequence[int], given: Submission
+) -> list[Response]:
+    """The same answer about several items, all of them or none; :func:`undo` takes them back as
+    one.
+
+    :param given: ``seconds`` is what each took; ``item_id`` is not read.
+    :raises BadInput: as :func:`answer`, or ``items`` names one twice.
+    """
+    if len(set(items)) < len(items):
+        raise BadInput("an item is named twice; name each once")
+    together = [
+        replace(given, item_id=item, request=f"{given.request}{TOGETHER}{item}") for item in items
+    ]
+    return answer_many(database, annotator, together)
+
+
 def undo(database: Database, annotator: Annotator, request: str) -> Response | None:
-    """Take a person's newest answer back: the picture returns to them, with the value remembered.
-    None where there is nothing to undo.
+    """Take a person's newest answer back, with those that were given together with it: the pictures
+    return to them, with the value remembered. None where there is nothing to undo.
 
     :raises BadInput: ``request`` cannot name a message.
     """
@@ -73,25 +100,46 @@ def undo(database: Database, annotator: Annotator, request: str) -> Response | N
         repeated = _repeated(connection, annotator, request)
         if repeated is not None:
             return repeated
-        chosen = (
-            select(Responses.__table__)
-            .where(
-                Responses.annotator_id == annotator.id,
-                Responses.state.in_([SUBMITTED, DISCARDED]),
-                Responses.superseded_by.is_(None),
-                Responses.kind == LABEL,
-            )
-            .order_by(Responses.number.desc())
-            .limit(1)
-        )
-        last = connection.execute(chosen).first()
+        last, *others = _newest(connection, annotator) or [None]
         if last is None:
             return None
-        back = Submission(last.item_id, last.value, request, DRAFT, last.note, 0.0, "undo")
-        stored = _stored(connection, annotator, back, LABEL)
-        # At once, or somebody else would be handed it before its owner asks what comes next.
-        reservations.hold(connection, annotator, [last.item_id])
-        return stored
+        # Those given together first, so that the newest is still the newest.
+        for row in others:
+            _take_back(connection, annotator, row, f"{request}{TOGETHER}{row.item_id}")
+        return _take_back(connection, annotator, last, request)
+
+
+def _newest(connection: Connection, annotator: Annotator) -> list[Any]:
+    """A person's newest answer that is not taken back, then those that were given with it."""
+    mine = (
+        select(Responses.__table__)
+        .where(
+            Responses.annotator_id == annotator.id,
+            Responses.state.in_([SUBMITTED, DISCARDED]),
+            Responses.superseded_by.is_(None),
+            Responses.kind == LABEL,
+        )
+        .order_by(Responses.number.desc())
+    )
+    last = connection.execute(mine.limit(1)).first()
+    if last is None:
+        return []
+    together, mark, _ = last.request.rpartition(TOGETHER)
+    if not mark:
+        return [last]
+    return list(
+        connection.execute(
+            mine.where(Responses.request.startswith(together + TOGETHER, autoescape=True))
+        )
+    )
+
+
+def _take_back(connection: Connection, annotator: Annotator, row: Any, request: str) -> Response:
+    back = Submission(row.item_id, row.value, request, DRAFT, row.note, 0.0, "undo")
+    stored = _stored(connection, annotator, back, LABEL)
+    # At once, or somebody else would be handed it before its owner asks what comes next.
+    reservations.hold(connection, annotator, [row.item_id])
+    return stored
 
 
 def adjudicate(database: Database, administrator: Annotator, given: Submission) -> Response:

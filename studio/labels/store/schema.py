@@ -24,12 +24,15 @@ from sqlalchemy import (
     MetaData,
     UniqueConstraint,
     text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
     "Annotators",
     "Base",
+    "ClassExamples",
+    "Invitations",
     "ItemNames",
     "Items",
     "LeapAnswers",
@@ -251,8 +254,34 @@ class LeapAnswers(Base):
     superseded_by: Mapped[str | None]
 
 
+class Invitations(Base):
+    """A link that lets people join; ``secret`` is the sha256 of its token. ``joined`` counts those
+    who came by it; a revoked or expired one lets nobody in."""
+
+    __tablename__ = "invitations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), index=True)
+    secret: Mapped[str] = mapped_column(unique=True)
+    created: Mapped[float]
+    expires: Mapped[float]
+    revoked: Mapped[bool] = mapped_column(default=False)
+    joined: Mapped[int] = mapped_column(default=0)
+
+
+class ClassExamples(Base):
+    """A picture that shows people what a class means; it is never one that they are asked about."""
+
+    __tablename__ = "class_examples"
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    picture: Mapped[str] = mapped_column(ForeignKey("pictures.sha256"), primary_key=True)
+    value: Mapped[str]
+
+
 class Trainings(Base):
-    """Which label set a model was trained on."""
+    """Which label set a model was trained on; ``counts`` are its labels by class. A model that is
+    not ``shared`` is offered to its project's administrators only."""
 
     __tablename__ = "trainings"
 
@@ -263,4 +292,6 @@ class Trainings(Base):
     model: Mapped[str]
     settings: Mapped[dict[str, Any]]
     quality: Mapped[dict[str, Any]]
+    counts: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    shared: Mapped[bool] = mapped_column(server_default=true())
     created: Mapped[float]

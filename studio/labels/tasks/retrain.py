@@ -5,18 +5,48 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from backends.errors import NotFound
 from backends.training.retrain_settings import Learning, Learnt
 from studio.labels.stats.consensus import rows_for_training
+from studio.labels.stats.training_quality import label_counts, weaknesses
 from studio.labels.store.database import Database
 from studio.labels.store.records import Project
-from studio.labels.store.schema import Trainings
+from studio.labels.store.schema import Projects, Trainings
 
-__all__ = ["delete", "history", "model_name", "models", "retrain"]
+__all__ = [
+    "TrainedModel",
+    "delete",
+    "history",
+    "model_name",
+    "models",
+    "of_people",
+    "retrain",
+    "share",
+]
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model of people's labels that is here.
+
+    :ivar counts: labels by class, of all classes; empty where it is not known.
+    :ivar shared: whether everybody is offered it, or only the project's administrators.
+    """
+
+    name: str
+    project: str
+    counts: dict[str, int]
+    shared: bool
+
+    @property
+    def lacking(self) -> list[str]:
+        """The classes without a single label, which it cannot have learnt."""
+        return [name for name, count in self.counts.items() if not count]
 
 
 def model_name(project: str) -> str:
@@ -32,6 +62,9 @@ def retrain(
     """Train the bundle's model ``name`` on a label set, as
     :func:`backends.service.retraining.retrain`, and note which set it was.
 
+    One that rests on few labels (:func:`studio.labels.stats.training_quality.weaknesses`) is
+    offered to the project's administrators only, until :func:`share`.
+
     :param rule: one of :data:`studio.labels.stats.consensus.RULES`.
     :param version: of the label set; the newest unless given.
     :raises StudioError: there are too few labels, or the name or a setting cannot be used.
@@ -40,11 +73,13 @@ def retrain(
 
     version = project.version if version is None else version
     rows = rows_for_training(database, project, version, rule)
+    counts = label_counts(rows)
     for news in retraining.retrain(project.setup.bundle, name, rows, dict(settings)):
         if isinstance(news, Learnt):
             row = {
                 "project_id": project.id, "version": version, "rule": rule, "model": news.model,
                 "settings": dict(settings), "quality": news.quality, "created": time.time(),
+                "counts": counts, "shared": not weaknesses(counts, news.quality),
             }  # fmt: skip
             with database.write() as connection:
                 connection.execute(insert(Trainings).values(row))
@@ -60,8 +95,45 @@ def models(database: Database, project: Project) -> list[str]:
 
     here = retraining.trained(project.setup.bundle)
     rows = history(database, project)
-    own = (r["model"] for r in rows if here.get(r["model"]) == _label_set(project, r))
+    own = (r["model"] for r in rows if here.get(r["model"]) == _label_set(project.name, r))
     return list(dict.fromkeys(own))
+
+
+def of_people(database: Database, bundle: str) -> dict[str, TrainedModel]:
+    """The bundle's models that were trained on labels and are in this store, by name."""
+    from backends.service import retraining
+
+    here = retraining.trained(bundle)
+    chosen = (
+        select(
+            Trainings.model, Trainings.version, Trainings.rule, Trainings.counts, Trainings.shared,
+            Projects.name.label("project"),
+        )
+        .join(Projects, Projects.id == Trainings.project_id)
+        .where(Projects.bundle == bundle, Trainings.model.in_(list(here)))
+        .order_by(Trainings.id)  # of several under one name the last one stands
+    )  # fmt: skip
+    with database.read() as connection:
+        rows = [row._asdict() for row in connection.execute(chosen)]
+    return {
+        row["model"]: TrainedModel(row["model"], row["project"], row["counts"], row["shared"])
+        for row in rows
+        if here[row["model"]] == _label_set(row["project"], row)
+    }
+
+
+def share(database: Database, project: Project, name: str | None) -> None:
+    """Offer a model that was trained on the project's labels to everybody.
+
+    :raises NotFound: there is none of that name.
+    """
+    _require(database, project, name)
+    with database.write() as connection:
+        connection.execute(
+            update(Trainings)
+            .where(Trainings.project_id == project.id, Trainings.model == name)
+            .values(shared=True)
+        )
 
 
 def delete(database: Database, project: Project, name: str | None) -> None:
@@ -71,24 +143,29 @@ def delete(database: Database, project: Project, name: str | None) -> None:
     """
     from backends.service import retraining
 
+    _require(database, project, name)
+    retraining.forget(project.setup.bundle, str(name))
+
+
+def _require(database: Database, project: Project, name: str | None) -> None:
     own = models(database, project)
     if not name or name not in own:
         known = ", ".join(own) or "none"
         raise NotFound(f"{project.name!r} has no trained model {name!r}; there are: {known}")
-    retraining.forget(project.setup.bundle, name)
 
 
-def _label_set(project: Project, row: Mapping[str, Any]) -> str:
+def _label_set(project: str, row: Mapping[str, Any]) -> str:
     """What a model's record says of the label set that it was trained on."""
-    return f"{project.name} {row['version']} {row['rule']}"
+    return f"{project} {row['version']} {row['rule']}"
 
 
 def history(database: Database, project: Project) -> list[dict[str, Any]]:
     """What was trained on a project's labels, the newest first: ``model``, ``version`` and
-    ``rule`` of the label set, ``settings``, ``quality``, ``created``."""
+    ``rule`` of the label set, ``settings``, ``quality``, ``counts`` of labels by class, ``shared``,
+    ``created``."""
     columns = [
         Trainings.model, Trainings.version, Trainings.rule, Trainings.settings, Trainings.quality,
-        Trainings.created,
+        Trainings.counts, Trainings.shared, Trainings.created,
     ]  # fmt: skip
     chosen = (
         select(*columns).where(Trainings.project_id == project.id).order_by(Trainings.id.desc())

@@ -176,4 +176,4 @@ def _question(item: Disputed, picture: str, waiting: int) -> Markup:
     opinions = [f"{count} for {name}" for name, count in item.votes.items()]
     opinions += [f"{item.unsure} unsure"] * bool(item.unsure)
     opinions += [f"{item.skipped} skipped"] * bool(item.skipped)
-    return render("label.html", "disputed", picture, item.name, ", ".join(opinions), waiting)
+    return render("label.html", "disputed", picture, ", ".join(opinions), waiting)

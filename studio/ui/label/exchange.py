@@ -205,10 +205,12 @@ class ExchangePanel:
         def permit(project: Project | None) -> None:
             if project is not None:  # only its administrator brings labels into a project
                 self.labels.require_administrator(project.name, held)
+            elif not (person or "").strip():  # who brings a new one administers it
+                raise BadInput("type your name first: the imported project is kept under it")
 
         return exchange.import_labels(
             self.labels.database(), (name or "").strip() or None, file, bundle=bundle,
-            control=(control or "").strip() or None, administrator=person or "me",
+            control=(control or "").strip() or None, administrator=person,
             prepare=prepare, permit=permit,
         )  # fmt: skip
 

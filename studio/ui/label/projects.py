@@ -85,7 +85,7 @@ class ProjectPanels:
                 info="What people can answer: commas between, in the order of their keys",
             )
             self._guide = gr.Textbox(
-                label=FIELDS["instructions"]["title"], lines=2, elem_id="project-instructions",
+                label=FIELDS["instructions"]["title"], lines=1, elem_id="project-instructions",
                 info=FIELDS["instructions"]["description"],
             )  # fmt: skip
             self._source = Source(controllers.first, "project")
@@ -100,11 +100,6 @@ class ProjectPanels:
             self._change = gr.Button("Change the settings", elem_id="project-change")
             self._more = Source(controllers.first, "more")
             self._add = gr.Button("Add these pictures", elem_id="project-add")
-            self._guest = gr.Textbox(
-                label="Invite somebody", max_lines=1, elem_id="project-guest",
-                info="A name; the access code appears above, once",
-            )  # fmt: skip
-            self._invite = gr.Button("Invite", elem_id="project-invite")
         self._own = own
 
     def opened(self, controller: BundleController, names: Sequence[str]) -> dict[Any, Any]:
@@ -133,7 +128,8 @@ class ProjectPanels:
         """Let a project that was made or changed fill ``places`` with what ``made`` gives."""
 
         async def create(
-            request: gr.Request, which: str, person: str, held: Codes | None, name: str,
+            request: gr.Request, which: str, chosen: str | None, person: str,
+            held: Codes | None, name: str,
             question: str, classes: str, guide: str, kind: str, count: float | None,
             files: list[str] | None, *later: Any,
         ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
@@ -143,7 +139,8 @@ class ProjectPanels:
                     "name": name, "bundle": which, "question": question, "instructions": guide,
                     "classes": [part for part in names if part],
                 }  # fmt: skip
-                project, access = await asyncio.to_thread(self.labels.create, person, **fields)
+                maker = person or await asyncio.to_thread(self._here, chosen, held)
+                project, access = await asyncio.to_thread(self.labels.create, maker, **fields)
                 held = (held or {}) | {project.name: access.code}
                 yield {
                     self._codes: held,
@@ -156,8 +153,9 @@ class ProjectPanels:
         self._create.click(
             create,
             [
-                self._bundle, self._person, self._codes, self._name, self._question, self._classes,
-                self._guide, *self._source.all, *self._first.values(),
+                self._bundle, self._project, self._person, self._codes, self._name,
+                self._question, self._classes, self._guide,
+                *self._source.all, *self._first.values(),
             ],
             [self._made, *places], show_progress="hidden", concurrency_limit=8,
             api_visibility="private",
@@ -195,17 +193,10 @@ class ProjectPanels:
             api_visibility="private",
         )  # fmt: skip
 
-        def invite(name: str, held: Codes | None, guest: str) -> str:
-            with show_errors():
-                assignment = self.labels.require_administrator(name, held)
-                access = projects.invite(self.labels.database(), assignment.project, guest or "")
-                return markup.notice(
-                    "success", f"Access code of {access.annotator.name}: {access.code}"
-                )
-
-        self._invite.click(
-            invite, [self._project, self._codes, self._guest], self._made, api_visibility="private"
-        )
+    def _here(self, name: str | None, held: Codes | None) -> str:
+        """What this browser's person is called in the project that is open; empty for nobody."""
+        assignment = self.labels.assignment(name, held)
+        return assignment.person.name if assignment else ""
 
     async def _filled(
         self, which: str, project: Project, kind: str, count: float | None,

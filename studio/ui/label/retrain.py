@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -12,6 +12,7 @@ from backends.errors import BadInput
 from backends.service import retraining
 from backends.training.retrain_settings import Learning, Learnt
 from studio.labels.stats.consensus import RULES
+from studio.labels.stats.training_quality import agreement, told, weaknesses
 from studio.labels.store import projects
 from studio.labels.tasks import retrain as training
 from studio.runs.background_tasks import BackgroundTask
@@ -20,7 +21,7 @@ from studio.ui.label.project_task import ProjectTask
 from studio.ui.shared import form, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
-from studio.ui.shared.requests import running, show_errors
+from studio.ui.shared.requests import owner_of, running, show_errors
 
 __all__ = ["TrainingPanel"]
 
@@ -65,11 +66,13 @@ class TrainingPanel:
             self._stop = gr.Button("Stop", variant="stop", visible=False, elem_id="retrain-stop")
             self._state = gr.HTML(elem_id="retrain-status")
             self._history = gr.HTML(elem_id="retrain-history")
-            with gr.Row(visible=False) as self._deletion:
+            with gr.Row(visible=False) as self._own:
                 self._models = gr.Dropdown(
-                    [], label="Delete a model of this project", interactive=True,
-                    info="For everybody; the labels stay", elem_id="trained-models",
+                    [], label="Models of this project", interactive=True,
+                    info="A model from few labels is yours alone until you share it; deleting is "
+                    "for everybody, and the labels stay", elem_id="trained-models",
                 )  # fmt: skip
+                self._share = gr.Button("Share with everybody", elem_id="share-model", scale=0)
                 self._delete = gr.Button("Delete", elem_id="delete-model", scale=0)
                 self._confirm = gr.Button(
                     "Yes, delete it", variant="stop", visible=False, elem_id="delete-model-confirm",
@@ -100,9 +103,11 @@ class TrainingPanel:
         chosen = [self._project, self._codes, self._name, self._rule, *self._settings.values()]
 
         async def retrain(
-            project: str | None, held: Codes | None, name: str, rule: str, *values: Any
-        ) -> AsyncIterator[dict[Any, Any]]:
+            request: gr.Request, project: str | None, held: Codes | None, name: str, rule: str,
+            *values: Any,
+        ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
             with show_errors():
+                self.labels.note(owner_of(request), held)  # whose private model it will be
                 assignment = await asyncio.to_thread(
                     self.labels.require_administrator, project, held
                 )
@@ -114,13 +119,16 @@ class TrainingPanel:
                     ),
                 )
                 losses: list[float] = []
+                counts: dict[str, int] = {}
                 yield running(self._go, self._stop, True) | {self._state: markup.waiting(0)}
                 async for _ in task.watch():
-                    yield {self._state: _state_text(task, losses)}
+                    if isinstance(task.news, Learning):
+                        yield {self._state: _state_text(task, losses, counts)}
                 if task.state == "done":
                     await asyncio.to_thread(refreshed)
+                    counts = await asyncio.to_thread(self._counts, assignment, task.news)
                 yield running(self._go, self._stop, False) | {
-                    self._state: _state_text(task, losses),
+                    self._state: _state_text(task, losses, counts),
                     **await asyncio.to_thread(self._trained, assignment),
                 }
 
@@ -131,6 +139,15 @@ class TrainingPanel:
                 assignment = await asyncio.to_thread(self._deleted, project, held, model)
                 await asyncio.to_thread(refreshed)
                 text = f"“{model}” is deleted; its labels are still here."
+                trained = await asyncio.to_thread(self._trained, assignment)
+                return {self._state: markup.notice("success", text)} | trained
+
+        async def share(
+            project: str | None, held: Codes | None, model: str | None
+        ) -> dict[Any, Any]:
+            with show_errors():
+                assignment = await asyncio.to_thread(self._shared, project, held, model)
+                text = f"Everybody who opens the page can choose “{model}” now."
                 trained = await asyncio.to_thread(self._trained, assignment)
                 return {self._state: markup.notice("success", text)} | trained
 
@@ -147,6 +164,10 @@ class TrainingPanel:
             delete, [self._project, self._codes, self._models],
             [self._state, *self._trained(None)], **quiet,
         ).success(show, [self._project, self._codes], places, **quiet)  # fmt: skip
+        self._share.click(
+            share, [self._project, self._codes, self._models],
+            [self._state, *self._trained(None)], **quiet,
+        )  # fmt: skip
         self._delete.click(_asks_again, self._models, self._confirm, queue=False, **quiet)
         self._models.input(
             lambda: gr.update(visible=False), None, self._confirm, queue=False, **quiet
@@ -160,13 +181,18 @@ class TrainingPanel:
         training.delete(self.labels.database(), assignment.project, model)
         return assignment
 
+    def _shared(self, name: str | None, held: Codes | None, model: str | None) -> Assignment:
+        assignment = self.labels.require_administrator(name, held)
+        training.share(self.labels.database(), assignment.project, model)
+        return assignment
+
     def _trained(self, assignment: Assignment | None) -> dict[Any, Any]:
         """Updates of the history and of the models that can be deleted."""
         names = training.models(self.labels.database(), assignment.project) if assignment else []
         return {
             self._history: self._past(assignment, names) if assignment else "",
             self._models: gr.update(choices=names, value=names[0] if names else None),
-            self._deletion: gr.update(visible=bool(names)),
+            self._own: gr.update(visible=bool(names)),
             self._confirm: gr.update(visible=False),
         }
 
@@ -176,6 +202,11 @@ class TrainingPanel:
             return ""
         return markup.notice("going", "These labels are being learnt; Retrain shows how far it is.")
 
+    def _counts(self, assignment: Assignment, learnt: Any) -> dict[str, int]:
+        """Labels by class of the training that has just ended."""
+        rows = training.history(self.labels.database(), assignment.project)
+        return next((row["counts"] for row in rows if row["model"] == learnt.model), {})
+
     def _people(self, assignment: Assignment) -> list[str]:
         return [
             person.name for person in projects.people(self.labels.database(), assignment.project)
@@ -184,7 +215,12 @@ class TrainingPanel:
     def _past(self, assignment: Assignment, here: Sequence[str]) -> Markup:
         """The newest trainings; of a model that is not ``here`` any more it says so."""
         rows = [
-            row | {"agreement": _agreement(row["quality"]), "deleted": row["model"] not in here}
+            row
+            | {
+                "agreement": agreement(row["quality"]),
+                "deleted": row["model"] not in here,
+                "labels": told(row["counts"]) or "–",
+            }
             for row in training.history(self.labels.database(), assignment.project)[:10]
         ]
         return render("label.html", "history", rows) if rows else Markup()
@@ -195,24 +231,12 @@ def _asks_again(name: str | None) -> Any:
     return gr.update(visible=bool(name), value=f"Yes, delete “{name}”")
 
 
-def _agreement(quality: dict[str, float]) -> str:
-    value = quality.get("held_out_agreement")
-    return "–" if value is None else f"{value:.1%}"
-
-
-def _state_text(task: BackgroundTask, losses: list[float]) -> str:
+def _state_text(task: BackgroundTask, losses: list[float], counts: Mapping[str, int]) -> str:
     if task.state == "failed":
         return markup.failure(task.reason)
     now = task.news
     if isinstance(now, Learnt):
-        skipped = f", {now.skipped} could not be used" if now.skipped else ""
-        held = now.quality.get("held_out_rows", 0)
-        return markup.notice(
-            "success",
-            f"“{now.model}” learnt from {now.rows} pictures{skipped} in {now.seconds:.0f} s; it "
-            f"agrees with {_agreement(now.quality)} of the {held:.0f} labels held out. In Explain, "
-            f"choose “{now.model}: …” as what it should say instead.",
-        )
+        return _learnt(now, counts)
     if not isinstance(now, Learning):
         return markup.waiting(0) if task.state == "going" else markup.hint("Stopped.")
     if now.loss is not None and (not losses or losses[-1] != now.loss):
@@ -222,3 +246,18 @@ def _state_text(task: BackgroundTask, losses: list[float]) -> str:
     loss = f", loss {now.loss:.4f}" if now.loss is not None else ""
     text = f"{now.phase}: {now.done} of {now.total}{loss}, {now.seconds:.0f} s"
     return markup.progress_bar(now.share, text) + markup.loss_curve(losses)
+
+
+def _learnt(now: Learnt, counts: Mapping[str, int]) -> Markup:
+    """What came of a training: how good it is, on how many labels, and who is offered it."""
+    skipped = f", {now.skipped} could not be used" if now.skipped else ""
+    doubts = weaknesses(counts, now.quality)
+    text = (
+        f"“{now.model}” learnt from {now.rows} pictures{skipped} in {now.seconds:.0f} s. Labels by "
+        f"class: {told(counts)}. It agrees with {agreement(now.quality)} labels held out. "
+    )
+    if doubts:
+        text += f"{' '.join(doubts)} Only you are offered it in Explain, until you share it."
+    else:
+        text += f"In Explain, choose “{now.model}: …” as what it should say instead."
+    return markup.notice("warning" if doubts else "success", text)

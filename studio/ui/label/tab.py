@@ -11,53 +11,69 @@ import gradio as gr
 
 from backends.errors import StudioError
 from studio.labels.api import answer_by
+from studio.labels.store import invitations
+from studio.templates import render
 from studio.ui.label.admin import AdminPanel
 from studio.ui.label.annotator import AnnotatorPanel
 from studio.ui.label.exchange import ExchangePanel
+from studio.ui.label.guidelines import GuidelinesPanel
+from studio.ui.label.invitations import InvitationPanel
 from studio.ui.label.projects import ProjectPanels
 from studio.ui.label.retrain import TrainingPanel
 from studio.ui.label.widget import label_widget, session
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
-from studio.ui.shared.requests import show_errors
+from studio.ui.shared.requests import owner_of, show_errors
 
 __all__ = ["LabelTab"]
 
-NOBODY = "Choose a project and join it with a name, or make a project of your own on the right."
+NOBODY = "Choose a project and join it with a name, or make a project of your own."
 
 
 class LabelTab:
     """The tab, laid out inside the current Blocks and wired.
 
     :param codes: this browser's access codes, by project.
+    :param tabs: of the page, with this ``tab``.
     :ivar places: what :meth:`load` fills for a bundle and the codes that the browser keeps.
     :ivar training: makes models that the other tabs offer.
     """
 
     def __init__(
         self, controllers: Controllers, bundle: gr.Dropdown, labels: LabelController,
-        codes: gr.BrowserState, tab: gr.Tab,
+        codes: gr.BrowserState, tabs: gr.Tabs, tab: gr.Tab,
     ) -> None:  # fmt: skip
-        self.controllers, self.labels, self._codes = controllers, labels, codes
+        self.controllers, self.labels, self._codes, self._tabs = controllers, labels, codes, tabs
+        self._invitation = gr.State("")  # the token with which the page was opened
         with gr.Row():
-            with gr.Column(scale=6, min_width=340):
+            with gr.Column(scale=9, min_width=340):
                 self._lay_out_work()
-            with gr.Column(scale=5, min_width=320):
+            with gr.Column(scale=4, min_width=320, elem_id="label-panels"):
                 project = self._project
                 self._panels = ProjectPanels(
                     controllers, bundle, labels, project, self._name, codes
                 )
+                self._invitations = InvitationPanel(labels, project, codes)
+                self._guidelines = GuidelinesPanel(controllers, labels, project, codes)
                 self.training = TrainingPanel(labels, project, codes)
                 self._annotator = AnnotatorPanel(controllers.first, labels, project, codes)
                 self._admin = AdminPanel(labels, project, codes)
                 self._files = ExchangePanel(controllers, labels, project, codes, self._name)
         self._assigned_places = list(self._assigned(None, None))
         opened = self._panels.opened(controllers.first, [])
-        self.places = list(dict.fromkeys([project, *self._assigned_places, *opened]))
+        self.places = list(
+            dict.fromkeys([project, self._invitation, tabs, *self._assigned_places, *opened])
+        )
         self._wire(bundle, tab)
 
-    def load(self, which: str, held: Codes | None) -> dict[Any, Any]:
+    def load(self, which: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
+        """As :meth:`opened`, on a page that was opened just now; what its address invites to goes
+        before."""
+        self.labels.note(owner_of(request), held)
+        return self.opened(which, held) | self._invited(which, held, request)
+
+    def opened(self, which: str, held: Codes | None) -> dict[Any, Any]:
         """The bundle's projects; the newest that this browser's person has joined is open."""
         try:
             names = self.labels.names(self.controllers[which].bundle)
@@ -70,36 +86,62 @@ class LabelTab:
             **self._assigned(self.labels.assignment(chosen, held), chosen),
         }
 
+    def leave(self, owner: str) -> None:
+        """Forget a closed page."""
+        self.labels.leave(owner)
+
+    def _invited(self, which: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
+        """What a page shows that was opened by an invitation; nothing for others."""
+        token = dict(request.query_params or {}).get("invitation", "")
+        if not token:
+            return {}
+        tab = {self._tabs: gr.update(selected="label")}
+        try:
+            project = invitations.opened(self.labels.database(), token)
+        except StudioError as error:
+            return tab | {self._who: markup.failure(str(error))}
+        name, names = project.name, self.labels.names(self.controllers[which].bundle)
+        shown = tab | {
+            self._project: gr.update(choices=list(dict.fromkeys([name, *names])), value=name)
+        }
+        assignment = self.labels.assignment(name, held)
+        if assignment is not None:  # the same link, opened again
+            return shown | self._assigned(assignment, name)
+        text = render("labelling.html", "invited", name, project.setup.question)
+        return shown | self._assigned(None, name) | {self._invitation: token, self._who: text}
+
     def _lay_out_work(self) -> None:
-        with gr.Row():
-            self._project = gr.Dropdown(
-                [], label="Project", info="The newest first", elem_id="label-project"
-            )
+        with gr.Row(elem_id="label-bar"):
+            self._project = gr.Dropdown([], label="Project", elem_id="label-project", min_width=200)
             self._name = gr.Textbox(
-                label="Your name", info="Your answers are stored under it", max_lines=1,
-                elem_id="label-name",
+                label="Your name", max_lines=1, elem_id="label-name", min_width=200,
+                placeholder="Your answers are stored under it",
             )  # fmt: skip
-        self._join = gr.Button("Join the project", variant="primary", elem_id="label-join")
+            self._join = gr.Button(
+                "Join the project", variant="primary", elem_id="label-join", scale=0, min_width=150
+            )
+            self._who = gr.HTML(markup.hint(NOBODY), elem_id="label-who", min_width=240)
+            self._leave = gr.Button(
+                "I am somebody else", size="sm", visible=False, elem_id="label-leave", scale=0,
+                min_width=150,
+            )  # fmt: skip
         with gr.Accordion("I have an access code", open=False) as self._coded:
             self._code = gr.Textbox(
                 label="Access code", type="password", elem_id="label-code", max_lines=1,
                 info="From another browser of yours, or from the project's administrator",
             )  # fmt: skip
             self._enter = gr.Button("Enter", elem_id="label-enter")
-        self._who = gr.HTML(markup.hint(NOBODY), elem_id="label-who")
-        self._leave = gr.Button(
-            "I am somebody else", size="sm", visible=False, elem_id="label-leave"
-        )
         self._widget = label_widget("label-widget")
-        with gr.Accordion("Instructions", open=True, visible=False) as self._guide:
-            self._instructions = gr.Markdown()
 
     def _wire(self, bundle: gr.Dropdown, tab: gr.Tab) -> None:
         private = {"api_visibility": "private"}
         project, codes, places = self._project, self._codes, self._assigned_places
         project.input(self._choose, [project, codes], places, **private)
         for event in (self._join.click, self._name.submit):
-            event(self._join_in, [project, self._name, codes], [codes, *places], **private)
+            event(
+                self._join_in, [project, self._name, self._invitation, codes],
+                [codes, self._invitation, project, *places], **private,
+            )  # fmt: skip
         for event in (self._enter.click, self._code.submit):
             event(
                 self._enter_by, [self._code, codes], [codes, self._code, project, *places],
@@ -108,23 +150,30 @@ class LabelTab:
         self._leave.click(self._left, [project, codes], [codes, *places], **private)
         self._panels.wire(self._made, [project, codes, *places])
         self._files.wire(bundle, self._made, [project, codes, *places])
-        tab.select(self._known, bundle, project, show_progress="hidden", **private)
+        tab.select(self._known, [bundle, project], project, show_progress="hidden", **private)
+        codes.change(self._held, codes, None, queue=False, show_progress="hidden", **private)
         gr.api(self._api(), api_name="label")
 
-    def _assigned(self, assignment: Assignment | None, chosen: str | None) -> dict[Any, Any]:
-        """Everything that depends on who works in which project."""
-        text = assignment.project.setup.instructions if assignment else ""
+    def _assigned(
+        self, assignment: Assignment | None, chosen: str | None, joined: bool = False
+    ) -> dict[Any, Any]:
+        """Everything that depends on who works in which project.
+
+        :param joined: whether the person came just now, and must see the access code.
+        """
         given = session(assignment.project, assignment.code) if assignment else ""
         join = markup.hint(f"Join “{chosen}” with a name.")
         shown: dict[Any, Any] = {
             self._widget: gr.update(session=given),
-            self._who: _who(assignment) if assignment or not chosen else join,
+            self._who: _who(assignment, joined) if assignment or not chosen else join,
             self._leave: gr.update(visible=assignment is not None),
-            self._guide: gr.update(visible=bool(text)), self._instructions: text,
         }  # fmt: skip
         for place in (self._name, self._join, self._coded):
             shown[place] = gr.update(visible=assignment is None)
-        panels = (self._panels, self.training, self._annotator, self._admin, self._files)
+        panels = (
+            self._panels, self._invitations, self._guidelines, self.training, self._annotator,
+            self._admin, self._files,
+        )  # fmt: skip
         for panel in panels:
             shown |= panel.assigned(assignment)
         return shown
@@ -135,11 +184,22 @@ class LabelTab:
         with show_errors():
             return self._assigned(self.labels.assignment(chosen, held), chosen)
 
-    async def _join_in(self, chosen: str | None, person: str, held: Codes | None) -> dict[Any, Any]:
+    async def _join_in(
+        self, chosen: str | None, person: str, token: str, held: Codes | None
+    ) -> dict[Any, Any]:
+        def work() -> tuple[str, str]:
+            # Who chose another project than the one invited to joins that one.
+            if token and invitations.opened(self.labels.database(), token).name == chosen:
+                project, access = self.labels.accept(token, person)
+                return project.name, access.code
+            return str(chosen), self.labels.join(chosen, person).code
+
         with show_errors():
-            access = await asyncio.to_thread(self.labels.join, chosen, person or "")
-            held = (held or {}) | ({chosen: access.code} if chosen else {})
-            return {self._codes: held} | await asyncio.to_thread(self._choose, chosen, held)
+            name, code = await asyncio.to_thread(work)
+            held = (held or {}) | {name: code}
+            assignment = await asyncio.to_thread(self.labels.assignment, name, held)
+            shown = await asyncio.to_thread(self._assigned, assignment, name, True)
+            return {self._codes: held, self._invitation: ""} | shown
 
     async def _enter_by(self, text: str, held: Codes | None) -> dict[Any, Any]:
         with show_errors():
@@ -157,8 +217,8 @@ class LabelTab:
         rest = {key: value for key, value in (held or {}).items() if key != chosen}
         shown = {self._codes: rest} | self._assigned(None, chosen)
         if assignment:
-            shown[self._who] = markup.hint(
-                f"The access code with which {assignment.person.name} comes back: {assignment.code}"
+            shown[self._who] = render(
+                "labelling.html", "left", assignment.person.name, assignment.code
             )
         return shown
 
@@ -171,9 +231,13 @@ class LabelTab:
             **self._assigned(assignment, chosen),
         }  # fmt: skip
 
-    def _known(self, which: str) -> Any:
-        """Projects that others made meanwhile."""
-        return gr.update(choices=self.labels.names(self.controllers[which].bundle))
+    def _known(self, which: str, chosen: str | None) -> Any:
+        """Projects that others made meanwhile; the one that is open stays."""
+        names = self.labels.names(self.controllers[which].bundle)
+        return gr.update(choices=[*names, *([chosen] if chosen and chosen not in names else [])])
+
+    def _held(self, held: Codes | None, request: gr.Request) -> None:
+        self.labels.note(owner_of(request), held)
 
     def _api(self) -> Callable[..., dict[str, Any]]:
         """The function behind the API's ``label``; gradio reads its signature."""
@@ -191,10 +255,10 @@ class LabelTab:
         return label
 
 
-def _who(assignment: Assignment | None) -> str:
+def _who(assignment: Assignment | None, joined: bool = False) -> str:
     if assignment is None:
         return markup.hint(NOBODY)
-    rights = ", its administrator" if assignment.person.administers else ""
-    return markup.hint(
-        f"You are {assignment.person.name}{rights}. Answers are stored as you give them."
+    person = assignment.person
+    return render(
+        "labelling.html", "person", person.name, person.administers, assignment.code, joined
     )

@@ -14,6 +14,7 @@ from backends.core import Frame
 from studio.api.files import files_of, frame_record
 from studio.api.messages import PictureMessage, QuestionMessage, RegionMessage
 from studio.api.questions import ProgramQuestions
+from studio.export.formats import formats_in
 from studio.ui.shared.requests import owner_of, show_errors, uploaded
 from studio.web.messages import checked
 
@@ -44,6 +45,7 @@ def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
         seed: int = 0,
         bundle: str = "",
         model: str = "classifier",
+        formats: str = "",
     ) -> AsyncIterator[tuple[dict[str, Any], list[FileData]]]:
         """Ask what would have to be different in a picture for a model to say something else.
 
@@ -61,11 +63,12 @@ def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
             seed: the same answer for the same seed.
             bundle: a name of the function bundles; the first one if empty.
             model: which of the bundle's models is explained.
+            formats: further files, with commas between: html,pdf,strip,mp4.
         """
         with show_errors():
             question = checked(QuestionMessage, {
                 "target": target, "method": method, "region": region, "settings": settings or {},
-                "seed": seed, "bundle": bundle, "model": model,
+                "seed": seed, "bundle": bundle, "model": model, "formats": formats,
             })  # fmt: skip
             given, painted = _content(image), _content(mask) if mask else None
             async for item in _answered(
@@ -135,6 +138,7 @@ async def _answered(
     owner: str, keep: Callable[[bytes, str], FileData],
 ) -> AsyncIterator[tuple[dict[str, Any], list[FileData]]]:  # fmt: skip
     """The newest frame whenever the client has taken one, then the answer."""
+    further = formats_in(question.formats)
     newest: list[Frame] = []
     news = asyncio.Event()
 
@@ -152,7 +156,7 @@ async def _answered(
                 yield {"status": "running"} | frame_record(newest.pop()), []
         run = work.result()
         assert run.answer is not None
-        files = await asyncio.to_thread(files_of, run)
+        files = await asyncio.to_thread(files_of, run, further)
         yield run.answer.record, [keep(content, name) for name, content in files.items()]
     finally:
         work.cancel()  # the client may have left

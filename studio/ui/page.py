@@ -31,14 +31,17 @@ from studio.labels.management import Management
 from studio.labels.store.database import usual_place
 from studio.runs import Runs
 from studio.runs.background_tasks import BackgroundTasks
+from studio.runs.kept import usual_store
 from studio.runs.pulls import Pulls
 from studio.runs.study import Study, usual_file
 from studio.ui import functions
 from studio.ui.compare.tab import CompareTab
 from studio.ui.domain.tab import DomainTab
+from studio.ui.explain.preferences import Preferences
 from studio.ui.explain.tab import ExplainTab
+from studio.ui.explain.welcome import READ_CARD
 from studio.ui.label.tab import LabelTab
-from studio.ui.shared import canvas, shortcuts
+from studio.ui.shared import canvas, markup, shortcuts
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.fetch_parts import FetchPanel
@@ -50,6 +53,16 @@ __all__ = ["build", "free_port", "launch", "launch_options"]
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LARGEST_FILE, LARGEST_OWN_FILE = "20mb", "2gb"  # of uploads: by anybody, by the person here
+STYLES = (
+    "style.css",
+    "explain.css",
+    "regions.css",
+    "advice.css",
+    "compare.css",
+    "further.css",
+    "label.css",
+    "take_away.css",
+)
 REMOVALS = 10  # attempts to remove the results' folder
 
 
@@ -90,14 +103,15 @@ class _Page:
     ) -> None:
         self.controllers, first = controllers, controllers.first
         self._blocks = blocks
-        with gr.Row(equal_height=True):
+        gr.HTML(markup.skip(), elem_id="skip")
+        with gr.Row(equal_height=True, elem_id="page-head"):
             self._title = gr.Markdown(_title(first), elem_id="page-title")
             self._bundle = gr.Dropdown(
-                _choices(controllers.names), value=first.bundle,
-                label="Bundle", info="The domain: its pictures, its models", elem_id="bundle",
-                scale=0, min_width=260, visible=len(controllers.names) > 1,
+                _choices(controllers.names), value=first.bundle, label="Bundle", elem_id="bundle",
+                container=False, scale=0, min_width=260, visible=len(controllers.names) > 1,
             )  # fmt: skip
         self._shown = gr.State(first.bundle)  # the bundle that the page shows
+        self._card = gr.Textbox(visible=False, label="The bundle whose card was clicked")
         # Outside the tabs, of which the hidden ones would not read what the browser keeps; with
         # fixed words, or each start of the studio would forget who its people are.
         self._codes = gr.BrowserState({}, storage_key="studio-labels", secret="studio-labels")
@@ -111,14 +125,14 @@ class _Page:
             with gr.Tab("Compare", id="compare") as tab:
                 self._compare = CompareTab(controllers, self._explain.question, tabs, tab)
             with gr.Tab("Label", id="label") as tab:
-                self._label = LabelTab(controllers, bundle, labels, codes, tab)
+                self._label = LabelTab(controllers, bundle, labels, codes, tabs, tab)
             self._domain = None
             if controllers.private:
                 with gr.Tab("Your own pictures", id="own-pictures"):
                     self._domain = DomainTab(controllers, bundle, labels.tasks)
         self._tabs = tabs
-        with gr.Accordion("Keyboard", open=False):
-            gr.Markdown(shortcuts.help_sheet())
+        gr.HTML(shortcuts.help_sheet())
+        self._preferences = Preferences(controllers, bundle, self._explain.methods)
         self._built = first.refreshed
 
     def wire(self, blocks: gr.Blocks) -> None:
@@ -126,12 +140,20 @@ class _Page:
         bundle, codes, label = self._bundle, self._codes, self._label
         places = list(self._opened(self.controllers.first))
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
-        bundle.input(
+        chosen = bundle.input(
             self._choose, [bundle, self._shown, codes], [self._shown, *places, *label.places],
             show_progress_on=self._title, api_visibility="private",
         )  # fmt: skip
+        self._explain.welcome.cards.picked(
+            self._turn_to, [self._card, codes],
+            [bundle, self._shown, *places, *label.places], js=READ_CARD,
+            show_progress_on=self._title, api_visibility="private",
+        )  # fmt: skip
         blocks.load(self._catch_up, None, places, **quiet)
-        blocks.load(label.load, [bundle, codes], label.places, **quiet)
+        loaded = blocks.load(label.load, [bundle, codes], label.places, **quiet)
+        opened = [self._shown, *places, *label.places]
+        self._explain.earlier.wire(bundle, codes, self._turn_to, opened, loaded.then)
+        self._preferences.wire(codes, self._turn_to, opened, chosen.then)
         language = self._explain.language
         for event in self._fetch.wire(bundle, language.fetch, self._refreshed, places):
             language.look_again(event.then)
@@ -154,13 +176,10 @@ class _Page:
         domain.wire(self._found, opened, places, blocks.load)
         blocks.load(known, None, [bundle, *domain.known()], **quiet)
 
-        def turn_to(name: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
-            return {bundle: name} | self._open_bundle(name, held, request)
-
         domain.open.click(
             lambda: gr.Tabs(selected="explain"), None, self._tabs, **quiet
         ).success(
-            turn_to, [domain.chosen, codes],
+            self._turn_to, [domain.chosen, codes],
             [bundle, self._shown, *places, *self._label.places],
             show_progress_on=self._title, api_visibility="private",
         ).then(None, None, None, js="() => window.scrollTo(0, 0)", **quiet)  # fmt: skip
@@ -179,7 +198,7 @@ class _Page:
         return {
             self._title: _title(controller), self._style: _style(controller),
             **self._fetch.opened(controller, fresh), **self._explain.opened(controller, fresh),
-            **self._compare.opened(controller),
+            **self._compare.opened(controller, fresh),
         }  # fmt: skip
 
     def _refreshed(self, controller: BundleController) -> dict[Any, Any]:
@@ -195,11 +214,16 @@ class _Page:
             return {self._shown: gr.skip()}
         return self._open_bundle(name, held, request)
 
+    def _turn_to(self, name: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
+        """Open a bundle that was chosen elsewhere on the page."""
+        return {self._bundle: name} | self._open_bundle(name, held, request)
+
     def _open_bundle(self, name: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
         controller = self.controllers[name]
         self.controllers.now(owner_of(request), None)
+        self._compare.put_away(owner_of(request))
         controller.refresh()
-        return {self._shown: name} | self._opened(controller) | self._label.load(name, held)
+        return {self._shown: name} | self._opened(controller) | self._label.opened(name, held)
 
     def _catch_up(self) -> dict[Any, Any]:
         """What was fetched after the page was built, for those who come later."""
@@ -208,16 +232,17 @@ class _Page:
 
     def _left(self, request: gr.Request) -> None:
         owner = owner_of(request)
-        self._compare.comparisons.leave(owner)
+        self._compare.leave(owner)
         self.controllers.first.runs.leave(owner)
         self.controllers.leave(owner)
+        self._label.leave(owner)
         self._explain.leave(owner)
 
 
 def _title(controller: BundleController) -> str:
     return (
-        "# Counterfactual Studio\nWhat would have had to be different in this picture "
-        f"for the model to say something else? *Bundle: {controller.about['title']}.*"
+        "# Counterfactual Studio\nWhat would have to be different in a picture for the model "
+        f"to say something else? *{controller.about['title']}.*"
     )
 
 
@@ -231,7 +256,8 @@ def _style(controller: BundleController) -> str:
     if controller.about["image_size"] > canvas.SMALL:
         return ""
     blocks = (
-        ".compare img, .frame, #examples img, .question img, .answer img, .labelling .stage img"
+        ".compare img, .frame, #examples img, .question img, .answer img, .answer-grid img, "
+        ".labelling .stage img"
     )
     return f"<style>{blocks} {{ image-rendering: pixelated; }}</style>"
 
@@ -243,8 +269,7 @@ def launch_options(names: Sequence[str]) -> dict[str, Any]:
     """
     return {
         "theme": gr.themes.Default(),
-        "css": static_text("style.css"),
-        "head": shortcuts.script(),
+        "head": _head(),
         "allowed_paths": sorted({path for name in names for path in _shown_folders(name)}),
         "max_file_size": LARGEST_FILE,
         "footer_links": ["api", "settings"],
@@ -255,6 +280,14 @@ def launch_options(names: Sequence[str]) -> dict[str, Any]:
         "share": False,
         "show_error": True,
     }
+
+
+def _head() -> str:
+    """Our styles and scripts. Gradio's own ``css`` splits selectors at every comma, those within
+    ``:is()`` and ``:has()`` too, so ours are nested in a rule as strong as its."""
+    styles = f".gradio-container.gradio-container.gradio-container {{ {static_text(*STYLES)} }}"
+    script = static_text("viewer.js", "kept.js")
+    return f"<style>{styles}</style>{shortcuts.script()}<script>{script}</script>"
 
 
 def _shown_folders(name: str) -> set[str]:
@@ -288,7 +321,7 @@ def launch(
         labels = LabelController(database or usual_place(), tasks)
         if database or "database" in settings().model_fields_set:
             labels.database()  # a wrong address is refused now, not when the first label is lost
-        runs = Runs(device, service.explain, service.stopped)
+        runs = Runs(device, service.explain, service.stopped, store=usual_store())
         controller = BundleController(bundle, runs, results, Study(usual_file()), warmed=True)
         names, private = _shown_bundles(bundle), host in LOOPBACK
         page = build(controller, names, labels=labels, private=private).queue(

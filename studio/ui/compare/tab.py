@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 import numpy as np
-from PIL import Image
 
 from backends.core import Request
-from backends.errors import StudioError
+from backends.errors import NotFound, StudioError
 from backends.regions.spec import RegionSpec
 from studio import export
 from studio.runs.comparison import MOST, NONE, Comparison, Comparisons, questions, seeds_of
-from studio.ui.compare import markup as columns
+from studio.runs.rows import spreads
+from studio.ui.compare import markup as words
+from studio.ui.compare.columns import Columns, question, small
+from studio.ui.compare.table import table
+from studio.ui.compare.take_away import ComparisonTakeAway
 from studio.ui.shared import canvas, form, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
@@ -28,7 +31,6 @@ from studio.ui.shared.static import static_text
 
 __all__ = ["CompareTab"]
 
-TINT = (255, 150, 0)  # of the region, as on the canvas
 FIRST = "Choose a picture and what the model should say in the Explain tab; then come back."
 
 
@@ -48,37 +50,60 @@ class CompareTab:
         self.comparisons = Comparisons(first.runs, first.results, first.study)
         self._methods = controllers.methods()
         self._titles = {name: entry["title"] for name, entry in self._methods.items()}
+        self._fixed = {name for name, entry in self._methods.items() if not entry["seeded"]}
+        self._columns = Columns(self._titles, self._fixed)
+        self._shown: dict[str, str] = {}  # the comparison that each owner's page shows
         self._which = gr.State("")
-        with gr.Row():
+        with gr.Row(elem_id="compare-asked"):
             self._lay_out_question(first)
-        self._status = gr.HTML(elem_id="compare-status")
+        with gr.Row(elem_id="compare-told"):
+            self._status = gr.HTML(elem_id="compare-status")
+            self._note = gr.HTML(elem_id="compare-note")
         self._lay_out_answers()
         self._wire(tabs, tab)
 
-    def opened(self, controller: BundleController) -> dict[Any, Any]:
-        """Updates for another bundle."""
-        return {
-            self._names: gr.update(**_offered(controller)), self._question: markup.hint(FIRST),
-        }  # fmt: skip
+    def opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
+        """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
+        shown: dict[Any, Any] = {self._names: gr.update(**_offered(controller))}
+        if fresh:
+            shown |= {
+                place: gr.HTML("", visible=False) for place in [self._first, *self._places]
+            } | dict.fromkeys([self._status, self._note, self._table, self._chosen], "")
+            hidden = gr.update(visible=False)
+            shown |= running(self._go, self._stop, False) | {
+                self._question: markup.hint(FIRST), self._which: "", self._choice: hidden,
+                self._download: hidden,
+            }  # fmt: skip
+        return shown
+
+    def put_away(self, owner: str) -> None:
+        """End what an owner's page shows, as when it turns to another bundle."""
+        which = self._shown.pop(owner, "")
+        with suppress(NotFound):
+            self.comparisons.get(which, owner).stop()
+
+    def leave(self, owner: str) -> None:
+        """Forget a closed page."""
+        self._shown.pop(owner, None)
+        self.comparisons.leave(owner)
 
     # ------------------------------------------------------------------ layout
 
     def _lay_out_question(self, first: BundleController) -> None:
-        with gr.Column(scale=4, min_width=280):
-            gr.Markdown("### 1 · Question")
+        with gr.Column(scale=3, min_width=260):
             self._question = gr.HTML(markup.hint(FIRST), elem_id="compare-question")
             self._change = gr.Button(
                 "Change the question in the Explain tab", size="sm", elem_id="compare-change"
             )
-        with gr.Column(scale=6, min_width=320):
-            gr.Markdown("### 2 · Methods and seeds")
+        with gr.Column(scale=5, min_width=300):
             self._names = gr.CheckboxGroup(
                 **_offered(first), label="Methods", elem_id="compare-methods",
-                info="Each runs with its default settings; the Explain tab has them all",
+                info="Each with its default settings; the Explain tab has them all",
             )  # fmt: skip
+        with gr.Column(scale=2, min_width=180):
             self._seeds = gr.Textbox(
                 "0", label="Seeds", elem_id="compare-seeds", max_lines=1,
-                info=f"0, or 0,1,2, or 0-3: each method runs once a seed, at most {MOST} runs",
+                info=f"0, or 0,1,2, or 0-3; at most {MOST} runs",
             )  # fmt: skip
             self._go = gr.Button("Compare", variant="primary", elem_id="compare-run")
             self._stop = gr.Button("Stop", variant="stop", elem_id="compare-stop", visible=False)
@@ -96,6 +121,7 @@ class CompareTab:
         self._download = gr.DownloadButton(
             "Download the comparison (zip)", elem_id="compare-download", visible=False
         )
+        self._take_away = ComparisonTakeAway(self.comparisons)
 
     def _wire(self, tabs: gr.Tabs, tab: gr.Tab) -> None:
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
@@ -109,8 +135,10 @@ class CompareTab:
         self._go.click(
             self._compare, [*self._asked, self._names, self._seeds],
             [
-                self._question, self._which, self._status, self._first, *self._places, self._table,
-                self._choice, self._chosen, self._download, self._go, self._stop,
+                self._question, self._which, self._status, self._note, self._first,
+                *self._places, self._table, self._choice, self._chosen, self._download,
+                self._go, self._stop,
+                *self._take_away.places,
             ],
             js=canvas.READ_MASK, api_visibility="private", show_progress="hidden",
             concurrency_limit=8,
@@ -126,12 +154,13 @@ class CompareTab:
     # ------------------------------------------------------------------ what a person does
 
     def _request(
-        self, seen: Factual | None, painted: str, story: str, source: str, wanted: str
-    ) -> Request:
+        self, seen: Factual | None, painted: str, story: str, source: str, model: str | None,
+        wanted: str,
+    ) -> Request:  # fmt: skip
         controller, factual = self.controllers.of(seen)
         region = RegionSpec.chosen(source, story)
         name = next(iter(controller.methods()), "")
-        asked = controller.request(factual.pixels, painted, region, wanted, name, {}, 0)
+        asked = controller.request(factual.pixels, painted, region, model, wanted, name, {}, 0)
         return replace(asked, placement=factual.placement, original=factual.original)
 
     def _put_question(self, request: gr.Request, *values: Any) -> tuple[Any, Any]:
@@ -142,50 +171,65 @@ class CompareTab:
         except StudioError as error:
             return markup.hint(FIRST if asked[0] is None else sentence(error)), gr.skip()
         if not which:
-            return _question(present), gr.skip()
+            return question(present), gr.skip()
         try:
             comparison = self.comparisons.get(which, owner_of(request))
         except StudioError:  # no longer kept
-            return _question(present), gr.skip()
+            return question(present), gr.skip()
         if not comparison.ended:
-            return _question(present), gr.skip()
+            return question(present), gr.skip()
         rows, before = comparison.rows(), comparison.requests[0]
-        told = columns.summary(rows, before.target)
-        if not _alike(present, before):
-            told = markup.notice(
-                "warning",
-                f"The answers below are to an earlier question ({before.target}). Press Compare "
-                "for the present one.",
-            )
-        return _question(present), told
+        alike = _alike(present, before)
+        told = words.summary(rows, before.target) if alike else _of_earlier(comparison)
+        return question(present), told
 
     async def _compare(
-        self, request: gr.Request, seen: Any, painted: str, story: str, source: str, wanted: str,
-        picked: list[str], numbers: str,
+        self, request: gr.Request, seen: Any, painted: str, story: str, source: str,
+        model: str | None, wanted: str, picked: list[str], numbers: str,
     ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
-        start = time.monotonic()
+        start, owner = time.monotonic(), owner_of(request)
         try:
-            one = await asyncio.to_thread(self._request, seen, painted, story, source, wanted)
-            ordered = [name for _, name in form.method_choices(self._methods) if name in picked]
-            comparison = self.comparisons.open(
-                owner_of(request), questions(one, ordered, seeds_of(numbers))
-            )
+            posed = (seen, painted, story, source, model, wanted)
+            one = await asyncio.to_thread(self._request, *posed)
+            ordered, note = self._able(seen, model, picked, seeds := seeds_of(numbers))
+            comparison = self.comparisons.open(owner, questions(one, ordered, seeds, self._fixed))
+            self._shown[owner] = comparison.id
             begun = await asyncio.to_thread(self._begun, comparison)
-            yield begun | {self._status: markup.waiting(0)}
+            yield begun | {self._status: markup.waiting(0), self._note: note}
             count = len(comparison.requests)
             async with aclosing(self.comparisons.follow(comparison)) as news:
                 async for i in news:
-                    name = _name(comparison.requests[i], self._titles)
+                    if self._shown.get(owner) != comparison.id:
+                        return  # the page has turned to another bundle
+                    name = self._columns.name(comparison.requests[i])
                     seconds = time.monotonic() - start
-                    column = await asyncio.to_thread(_column, comparison, i, self._titles)
+                    column = await asyncio.to_thread(self._columns.of, comparison, i)
+                    earlier = not self.controllers.still(owner, seen)
                     yield {
                         self._places[i]: column,
-                        self._status: columns.progress(i, count, name, seconds),
+                        self._status: words.progress(i, count, name, seconds, earlier=earlier),
                     }
-            yield await asyncio.to_thread(self._ended, comparison)
+            ended = await asyncio.to_thread(self._ended, comparison)
+            if not self.controllers.still(owner, seen):
+                ended[self._status] = _of_earlier(comparison)
+            yield ended
         except Exception as error:  # whatever happened, the page must go on working
             failed = markup.failure(error_text(error, "the comparison"))
             yield running(self._go, self._stop, False) | {self._status: failed}
+
+    def _able(
+        self, seen: Factual | None, model: str | None, picked: Sequence[str], seeds: Sequence[int]
+    ) -> tuple[list[str], str]:
+        """The picked methods that can explain the model, in the usual order; and what is to be
+        said of the others, and of those that draw nothing."""
+        able = self.controllers.of(seen)[0].methods(model)
+        ordered = [name for _, name in form.method_choices(self._methods) if name in picked]
+        fixed = [n for n in ordered if n in self._fixed and n in able] if len(seeds) > 1 else []
+        told = [
+            [self._titles[n] for n in names]
+            for names in (fixed, [n for n in ordered if n not in able])
+        ]
+        return [n for n in ordered if n in able], words.note(*told)
 
     def _ask_to_stop(self, shown: str, request: gr.Request) -> Any:
         with show_errors():
@@ -215,40 +259,41 @@ class CompareTab:
             place: gr.HTML("", visible=False) for place in self._places[len(requests) :]
         }
         for place, request in zip(self._places, requests, strict=False):
-            content = columns.waiting(self._titles[request.method], request.seed)
+            content = words.waiting(self._titles[request.method], self._columns.drawn(request))
             shown[place] = gr.HTML(content, visible=True)
-        picture = _small(export.as_picture(requests[0].picture))
+        picture = small(export.as_picture(requests[0].picture))
         return shown | running(self._go, self._stop, True) | {
-            self._which: comparison.id, self._question: _question(requests[0]),
-            self._first: gr.HTML(columns.factual(picture), visible=True),
+            self._which: comparison.id, self._question: question(requests[0]),
+            self._first: gr.HTML(words.factual(picture), visible=True),
             self._table: "", self._chosen: "", self._choice: gr.update(visible=False),
-            self._download: gr.update(visible=False),
+            self._download: gr.update(visible=False), **self._take_away.clear(),
         }  # fmt: skip
 
     def _filled(self, comparison: Comparison) -> dict[Any, Any]:
         """Every column in its present state."""
         used = self._places[: len(comparison.requests)]
-        return {place: _column(comparison, i, self._titles) for i, place in enumerate(used)}
+        return {place: self._columns.of(comparison, i) for i, place in enumerate(used)}
 
     def _ended(self, comparison: Comparison) -> dict[Any, Any]:
         """Every column as it ended, the table, and what to do with them."""
         rows, answered = comparison.rows(), comparison.answered
         shown = self._filled(comparison) | running(self._go, self._stop, False)
-        options = [(_name(run.request, self._titles), run.id) for run in answered]
+        options = [(self._columns.name(run.request), run.id) for run in answered]
         if answered and answered[0].answer:
-            picture = _small(export.as_picture(comparison.requests[0].picture))
+            picture = small(export.as_picture(comparison.requests[0].picture))
             label = answered[0].answer.record["factual"]["label"]
-            shown[self._first] = columns.factual(picture, label)
+            shown[self._first] = words.factual(picture, label)
         return shown | {
-            self._status: columns.summary(rows, comparison.requests[0].target),
-            self._table: columns.table(
+            self._status: words.summary(rows, comparison.requests[0].target),
+            self._table: table(
                 [*rows, *comparison.alternatives()], self._titles,
-                self.controllers.first.about["metrics"],
+                self.controllers.first.about["metrics"], spreads(rows), self._fixed,
             ),
             self._choice: gr.update(
                 choices=[*options, ("None of them", NONE)], value=None, visible=bool(options)
             ),
             self._download: gr.update(value=self.comparisons.archive(comparison), visible=True),
+            **self._take_away.show(comparison),
         }  # fmt: skip
 
 
@@ -271,49 +316,11 @@ def _offered(controller: BundleController) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _name(request: Request, titles: dict[str, str]) -> str:
-    return f"{titles[request.method]}, seed {request.seed}"
-
-
-def _small(picture: Image.Image) -> str:
-    return canvas.preview(picture, 320)
-
-
-def _question(asked: Request) -> str:
-    """The factual with its region, and what is asked."""
-    picture = export.as_picture(asked.picture).convert("RGB")
-    where = RegionSpec.parse(asked.region, given=True).describe()
-    if asked.mask is not None:
-        mask = Image.fromarray(((asked.mask > 0) * 115).astype("uint8"))
-        picture.paste(Image.new("RGB", picture.size, TINT), mask=mask)
-        where += f", {(asked.mask > 0).mean():.1%} of the picture"
-    return columns.question(_small(picture), asked.target, where)
-
-
-def _column(comparison: Comparison, i: int, titles: dict[str, str]) -> str:
-    """A run's column in its present state."""
-    request, run = comparison.requests[i], comparison.runs[i]
-    title, seed = titles[request.method], request.seed
-    if run is None:
-        if comparison.ended:
-            return columns.unanswered(title, seed, "not_started", "stopped before its turn")
-        return columns.waiting(title, seed)
-    if run.answer and run.ended:
-        picture = _small(export.as_picture(run.answer.counterfactual))
-        heat = _small(export.absolute_difference(run.answer))
-        row = comparison.row(i)
-        chosen = comparison.choice == run.id
-        others = [
-            (_small(export.as_picture(other.counterfactual)), its)
-            for other, its in zip(
-                run.answer.alternatives.values(), comparison.alternatives(run), strict=True
-            )
-        ]  # fmt: skip
-        return columns.answered(title, seed, picture, heat, row, others, chosen=chosen)
-    if run.ended:
-        return columns.unanswered(title, seed, run.state, run.reason)
-    if not run.frames:
-        return columns.going(title, seed, None)
-    frame = run.frames[-1]
-    picture = _small(export.as_picture(frame.picture))
-    return columns.going(title, seed, picture, frame.index, frame.total, frame.target_probability)
+def _of_earlier(comparison: Comparison) -> str:
+    """That the answers are to another question than the Explain tab asks."""
+    target = comparison.requests[0].target
+    return markup.notice(
+        "warning",
+        f"The answers below are to an earlier question ({target}). Press Compare for the present "
+        "one.",
+    )

@@ -1,4 +1,4 @@
-"""The right-hand side of the Explain tab: a run while it goes on, its answer, earlier ones."""
+"""What a run shows in the Explain tab: its state, two panes beside the picture, and its numbers."""
 
 from __future__ import annotations
 
@@ -7,69 +7,103 @@ from typing import Any
 import gradio as gr
 
 from studio.runs import Run
-from studio.ui.shared import frames, markup
+from studio.ui.explain.take_away import TakeAway
+from studio.ui.shared import advice, frames, markup
 from studio.ui.shared.controller import BundleController
 
-__all__ = ["AnswerColumn"]
+__all__ = ["AnswerPanes"]
 
-
+BROUGHT = "Its files were dropped here; “Run again” tells whether this studio finds the same."
 FIRST = "Choose a picture, choose what the model should say, then press Run."
 
 
-class AnswerColumn:
-    """What a run shows, laid out inside the current Blocks.
-
-    :ivar places: the components that :meth:`show` fills.
+class AnswerPanes:
+    """A run while it goes on, its answer, and earlier ones. Each method lays out a part inside the
+    current Blocks: :meth:`verdict`, :meth:`middle`, :meth:`right`, :meth:`facts_row` and
+    :meth:`below`.
     """
 
     def __init__(self, controller: BundleController) -> None:
         self.controller = controller
+
+    def verdict(self) -> None:
+        """Lay out the sentence about how the run goes, or how it ended."""
         self.status = gr.HTML(markup.hint(FIRST), elem_id="status")
+
+    def middle(self) -> None:
+        """Lay out the search's present state, then the counterfactual."""
         self.frame = gr.HTML(elem_id="frame")
         self.counterfactual = gr.HTML(elem_id="counterfactual")
-        self.plot = gr.HTML(elem_id="trajectory-plot")
+        gr.HTML(markup.blank("The answer appears here, step by step."), elem_classes="blank-pane")
+
+    def right(self) -> None:
+        """Lay out the difference, and the target's probability over the steps."""
         self.difference = gr.HTML(elem_id="difference")
-        self.metrics = gr.HTML(elem_id="metrics")
-        self.download = gr.DownloadButton(
-            "Download everything (zip)", elem_id="download", visible=False
-        )
-        self.history = gr.Dropdown(
-            [], label="Earlier answers on this page", elem_id="history", visible=False
-        )
-        self.places = [
-            self.frame, self.counterfactual, self.plot, self.status, self.difference,
-            self.metrics, self.download,
+        self.plot = gr.HTML(elem_id="trajectory-plot")
+        gr.HTML(markup.blank("What changed appears here."), elem_classes="blank-pane")
+
+    def facts_row(self) -> None:
+        """Lay out what a person can say of the answer."""
+        self.facts = gr.HTML(elem_id="facts")
+
+    def below(self) -> None:
+        """Lay out all of the answer's numbers, its files, and earlier answers."""
+        with gr.Accordion("All numbers", open=False, elem_id="numbers"):
+            self.metrics = gr.HTML(elem_id="metrics")
+        self.take_away = TakeAway(self.controller)
+        with gr.Row():
+            self.download = gr.DownloadButton(
+                "Download everything (zip)", elem_id="download", visible=False, size="sm"
+            )
+
+    @property
+    def places(self) -> list[Any]:
+        """What :meth:`show` fills."""
+        return [
+            self.frame, self.counterfactual, self.plot, self.status, self.difference, self.facts,
+            self.metrics, self.download, *self.take_away.places,
         ]  # fmt: skip
-        self.history.input(
-            self._reopen, self.history, self.places, show_progress="hidden",
-            api_visibility="private",
-        )  # fmt: skip
 
     def clear(self) -> dict[Any, Any]:
         """Nothing: the answer was about another picture."""
         shown: dict[Any, Any] = dict.fromkeys(self.places, "")
         return shown | {
             self.status: markup.hint(FIRST), self.download: gr.update(visible=False),
-        }  # fmt: skip
+        } | self.take_away.clear()  # fmt: skip
+
+    def _going(self, run: Run) -> dict[Any, Any]:
+        """What differs from the frame before: the page searches all its controls for each one that
+        is told something."""
+        last, target = run.frames[-1], run.request.target
+        probabilities = [frame.target_probability for frame in run.frames]
+        return {
+            self.plot: markup.curve(probabilities, last.total, target),
+            self.frame: markup.frame(frames.newest(run)),
+            self.status: markup.progress_line(
+                last.index, last.total, last.phase, last.seconds, last.target_probability, target
+            ),
+        }
 
     def compared(self, run: Run, same: bool) -> Any:
         """The status of an answer, which may be to another question than the controls ask."""
         if run.answer is None or not run.ended:
             return gr.skip()
-        record = run.answer.record
-        return markup.answer_line(record) if same else markup.of_another_question(record)
+        return _verdict(run) if same else markup.of_another_question(run.answer.record)
 
-    def show(self, run: Run) -> dict[Any, Any]:
-        """Every place for the run's present state."""
+    def show(self, run: Run, begun: bool = False) -> dict[Any, Any]:
+        """Every place for the run's present state; once it has ``begun`` on the page only what
+        differs from the frame before."""
+        if begun and run.frames and not run.ended:
+            return self._going(run)
         target = run.request.target
         curve = ""
         if run.frames:
             probabilities = [frame.target_probability for frame in run.frames]
             curve = markup.curve(probabilities, run.frames[-1].total, target)
-        shown: dict[Any, Any] = {self.plot: curve}
+        shown: dict[Any, Any] = {self.plot: curve} | self.take_away.show(run)
         if not run.ended:
             shown |= {
-                self.counterfactual: "", self.difference: "", self.metrics: "",
+                self.counterfactual: "", self.difference: "", self.facts: "", self.metrics: "",
                 self.download: gr.update(visible=False), self.status: markup.waiting(run.ahead),
             }  # fmt: skip
             if run.frames:
@@ -80,14 +114,15 @@ class AnswerColumn:
                     target,
                 )  # fmt: skip
         elif run.answer:
-            pair, heat = frames.panels(run)
-            record = run.answer.record
+            panels, record = frames.panels(run), run.answer.record
             shown |= {
                 self.frame: "",
-                self.counterfactual: pair,
-                self.difference: heat,
-                self.metrics: markup.metrics_table(record, self.controller.about["metrics"]),
-                self.status: markup.answer_line(record),
+                self.counterfactual: panels.pair,
+                self.difference: panels.differences,
+                self.facts: advice.answer_facts(record),
+                self.metrics: panels.further
+                + markup.metrics_table(record, self.controller.about["metrics"]),
+                self.status: _verdict(run),
                 self.download: gr.update(value=self.controller.archive(run), visible=True),
             }
         else:
@@ -95,22 +130,9 @@ class AnswerColumn:
             shown |= {self.frame: "", self.status: markup.failure(reason)}
         return shown
 
-    def earlier(self, owner: str) -> dict[Any, Any]:
-        """The list of this page's ended runs, newest first."""
-        rows = [
-            (
-                f"{n}. {run.request.method} to {run.request.target}: {run.answer.record['status']}",
-                run.id,
-            )
-            for n, run in enumerate(self.controller.runs.of(owner), start=1)
-            if run.answer
-        ]
-        return {self.history: gr.update(choices=rows[::-1], visible=len(rows) > 1, value=None)}
 
-    def _reopen(self, which: str | None) -> dict[Any, Any]:
-        if not which:  # the list was closed without a choice
-            return {self.status: gr.skip()}
-        run = self.controller.runs.get(which)
-        if run is None:
-            return {self.status: markup.failure("that answer is no longer kept")}
-        return self.show(run)
+def _verdict(run: Run) -> Any:
+    """How an answered run ended, and whether this studio has computed it."""
+    assert run.answer is not None
+    line = markup.answer_line(run.answer.record)
+    return line + markup.hint(BROUGHT) if run.brought else line

@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import gradio as gr
@@ -19,7 +19,8 @@ from studio import export
 from studio.labels.store import interactive_runs
 from studio.labels.store.interactive_runs import InteractiveRun
 from studio.runs import Run
-from studio.ui.explain.answer import AnswerColumn
+from studio.ui.explain.answer import AnswerPanes
+from studio.ui.explain.gallery import Gallery
 from studio.ui.shared import canvas, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
@@ -30,11 +31,15 @@ from studio.ui.shared.static import static_text
 
 __all__ = ["InteractivePanel"]
 
+SAVING = 10  # seconds that the list of answers waits for the disk
 ASKING = """
 <div class="asking" hidden><p class="what" aria-live="polite"></p>
   <div id="path-choices" role="group" aria-label="What is this now?"></div></div>
 """
 READ = "(...a) => { a[0] = window.pathChoice; return a; }"
+
+
+Restored = Callable[[str, Request], Awaitable[dict[Any, Any]]]
 
 
 class InteractivePanel:
@@ -67,15 +72,19 @@ class InteractivePanel:
         """Forget a closed page; its interactive runs are kept."""
         self._before.pop(owner, None)
 
-    def wire(self, answer: AnswerColumn, bundle: gr.Dropdown, load: Callable[..., Any]) -> None:
-        """Let the panel's controls act, and show what comes of it in ``answer``.
+    def wire(
+        self, answer: AnswerPanes, gallery: Gallery, bundle: gr.Dropdown, load: Callable[..., Any],
+        restored: Restored, question: list[Any],
+    ) -> None:  # fmt: skip
+        """Let the panel's controls act, and show what comes of it in ``answer`` and ``gallery``.
 
         :param load: the page's own event of opening.
+        :param restored: fills ``question``, the question's controls, for a run that goes on.
         """
-        self._answer = answer
+        self._answer, self._gallery, self._restored = answer, gallery, restored
         self.places = [
             self._run_id, self._widget, self._back, self._leave, self._open, self.person,
-            *answer.places, answer.history,
+            *answer.places, *gallery.places,
         ]  # fmt: skip
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
         # A quick answer comes before gradio counts the last one as done; the script lets only one
@@ -91,7 +100,10 @@ class InteractivePanel:
         )
         self._back.click(self._taken_back, [self._run_id, self.person], self.places, **quiet)
         self._leave.click(self._left, [self._run_id, self.person, bundle], self.places, **quiet)
-        self._open.input(self._resumed, [self._open, self.person], self.places, **quiet)
+        self._open.input(
+            self._resumed, [self._open, self.person],
+            list(dict.fromkeys([*question, *self.places])), **quiet,
+        )  # fmt: skip
         load(self._waiting, [bundle, self.person], self._open, **quiet)
 
     def closed(self) -> dict[Any, Any]:
@@ -153,7 +165,9 @@ class InteractivePanel:
             return {self._run_id: gr.skip()}
         with show_errors():
             owner = owner_of(request)
-            return await self._go_on(await self._mine(run_id, person, owner), owner)
+            run = await self._mine(run_id, person, owner)
+            restored = await self._restored(owner, run.request)
+            return restored | await self._go_on(run, owner)
 
     async def _left(self, run_id: str, person: str, bundle: str) -> dict[Any, Any]:
         return self.closed() | {
@@ -220,13 +234,21 @@ class InteractivePanel:
         ended = Run(run.request, owner, state="done", frames=[last], answer=answer)
         self.controllers.first.runs.keep(ended)
         agree = record["asked"]["agreement"]
-        shown = self._answer.show(ended) | self._answer.earlier(owner)
+        ended.saved.wait(SAVING)
+        shown = self._answer.show(ended) | self._gallery.listed(owner, ended.id)
         verdict = markup.notice(
             "success" if record["flipped"] else "warning",
             f"You call the result “{record['asked']['label']}”. {agree:.0%} of your answers after "
-            f"the first agreed with the target “{run.request.target}”.",
+            f"the first agreed with the target “{run.request.target}”. {_asked(record)}",
         )
         return shown | {self._answer.status: verdict, self._answer.plot: ""}
+
+
+def _asked(record: dict[str, Any]) -> str:
+    """How many of the leaps were asked about, and why not all."""
+    asked, leaps = len(record["asked"]["answers"]) - 1, record["steps"]
+    text = f"You were asked after {asked} of {leaps} leaps"
+    return f"{text}; the others changed next to nothing." if asked < leaps else f"{text}."
 
 
 def _named(run: InteractiveRun) -> str:
@@ -246,4 +268,9 @@ def _status(now: LabelRequest, answers: list[str], run: InteractiveRun) -> str:
         return markup.notice("going", "The run waits for your answers, also over days.")
     leaps = answers[1:]
     agree = f"; {sum(value == target for value in leaps)} of {len(leaps)} were “{target}”"
-    return markup.notice("going", f"leap {now.leap} of {now.leaps}{agree if leaps else ''}")
+    left = now.leaps - now.leap
+    more = (
+        f"at most {left} more, fewer where the picture hardly changes" if left else "the last one"
+    )
+    text = f"question {now.number}, after leap {now.leap} of {now.leaps}: {more}"
+    return markup.notice("going", f"{text}{agree if leaps else ''}")

@@ -9,14 +9,14 @@ import gradio as gr
 
 from backends.regions.spec import Auto, RegionSpec, Whole
 from studio.ui.shared import form
-from studio.ui.shared.controller import BundleController
+from studio.ui.shared.controller import CLASSIFIER, BundleController
 from studio.ui.shared.controllers import Controllers
 
 __all__ = ["MethodInput"]
 
 
 class MethodInput:
-    """The methods that can run, laid out inside the current Blocks; :meth:`below` lays out their
+    """The methods that can run, as a control for the tab's sentence; :meth:`below` lays out their
     settings.
 
     :ivar method: the chosen one.
@@ -30,62 +30,66 @@ class MethodInput:
         self.controllers, first = controllers, controllers.first
         self._methods = controllers.methods()
         names = form.method_choices(first.methods())
-        self._chosen = names[0][1] if names else None
-        self.method = gr.Radio(names, value=self._chosen, label="Method", elem_id="method")
-        self._fold = form.Fold("method", first.about["methods"])
-        self._summary = gr.Markdown(self._methods[self._chosen]["summary"] if self._chosen else "")
-        self._problems = gr.Accordion(**_problems(first), open=False)
-        with self._problems:
-            self._reasons = gr.Markdown(_reasons(first))
-        self.importance = gr.Checkbox(
-            False, label="Show which changes mattered (slower)", elem_id="importance"
-        )
-        self.me = gr.Checkbox(
-            False, label="Ask me after each leap", elem_id="ask-me", interactive=True,
-            info="You are the model: the leaps follow what you call each picture",
-            visible=self.by_labels(self._chosen),
+        self._first = names[0][1] if names else None
+        self.method = gr.Dropdown(
+            names, value=self._first, label="Method", elem_id="method", container=False,
+            filterable=False, interactive=True, render=False,
+            min_width=130,
         )  # fmt: skip
+        self._wanted = gr.State(self._first)  # what the person chose, while another stands in
+        self._model = gr.State(CLASSIFIER)  # whose methods are offered
 
     def below(self) -> None:
-        """Lay out one group of controls a method, made from its Config, of which only the chosen
-        one is visible; and the seed."""
+        """Lay out what a run can be told beyond the sentence: one group of controls a method, made
+        from its Config, of which only the chosen one is visible; the seed, and what else to do."""
+        first = self.controllers.first
         self._groups: dict[str, gr.Group] = {}
         self.settings: dict[tuple[str, str], Any] = {}
         self._presets: dict[str, gr.Dropdown] = {}
+        chosen = self._methods[self._first] if self._first else None
         with gr.Accordion("Settings of the method", open=False):
+            self._summary = gr.Markdown(chosen["summary"] if chosen else "", elem_id="summary")
             for name, entry in self._methods.items():
-                with gr.Group(visible=name == self._chosen) as self._groups[name]:
+                with gr.Group(visible=name == self._first) as self._groups[name]:
                     gr.Markdown(f"Source: {entry['paper']}", padding=True)
                     if entry["presets"]:
                         self._presets[name] = form.presets(entry["presets"], f"preset-{name}")
                     for key, component in form.controls(entry["schema"]).items():
                         self.settings[name, key] = component
-            chosen = self._methods[self._chosen] if self._chosen else None
             self.seed = gr.Number(
                 0, label="Seed", precision=0, minimum=0, elem_id="seed",
                 info=form.seed_info(chosen) if chosen else None,
             )  # fmt: skip
+            self.importance = gr.Checkbox(
+                False, label="Show which changes mattered (slower)", elem_id="importance"
+            )
             self.feather = gr.Slider(
                 0, 100, 0, step=1, label="Soft edge", elem_id="feather", interactive=True,
-                visible=self.controllers.first.photographs,
+                visible=first.photographs,
                 info="Of pasted.png alone, your own picture with the answer in it: pixels over "
                 "which the change fades in. Nothing outside the region changes",
             )  # fmt: skip
+            self.me = gr.Checkbox(
+                False, label="Ask me after each leap", elem_id="ask-me", interactive=True,
+                info="You are the model: the leaps follow what you call each picture",
+                visible=self.by_labels(self._first),
+            )  # fmt: skip
+        self._problems = gr.Accordion(**_problems(first), open=False)
+        with self._problems:
+            self._reasons = gr.Markdown(_reasons(first))
 
-    def wire(self, bundle: gr.Dropdown, target: gr.Dropdown, region: Mapping[str, Any]) -> None:
-        """Show the chosen method's own controls, and offer those that can explain the model which
-        ``target`` asks.
+    def wire(self, bundle: gr.Dropdown, model: gr.Dropdown, region: Mapping[str, Any]) -> None:
+        """Show the chosen method's own controls, and offer those that can explain ``model``.
 
         :param region: controls of :class:`backends.regions.settings.AutoRegion`, by name, which
             the presets set, too.
         """
-        described = [self._summary, self.seed, self.me, *self._groups.values()]
-        self.method.input(self._describe, self.method, described, api_visibility="private")
-        # Unchecked: while the bundle changes, the method may still be one of the bundle before.
-        target.change(
-            self._offer, [bundle, target, self.method],
-            [self.method, self._problems, self._reasons, *self._fold.places, *described],
-            show_progress="hidden", api_visibility="private", preprocess=False,
+        quiet = {"show_progress": "hidden", "api_visibility": "private"}
+        described = self.described
+        self.method.select(self.choose, self.method, [self.method, *described], **quiet)
+        model.change(
+            self._offer, [bundle, model, self._model, self._wanted],
+            [self._model, self.method, self._problems, self._reasons, *described], **quiet,
         )  # fmt: skip
 
         for name, preset in self._presets.items():
@@ -114,13 +118,23 @@ class MethodInput:
 
         return take_preset
 
+    @property
+    def described(self) -> list[Any]:
+        """What :meth:`choose` fills beside the method itself."""
+        return [self._wanted, self._summary, self.seed, self.me, *self._groups.values()]
+
+    def choose(self, name: str) -> dict[Any, Any]:
+        """Updates that take a method, as if the person had chosen it."""
+        return {self.method: name, self._wanted: name} | self._describe(name)
+
     def opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
         """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
         names = form.method_choices(controller.methods())
         first = names[0][1] if names else None
         entries = controller.about["methods"]
-        shown = self._describe(first) | self._fold.opened(entries) | {
-            self.method: gr.update(choices=names, value=first),
+        shown = self._describe(first) | {
+            self.method: gr.update(choices=names, value=first), self._wanted: first,
+            self._model: CLASSIFIER,
             self._problems: gr.update(**_problems(controller)),
             self._reasons: _reasons(controller),
             self.feather: gr.update(visible=controller.photographs),  # digits are never pasted
@@ -132,6 +146,31 @@ class MethodInput:
                 for (name, key), setting in self.settings.items()
                 if "schema" in entries[name]
             }
+        return shown
+
+    @property
+    def places(self) -> list[Any]:
+        """Every control that can be set from outside, and what describes the chosen method."""
+        return [
+            self.method, self.importance, self.feather, *self.described, *self.settings.values(),
+        ]  # fmt: skip
+
+    def asked(
+        self, controller: BundleController, model: str | None, name: str,
+        settings: Mapping[str, Any],
+    ) -> dict[Any, Any]:  # fmt: skip
+        """Updates for an earlier question's method and its settings, where it can explain a
+        model."""
+        able = controller.methods(model)
+        if name not in able:
+            return {}
+        fields, shown = able[name]["schema"]["properties"], self.choose(name)
+        shown[self.method] = gr.update(choices=form.method_choices(able), value=name)
+        for (owner, key), place in self.settings.items():
+            if owner == name:
+                value = settings.get(key)
+                known = value is not None and form.fits(fields[key], value)
+                shown[place] = value if known else fields[key].get("default")
         return shown
 
     def by_labels(self, name: str | None) -> bool:
@@ -155,23 +194,28 @@ class MethodInput:
             self.me: gr.update(visible=self.by_labels(name)),
         }  # fmt: skip
 
-    def _offer(self, which: str, wanted: str | None, name: str | None) -> dict[Any, Any]:
+    def _offer(
+        self, which: str, model: str | None, offered: str, wanted: str | None
+    ) -> dict[Any, Any]:
+        """The methods for another model: the one that the person chose wherever it can run."""
+        if model in (None, offered):  # no picture, or the next one
+            return {self._model: gr.skip()}
         controller = self.controllers[which]
-        names = form.method_choices(controller.methods(wanted))
+        names = form.method_choices(controller.methods(model))
         able = [value for _, value in names]
-        now = name if name in able else (able[0] if able else None)
+        now = wanted if wanted in able else (able[0] if able else None)
         return self._describe(now) | {
+            self._model: model,
             self.method: gr.update(choices=names, value=now),
-            self._problems: gr.update(**_problems(controller, wanted)),
-            self._reasons: _reasons(controller, wanted),
-            **self._fold.opened(controller.entries(wanted)),
+            self._problems: gr.update(**_problems(controller, model)),
+            self._reasons: _reasons(controller, model),
         }
 
 
-def _problems(controller: BundleController, target: str | None = None) -> dict[str, Any]:
-    count = len(controller.problems(target))
+def _problems(controller: BundleController, model: str | None = None) -> dict[str, Any]:
+    count = len(controller.problems(model))
     return {"label": f"Not available here: {count}", "visible": count > 0}
 
 
-def _reasons(controller: BundleController, target: str | None = None) -> str:
-    return "\n".join(f"- {problem}" for problem in controller.problems(target))
+def _reasons(controller: BundleController, model: str | None = None) -> str:
+    return "\n".join(f"- {problem}" for problem in controller.problems(model))

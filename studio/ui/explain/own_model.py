@@ -49,14 +49,15 @@ class OwnModel:
         self.sight = gr.HTML(elem_id="own-model-sight", visible=visible)
 
     def wire(
-        self, picture: gr.State, bundle: gr.Dropdown, target: gr.Dropdown,
-        put: Callable[[str, BundleController, Shown], dict[Any, Any]], places: list[Any],
+        self, picture: gr.State, bundle: gr.Dropdown,
+        put: Callable[[str, BundleController, Shown, str], dict[Any, Any]], places: list[Any],
     ) -> None:  # fmt: skip
         """Add a model when the button is pressed.
 
-        :param put: the page's updates for a picture that is looked at anew, in ``places``.
+        :param put: the page's updates, in ``places``, for a picture that is looked at anew, with
+            the question to a model.
         """
-        self._target, self._put = target, put
+        self._put = put
         if self.controllers.private:
             self._add.click(
                 self._added, [self._name, self._file, picture, bundle],
@@ -97,9 +98,6 @@ class OwnModel:
         """The page with what the model says of its picture."""
         says = shown.opinions[added]
         told = f"{added} says {says.label}, with {says.probabilities[says.label]:.0%}"
-        goals = [goal for goal in says.probabilities if goal != says.label]
-        updates = self._put(owner, controller, shown) | {
+        return self._put(owner, controller, shown, added) | {
             self._status: markup.notice("success", told)
         }
-        updates[self._target]["value"] = f"{added}: {goals[0]}"
-        return updates

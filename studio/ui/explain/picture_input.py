@@ -9,12 +9,13 @@ from typing import Any
 
 import gradio as gr
 
+from backends.errors import StudioError
 from studio.ui.explain.scan_input import ScanInput
 from studio.ui.shared import canvas
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Shown
-from studio.ui.shared.requests import owner_of, show_errors, uploaded
+from studio.ui.shared.requests import owner_of, uploaded
 
 __all__ = ["PictureInput"]
 
@@ -72,9 +73,11 @@ class PictureInput:
         }
 
     def wire(
-        self, put: Callable[[str, BundleController, Shown], dict[Any, Any]], places: list[Any]
-    ) -> None:
-        """Let a chosen picture fill ``places`` with what ``put`` makes of it for its owner."""
+        self, put: Callable[[str, BundleController, Shown], dict[Any, Any]],
+        refuse: Callable[[str, StudioError], dict[Any, Any]], places: list[Any],
+    ) -> None:  # fmt: skip
+        """Let a chosen picture fill ``places`` with what ``put`` makes of it for its owner, and one
+        that cannot be read with what ``refuse`` makes of the reason."""
         controllers, bundle = self.controllers, self._bundle
 
         async def predict(
@@ -82,37 +85,39 @@ class PictureInput:
         ) -> dict[Any, Any]:
             if file is None:
                 return self._scan.closed()
-            with show_errors():
+            try:
                 path = uploaded(file)
                 updates, reading = await self._scan.open(path, name, request)
-                if Path(path).suffix.lower() not in BROWSERS:
-                    preview = reading.picture.copy()
-                    preview.thumbnail((PREVIEW, PREVIEW))
-                    updates[self._upload] = preview
-                return updates
+            except StudioError as error:  # raised, it would lie over every control
+                return refuse(owner_of(request), error) | {self._upload: None}
+            if Path(path).suffix.lower() not in BROWSERS:
+                preview = reading.picture.copy()
+                preview.thumbnail((PREVIEW, PREVIEW))
+                updates[self._upload] = preview
+            return updates
+
+        async def shown(source: Any, name: str, request: gr.Request) -> dict[Any, Any]:
+            owner, controller = owner_of(request), controllers[name]
+            try:
+                return put(owner, controller, await controller.show(owner, source))
+            except StudioError as error:
+                return refuse(owner, error)
 
         async def pick_example(
             kind: str, name: str, event: gr.SelectData, request: gr.Request
         ) -> dict[Any, Any]:
-            with show_errors():
-                controller = controllers[name]
-                path = _examples_by_class(controller)[kind][event.index]
-                owner = owner_of(request)
-                return put(owner, controller, await controller.show(owner, path))
+            path = _examples_by_class(controllers[name])[kind][event.index]
+            return await shown(path, name, request)
 
         async def take_drawing(url: str, name: str, request: gr.Request) -> dict[Any, Any]:
-            with show_errors():
-                controller = controllers[name]
-                owner = owner_of(request)
-                return put(
-                    owner, controller, await controller.show(owner, canvas.from_data_url(url))
-                )
+            return await shown(canvas.from_data_url(url), name, request)
 
         async def sample(name: str, seed: float | None, request: gr.Request) -> dict[Any, Any]:
-            with show_errors():
-                controller = controllers[name]
-                owner = owner_of(request)
+            owner, controller = owner_of(request), controllers[name]
+            try:
                 return put(owner, controller, await controller.sample(owner, int(seed or 0)))
+            except StudioError as error:
+                return refuse(owner, error)
 
         async def sample_new(name: str, request: gr.Request) -> dict[Any, Any]:
             seed = random.randrange(SEEDS)
@@ -123,7 +128,7 @@ class PictureInput:
             predict, [self._upload, bundle], [self._upload, *self._scan.places, *places],
             api_visibility="private", preprocess=False,
         )  # fmt: skip
-        self._scan.wire(bundle, put, places)
+        self._scan.wire(bundle, put, refuse, places)
         self._gallery.select(pick_example, [self._kind, bundle], places, api_visibility="private")
         self._kind.input(
             lambda kind, name: gr.Gallery(
@@ -165,13 +170,12 @@ def _examples_by_class(controller: BundleController) -> dict[str, list[str]]:
 
 def _examples(controller: BundleController) -> tuple[gr.Dropdown, gr.Gallery]:
     by_class = _examples_by_class(controller)
-    with gr.Row():
+    with gr.Column(elem_id="example-choice"):
         gallery = gr.Gallery(
-            by_class["all"], label="Click one to begin", columns=10, height=136, scale=4,
+            by_class["all"], label="Click one to begin", columns=5,
             allow_preview=False, elem_id="examples", object_fit="contain", buttons=[],
         )  # fmt: skip
         kind = gr.Dropdown(
-            list(by_class), value="all", label="Show", elem_id="example-class", scale=1,
-            min_width=110,
+            list(by_class), value="all", label="Show", elem_id="example-class", container=False,
         )  # fmt: skip
     return kind, gallery

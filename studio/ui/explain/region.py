@@ -6,9 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
-from backends.errors import StudioError
+from backends.errors import NotFound, StudioError
 from backends.regions.settings import AutoRegion
+from backends.regions.spec import Auto, Clicks, MaskFile, RegionSpec, Whole, Words
+from studio import export
+from studio.ui.explain.earlier_region import latest_region
 from studio.ui.explain.region_prompts import RegionPrompts
 from studio.ui.shared import canvas, form
 from studio.ui.shared.controller import BundleController
@@ -19,17 +23,18 @@ from studio.ui.shared.requests import owner_of, sentence
 __all__ = ["RegionInput"]
 
 SOURCES = [
-    ("Whole picture", "whole"),
+    ("Anything", "whole"),
     ("Where I paint", "painted"),
     ("Where the model looks", "auto"),
 ]
 SPOKEN = [("What words say", "words"), ("What I click on", "clicks")]
 # A source that is chosen takes up its tool.
-TAKE_UP = "(...a) => { window.regionCanvas.choose({painted: 'brush', clicks: 'include'}[a[0]]); return a; }"  # noqa: E501 - script
+TAKE_UP = "(...a) => { window.regionCanvas.from(a[0]); return a; }"
 
 
 class RegionInput:
-    """The canvas over the picture and what draws on it, laid out inside the current Blocks.
+    """Where change is allowed: words and clicks, laid out inside the current Blocks; :meth:`board`
+    lays out the canvas over the picture. The tab puts ``source`` into its sentence.
 
     :ivar source: ``whole``, ``painted``, ``auto``, ``words`` or ``clicks``.
     :ivar mask: empty; ``canvas.READ_MASK`` puts the painted mask in its place, and how it was made
@@ -46,14 +51,22 @@ class RegionInput:
         self.story = gr.Textbox(visible=False, label="How the mask was made")
         self._file = gr.Textbox(visible=False, label="A mask file (data URL)")
         self._of = gr.Textbox(visible=False, label="The picture that it is a mask of")
+        self._name = gr.Textbox(visible=False, label="That file's name")
         self.source = gr.Radio(
-            _sources(first), value="whole", label="Where change is allowed",
-            info=_note(first), elem_id="region-source",
+            _sources(first), value="whole", label="Where change is allowed", container=False,
+            elem_id="region-source", render=False,
         )  # fmt: skip
         self.language = RegionPrompts(controllers)
+
+    def board(self) -> None:
+        """Lay out the canvas."""
+        first = self.controllers.first
         self.canvas = canvas.region_canvas("factual", canvas.scene(clickable=_clickable(first)))
         self.language.below()
-        with gr.Accordion("Let the model propose a region", open=False):
+
+    def below(self) -> None:
+        """Lay out how the model proposes a region."""
+        with gr.Accordion("How the model proposes a region", open=False):
             self.settings = form.controls(AutoRegion.model_json_schema())
             self._propose = gr.Button("Propose", elem_id="propose")
             self.preview = gr.Image(
@@ -64,16 +77,14 @@ class RegionInput:
     def opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
         """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
         shown: dict[Any, Any] = {
-            self.source: gr.update(choices=_sources(controller), info=_note(controller)),
+            self.source: gr.update(choices=_sources(controller)),
             self.canvas: gr.update(
                 scene=canvas.scene(clickable=_clickable(controller), empty=fresh)
             ),
         }
         if fresh:
             shown |= self.reset()
-            shown[self.source] = gr.update(
-                choices=_sources(controller), info=_note(controller), value="whole"
-            )
+            shown[self.source] = gr.update(choices=_sources(controller), value="whole")
         return shown | self.language.opened(controller)
 
     def reset(self) -> dict[Any, Any]:
@@ -82,67 +93,106 @@ class RegionInput:
             self.source: "whole", self.preview: gr.update(visible=False),
         } | self.language.reset()  # fmt: skip
 
-    def wire(self, picture: gr.State, bundle: gr.Dropdown, target: gr.Dropdown) -> None:
-        """Let the model that ``target`` asks propose a region of ``picture``."""
+    def asked(
+        self, controller: BundleController, seen: Factual, region: str, mask: np.ndarray | None
+    ) -> dict[Any, Any]:
+        """Updates for an earlier question's picture and region.
+
+        :param region: as :class:`RegionSpec` writes it.
+        :param mask: uint8 [H, W], non-zero where change was allowed; None where it was drawn anew.
+        """
+        spec = RegionSpec.parse(region, given=mask is not None)
+        source = {Whole: "whole", Auto: "auto", Words: "words", Clicks: "clicks"}.get(
+            type(spec), "painted"
+        )
+        if source not in [value for _, value in _sources(controller)]:
+            source = "painted"
+        overlay = None
+        if mask is not None and source != "whole":
+            white = (mask > 0).astype(np.uint8) * 255
+            overlay = canvas.Overlay(white, "earlier", region, at_once=True)
+        picture = export.as_picture(seen.pixels)
+        scene = canvas.scene(picture, overlay, of=seen.digest)
+        return {self.canvas: gr.update(scene=scene), self.source: source}
+
+    def wire(self, picture: gr.State, bundle: gr.Dropdown, model: gr.Dropdown) -> None:
+        """Let ``model`` propose a region of ``picture``."""
         places, controllers = [self.canvas, self.source, self.preview], self.controllers
         settings = [*self.settings.values()]
 
         # Gradio fills in a request only ahead of starred parameters.
         async def propose(
-            request: gr.Request, seen: Factual | None, wanted: str | None, *values: Any
+            request: gr.Request, seen: Factual | None, asks: str | None, *values: Any
         ) -> tuple[Any, ...]:
+            controllers.use(owner_of(request))
             asked = dict(zip(self.settings, values, strict=True))
             try:
                 controller, factual = controllers.of(seen)
                 scene, heat = await controller.propose(
-                    owner_of(request), factual.pixels, wanted, asked
+                    owner_of(request), factual.pixels, asks, asked
                 )
             except StudioError as error:
-                gr.Warning(sentence(error), duration=12)
-                return gr.skip(), "whole", gr.skip()
+                of = seen.digest if seen else ""
+                told = canvas.scene(of=of, message=sentence(error))
+                return gr.update(scene=told), "whole", gr.skip()
             if not controllers.still(owner_of(request), factual):
                 return tuple(gr.skip() for _ in places)
             return gr.update(scene=scene), "auto", gr.update(value=heat, visible=True)
 
-        self._propose.click(propose, [picture, target, *settings], places, api_visibility="private")
+        # Neither a veil over the picture nor over what chooses it.
+        quietly = {"show_progress_on": [self._propose], "api_visibility": "private"}
+        self._propose.click(propose, [picture, model, *settings], places, **quietly)
 
         async def source_chosen(
-            request: gr.Request, source: str, seen: Factual | None, wanted: str | None, *values: Any
+            request: gr.Request, source: str, seen: Factual | None, asks: str | None, *values: Any
         ) -> tuple[Any, ...]:
             if source != "auto":
                 return tuple(gr.skip() for _ in places)
-            return await propose(request, seen, wanted, *values)
+            return await propose(request, seen, asks, *values)
 
         self.source.input(
-            source_chosen, [self.source, picture, target, *settings], places,
-            js=TAKE_UP, api_visibility="private",
+            source_chosen, [self.source, picture, model, *settings], places,
+            js=TAKE_UP, **quietly,
         )  # fmt: skip
         self.canvas.brought(
-            self.bring, [self._file, self._of, picture], [self.canvas, self.source],
+            self.bring, [self._file, self._of, self._name, picture], [self.canvas, self.source],
             js=canvas.READ_FILE, show_progress="hidden", trigger_mode="always_last",
+            api_visibility="private",
+        )  # fmt: skip
+        self.canvas.earlier(
+            self.recall, picture, [self.canvas, self.source], show_progress="hidden",
             api_visibility="private",
         )  # fmt: skip
         self.language.wire(picture, bundle, self.source, self.canvas)
 
     async def bring(
-        self, request: gr.Request, file: str, of: str, seen: Factual | None
+        self, request: gr.Request, file: str, of: str, name: str, seen: Factual | None
     ) -> tuple[Any, ...]:
-        """Lay a mask file that a person chose over the picture, or say why it cannot be used."""
+        """Offer a mask file that a person chose over the picture, or say why it cannot be used."""
         try:
             controller, factual = self.controllers.of(seen)
             mask = await controller.mask_of(owner_of(request), file, factual)
         except StudioError as error:
             return gr.update(scene=canvas.scene(of=of, message=sentence(error))), gr.skip()
-        overlay = canvas.Overlay(mask, "file", "painted")
+        overlay = canvas.Overlay(mask, "file", str(MaskFile(name.strip() or "file")))
         return gr.update(scene=canvas.scene(overlay=overlay, of=of)), "painted"
+
+    def recall(self, request: gr.Request, seen: Factual | None) -> tuple[Any, ...]:
+        """Offer the last run's region over the picture, or say that there is none."""
+        try:
+            controller, factual = self.controllers.of(seen)
+            runs = controller.runs.of(owner_of(request))
+            overlay = latest_region(runs, factual.pixels.shape[:2])
+            if overlay is None:
+                raise NotFound("no run of this page has a region for such a picture yet; run first")
+        except StudioError as error:
+            of = seen.digest if seen else ""
+            return gr.update(scene=canvas.scene(of=of, message=sentence(error))), gr.skip()
+        return gr.update(scene=canvas.scene(overlay=overlay, of=factual.digest)), "painted"
 
 
 def _sources(controller: BundleController) -> list[tuple[str, str]]:
     return SOURCES + SPOKEN if controller.photographs else SOURCES
-
-
-def _note(controller: BundleController) -> str | None:
-    return None if controller.photographs else "With photographs, words and clicks can say it too"
 
 
 def _clickable(controller: BundleController) -> bool:

@@ -19,14 +19,13 @@ from studio.ui.shared.requests import error_text, owner_of, sentence
 __all__ = ["RegionPrompts"]
 
 SIZES = {2: ("smaller", "larger"), 3: ("part", "object", "whole")}
-HOW = [("is added to the region", "add"), ("is taken away from it", "subtract")]
 CLICKING = (
-    "Click on the picture: **Click +** marks what may change, **Click −** (or the right mouse "
-    "button) what may not; **Undo** takes a click back. By keyboard: arrows, Space, C and V."
+    "Click on the picture: **Click +** (C) marks what may change, **Click −** (V, or the right "
+    "mouse button) what may not; Undo takes a click back, Enter applies what was found."
 )
-# Painting goes on from what was found: the chips have done their work.
+# What was found is paint now, or put away: the chips have done their work.
 PAINTED = "() => ['painted', [], null]"
-BAKE = "(...a) => { window.regionCanvas.bake(); return [[], null]; }"
+CANCELLED = "() => [window.regionCanvas.source(), [], null]"
 
 
 class RegionPrompts:
@@ -68,9 +67,6 @@ class RegionPrompts:
             self.sizes = gr.Radio(
                 [], label="How much of it?", elem_id="alternatives", visible=False
             )
-        self._how = gr.Radio(
-            HOW, value="add", label="What is found", elem_id="region-how", visible=False
-        )
 
     # ------------------------------------------------------------------ what is shown when
 
@@ -100,7 +96,6 @@ class RegionPrompts:
         return {
             self._words: gr.update(visible=source == "words"),
             self._clicks: gr.update(visible=source == "clicks" and not problem),
-            self._how: gr.update(visible=spoken),
             self._lacking: gr.update(value=markup.hint(problem or ""), visible=bool(problem)),
             self.fetch: gr.update(value=f"Fetch what is missing ({size})", visible=bool(shared)),
         }
@@ -123,7 +118,7 @@ class RegionPrompts:
     ) -> None:
         """Let words and clicks draw on the canvas ``board`` over ``picture``."""
         self.source, self.board = source, board
-        chips = [picture, self.found, self.chips, self._how]
+        chips = [picture, self.found, self.chips]
         found = [
             board, source, self.found, self.missed, self.chips, self.offer, self.use,
             self._phrase,
@@ -143,27 +138,28 @@ class RegionPrompts:
             api_visibility="private",
         )  # fmt: skip
         board.clicked(
-            self.click, [self._points, picture, self._how],
+            self.click, [self._points, picture],
             [board, source, self.sizes, self.parts, self.chips], js=canvas.READ_CLICKS,
             trigger_mode="always_last", show_progress="hidden", api_visibility="private",
         )  # fmt: skip
         self.sizes.input(
-            self.resize, [self.sizes, picture, self.parts, self._how], board,
+            self.resize, [self.sizes, picture, self.parts], board,
             show_progress="hidden", trigger_mode="always_last", api_visibility="private",
         )  # fmt: skip
-        board.painted(
-            None, None, [source, self.chips, self.sizes], js=PAINTED, api_visibility="private"
-        )
-        self._how.input(None, None, [self.chips, self.sizes], js=BAKE, api_visibility="private")
+        chosen = [source, self.chips, self.sizes]
+        board.painted(None, None, chosen, js=PAINTED, api_visibility="private")
+        board.cancelled(None, None, chosen, js=CANCELLED, api_visibility="private")
+        board.took(None, None, source, js="() => 'clicks'", api_visibility="private")
 
     async def search(
         self, phrase: str, seen: Factual | None, found: list[Candidate], chosen: list[int],
-        how: canvas.How, request: gr.Request, settings: dict[str, Any] | None = None,
+        request: gr.Request, settings: dict[str, Any] | None = None,
         rest: list[Missed] | None = None,
     ) -> dict[Any, Any]:  # fmt: skip
         """Look for a phrase; what is found joins the chips, the best of each label ticked.
         Nothing changes when another picture was chosen meanwhile."""
         owner = owner_of(request)
+        self.controllers.use(owner)
         try:
             controller, factual = self.controllers.of(seen)
             new = await controller.words(owner, factual.pixels, phrase, settings or {})
@@ -195,58 +191,57 @@ class RegionPrompts:
             ),
         }  # fmt: skip
         if new.candidates:
-            scene = self.toggle(seen, found, sorted(ticked), how)
+            scene = self.toggle(seen, found, sorted(ticked))
             shown |= {self.board: scene, self.source: "words"}
         return shown
 
     async def search_known(
         self, sample: list[str], seen: Factual | None, found: list[Candidate], chosen: list[int],
-        how: canvas.How, request: gr.Request,
+        request: gr.Request,
     ) -> dict[Any, Any]:  # fmt: skip
         """Look for a word that the bundle knows by itself."""
         (word,) = sample
-        shown = await self.search(word, seen, found, chosen, how, request)
+        shown = await self.search(word, seen, found, chosen, request)
         return {self._phrase: word} | shown
 
     async def search_lower(
         self, missed: list[Missed], seen: Factual | None, found: list[Candidate],
-        chosen: list[int], how: canvas.How, request: gr.Request,
+        chosen: list[int], request: gr.Request,
     ) -> dict[Any, Any]:  # fmt: skip
         """Take the offer: look for the first phrase that a lower threshold lets through."""
         one = next(one for one in missed if one.lower is not None)
         rest = [other for other in missed if other is not one]
         settings = {"threshold": one.lower}
-        return await self.search(one.phrase, seen, found, chosen, how, request, settings, rest)
+        return await self.search(one.phrase, seen, found, chosen, request, settings, rest)
 
     def _unchanged(self) -> dict[Any, Any]:
         return {self.board: gr.skip(), self._phrase: gr.skip()}
 
     def toggle(
-        self, seen: Factual | None, found: list[Candidate], chosen: list[int], how: canvas.How
+        self, seen: Factual | None, found: list[Candidate], chosen: list[int]
     ) -> dict[str, Any]:
         """The ticked candidates on the canvas, together."""
         # A tick may come from chips of the picture before, which are gone.
         ticked = [found[i] for i in chosen if i < len(found)]
         mask = union(one.mask for one in ticked) if ticked else None
         story = "text:" + ", ".join(dict.fromkeys(one.label for one in ticked))
-        overlay = canvas.Overlay(mask, "words", story, how)
+        overlay = canvas.Overlay(mask, "words", story)
         return gr.update(scene=canvas.scene(overlay=overlay, of=seen.digest if seen else ""))
 
-    async def click(
-        self, points: str, seen: Factual | None, how: canvas.How, request: gr.Request
-    ) -> dict[Any, Any]:
+    async def click(self, points: str, seen: Factual | None, request: gr.Request) -> dict[Any, Any]:
         """The mask of all clicks so far; a single one may have meant several things."""
         rows = [tuple(map(float, row)) for row in json.loads(points)[:200]]
         if not rows:
             return {self.board: gr.skip()}
         places, labels = [(x, y) for x, y, _ in rows], [int(label) for *_, label in rows]
+        self.controllers.use(owner_of(request))
         try:
             controller, factual = self.controllers.of(seen)
             one = await controller.click(owner_of(request), factual.pixels, places, labels)
         except Exception as error:  # whatever happened, the canvas must not wait on
-            gr.Warning(sentence(error_text(error, "the thing")), duration=12)
-            of = seen.digest if seen else ""
-            return {self.board: gr.update(scene=canvas.scene(refused=len(rows), of=of))}
+            of, said = seen.digest if seen else "", sentence(error_text(error, "the thing"))
+            refused = canvas.scene(refused=len(rows), of=of, message=said)
+            return {self.board: gr.update(scene=refused)}
         if not self.controllers.still(owner_of(request), factual):
             return {self.board: gr.skip()}
         signed = (("+" if label else "-") + f"{x:g},{y:g}" for x, y, label in rows)
@@ -257,7 +252,7 @@ class RegionPrompts:
         sizes = [
             (f"{name} · {part.score:.2f}", i) for i, (name, (part, _)) in _counted(names, parts)
         ]
-        overlay = canvas.Overlay(one.mask, "clicks", story, how, len(rows))
+        overlay = canvas.Overlay(one.mask, "clicks", story, len(rows))
         return {
             self.board: gr.update(scene=canvas.scene(overlay=overlay, of=factual.digest)),
             self.source: "clicks",
@@ -266,13 +261,13 @@ class RegionPrompts:
         }  # fmt: skip
 
     def resize(
-        self, which: int, seen: Factual | None, parts: list[tuple[Candidate, str]], how: canvas.How
+        self, which: int, seen: Factual | None, parts: list[tuple[Candidate, str]]
     ) -> dict[str, Any]:
         """Another of the things that a single click may have meant."""
         if seen is None or which >= len(parts):  # of the picture before
             return gr.skip()
         part, story = parts[which]
-        overlay = canvas.Overlay(part.mask, "clicks", story, how, 1, replaces=True)
+        overlay = canvas.Overlay(part.mask, "clicks", story, 1, replaces=True)
         return gr.update(scene=canvas.scene(overlay=overlay, of=seen.digest))
 
 

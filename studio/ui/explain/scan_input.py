@@ -7,12 +7,13 @@ from typing import Any
 
 import gradio as gr
 
+from backends.errors import StudioError
 from backends.imaging import Reading
 from studio.ui.shared import markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Shown
-from studio.ui.shared.requests import owner_of, show_errors
+from studio.ui.shared.requests import owner_of
 
 __all__ = ["ScanInput"]
 
@@ -51,10 +52,11 @@ class ScanInput:
 
     def wire(
         self, bundle: gr.Dropdown,
-        put: Callable[[str, BundleController, Shown], dict[Any, Any]], places: list[Any],
+        put: Callable[[str, BundleController, Shown], dict[Any, Any]],
+        refuse: Callable[[str, StudioError], dict[Any, Any]], places: list[Any],
     ) -> None:  # fmt: skip
         """Let a file, another page or another window fill ``places`` with what ``put`` makes of
-        it."""
+        it, or ``refuse`` of the reason why it cannot be shown."""
         self._put, self._first = put, places[0]
         own = [*self.places, *places]
         private = {"api_visibility": "private", "show_progress": "hidden"}
@@ -63,21 +65,27 @@ class ScanInput:
         async def chosen(path: str | None, name: str, request: gr.Request) -> dict[Any, Any]:
             if path is None:
                 return {self._first: gr.skip()}
-            with show_errors():
+            try:
                 return (await self.open(path, name, request))[0]
+            except StudioError as error:
+                return refuse(owner_of(request), error)
 
         async def turned(
             path: str | None, name: str, page: float | None, request: gr.Request
         ) -> dict[Any, Any]:
-            with show_errors():
+            try:
                 return await self._show(path, name, request, page, None)
+            except StudioError as error:
+                return refuse(owner_of(request), error)
 
         async def windowed(
             path: str | None, name: str, page: float | None, centre: float, width: float,
             request: gr.Request,
         ) -> dict[Any, Any]:  # fmt: skip
-            with show_errors():
+            try:
                 return await self._show(path, name, request, page, (centre, width))
+            except StudioError as error:
+                return refuse(owner_of(request), error)
 
         self._file.upload(chosen, [self._file, bundle], own, **private)
         self._file.clear(lambda: self.closed(), None, self.places, **private)

@@ -5,24 +5,35 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from backends import imaging
+from backends.core import Request
+from backends.errors import StudioError
 from backends.regions.spec import RegionSpec
-from studio.ui.explain.answer import AnswerColumn
+from studio.ui.explain.advice import MethodAdvice, NearestPictures, PictureNote
+from studio.ui.explain.answer import AnswerPanes
+from studio.ui.explain.decision import DecisionPanel
+from studio.ui.explain.further import FurtherAnswers
+from studio.ui.explain.gallery import Gallery
 from studio.ui.explain.interactive import InteractivePanel
 from studio.ui.explain.method_input import MethodInput
 from studio.ui.explain.own_model import OwnModel
 from studio.ui.explain.picture_input import PictureInput
+from studio.ui.explain.question_controls import QuestionControls
+from studio.ui.explain.question_input import QuestionInput
 from studio.ui.explain.region import RegionInput
+from studio.ui.explain.reopening import Reopening
+from studio.ui.explain.welcome import Begun, Welcome
 from studio.ui.shared import canvas, frames, markup
-from studio.ui.shared.controller import BundleController
+from studio.ui.shared.controller import CLASSIFIER, BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Factual, Shown
 from studio.ui.shared.label_controller import LabelController
-from studio.ui.shared.requests import error_text, owner_of, running
+from studio.ui.shared.requests import error_text, owner_of, running, sentence
 
 __all__ = ["ExplainTab"]
 
@@ -30,10 +41,13 @@ __all__ = ["ExplainTab"]
 class ExplainTab:
     """The tab, laid out inside the current Blocks and wired to the controllers.
 
+    At the left where pictures come from; beside it the question as a sentence, and the picture,
+    the answer and the difference in three panes; below them what can be unfolded.
+
     :param person: the browser's pseudonym.
     :param load: the page's event of opening.
-    :ivar question: the controls that make it up: picture, mask, how the mask was made, region,
-        target.
+    :ivar earlier: opens earlier runs, which the page wires when all tabs are there.
+    :ivar methods: which method, and its settings.
     :ivar language: regions by words and clicks, whose ``fetch`` asks for what they lack.
     """
 
@@ -41,84 +55,137 @@ class ExplainTab:
         self, controllers: Controllers, bundle: gr.Dropdown, labels: LabelController,
         person: gr.BrowserState, load: Callable[..., Any],
     ) -> None:  # fmt: skip
-        self.controllers = controllers
+        self.controllers, self._labels = controllers, labels
         self._picture, self._run_id = gr.State(None), gr.State("")
-        self._asked = gr.State(None)  # the target and the method of that run
-        with gr.Row():
-            with gr.Column(scale=5, min_width=320):
-                gr.Markdown("### 1 · Picture, and where it may change")
+        self._asked = gr.State(None)  # the model, the target and the method of that run
+        self._asking = QuestionInput(controllers)
+        self._methods = MethodInput(controllers)
+        self._answer, self._gallery = AnswerPanes(controllers.first), Gallery(controllers)
+        with gr.Row(elem_id="screen"):
+            with gr.Column(scale=0, min_width=232, elem_id="rail"):
                 self._pictures = PictureInput(controllers, bundle)
+                self._asking.below()
+                self._note = PictureNote(controllers)
+                self._gallery.panel()
+            with gr.Column(scale=1, min_width=320, elem_id="stage"):
+                sentence = gr.Row(elem_id="sentence")
                 self._regions = RegionInput(controllers)
-            with gr.Column(scale=4, min_width=280):
-                gr.Markdown("### 2 · Question")
-                self._lay_out_question()
-            with gr.Column(scale=5, min_width=320):
-                gr.Markdown("### 3 · Answer")
-                self._interactive = InteractivePanel(controllers, labels, person)
-                self._answer = AnswerColumn(controllers.first)
-        self.language = self._regions.language
-        self.question = [
-            self._picture, self._regions.mask, self._regions.story, self._regions.source,
-            self._target,
-        ]  # fmt: skip
+                with sentence:
+                    self._lay_out_sentence()
+                self._lay_out_verdict()
+                self.welcome = Welcome(controllers)
+                self._lay_out_panes(labels, person)
+                self._answer.facts_row()
+                self._lay_out_rest()
+        self.language, self.methods = self._regions.language, self._methods
+        self._controls = QuestionControls(
+            self._picture, self._run_id, self._asked, self._asking, self._go, self._stop,
+            self._regions, self._methods, self._put, self._put_away,
+        )  # fmt: skip
+        self.earlier = Reopening(controllers, self._controls, self._answer, self._gallery)
         self._wire(bundle, load)
+
+    @property
+    def question(self) -> list[Any]:
+        """The controls that make it up: picture, mask, how the mask was made, region, model,
+        target."""
+        return [
+            self._picture, self._regions.mask, self._regions.story, self._regions.source,
+            self._asking.model, self._asking.target,
+        ]  # fmt: skip
 
     def opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
         """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
         shown = self._pictures.opened(controller, fresh) | self._regions.opened(controller, fresh)
-        shown |= self._methods.opened(controller, fresh)
+        shown |= self._methods.opened(controller, fresh) | self.welcome.opened(controller)
         if fresh:
-            shown |= {
-                self._picture: None, self._prediction: None, self._opinions: "",
-                self._own.sight: "", self._target: gr.update(choices=[], value=None),
-            } | self._put_away()  # fmt: skip
+            shown |= {self._picture: None, self._own.sight: ""} | self._asking.cleared()
+            shown |= self._put_away()
         return shown
 
     def leave(self, owner: str) -> None:
         """Forget a closed page."""
         self._interactive.leave(owner)
+        self._further.leave(owner)
+        self.earlier.leave(owner)
 
-    def _lay_out_question(self) -> None:
-        self._prediction = gr.Label(
-            label="The model says (click a class to ask for it)", num_top_classes=5,
-            elem_id="prediction",
-        )  # fmt: skip
-        self._opinions = gr.HTML(elem_id="opinions")
-        self._target = gr.Dropdown(
-            [], label="What should it say instead?", elem_id="target", filterable=True,
-            info="Sorted by the model's own ranking; type to search", allow_custom_value=True,
-        )  # fmt: skip
-        self._own = OwnModel(self.controllers)
-        self._methods = MethodInput(self.controllers)
-        self._go = gr.Button("Run", variant="primary", elem_id="run")
-        self._stop = gr.Button("Stop", variant="stop", elem_id="stop", visible=False)
-        self._methods.below()
+    def _lay_out_sentence(self) -> None:
+        gr.HTML(markup.phrase("What would make"), elem_classes="words")
+        self._asking.model.render()
+        gr.HTML(markup.phrase("say"), elem_classes="words")
+        self._asking.target.render()
+        self._asking.instead.render()
+        self._regions.source.render()
+        gr.HTML(markup.phrase("by"), elem_classes="words")
+        self._methods.method.render()
+        gr.HTML(markup.phrase("?"), elem_classes="words")
+
+    def _lay_out_verdict(self) -> None:
+        with gr.Row(elem_id="verdict"):
+            self._answer.verdict()
+            with gr.Column(scale=0, min_width=96, elem_id="go"):
+                self._go = gr.Button("Run", variant="primary", elem_id="run")
+                self._stop = gr.Button("Stop", variant="stop", elem_id="stop", visible=False)
+
+    def _lay_out_panes(self, labels: LabelController, person: gr.BrowserState) -> None:
+        with gr.Row(elem_id="panes"):
+            with gr.Column(min_width=0, elem_classes="pane"):
+                gr.HTML(markup.heading("Your picture, as the model sees it"))
+                self._regions.board()
+            with gr.Column(min_width=0, elem_classes="pane"):
+                gr.HTML(markup.heading("Counterfactual"))
+                self._interactive = InteractivePanel(self.controllers, labels, person)
+                self._answer.middle()
+            with gr.Column(min_width=0, elem_classes="pane", elem_id="difference-pane"):
+                gr.HTML(markup.heading("Difference"))
+                self._answer.right()
+
+    def _lay_out_rest(self) -> None:
+        with gr.Row(elem_id="rest"):
+            left = gr.Column(min_width=320)
+            with gr.Column(min_width=320):
+                self._methods.below()
+                self._advice = MethodAdvice(self.controllers, self._methods)
+                self._regions.below()
+                self._own = OwnModel(self.controllers)
+            with left:
+                self._nearest = NearestPictures(self.controllers)
+                self._answer.below()
+                self._gallery.bar()
+                self._decision = DecisionPanel(self.controllers)
+                self._further = FurtherAnswers(self.controllers, self.question, self._methods)
 
     def _wire(self, bundle: gr.Dropdown, load: Callable[..., Any]) -> None:
-        regions, methods = self._regions, self._methods
-        self._interactive.wire(self._answer, bundle, load)
+        regions, methods, asking = self._regions, self._methods, self._asking
+        asking.wire(bundle)
+        self._further.wire()
+        self._decision.wire(self._run_id, self._answer.download)
         places = [
-            self._picture, regions.canvas, self._prediction, self._opinions, self._target,
-            self._own.sight, *regions.reset(), *self._put_away(),
+            self._picture, regions.canvas, *asking.places, self._own.sight, *regions.reset(),
+            *self._put_away(),
         ]  # fmt: skip
-        self._pictures.wire(self._put, places)
-        self._own.wire(self._picture, bundle, self._target, self._put, places)
-        regions.wire(self._picture, bundle, self._target)
-        self._prediction.select(_ask_for, self._prediction, self._target, api_visibility="private")
-        methods.wire(bundle, self._target, regions.settings)
-        self._go.click(
-            self._explain,
-            [
-                *self.question, methods.method, methods.seed, methods.importance,
-                methods.feather, self._interactive.person, methods.me, *methods.settings.values(),
-            ],
-            [*self._interactive.places, self._go, self._stop, self._run_id, self._asked],
-            js=canvas.READ_MASK, api_visibility="private", show_progress="hidden",
-            concurrency_limit=8,
-        )  # fmt: skip
-        for control in (self._target, methods.method):
+        self._interactive.wire(
+            self._answer, self._gallery, bundle, load, self._restored, [*places, *methods.places]
+        )
+        self._pictures.wire(self._put, self._refuse, places)
+        self._own.wire(self._picture, bundle, self._put, places)
+        regions.wire(self._picture, bundle, asking.model)
+        methods.wire(bundle, asking.model, regions.settings)
+        self._note.wire(self._picture)
+        self._advice.wire(bundle, asking.model, regions.source)
+        self._run_after(self._go.click)
+        self.welcome.wire(
+            bundle, self._begin, self._refuse, [*places, methods.method], self._run_after
+        )
+        # None of an earlier answer while the next one forms.
+        self._find_nearest(self._run_id.change, self._run_id)
+        for control in (asking.model, asking.target, methods.method):
             control.change(
-                self._mark, [self._run_id, self._asked, self._target, methods.method],
+                self._mark,
+                [
+                    self._run_id, self._asked, self._picture, asking.model, asking.target,
+                    methods.method,
+                ],
                 self._answer.status, show_progress="hidden", api_visibility="private", queue=False,
             )  # fmt: skip
         self._stop.click(
@@ -126,47 +193,104 @@ class ExplainTab:
             show_progress="hidden", api_visibility="private",
         )  # fmt: skip
 
+    def _run_after(self, event: Callable[..., Any]) -> None:
+        """Let an event run what the controls ask."""
+        methods, interactive = self._methods, self._interactive
+        run = event(
+            self._explain,
+            [
+                *self.question, methods.method, methods.seed, methods.importance,
+                methods.feather, interactive.person, methods.me, *methods.settings.values(),
+            ],
+            [*interactive.places, self._go, self._stop, self._run_id, self._asked],
+            js=canvas.READ_MASK, api_visibility="private", show_progress="hidden",
+            concurrency_limit=8, concurrency_id="explain",
+        )  # fmt: skip
+        self._find_nearest(run.success, self._run_id)
+
+    def _find_nearest(self, event: Callable[..., Any], which: Any) -> None:
+        """Let an event show the real pictures that are nearest to the answer of a run."""
+        event(
+            self._nearest.find_nearest, which, self._nearest.place, show_progress="hidden",
+            api_visibility="private",
+        )  # fmt: skip
+
     # ------------------------------------------------------------------ what a person does
 
     def _put_away(self) -> dict[Any, Any]:
         """Updates that leave nothing of an answer about another picture."""
-        return self._answer.clear() | {self._run_id: "", self._asked: None}
+        cleared = self._answer.clear() | self._further.clear() | self._gallery.shows("")
+        return cleared | {self._run_id: "", self._asked: None}
 
-    def _mark(self, which: str, asked: Any, wanted: str | None, name: str | None) -> Any:
-        """Say that an answer is to another question than the controls ask."""
+    def _mark(
+        self, which: str, asked: Any, seen: Factual | None, model: str | None,
+        wanted: str | None, name: str | None,
+    ) -> Any:  # fmt: skip
+        """Say that a target is none, or that an answer is to another question than the controls
+        ask."""
+        if seen is not None and wanted:
+            unknown = self.controllers[seen.bundle].unknown(model, wanted)
+            if unknown:
+                return markup.notice("warning", unknown)
         run = self.controllers.first.runs.get(which) if asked else None
-        return gr.skip() if run is None else self._answer.compared(run, asked == [wanted, name])
+        if run is None:
+            return gr.skip()
+        return self._answer.compared(run, asked == [model, wanted, name])
 
-    def _put(self, owner: str, controller: BundleController, shown: Shown) -> dict[Any, Any]:
-        """A chosen picture on the page."""
+    def _put(
+        self, owner: str, controller: BundleController, shown: Shown, model: str = CLASSIFIER
+    ) -> dict[Any, Any]:
+        """A chosen picture on the page, with the question to a model."""
         seen = Factual(controller.bundle, shown.picture, shown.placement, shown.original)
         self.controllers.now(owner, seen)
+        offered = self._labels.offered(controller, owner)
         return (
-            self._regions.reset()
-            | self._put_away()
+            (self._regions.reset() | self._put_away() if self.controllers.used(owner) else {})
+            | self._asking.asked(controller, shown, offered, model)
             | {
                 self._picture: seen,
+                self._regions.source: "whole",
                 self._regions.canvas: gr.update(scene=shown.scene),
-                self._prediction: shown.prediction.probabilities,
-                self._target: controller.ranked(shown),
-                self._opinions: controller.people_say(shown),
                 self._own.sight: "",
             }
         )
 
+    def _begin(self, owner: str, controller: BundleController, begun: Begun) -> dict[Any, Any]:
+        """A question to begin with on the page."""
+        updates = self._put(owner, controller, begun.shown)
+        if begun.proposed:
+            updates[self._regions.canvas] = gr.update(scene=begun.proposed)
+        return updates | {
+            self._regions.source: begun.region, self._methods.method: begun.method,
+        }  # fmt: skip
+
+    def _refuse(self, owner: str, error: StudioError) -> dict[Any, Any]:
+        """Why a picture cannot be shown, and which one stands."""
+        text = sentence(error).rstrip(".")
+        stands = " The picture before it stays." if self.controllers.shows(owner) else ""
+        return {self._answer.status: markup.failure(f"{text}.{stands}")}
+
+    async def _restored(self, owner: str, asked: Request) -> dict[Any, Any]:
+        """The picture, region and target of a run that is taken up again, on the page."""
+        controller = self.controllers[asked.bundle]
+        seen = Factual(asked.bundle, asked.picture, asked.placement, asked.original)
+        looked = await controller.look_again(owner, seen)
+        shown = await asyncio.to_thread(self._put, owner, controller, looked, asked.model)
+        return shown | self._controls.restored(controller, asked, None, seen, shown)
+
     async def _explain(
         self, request: gr.Request, seen: Factual | None, painted: str, story: str, source: str,
-        wanted: str, name: str, number: float | None, weighed: bool, soft: float, person: str,
-        asks: bool, *values: Any,
+        model: str | None, wanted: str, name: str, number: float | None, weighed: bool, soft: float,
+        person: str, asks: bool, *values: Any,
     ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
         own = self._methods.values_of(name, values)
         owner = owner_of(request)
         try:
+            self.earlier.require_known(owner, seen)
             controller, factual = self.controllers.of(seen)
             region = RegionSpec.chosen(source, story)
-            asked = await asyncio.to_thread(
-                controller.request, factual.pixels, painted, region, wanted, name, own, number
-            )
+            posed = partial(controller.request, factual.pixels, painted, region, model, wanted)
+            asked = await asyncio.to_thread(posed, name, own, number)
             asked = replace(
                 asked, importance=weighed, placement=factual.placement,
                 original=imaging.feathered(factual.original, int(soft or 0)),
@@ -175,31 +299,19 @@ class ExplainTab:
                 yield await self._interactive.begin(controller, asked, owner, person)
                 return
             put_away = self._interactive.closed()
-            async for run in frames.follow(controller.runs, asked, owner):
-                shown = await asyncio.to_thread(self._answer.show, run)
-                question: dict[Any, Any] = {self._run_id: run.id, self._asked: [wanted, name]}
-                if not self.controllers.still(owner, factual):
-                    # The page shows another picture by now; the history keeps the run.
-                    shown, question[self._asked] = {}, None
-                shown |= running(self._go, self._stop, not run.ended)
-                yield shown | self._answer.earlier(owner) | question | put_away
+            going = frames.follow(controller.runs, asked, owner)
+            async for shown in self.earlier.follow(going, factual, owner, [model, wanted, name]):
+                yield shown | put_away
                 put_away = {}
         except Exception as error:  # whatever happened, the page must go on working
             failed = markup.failure(error_text(error, "the answer"))
             shown = {self._answer.status: failed, self._answer.frame: ""}
             yield running(self._go, self._stop, False) | shown
 
-    def _ask_to_stop(self, which: str) -> Any:
-        run = self.controllers.first.runs.get(which)
-        if run is None or run.ended:
+    def _ask_to_stop(self, request: gr.Request, which: str) -> Any:
+        runs = self.controllers.first.runs
+        run = runs.get(which)
+        if run is None or run.ended or not runs.may_stop(run, owner_of(request)):
             return gr.skip()
         run.stop()
         return markup.stopping()
-
-
-def _ask_for(event: gr.SelectData, shown: dict[str, float]) -> Any:
-    predicted = max(shown, key=shown.__getitem__)
-    if event.value != predicted:
-        return event.value
-    gr.Info(f"The model says {predicted} already; choose another class to ask for.")
-    return gr.skip()

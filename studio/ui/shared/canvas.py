@@ -19,12 +19,16 @@ from PIL import Image
 
 from backends.errors import BadInput
 from studio import export
+from studio.templates import render
+from studio.ui.shared import shortcuts
 from studio.ui.shared.static import static_text
 
 __all__ = [
     "READ_CLICKS",
     "READ_FILE",
     "READ_MASK",
+    "REGION",
+    "SCRIPTS",
     "SMALL",
     "Overlay",
     "file_of",
@@ -37,36 +41,11 @@ __all__ = [
 
 LONGEST = 8_000_000  # of the canvas's own data URL
 LARGEST = 32_000_000  # of a file's: a mask of a photograph's size may be large
-How = Literal["add", "subtract"]
 SMALL = 128  # pixels; up to here a picture's pixels are shown as the blocks they are
+SCRIPTS = ("canvas.js", "shapes.js", "drawing.js", "proposals.js")  # of the region's canvas
 _numbers = itertools.count()
 
-REGION = """
-<div class="region-canvas">
-  <div class="tools" role="toolbar" aria-label="Region tools">
-    <button type="button" data-tool="brush" aria-pressed="true" title="Paint (B)">Brush</button>
-    <button type="button" data-tool="eraser" aria-pressed="false" title="Erase (E, or the right mouse button)">Eraser</button>
-    <button type="button" data-tool="box" aria-pressed="false" title="Drag a box (X)">Box</button>
-    <span class="clicking"><button type="button" data-tool="include" aria-pressed="false" title="Click on what belongs to the region (C)">Click +</button>
-    <button type="button" data-tool="exclude" aria-pressed="false" title="Click on what does not belong to it (V, or the right mouse button)">Click −</button></span>
-    <label title="Brush size ([ and ])">Size <input class="size" type="range" min="1" max="12" value="3"></label>
-    <button type="button" class="undo" title="Undo (Ctrl+Z)" disabled>Undo</button>
-    <button type="button" class="redo" title="Redo (Ctrl+Shift+Z)" disabled>Redo</button>
-    <button type="button" class="invert" title="Swap painted and unpainted (I)">Invert</button>
-    <button type="button" class="grow" title="One pixel wider">Grow</button>
-    <button type="button" class="shrink" title="One pixel narrower">Shrink</button>
-    <button type="button" class="clear" title="Remove all paint">Clear</button>
-    <button type="button" class="load" title="Load a mask file: white = change allowed, of the original's size or of the size that the model sees; or COCO's, LabelMe's or Label Studio's JSON" aria-label="Load mask">Load</button>
-    <button type="button" class="save" title="Save the mask as PNG" aria-label="Save mask">Save</button>
-    <input type="file" accept="image/*,.json,.tif,.tiff,.npy,.dcm" aria-label="Mask file" hidden>
-  </div>
-  <canvas tabindex="0" width="512" height="512" role="application"
-    aria-label="The picture as the model sees it. Paint where change is allowed: drag or click, or move with the arrow keys and press Space."></canvas>
-  <p class="hint">Choose a picture, and what the model sees appears here.</p>
-  <p class="line"><span class="area" aria-live="polite">nothing marked</span>
-    <span class="message" role="alert"></span></p>
-</div>
-"""  # noqa: E501 - markup
+REGION = render("region.html", "canvas", shortcuts.keys("#factual"))
 
 SKETCH = """
 <div class="sketch">
@@ -83,39 +62,41 @@ READ_MASK = """(...a) => {
   [a[1], a[2]] = region ? [region.mask(), region.story()] : ["", ""];
   return a;
 }"""
-# Puts a mask file as a data URL, and of which picture it is a mask, in place of a handler's first
-# two inputs.
-READ_FILE = "(...a) => { [a[0], a[1]] = window.regionCanvas.brought(); return a; }"
+# Puts a mask file as a data URL, of which picture it is a mask, and the file's name in place of a
+# handler's first three inputs.
+READ_FILE = "(...a) => { [a[0], a[1], a[2]] = window.regionCanvas.brought(); return a; }"
 # Puts the clicks in place of a handler's first input.
 READ_CLICKS = "(...a) => { a[0] = window.regionCanvas.clicks(); return a; }"
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """A mask to lay over what is painted on the canvas; None lays nothing, and takes back what
-    the same source laid before.
+    """A mask that is offered over the region on the canvas, until a person applies or cancels it;
+    None takes back what the same source offered before.
 
-    :ivar source: ``auto`` and ``file`` replace what is painted; ``words`` and ``clicks`` add to
-        it or take away from it, until something else is painted.
+    :ivar source: what offers it: the model, words, clicks, a mask file, an earlier run.
     :ivar story: how the mask was made, for the record.
     :ivar count: of clicks that the mask answers; later clicks make it old.
     :ivar replaces: whether the same clicks gave another mask before.
+    :ivar at_once: whether it is the region now, without being offered first.
     """
 
     mask: np.ndarray | None
-    source: Literal["auto", "file", "words", "clicks"]
+    source: Literal["auto", "file", "words", "clicks", "earlier"]
     story: str
-    how: How = "add"
     count: int = 0
     replaces: bool = False
+    at_once: bool = False
 
 
 def region_canvas(elem_id: str, first: str) -> gr.HTML:
     """The canvas over the picture. Set its ``scene`` prop with :func:`scene`; read the mask in a
-    ``js=`` hook with ``regionCanvas.mask()``; its ``painted`` event fires after every edit, its
-    ``clicked`` event after every click on a thing, its ``brought`` event when a mask file was
-    chosen."""
-    script = static_text("canvas.js", "clicks.js")
+    ``js=`` hook with ``regionCanvas.mask()``.
+
+    Its events: ``painted`` after every edit, ``cancelled`` when what was offered is put away,
+    ``took`` when a tool for clicks is chosen, ``clicked`` after every click on a thing, ``brought``
+    when a mask file was chosen, ``earlier`` when the last run's region is asked for."""
+    script = static_text(*SCRIPTS)
     return gr.HTML(elem_id=elem_id, html_template=REGION, js_on_load=script, scene=first)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import tempfile
 from collections.abc import Callable
@@ -9,12 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import numpy as np
 from PIL import Image
 
 from backends import bundles, imaging, service
-from backends.core import Proposal, Request
+from backends.core import Prediction, Proposal, Request
 from backends.errors import BadInput, NotFound
 from backends.regions.candidates import Candidate, Found
 from backends.regions.spec import Auto, RegionSpec, Whole
@@ -27,10 +27,12 @@ from studio.runs.asking import ask
 from studio.runs.study import Study
 from studio.ui.shared import canvas, markup
 from studio.ui.shared.factual import Factual, Shown
+from studio.ui.shared.model_list import ModelChoice, Offered, model_choices
 
-__all__ = ["NO_PICTURE", "SHARED", "BundleController"]
+__all__ = ["CLASSIFIER", "NO_PICTURE", "SHARED", "BundleController"]
 
 SHARED = region_service.SHARED
+CLASSIFIER = "classifier"  # the part that a question asks unless it names another model
 CELLS = 16  # a side, of where a model of the person's own looks
 NO_PICTURE = "choose, upload or draw a picture first"
 
@@ -98,23 +100,28 @@ class BundleController:
                 missing[name] = items
         return missing
 
-    def entries(self, target: str | None = None) -> dict[str, MethodInfo]:
+    def entries(self, model: str | None = None) -> dict[str, MethodInfo]:
         """All methods, with the ``problem`` that keeps each from running here, or from explaining
-        the model that ``target`` asks."""
+        a model beside the classifier."""
         methods = self.about["methods"]
-        model = self.about["models"].get(self._model_and_goal(target or "")[0])
-        if not model:
+        entry = self._others().get(model or CLASSIFIER)
+        if not entry:
             return dict(methods)
-        problems = model["methods"]
+        problems = entry["methods"]
         return {name: {**m, "problem": problems[name]} for name, m in methods.items()}
 
-    def methods(self, target: str | None = None) -> dict[str, MethodInfo]:
+    def methods(self, model: str | None = None) -> dict[str, MethodInfo]:
         """Those that can."""
-        return {n: m for n, m in self.entries(target).items() if m["problem"] is None}
+        return {n: m for n, m in self.entries(model).items() if m["problem"] is None}
 
-    def problems(self, target: str | None = None) -> list[str]:
+    def differentiable(self, model: str | None = None) -> bool:
+        """Whether a model gives gradients."""
+        entry = self._others().get(model or CLASSIFIER)
+        return bool(entry["differentiable"]) if entry else True
+
+    def problems(self, model: str | None = None) -> list[str]:
         """Why the others cannot, but for those that nothing here could make work."""
-        methods = [m for m in self.entries(target).values() if not m.get("hidden")]
+        methods = [m for m in self.entries(model).values() if not m.get("hidden")]
         return [f"{m['title']}: {m['problem']}." for m in methods if m["problem"]]
 
     async def ask(self, owner: str, work: Callable[[], Any]) -> Any:
@@ -197,19 +204,23 @@ class BundleController:
         )
 
     async def propose(
-        self, owner: str, picture: np.ndarray | None, target: str | None, settings: dict[str, Any]
-    ) -> tuple[str, Image.Image]:
-        """The region of the model that ``target`` asks, as a scene for the canvas, and the
-        attribution behind it."""
-        picture, (model, _) = self.need(picture), self._model_and_goal(target or "")
+        self, owner: str, picture: np.ndarray | None, model: str | None,
+        settings: dict[str, Any], *, anew: bool = False,
+    ) -> tuple[str, Image.Image]:  # fmt: skip
+        """The region of a model, as a scene for the canvas, and the attribution behind it.
+
+        :param anew: the canvas shows another picture yet.
+        """
+        picture, asked = self.need(picture), model or CLASSIFIER
         found = await self.ask(
-            owner, lambda: service.propose(self.bundle, picture, settings, model)
+            owner, lambda: service.propose(self.bundle, picture, settings, asked)
         )
         heat = export.coloured(found.attribution, "inferno")
         story = Auto(tuple((key, str(value)) for key, value in settings.items()))
-        overlay = canvas.Overlay(found.mask, "auto", str(story))
+        overlay = canvas.Overlay(found.mask, "auto", str(story), at_once=anew)
         of = Factual(self.bundle, picture).digest
-        return canvas.scene(overlay=overlay, of=of), export.enlarge(heat, 192)
+        shown = export.as_picture(picture) if anew else None
+        return canvas.scene(shown, overlay, of=of), export.enlarge(heat, 192)
 
     async def mask_of(self, owner: str, file: str, seen: Factual) -> np.ndarray:
         """The mask of a file that a person chose (a data URL) for a picture, by the command
@@ -231,6 +242,7 @@ class BundleController:
         picture: np.ndarray | None,
         mask: str,
         region: RegionSpec,
+        model: str | None,
         target: str | None,
         method: str,
         settings: dict[str, Any],
@@ -240,6 +252,7 @@ class BundleController:
 
         :param mask: the canvas as a PNG data URL, empty when nothing is painted.
         :param region: which, or how the mask was made.
+        :param model: the classifier unless given.
         :raises BadInput: something is missing.
         """
         picture = self.need(picture)
@@ -252,17 +265,16 @@ class BundleController:
             if mask:
                 array = imaging.painted_mask(canvas.from_data_url(mask), picture.shape[1::-1])
             imaging.require_area(array)
-        model, goal = self._model_and_goal(target)
         return Request(
             self.bundle,
             method,
-            goal,
+            target,
             picture,
             str(region),
             array,
             settings,
             int(seed or 0),
-            model,
+            model or CLASSIFIER,
         )
 
     def archive(self, run: Run) -> str:
@@ -285,38 +297,44 @@ class BundleController:
         """Remove the files of a run that is no longer kept."""
         (self.results / f"counterfactual-{run.id}.zip").unlink(missing_ok=True)
 
-    def _model_and_goal(self, target: str) -> tuple[str, str]:
-        """Which model a target of the list asks, and for what."""
-        model, _, goal = target.partition(":")
-        return (model, goal.strip()) if model in self._others() else ("classifier", target)
-
     def _others(self) -> dict[str, dict[str, Any]]:
         """Models beside the bundle's classifier: with classes, or with a number."""
         return {name: entry for name, entry in self.about["models"].items() if entry}
 
-    def ranked(self, shown: Shown) -> Any:
-        """The target list, sorted by the model's own ranking, with the runner-up chosen; after
-        the classes what the other models can be asked for, as ``model: goal``."""
-        rows = list(shown.prediction.probabilities.items())[1:]
-        # No percentages: who types a 0 would find all that have one.
-        choices = [(name, name) for name, _ in rows]
-        for name, entry in self._others().items():
-            opinion = shown.opinions.get(name)
-            if opinion is None:  # it came after the picture was looked at
-                continue
-            if "classes" in entry:
-                others = list(opinion.probabilities.items())[1:]
-                choices += [(f"{name}: {goal}", f"{name}: {goal}") for goal, _ in others]
-                continue
-            for value in entry["suggested"]:
-                goal = f"{'more' if value > opinion.value else 'less'} than {value:g}"
-                label = f"{entry['title']}: {goal} {entry['unit']}  (now {opinion.value:.1f})"
-                choices.append((label, f"{name}: {goal}"))
-        return gr.update(choices=choices, value=rows[0][0])
+    def choices(self, offered: Offered) -> list[ModelChoice]:
+        """The models that a visitor may ask, with their kinds."""
+        return model_choices(self.about["models"], self.about["class_names"], offered)
 
-    def people_say(self, shown: Shown) -> str:
+    def goals(self, model: ModelChoice, opinion: Prediction) -> list[tuple[str, str]]:
+        """(label, target) of what a model can be asked to say, the nearest first."""
+        if model.kind != "property":
+            others = list(opinion.probabilities)[1:]
+            return [(name, name) for name in others if name in model.classes]
+        entry, value = self._others()[model.name], opinion.value or 0.0
+        found = [f"{'more' if at > value else 'less'} than {at:g}" for at in entry["suggested"]]
+        return [(f"{goal} {entry['unit']}", goal) for goal in found]
+
+    def says(self, model: str, opinion: Prediction) -> str:
+        """What a model says, as a sentence goes on: a class, or a number with its unit."""
+        if opinion.value is None:
+            return opinion.label
+        return f"{opinion.value:.1f} {self._others()[model]['unit']}"
+
+    def unknown(self, model: str | None, target: str) -> str | None:
+        """That a model has no such class, in a sentence; None where it has."""
+        entry = self._others().get(model or CLASSIFIER)
+        if entry is not None and "classes" not in entry:
+            return None  # a number: any threshold can be asked for
+        names = self.about["class_names"] if entry is None else entry["classes"]
+        if target in names:
+            return None
+        near = difflib.get_close_matches(target, names, 1, 0.6)
+        hint = f"did you mean “{near[0]}”?" if near else "choose one from the list."
+        return f"The model has no class “{target}”; {hint}"
+
+    def people_say(self, shown: Shown, offered: Offered) -> str:
         """What the models that learnt from people's labels say of a picture."""
-        people = [name for name, entry in self._others().items() if entry["labels"]]
+        people = [model.name for model in self.choices(offered) if model.kind == "people"]
         opinions = {name: shown.opinions[name] for name in people if name in shown.opinions}
         return markup.opinions(
             {n: (o.label, o.probabilities[o.label]) for n, o in opinions.items()}

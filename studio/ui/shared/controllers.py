@@ -27,6 +27,7 @@ class Controllers:
         self.names = list(dict.fromkeys([first.bundle, *names]))
         self._made = {first.bundle: first}
         self._showing: dict[str, str] = {}
+        self._used: set[str] = set()
 
     def __getitem__(self, name: str | None) -> BundleController:
         name = name or self.first.bundle
@@ -57,9 +58,23 @@ class Controllers:
         """Whether the page shows that picture still; ask when something looked at it for long."""
         return self._showing.get(owner, seen.digest) == seen.digest
 
+    def use(self, owner: str) -> None:
+        """Note that an owner's page shows an answer."""
+        self._used.add(owner)
+
+    def used(self, owner: str) -> bool:
+        """Whether an owner's page may show an answer. The page searches all its controls for each
+        one that is told something, so what shows nothing is told nothing."""
+        return owner in self._used
+
+    def shows(self, owner: str) -> bool:
+        """Whether an owner's page shows a picture."""
+        return bool(self._showing.get(owner))
+
     def leave(self, owner: str) -> None:
         """Forget what a closed page showed."""
         self._showing.pop(owner, None)
+        self._used.discard(owner)
 
     def of(self, seen: Factual | None) -> tuple[BundleController, Factual]:
         """The controller of a picture's bundle, and the picture.

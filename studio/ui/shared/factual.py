@@ -14,7 +14,7 @@ from backends.imaging import Reading
 __all__ = ["Factual", "Shown"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by its digest; a State of the page hashes it
 class Factual:
     """A picture as a bundle's models see it, uint8 [H, W, C], which bundle that is, where it lies
     in the person's own picture, and that picture."""

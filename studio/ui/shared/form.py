@@ -13,8 +13,10 @@ from backends.service.bundles import MethodInfo, PresetInfo
 
 __all__ = [
     "Fold",
+    "bounds",
     "control",
     "controls",
+    "fits",
     "folded",
     "kind_of",
     "method_choices",
@@ -57,10 +59,32 @@ def returned(field: dict[str, Any]) -> Any:
     return gr.update(value=field.get("default"), **(_scale(field) or {}))
 
 
+def bounds(field: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """The least and the greatest value of a number, as its JSON schema says; None for no bound."""
+    low = field.get("minimum", field.get("exclusiveMinimum"))
+    return low, field.get("maximum", field.get("exclusiveMaximum"))
+
+
+def fits(field: Mapping[str, Any], value: Any) -> bool:
+    """Whether a property of a settings' JSON schema may have that value."""
+    if "enum" in field:
+        return value in field["enum"]
+    kind = field.get("type")
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind == "string":
+        return isinstance(value, str)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if kind == "integer" and value != int(value):
+        return False
+    low, high = bounds(field)
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
 def _scale(field: dict[str, Any]) -> dict[str, float] | None:
     """The ends and the step of a bounded number's slider; None for what has none."""
-    low = field.get("minimum", field.get("exclusiveMinimum"))
-    high = field.get("maximum", field.get("exclusiveMaximum"))
+    low, high = bounds(field)
     if low is None or high is None:
         return None
     whole = field["type"] == "integer"

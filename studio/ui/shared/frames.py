@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from backends.core import Request
 from backends.errors import BadInput
@@ -11,30 +12,37 @@ from studio import export
 from studio.runs import Run, Runs, TooMany
 from studio.ui.shared import canvas, markup
 
-__all__ = ["follow", "newest", "panels"]
+__all__ = ["Panels", "follow", "newest", "panels", "watched"]
 
 FRAME_GAP = 0.2  # seconds; five frames a second are enough for an eye and easy on a network
 
 
 async def follow(runs: Runs, request: Request, owner: str) -> AsyncIterator[Run]:
     """Start a run and yield it whenever there is something new to show; the last time, it has
-    ended. Leaving early stops it."""
+    ended. Leaving early stops it, unless its visitor may come back to it."""
     try:
         run = runs.start(request, owner)
     except TooMany as error:
         raise BadInput("your earlier runs are still going; stop one or wait") from error
-    shown = 0.0
     try:
-        # Most first frames are there in no time; "starting" would only delay them.
-        async for frame in run.watch(first=0.15):
-            if frame is None:
-                yield run
-            elif time.monotonic() - shown >= FRAME_GAP:
-                shown = time.monotonic()
-                yield run
-        yield run
+        async for _ in watched(run):
+            yield run
     finally:
-        run.stop()
+        if not run.visitor:
+            run.stop()
+
+
+async def watched(run: Run) -> AsyncIterator[Run]:
+    """A run whenever there is something new to show; the last time, it has ended."""
+    shown = 0.0
+    # Most first frames are there in no time; "starting" would only delay them.
+    async for frame in run.watch(first=0.15):
+        if frame is None:
+            yield run
+        elif time.monotonic() - shown >= FRAME_GAP:
+            shown = time.monotonic()
+            yield run
+    yield run
 
 
 def newest(run: Run) -> str:
@@ -42,8 +50,18 @@ def newest(run: Run) -> str:
     return canvas.preview(export.as_picture(run.frames[-1].picture), 512)
 
 
-def panels(run: Run) -> tuple[str, str]:
-    """The answer's two panels of markup: before and after, and the differences."""
+@dataclass(frozen=True)
+class Panels:
+    """An answer as markup: factual and counterfactual under one slider, the heatmaps, and what
+    else the run gave."""
+
+    pair: str
+    differences: str
+    further: str
+
+
+def panels(run: Run) -> Panels:
+    """The panels of a run's answer."""
     assert run.answer is not None
     answer = run.answer
     pair = (export.as_picture(array) for array in (answer.factual, answer.counterfactual))
@@ -64,7 +82,7 @@ def panels(run: Run) -> tuple[str, str]:
         )
         for name, other in answer.alternatives.items()
     ]  # fmt: skip
-    pair_shown = markup.before_after(*before_after) + markup.alternatives(
-        answer.record["answer"], others
-    )
-    return pair_shown, markup.differences(**shown)
+    return Panels(
+        markup.before_after(*before_after), markup.differences(**shown),
+        markup.alternatives(answer.record["answer"], others),
+    )  # fmt: skip

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from backends.errors import BadInput, NotFound, StudioError
-from studio.labels.store import pictures, projects
+from studio.labels.store import invitations, pictures, projects
 from studio.labels.store.database import Database
 from studio.labels.store.records import Access, Annotator, Project, Setup
 from studio.labels.tasks import add_pictures
+from studio.labels.tasks import retrain as training
 from studio.runs.background_tasks import BackgroundTasks
 from studio.ui.shared.controller import BundleController
+from studio.ui.shared.model_list import Offered
 
 __all__ = ["Assignment", "Codes", "Filled", "LabelController", "examples"]
 
@@ -55,6 +57,7 @@ class LabelController:
     place: str
     tasks: BackgroundTasks
     _database: Database | None = None
+    _held: dict[str, Codes] = field(default_factory=dict)
     _opening: threading.Lock = field(default_factory=threading.Lock)
 
     def database(self) -> Database:
@@ -87,6 +90,32 @@ class LabelController:
         person = projects.enter(self.database(), code)
         return Assignment(projects.of(self.database(), person), person, code.strip())
 
+    def note(self, owner: str, codes: Codes | None) -> None:
+        """Remember which access codes an open page holds; see :meth:`offered`."""
+        self._held[owner] = dict(codes or {})
+
+    def leave(self, owner: str) -> None:
+        """Forget a closed page."""
+        self._held.pop(owner, None)
+
+    def offered(self, controller: BundleController, owner: str) -> Offered:
+        """The models of people's labels that an open page may show: those that are shared, and
+        those of projects that its person administers. A store that fails hides them all."""
+        learnt = [name for name, entry in controller.about["models"].items() if _learnt(entry)]
+        if not learnt:  # the store need not be opened for this
+            return Offered()
+        try:
+            trained = training.of_people(self.database(), controller.bundle)
+        except StudioError:
+            return Offered(hidden=frozenset(learnt))
+        private = [one for one in trained.values() if not one.shared]
+        hidden = [one.name for one in private if not self._administers(owner, one.project)]
+        return Offered(trained, frozenset(hidden))
+
+    def _administers(self, owner: str, project: str) -> bool:
+        assignment = self.assignment(project, self._held.get(owner))
+        return assignment is not None and assignment.person.administers
+
     def require_administrator(self, name: str | None, codes: Codes | None) -> Assignment:
         """As :meth:`assignment`, for administrators only.
 
@@ -106,14 +135,26 @@ class LabelController:
         """
         if not name:
             raise BadInput("choose a project first, or make one below")
-        return projects.join(self.database(), projects.find(self.database(), name), person)
+        return projects.join(
+            self.database(), projects.find(self.database(), name), _named_person(person)
+        )
+
+    def accept(self, token: str, person: str) -> tuple[Project, Access]:
+        """A new person in the project that an invitation leads to.
+
+        :raises NotFound: the invitation does not work.
+        :raises BadInput: the name is taken, or is none.
+        """
+        access = invitations.accept(self.database(), token, _named_person(person))
+        return projects.of(self.database(), access.annotator), access
 
     def create(self, person: str, **fields: Any) -> tuple[Project, Access]:
         """A new project, which ``person`` administers.
 
-        :raises BadInput: a field makes no sense, in a sentence.
+        :raises BadInput: a field makes no sense, or there is no name, in a sentence.
         """
-        return projects.create(self.database(), Setup.checked(fields), person or "me")
+        setup = Setup.checked(fields)
+        return projects.create(self.database(), setup, _named_person(person))
 
     async def fill(
         self, controller: BundleController, owner: str, project: Project, paths: Iterable[str]
@@ -148,6 +189,16 @@ class LabelController:
             picture = await controller.ask(owner, partial(draw, controller.bundle, seed))
             new += pictures.add(self.database(), project, [(f"seed {seed}", picture)])
             yield Filled(number + 1, new)
+
+
+def _named_person(name: str | None) -> str:
+    if not (name or "").strip():
+        raise BadInput("type your name first; what you make and answer is kept under it")
+    return str(name)
+
+
+def _learnt(entry: dict[str, Any] | None) -> bool:
+    return bool(entry and entry["labels"])
 
 
 def examples(controller: BundleController) -> Iterator[str]:

@@ -7,29 +7,39 @@ from functools import partial
 from typing import Any
 
 from studio.templates import Markup, render
+from studio.ui.shared.advice import looking_at
 from studio.ui.shared.requests import sentence
 
 __all__ = [
     "alternative",
     "alternatives",
     "answer_line",
+    "blank",
+    "bundle_cards",
     "curve",
     "failure",
     "fetching",
+    "heading",
     "hint",
+    "instead",
     "loss_curve",
     "megabytes",
     "metrics_table",
     "notice",
     "opinions",
+    "phrase",
     "progress_bar",
     "progress_line",
+    "skip",
     "to_fetch",
     "top_classes",
 ]
 
 
 # How an answer's status looks as a notice.
+ORACLE = (
+    "Good: the target, with a high share. Bad: another class, since the answer fools one model."
+)
 KINDS = {"flipped": "success", "not_flipped": "warning", "cancelled": "warning"}
 _render = partial(render, "shared.html")
 
@@ -124,31 +134,70 @@ def top_classes(record: dict[str, Any], count: int = 5) -> Markup:
 
 
 def metrics_table(record: dict[str, Any], metrics: Mapping[str, Mapping[str, Any]]) -> Markup:
-    """The answer's numbers with what they mean.
+    """The answer's numbers with what they mean, and which values are good or bad and why.
 
-    :param metrics: title, form, meaning and place of each (``backends.service.about``).
+    :param metrics: title, form, meaning, good, bad and place of each (``backends.service.about``).
     """
     rows = []
     places = {n: m["page"] for n, m in metrics.items() if m["page"] is not None}
     for name in sorted(places, key=places.__getitem__):
         value, metric = record["metrics"].get(name), metrics[name]
         if value is not None:
-            rows.append((metric["title"], metric["form"].format(value), metric["meaning"]))
+            shown = metric["form"].format(value)
+            rows.append((metric["title"], shown, metric["meaning"], _judged(metric)))
     oracle = record["oracle"]
     if oracle:
         verdict = f"{oracle['label']} ({oracle['target_probability']:.0%} for {record['target']})"
-        rows.append(("Oracle says", verdict, "a classifier that no method ever sees"))
+        rows.append(("Oracle says", verdict, "a classifier that no method ever sees", ORACLE))
     rows.append(
-        ("Region", f"{record['region']['area']:.1%}", f"from: {record['region']['source']}")
+        ("Region", f"{record['region']['area']:.1%}", f"from: {record['region']['source']}", "")
     )
     calls = ", ".join(
         f"{name} {n['forward']}" + (f"+{n['backward']} back" if n["backward"] else "")
         for name, n in record["nfe"].items()
     )
     if calls:
-        rows.append(("Network evaluations", calls, "forward, and backward where gradients flow"))
-    rows.append(("Time", f"{record['seconds']:.2f} s", f"seed {record['seed']}"))
+        told = "forward, and backward where gradients flow"
+        rows.append(("Network evaluations", calls, told, ""))
+    rows.append(("Time", f"{record['seconds']:.2f} s", f"seed {record['seed']}", ""))
     return top_classes(record) + _render("metrics", rows)
+
+
+def _judged(metric: Mapping[str, Any]) -> str:
+    told = (("Good", metric["good"]), ("Bad", metric["bad"]))
+    return " ".join(f"{word}: {sentence}" for word, sentence in told if sentence)
+
+
+def blank(text: str) -> Markup:
+    """What a pane without a picture says."""
+    return _render("blank", text)
+
+
+def phrase(words: str) -> Markup:
+    """Words of the sentence between its controls."""
+    return _render("phrase", words)
+
+
+def heading(text: str) -> Markup:
+    """What a pane shows."""
+    return _render("heading", text)
+
+
+def skip() -> Markup:
+    """The page's first button, seen when it has the focus: past all tabs, to the question."""
+    return _render("skip")
+
+
+def bundle_cards(cards: Sequence[tuple[str, str, str, str, str]]) -> Markup:
+    """A card for each bundle: name, title, description, what it needs, a picture (data URL, or
+    empty)."""
+    return _render("bundle_cards", cards)
+
+
+def instead(label: str | None) -> Markup:
+    """The part of the sentence that names what the model says now; None where there is no
+    picture."""
+    return _render("instead", label)
 
 
 def frame(picture: str) -> Markup:
@@ -158,7 +207,7 @@ def frame(picture: str) -> Markup:
 
 def before_after(factual: str, counterfactual: str) -> Markup:
     """Both pictures (data URLs) under one slider; a range input, so that arrow keys move it."""
-    return _render("before_after", factual, counterfactual)
+    return _render("before_after", factual, counterfactual) + looking_at("before_after")
 
 
 def alternatives(name: str, others: Sequence[Markup]) -> Markup:
@@ -190,13 +239,18 @@ def differences(
     method's prior makes of the factual, and how much changed ``beyond`` that."""
     amount = ("absolute", "nothing", "black to white")
     figures = [
-        (absolute, "How much changed", amount),
-        (signed, "Which became brighter or darker (luminance)", ("signed", "darker", "brighter")),
-        (importance, "Which changes mattered", ("signed", "against", "for the target")),
-        (reconstruction, "Your picture, as the method’s prior rebuilds it", None),
-        (beyond, "How much changed against the rebuilt picture", amount),
-    ]
-    return _render("differences", [figure for figure in figures if figure[0]])
+        ("absolute", absolute, "How much changed", "how much", amount),
+        ("signed", signed, "Which became brighter or darker (luminance)", "brighter, darker",
+         ("signed", "darker", "brighter")),
+        ("importance", importance, "Which changes mattered", "what mattered",
+         ("signed", "against", "for the target")),
+        ("reconstruction", reconstruction, "Your picture, as the method’s prior rebuilds it",
+         "rebuilt", None),
+        ("beyond", beyond, "How much changed against the rebuilt picture", "beyond rebuilding",
+         amount),
+    ]  # fmt: skip
+    shown = [(*figure, looking_at(figure[0])) for figure in figures if figure[1]]
+    return _render("differences", shown)
 
 
 def to_fetch(missing: Mapping[str, Sequence[Mapping[str, Any]]]) -> Markup:

@@ -1,71 +1,109 @@
-"""Keyboard shortcuts: one table drives the script, the help sheet and the tests."""
+"""Keyboard shortcuts: one table drives the script, the tools' titles, the help and the tests."""
 
 from __future__ import annotations
 
 import json
 
-__all__ = ["SHORTCUTS", "help_sheet", "keys_of", "script"]
+from studio.templates import Markup, render
+from studio.ui.shared.static import static_text
 
+__all__ = ["BY_HAND", "SHORTCUTS", "help_sheet", "keys", "keys_of", "script"]
+
+TOOL, HOW = "#factual [data-tool={}]", "#factual [data-how={}]"
 SHORTCUTS = {
-    # key: (selector of what to click, what it does)
+    # key: (selectors of what to click, the first that is there; what it does)
     "r": ("#run, #compare-run", "Run, or compare"),
-    "s": ("#stop, #compare-stop, .labelling [data-act=skip]", "Stop; when labelling, skip"),
+    "s": (
+        "#stop, #compare-stop, .labelling [data-act=skip], .labelling [data-grid=skip]",
+        "Stop; when labelling, skip",
+    ),
     "p": ("#region-source input[value=auto]", "Let the model propose a region"),
     "w": ("#region-source input[value=words]", "Say the region in words (photographs)"),
-    "c": ("#region-source input[value=clicks]", "Click the region (photographs)"),
     "n": ("#new-face, .labelling [data-act=note]", "A new face; when labelling, a note"),
-    "u": (".labelling [data-act=unsure]", "When labelling: unsure"),
-    "z": ("#label-undo, #path-back", "Take the last answer back, when labelling or asked"),
+    "b": (TOOL.format("brush"), "Brush"),
+    "e": (TOOL.format("eraser"), "Eraser"),
+    "x": (TOOL.format("box"), "Box"),
+    "l": (TOOL.format("lasso"), "Lasso"),
+    "g": (
+        f"{TOOL.format('polygon')}, .labelling [data-act=guide]",
+        "Polygon; when labelling, the guidelines",
+    ),
+    "c": (
+        "#factual .clickable [data-tool=include], #region-source input[value=clicks]",
+        "Click on what belongs to it (photographs)",
+    ),
+    "v": ("#factual .clickable [data-tool=exclude]", "Click on what does not (photographs)"),
+    "a": (HOW.format("add"), "Add what is drawn next"),
+    "d": (HOW.format("subtract"), "Take away what is drawn next"),
+    "t": (HOW.format("intersect"), "Keep only what is drawn next"),
+    "[": ("#factual .smaller", "Smaller brush"),
+    "]": ("#factual .larger", "Larger brush"),
+    "ctrl+z": ("#factual .undo", "Undo"),
+    "ctrl+shift+z": ("#factual .redo", "Redo"),
+    "ctrl+y": ("#factual .redo", ""),
+    "enter": ("#factual .apply", "Apply what is offered"),
+    "escape": ("#factual .cancel", "Put away what is offered"),
+    "i": ("#factual .invert", "Invert"),
+    ".": ("#factual .grow", "Grow"),
+    ",": ("#factual .shrink", "Shrink"),
+    "delete": ("#factual .clear", "Remove"),
+    "m": ("#factual .more", "More tools"),
+    "u": (".labelling [data-act=unsure], .labelling [data-grid=unsure]", "Unsure"),
+    "z": (
+        "#label-undo, #grid-undo, #path-back",
+        "Take the last answer back; also when asked about a path",
+    ),
+    "?": ("#show-shortcuts", "This list"),
 } | {
-    key: (f"#label-choices [data-key='{key}'], #path-choices [data-key='{key}']", "")
+    key: (", ".join(f"#{of}-choices [data-key='{key}']" for of in ("label", "grid", "path")), "")
     for key in "1234567890"
 }
-CANVAS = {
-    "B / E / X": "brush, eraser, box",
-    "C / V": "click on what belongs to the region, on what does not",
-    "[ / ]": "smaller, larger brush",
-    "Ctrl+Z / Ctrl+Shift+Z": "undo, redo",
-    "I": "invert",
-    "arrows, Space": "move and paint without a mouse",
+BY_HAND = {  # keys that the scripts of their places take
+    "F": "Hold it to see the factual in place of the counterfactual",
+    "Arrows": "On the picture: move by a pixel, with Shift by four",
+    "Space": "On the picture: draw, set a corner, click",
+    "Backspace": "Take the last corner of a polygon back; Enter closes it, Esc leaves it",
+    "1 to 9, 0": "Give that answer",
 }
+REGION, LABELLING, ELSEWHERE = "Region", "Labelling", "Everywhere"
 
 
 def script() -> str:
     """Page script: click by key, and hold F to see the factual in place of the answer. Keys
-    pressed in a text field, or together with Ctrl, Alt or Meta, are left alone."""
-    table = json.dumps({key: selector for key, (selector, _) in SHORTCUTS.items()})
-    return f"""<script>
-(() => {{
-  const keys = {table};
-  const typing = (node) => node.closest(
-    "input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, select, " +
-    "[contenteditable=true]");
-  const hold = (on) => document.body.classList.toggle("show-factual", on);
-  document.addEventListener("keydown", (event) => {{
-    if (event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;
-    const key = event.key.toLowerCase();
-    if (key === "f") hold(true);
-    const found = keys[key] ? [...document.querySelectorAll(keys[key])] : [];
-    const control = found.find((node) => node.closest("[role=tabpanel]")?.offsetParent);
-    if (!control || event.repeat) return;
-    event.preventDefault();
-    control.click();
-  }});
-  document.addEventListener("keyup", (event) => {{
-    if (event.key.toLowerCase() === "f") hold(false);
-  }});
-  window.addEventListener("blur", () => hold(false));
-}})();
-</script>"""
+    pressed in a text field are left alone, and so is Enter where it means something already."""
+    table = json.dumps({key: selectors for key, (selectors, _) in SHORTCUTS.items()})
+    return f"<script>(() => {{\nconst keys = {table};\n{static_text('shortcuts.js')}}})();</script>"
 
 
-def help_sheet() -> str:
-    """The same table for a person, as Markdown."""
-    rows = [(key.upper(), text) for key, (_, text) in SHORTCUTS.items() if text]
-    rows += [("1 to 9, 0", "When labelling or asked: that answer")]
-    rows += [("hold F", "see the factual in place of the counterfactual")]
-    rows += [(f"on the canvas: {key}", text) for key, text in CANVAS.items()]
-    return "| key | does |\n|---|---|\n" + "\n".join(f"| {k} | {v} |" for k, v in rows)
+def help_sheet() -> Markup:
+    """The same table for a person: a dialog, and the button that opens it."""
+    sections: dict[str, list[tuple[str, str]]] = {REGION: [], ELSEWHERE: [], LABELLING: []}
+    for key, (selectors, text) in SHORTCUTS.items():
+        if text:
+            sections[_section(selectors)].append((_shown(key), text))
+    hold, *drawing, answer = BY_HAND.items()
+    for section, rows in {ELSEWHERE: [hold], REGION: drawing, LABELLING: [answer]}.items():
+        sections[section] += rows
+    return render("shortcuts.html", "sheet", sections)
+
+
+def _section(selectors: str) -> str:
+    if selectors.startswith(("#factual", "#region")):
+        return REGION
+    return LABELLING if selectors.startswith((".labelling", "#label")) else ELSEWHERE
+
+
+def keys(place: str) -> dict[str, str]:
+    """The shown key of every control inside a place: by the end of its selector."""
+    return {
+        selector.rsplit(" ", 1)[1]: _shown(key)
+        for key, (selectors, text) in SHORTCUTS.items() if text
+        for selector in selectors.split(", ") if selector.startswith(place + " ")
+    }  # fmt: skip
+
+
+def _shown(key: str) -> str:
+    return "+".join({"escape": "Esc"}.get(part, part.capitalize()) for part in key.split("+"))
 
 
 def keys_of(classes: list[str]) -> list[str]:

@@ -1,13 +1,17 @@
 // One picture at a time. An answer shows the next picture at once, which is here already; the answer
 // itself goes into an outbox that outlives a reload, and counts as saved when the studio says so.
+// How the project's pictures are shown many at once is in label_grid.js.
 const part = (name) => element.querySelector(name);
 const picture = part("#label-image"), choices = part("#label-choices"), note = part(".note");
 const root = () => (window.gradio_config?.root ?? window.location.origin).replace(/\/$/, "");
-let session = null;   // {code, project, question, classes, keys, guide}
+let session = null;   // {code, project, question, classes, keys, ahead, page}
+let many = false;     // whether pictures are shown many at once
 let items = [];       // what the studio has reserved for us, the one on screen first
 let outbox = [];      // [{path, body}], sent one after another
 let sending = false, waiting = 0, saved = 0, shown = null, since = 0, spent = 0, trouble = "";
 const refused = new Map();   // item, or "undo" -> why the studio did not take it; until it takes another
+const MOST_HELD = 50;       // pictures that the studio keeps for one person
+const WIDE = 620, BELOW = 78; // pixels: for picture and answers side by side; for the progress below
 const TRIES = 6;             // of an answer on which the studio fails, before those behind it go first
 const pictures = new Map();  // sha256 -> promise of a blob: address
 
@@ -36,7 +40,7 @@ function adopt() {
 
 async function call(path, body) {
   const reply = await fetch(`${root()}/labels/${path}`, {
-    method: "POST", body: JSON.stringify(body),
+    ...(body ? { method: "POST", body: JSON.stringify(body) } : {}),
     headers: { "Content-Type": "application/json", Authorization: `Bearer ${session.code}` },
   });
   // A proxy's own error page is not JSON; what it says of the request counts all the same.
@@ -56,7 +60,7 @@ function load(sha256) {
         return address;
       })
       .catch((error) => { pictures.delete(sha256); throw error; }));
-    while (pictures.size > 40) {
+    while (pictures.size > 120) {
       const [oldest, address] = pictures.entries().next().value;
       if (items.some((item) => item.picture === oldest)) break;
       pictures.delete(oldest);
@@ -67,6 +71,7 @@ function load(sha256) {
 }
 
 async function show() {
+  if (many) { showGrid(); return; }
   const item = items[0] ?? null;
   for (const { picture } of items) load(picture).catch(() => {});
   if (item?.id === shown?.id) return;
@@ -80,7 +85,7 @@ async function show() {
     const address = await load(item.picture);
     if (shown?.id !== item.id) return;
     picture.src = address;
-    picture.alt = `Picture ${item.id} of the project`;
+    picture.alt = "The picture to be labelled";  // its number would tell the order in which they came
     since = performance.now(); spent = 0;
   } catch { if (shown?.id === item.id) { shown = null; setTimeout(show, 1000); } }
 }
@@ -99,11 +104,12 @@ document.addEventListener("visibilitychange", () => {
   since = performance.now();
 });
 
+const elapsed = () => Math.round(spent + performance.now() - since) / 1000;
+
 function answer(value, state, via) {
   if (!shown) return;
-  const seconds = (spent + performance.now() - since) / 1000;
   outbox.push({ path: "answers", body: {
-    item: shown.id, value, state, note: note.value.slice(0, 2000), seconds: Math.round(seconds * 1000) / 1000, via, request: token(),
+    item: shown.id, value, state, note: note.value.slice(0, 2000), seconds: elapsed(), via, request: token(),
   } });
   items.shift();
   keep(); show(); send(); report();
@@ -114,7 +120,9 @@ function undo() {
   keep(); send(); report();
 }
 
-const about = ({ path, body }) => (path === "answers" ? body.item : "undo");
+// The pictures that a message answers; none where it takes answers back.
+const answered = ({ body }) => body.items ?? (body.item === undefined ? [] : [body.item]);
+const about = (message) => answered(message).join() || "undo";
 
 // Sent again, the same message would be refused again; but for one that came too soon or too late.
 const final = (status) => status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
@@ -124,12 +132,14 @@ async function send() {
   sending = true;
   const ours = session;
   while (session === ours && (outbox.length || items.length === 0)) {
-    const first = outbox[0], ahead = session.ahead + outbox.length;
+    const first = outbox[0];
+    // Those that are answered here already are among those that the studio keeps for us.
+    const ahead = Math.min((many ? session.page : session.ahead) + outbox.flatMap(answered).length, MOST_HELD);
     try {
-      const reply = await call(first?.path ?? "next", { ...(first?.body ?? {}), ahead });
+      const reply = await call(first?.path ?? "next", { ...(first?.body ?? {}), ahead, alike: many });
       if (session !== ours) return;
       trouble = ""; waiting = 0;
-      if (first) { outbox.shift(); keep(); saved += first.path === "answers"; refused.delete(about(first)); }
+      if (first) { outbox.shift(); keep(); saved += answered(first).length; refused.delete(about(first)); }
       take(reply, first?.path === "undo" && reply.item !== null);
       if (!first) break;
     } catch (error) {
@@ -157,24 +167,24 @@ async function send() {
 
 function take(reply, undone) {
   // What is answered here and not told yet is still ours in the studio's eyes.
-  const answered = new Set(outbox.map(({ body }) => body.item));
-  const fresh = reply.items.filter((item) => !answered.has(item.id));
+  const pending = new Set(outbox.flatMap(answered));
+  const fresh = reply.items.filter((item) => !pending.has(item.id));
   const current = !undone && fresh.find((item) => item.id === shown?.id);
   items = current ? [current, ...fresh.filter((item) => item !== current)] : fresh;
-  if (undone) shown = null;
+  if (undone) { shown = null; grid = []; }
   const p = reply.progress;
   part("#label-progress progress").max = Math.max(p.total, 1);
   part("#label-progress progress").value = p.done;
   part("#label-progress span").textContent =
     `${p.done} of ${p.total} done · you: ${p.submitted} labelled, ${p.unsure} unsure, ${p.skipped} skipped · ${p.pace.toFixed(p.pace < 10 ? 1 : 0)} a minute`;
-  part(".empty").textContent = p.total === 0 ? "This project has no pictures yet: add some on the right."
-    : p.done >= p.total ? `All ${p.total} pictures have their labels. Thank you! Retrain on the right, or export.`
+  for (const line of element.querySelectorAll(".empty")) line.textContent = p.total === 0 ? "This project has no pictures yet; its administrator adds some under “Settings and pictures”."
+    : p.done >= p.total ? `All ${p.total} pictures have their labels. Thank you!`
     : "Nothing is left for you: others have the rest before them, or you have seen it all.";
   show();
 }
 
 function report() {
-  const open = outbox.filter(({ path }) => path === "answers").length;
+  const open = outbox.flatMap(answered).length;
   const state = part(".saved");
   state.classList.toggle("open", open > 0 || trouble !== "" || refused.size > 0);
   const counts = open ? `${open} not saved yet` : saved ? `saved ✓ ${saved}` : "";
@@ -183,28 +193,52 @@ function report() {
   state.textContent = [[counts, trouble].filter(Boolean).join(": "), lost].filter(Boolean).join(" · ");
 }
 
+function classButton(name, n) {
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", value: name, title: session.keys[n] ? `Key ${session.keys[n]}` : "" });
+  button.dataset.key = session.keys[n];
+  const label = document.createElement("span");
+  label.textContent = name;
+  button.append(label);
+  if (session.keys[n] && session.keys[n] !== name) {
+    const key = document.createElement("kbd");
+    key.textContent = session.keys[n];
+    button.append(key);
+  }
+  return button;
+}
+
+// The picture gets what the screen leaves it below what is above; beside the answers where there is
+// room for both. As many classes a row as there is room for, but never a single one in the last row.
+function layOut() {
+  const whole = part(".labelling"), work = part(many ? ".many.work" : ".one.work");
+  if (!session || !work.clientWidth) return;
+  const wide = whole.clientWidth >= WIDE, top = work.getBoundingClientRect().top + window.scrollY;
+  whole.classList.toggle("wide", wide);
+  if (wide) whole.style.setProperty("--stage", `${Math.min(Math.max(window.innerHeight - top - BELOW, 170), 640)}px`);
+  else whole.style.removeProperty("--stage");
+  const count = session.classes.length, longest = Math.max(...session.classes.map((name) => name.length));
+  for (const place of [choices, part("#grid-choices")]) {
+    if (!place.clientWidth) continue;
+    const most = Math.max(1, Math.min(count, Math.floor((place.clientWidth + 6) / (Math.max(44, 24 + 10 * longest) + 6))));
+    let columns = Math.ceil(count / Math.ceil(count / most));
+    while (columns > 2 && count % columns === 1) columns -= 1;
+    place.style.setProperty("--columns", columns);
+  }
+}
+const resized = new ResizeObserver(layOut);
+for (const place of [element, document.body]) resized.observe(place);
+window.addEventListener("resize", layOut);
+
 function begin(text) {
   session = text ? JSON.parse(text) : null;
-  items = []; outbox = []; shown = null; sending = false; saved = 0; trouble = ""; refused.clear();
+  items = []; outbox = []; grid = []; chosen.clear(); shown = null; sending = false; saved = 0; trouble = ""; refused.clear();
   element.querySelector(".labelling").classList.toggle("closed", !session);
   if (!session) return;
   adopt();
   part(".question").textContent = session.question;
-  choices.replaceChildren(...session.classes.map((name, n) => {
-    const button = document.createElement("button");
-    Object.assign(button, { type: "button", value: name, title: session.keys[n] ? `Key ${session.keys[n]}` : "" });
-    button.dataset.key = session.keys[n];
-    button.setAttribute("aria-pressed", "false");
-    const label = document.createElement("span");
-    label.textContent = name;
-    button.append(label);
-    if (session.keys[n] && session.keys[n] !== name) {
-      const key = document.createElement("kbd");
-      key.textContent = session.keys[n];
-      button.append(key);
-    }
-    return button;
-  }));
+  for (const place of [choices, part("#grid-choices")]) place.replaceChildren(...session.classes.map(classButton));
+  layOut();
   report(); send();
 }
 
@@ -217,10 +251,28 @@ element.addEventListener("click", (event) => {
   else if (button.dataset.act === "unsure") answer(null, "submitted", via(event));
   else if (button.dataset.act === "skip") answer(null, "discarded", via(event));
   else if (button.dataset.act === "note") note.focus();
+  else if (button.dataset.act === "guide") showGuide();
+  else if (button.dataset.mode) setMode(button.dataset.mode === "many");
   else if (button.id === "label-undo") undo();
 });
 note.addEventListener("keydown", (event) => { if (event.key === "Escape" || event.key === "Enter") note.blur(); });
 window.addEventListener("beforeunload", (event) => { if (outbox.length) event.preventDefault(); });
-window.labelling = { state: () => ({ shown, held: items.length, open: outbox.length, saved, trouble, refused: [...refused.values()] }) };
-watch("session", () => begin(props.session));
-begin(props.session);
+
+// How to decide: what the project's administrator wrote, and pictures of which the class is known.
+async function showGuide() {
+  const { html, examples, error } = await call("guidelines").catch((error) => ({ html: "", examples: {}, error }));
+  const guide = part("dialog.guide"), text = guide.querySelector(".text");
+  if (html) text.innerHTML = html;  // safe: guideline_text.py
+  else text.textContent = error ? `The guidelines did not arrive: ${error.message}. Open them again.` : "Nobody has written guidelines for this project.";
+  guide.querySelector(".examples").replaceChildren(...Object.entries(examples).map(([name, sha256s]) => {
+    const row = document.createElement("section"), title = document.createElement("h4");
+    title.textContent = name;
+    row.append(title, ...sha256s.map((sha256) => {
+      const image = Object.assign(new Image(), { alt: `Example of ${name}` });
+      load(sha256).then((address) => { image.src = address; }, () => {});
+      return image;
+    }));
+    return row;
+  }));
+  if (!guide.open) guide.showModal();
+}

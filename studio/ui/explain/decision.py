@@ -1,0 +1,78 @@
+"""Accept an answer or discard it, with a note."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from backends.errors import StudioError
+from studio.runs import Run
+from studio.runs.decisions import LONGEST, Decision, decide
+from studio.ui.shared import markup
+from studio.ui.shared.controllers import Controllers
+
+__all__ = ["DecisionPanel"]
+
+OPEN = "Does this answer convince you? Your decision joins its files and, unnamed, the study."
+
+
+class DecisionPanel:
+    """The panel, folded, laid out inside the current Blocks."""
+
+    def __init__(self, controllers: Controllers) -> None:
+        self.controllers = controllers
+        self._run_id = gr.State("")  # the run shown, which may be an earlier one
+        with gr.Accordion("Accept or discard this answer", open=False, elem_id="decision"):
+            self._status = gr.HTML(markup.hint(OPEN), elem_id="decision-status")
+            self._note = gr.Textbox(
+                label="Note", lines=2, max_length=LONGEST, elem_id="decision-note",
+                info="What convinced you, or what is wrong",
+            )  # fmt: skip
+            with gr.Row():
+                self._accept = gr.Button("Accept", elem_id="decision-accept")
+                self._discard = gr.Button("Discard", elem_id="decision-discard")
+
+    def wire(self, run_id: gr.State, download: gr.DownloadButton) -> None:
+        """Follow the run that the page shows.
+
+        :param download: of the answer's files, which hold the decision.
+        """
+        quiet = {"show_progress": "hidden", "api_visibility": "private"}
+        places = [self._run_id, self._status, self._note]
+        run_id.change(self._show_decision, run_id, places, queue=False, **quiet)
+        for button, act in ((self._accept, self._accepted), (self._discard, self._discarded)):
+            button.click(act, [self._run_id, self._note], [self._status, download], **quiet)
+
+    def _show_decision(self, which: str) -> dict[Any, Any]:
+        run = self.controllers.first.runs.get(which)
+        note = run.answer.record.get("note", "") if run and run.answer else ""
+        return {self._run_id: which, self._status: _status(run), self._note: note}
+
+    def _accepted(self, which: str, note: str) -> tuple[Any, Any]:
+        return self._decide(which, "accepted", note)
+
+    def _discarded(self, which: str, note: str) -> tuple[Any, Any]:
+        return self._decide(which, "discarded", note)
+
+    def _decide(self, which: str, decision: Decision, note: str) -> tuple[Any, Any]:
+        controller = self.controllers.first
+        run = controller.runs.get(which)
+        try:
+            decide(controller.study, run, decision, note)
+            told = _status(run)
+        except StudioError as error:
+            told = markup.failure(str(error))
+        if run is None or run.answer is None:
+            return told, gr.skip()
+        controller.forget(run)  # removes the zip, which was written before
+        return told, gr.update(value=controller.archive(run))
+
+
+def _status(run: Run | None) -> str:
+    """What was decided of a run."""
+    decision = run.answer.record.get("decision") if run and run.answer else None
+    if decision is None:
+        return markup.hint(OPEN)
+    kind = "success" if decision == "accepted" else "warning"
+    return markup.notice(kind, f"{decision.capitalize()}. You may change your mind.")

@@ -1,0 +1,132 @@
+"""Markup of a visitor's earlier answers (templates/kept.html)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from backends.regions.spec import RegionSpec
+from studio import export
+from studio.runs import Run
+from studio.runs.store import KeptRun
+from studio.templates import Markup, render
+from studio.ui.shared import canvas
+
+__all__ = ["compared", "gallery"]
+
+VERDICTS = {"flipped": "flipped", "not_flipped": "not flipped", "cancelled": "stopped early"}
+_render = partial(render, "kept.html")
+
+
+def gallery(
+    going: Sequence[Run], kept: Sequence[KeptRun], count: int, titles: Mapping[str, str],
+    shown: str,
+) -> Markup:  # fmt: skip
+    """The list: what goes on, then ended runs, the newest first.
+
+    :param count: most ended runs to show.
+    :param titles: of the methods, by name.
+    :param shown: the id of the run that the page shows.
+    """
+    runs = [
+        {"id": r.id, "question": f"to “{r.request.target}”", "method": _title(r.request, titles)}
+        for r in going
+    ]
+    cards = [
+        {
+            "id": run.id, "question": f"“{run.source}” to “{run.target}”",
+            "verdict": VERDICTS[run.status] + (", from a file" if run.brought else ""),
+            "method": titles.get(run.method, run.method), "status": run.status,
+            "when": time.strftime("%d %b, %H:%M", time.localtime(run.ended)),
+            "picture": _thumbnail(run), "shown": run.id == shown,
+        }
+        for run in kept[:count]
+    ]  # fmt: skip
+    return _render("gallery", runs, cards, len(kept) > count, len(kept))
+
+
+def compared(one: Run, other: Run, titles: Mapping[str, str]) -> Markup:
+    """Two answered runs side by side, and what differs between them."""
+    pair = (one, other)
+    rows = [
+        (label, *values) for label, values in _rows(pair, titles).items() if values[0] != values[1]
+    ]
+    return _render("compared", [_side(run) for run in pair], rows, _apart(*pair))
+
+
+def _rows(pair: tuple[Run, Run], titles: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Every row that both have, by its label; two methods share few settings."""
+    one, other = (_facts(run, titles) for run in pair)
+    return {label: (one[label], other[label]) for label in one if label in other}
+
+
+def _facts(run: Run, titles: Mapping[str, str]) -> dict[str, str]:
+    assert run.answer is not None
+    request, record = run.request, run.answer.record
+    target, metrics, oracle = record["target"], record["metrics"], record["oracle"]
+    region = RegionSpec.parse(request.region, given=request.mask is not None)
+    facts = {
+        "Domain": request.bundle, "Model": request.model, "Asked for": target,
+        "Change allowed": region.describe(), "Method": _title(request, titles),
+        "Seed": str(request.seed), "Result": VERDICTS[record["status"]],
+        "Model’s probability of the target":
+            f"{record['counterfactual']['probabilities'][target]:.0%}",
+        "Oracle says": oracle["label"] if oracle else "–",
+        "Share of the picture changed": _number(metrics.get("changed_area"), "{:.1%}"),
+        "Amount of change (L1)": _number(metrics.get("l1"), "{:.1f}"),
+        "Seconds": f"{record['seconds']:.1f}",
+    }  # fmt: skip
+    return facts | {f"Setting {key}": str(value) for key, value in record["settings"].items()}
+
+
+def _number(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)
+
+
+def _title(request: Any, titles: Mapping[str, str]) -> str:
+    return titles.get(request.method, request.method)
+
+
+def _side(run: Run) -> dict[str, str]:
+    assert run.answer is not None
+    record = run.answer.record
+    return {
+        "picture": _small(export.as_picture(run.answer.counterfactual)),
+        "heat": _small(export.absolute_difference(run.answer)),
+        "question": f"“{record['factual']['label']}” to “{record['target']}”",
+    }
+
+
+def _apart(one: Run, other: Run) -> str:
+    """How far the two answers are from each other, where they are of the same picture."""
+    assert one.answer is not None
+    assert other.answer is not None
+    if not np.array_equal(one.request.picture, other.request.picture):
+        return "The two answers are about different pictures. Only rows that differ are shown."
+    first, second = (run.answer.counterfactual.astype(np.int16) for run in (one, other))  # type: ignore[union-attr]
+    if np.array_equal(first, second):
+        return (
+            "Both answers are the same picture, to the last bit. Only rows that differ are shown."
+        )
+    gap = np.abs(first - second).max(axis=-1)
+    return (
+        f"The two answers differ in {np.mean(gap > 0):.0%} of the picture, by up to "
+        f"{gap.max() / 255:.0%} of the range. Only rows that differ are shown."
+    )
+
+
+def _small(picture: Image.Image) -> str:
+    return canvas.preview(picture, 192)
+
+
+def _thumbnail(run: KeptRun) -> str:
+    """A data URL; empty where another studio has just removed the file."""
+    try:
+        return export.encoded_url(run.thumbnail.read_bytes())
+    except OSError:
+        return ""

@@ -1,0 +1,128 @@
+"""What the model says of the picture, and what it should say instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from backends.core import Prediction
+from studio.ui.shared import markup
+from studio.ui.shared.controller import CLASSIFIER, BundleController
+from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.factual import Shown
+from studio.ui.shared.model_list import KINDS, ModelChoice, Offered
+
+__all__ = ["QuestionInput"]
+
+Opinions = Mapping[str, tuple[ModelChoice, Prediction]]
+
+
+class QuestionInput:
+    """The model and its target, of which the tab puts the controls into its sentence, and what the
+    model says, laid out where :meth:`below` is called.
+
+    :ivar model: which of the bundle's models is asked.
+    :ivar target: what it should say, as :meth:`BundleController.goals` writes it.
+    :ivar instead: what it says now, in the sentence.
+    :ivar prediction: its first classes, each of which can be clicked.
+    """
+
+    def __init__(self, controllers: Controllers) -> None:
+        self.controllers = controllers
+        self._opinions = gr.State({})  # each model that can be asked, and what it says
+        # What a person types may be a free prompt; other words are told of at once.
+        self.model = gr.Dropdown(
+            [], label="Model", elem_id="model", visible=False, container=False, render=False,
+            filterable=False, interactive=True, min_width=120,
+        )  # fmt: skip
+        self.target = gr.Dropdown(
+            [], label="What it should say", elem_id="target", filterable=True, container=False,
+            allow_custom_value=True, render=False, min_width=110,
+        )  # fmt: skip
+        self.instead = gr.HTML(markup.instead(None), elem_id="instead", render=False)
+
+    def below(self) -> None:
+        """Lay out what the model says."""
+        self.prediction = gr.Label(
+            label="The model says (click another to ask for it)", num_top_classes=5,
+            elem_id="prediction",
+        )  # fmt: skip
+        self._people = gr.HTML(elem_id="opinions")
+
+    def wire(self, bundle: gr.Dropdown) -> None:
+        """Let a class be clicked, and another model be asked."""
+        quiet = {"show_progress": "hidden", "api_visibility": "private"}
+        self.prediction.select(_ask_for, self.prediction, self.target, **quiet)
+        self.model.select(
+            self._another_model, [self.model, bundle, self._opinions],
+            [self.target, self.instead, self.prediction], **quiet,
+        )  # fmt: skip
+
+    @property
+    def places(self) -> list[Any]:
+        """What :meth:`asked` and :meth:`cleared` fill."""
+        return [
+            self._opinions, self.model, self.target, self.instead, self.prediction, self._people,
+        ]  # fmt: skip
+
+    def asked(
+        self, controller: BundleController, shown: Shown, offered: Offered, model: str = CLASSIFIER
+    ) -> dict[Any, Any]:
+        """Updates for a picture that the models have looked at.
+
+        :param offered: which of them the visitor may ask.
+        """
+        said = {CLASSIFIER: shown.prediction, **shown.opinions}
+        asked = {
+            choice.name: (choice, said[choice.name])
+            for choice in controller.choices(offered) if choice.name in said
+        }  # fmt: skip
+        models = [(_named(choice), name) for name, (choice, _) in asked.items()]
+        return {
+            self._opinions: asked,
+            self.model: gr.update(choices=models, value=model, visible=len(models) > 1),
+            self._people: controller.people_say(shown, offered),
+            **self._about(controller, *asked[model]),
+        }
+
+    def cleared(self) -> dict[Any, Any]:
+        """Updates for no picture."""
+        return {
+            self._opinions: {}, self._people: "", self.prediction: None,
+            self.model: gr.update(choices=[], value=None, visible=False),
+            self.target: gr.update(choices=[], value=None), self.instead: markup.instead(None),
+        }  # fmt: skip
+
+    def _about(
+        self, controller: BundleController, model: ModelChoice, opinion: Prediction
+    ) -> dict[Any, Any]:
+        """The controls about one model, the runner-up chosen."""
+        goals = controller.goals(model, opinion)
+        first = goals[0][1] if goals else None
+        return {
+            self.target: gr.update(choices=goals, value=first),
+            self.instead: markup.instead(controller.says(model.name, opinion)),
+            self.prediction: opinion.probabilities,
+        }
+
+    def _another_model(self, model: str | None, bundle: str, opinions: Opinions) -> dict[Any, Any]:
+        if model is None or model not in opinions:  # while the picture changes
+            return {self.target: gr.skip()}
+        return self._about(self.controllers[bundle], *opinions[model])
+
+
+def _named(model: ModelChoice) -> str:
+    """What the list of models calls one."""
+    if model.kind == "classifier":
+        return "the model"
+    return f"{model.title} ({KINDS['people']})" if model.kind == "people" else model.title
+
+
+def _ask_for(event: gr.SelectData, shown: dict[str, float]) -> Any:
+    predicted = max(shown, key=shown.__getitem__)
+    if event.value != predicted:
+        return event.value
+    gr.Info(f"The model says {predicted} already; choose another class to ask for.")
+    return gr.skip()

@@ -12,6 +12,7 @@ os.environ["STUDIO_BUNDLES"] = tempfile.mkdtemp(prefix="bundles")
 os.environ["STUDIO_CACHE"] = tempfile.mkdtemp(prefix="cache")
 os.environ["STUDIO_DATABASE"] = f"{tempfile.mkdtemp(prefix='labels')}/labels.db"
 os.environ["STUDIO_CHOICES"] = f"{tempfile.mkdtemp(prefix='choices')}/choices.jsonl"
+os.environ["STUDIO_RUNS"] = tempfile.mkdtemp(prefix="runs")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import numpy as np

@@ -14,7 +14,7 @@ from backends.explain.question import Question
 from backends.metrics import METRICS, metric
 from studio.export import tables
 from studio.runs.comparison import Comparison
-from studio.ui.compare import markup as columns
+from studio.ui.compare.table import table as compared_table
 from studio.ui.shared import markup
 from tests.backends.evaluation.test_rows import with_examples
 
@@ -57,9 +57,9 @@ def test_a_metric_joins_every_table(brightness, ask, tmp_path):
     assert f"{change:+.3f} levels" in markup.metrics_table(answer.record, about)
 
     comparison = Comparison("me", [ask("adversarial")])
-    assert "Brighter" not in columns.table(comparison.rows(), {}, about)
+    assert "Brighter" not in compared_table(comparison.rows(), {}, about)
     row = comparison.rows()[0] | {"brightness": 0.25}
-    compared = columns.table([row], {}, about)
+    compared = compared_table([row], {}, about)
     assert "Brighter" in compared
     assert "+0.250 levels" in compared
 

@@ -28,6 +28,7 @@ class FadeConfig(BaseModel):
 
 class Fade:
     name, title, summary, paper = "fade", "Fade", "Turns the picture over.", "Nobody, 2026"
+    strengths, costs, suits = "Needs nothing.", "Explains nothing.", ("speed",)
     needs, differentiable, kind, Config = (), False, "method", FadeConfig
     knows_classes, seeded = False, False
 

@@ -13,6 +13,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from studio.ui.page import free_port
+from studio.ui.shared import canvas
+from studio.ui.shared.static import static_text
 
 ROOT = Path(__file__).parent.parent.parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -29,9 +31,9 @@ def choices(tmp_path_factory):
 @contextmanager
 def served(log: Path, **environment: str) -> Iterator[str]:
     """The address of a studio that runs until the end of the block."""
-    port = free_port("127.0.0.1")
-    settings = {"STUDIO_PORT": str(port), "PYTHONUNBUFFERED": "1"} | environment
-    url = f"http://127.0.0.1:{port}"
+    usual = {"STUDIO_PORT": str(free_port("127.0.0.1")), "PYTHONUNBUFFERED": "1"}
+    settings = usual | environment
+    url = f"http://127.0.0.1:{settings['STUDIO_PORT']}"
     with log.open("w+") as file:
         server = subprocess.Popen(
             [sys.executable, "app.py"], cwd=ROOT, env=os.environ | settings, stdout=file,
@@ -101,3 +103,29 @@ def visited(browser: Browser, address: str) -> Iterator[Page]:
     context.close()
     assert strangers == []
     assert faults == []
+
+
+# What gr.HTML gives a script, and the next scene as Python would send it.
+BEGIN = """script => {
+  const props = {}, element = document.body;
+  new Function("element", "props", "watch", "trigger", script)(
+    element, props, (name, heard) => { window.send = (scene) => { props.scene = scene; return heard(); }; }, () => {},
+  );
+}"""  # noqa: E501 - script
+
+
+@pytest.fixture
+def board(browser):
+    """The region's canvas by itself, without the page and its keys."""
+    page = browser.new_page()
+    page.set_content(f"<style>{static_text('regions.css')}</style>{canvas.REGION}")
+    page.evaluate(BEGIN, static_text(*canvas.SCRIPTS))
+    yield page
+    page.close()
+
+
+def send(board: Page, *scenes: str) -> str:
+    """Send scenes all at once, as when their pictures load at the same time; how much is marked
+    then."""
+    board.evaluate("scenes => Promise.all(scenes.map((one) => window.send(one)))", list(scenes))
+    return board.locator(".area").text_content() or ""

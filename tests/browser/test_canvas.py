@@ -5,38 +5,15 @@ import pytest
 from PIL import Image
 
 from studio.ui.shared import canvas
-from studio.ui.shared.static import static_text
+from tests.browser.conftest import send
 
 pytestmark = pytest.mark.browser
 
-# What gr.HTML gives a script, and the next scene as Python would send it.
-BEGIN = """script => {
-  const props = {}, element = document.body;
-  new Function("element", "props", "watch", "trigger", script)(
-    element, props, (name, heard) => { window.send = (scene) => { props.scene = scene; return heard(); }; }, () => {},
-  );
-}"""  # noqa: E501 - script
 SIDE = 16
 
 
-@pytest.fixture
-def board(browser):
-    page = browser.new_page()
-    page.set_content(canvas.REGION)
-    script = static_text("canvas.js", "clicks.js")
-    page.evaluate(BEGIN, script)
-    yield page
-    page.close()
-
-
-def send(board, *scenes):
-    """All at once, as when their pictures load at the same time."""
-    board.evaluate("scenes => Promise.all(scenes.map((one) => window.send(one)))", list(scenes))
-    return board.locator(".area").inner_text()
-
-
 def shown(of):
-    return canvas.scene(Image.new("L", (SIDE, SIDE)), of=of)
+    return canvas.scene(Image.new("L", (SIDE, SIDE)), of=of, clickable=True)
 
 
 def overlay(of, source, count=0):
@@ -81,7 +58,8 @@ def test_a_mask_file_goes_to_python_as_it_is_and_comes_back(board, tmp_path):
     board.locator("input[type=file]").set_input_files(str(tmp_path / "mask.tif"))
     board.wait_for_function("window.regionCanvas.brought()[1] === 'one'")
     assert canvas.file_of(board.evaluate("window.regionCanvas.brought()[0]")) == b"any bytes"
+    assert board.evaluate("window.regionCanvas.brought()[2]") == "mask.tif"
     assert send(board, overlay("one", "file")) == "50.0 % of the picture marked"
     send(board, canvas.scene(of="one", message="The mask is empty."))
     assert board.locator(".message").inner_text() == "The mask is empty."
-    assert board.evaluate("window.regionCanvas.story()") == "painted"
+    assert board.evaluate("window.regionCanvas.story()") == "found"

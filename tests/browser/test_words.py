@@ -105,7 +105,7 @@ def test_a_word_a_chip_a_click_and_an_answer(page):
     assert page.locator("[data-tool=include]").get_attribute("aria-pressed") == "true"
     click(page, 0.5, 0.5)
     page.wait_for_function("window.regionCanvas.story().includes('points:')")
-    assert "painted and points:+" in story(page), "what words found is kept under the clicks"
+    assert story(page).startswith("text:cat, mouth and points:+"), "what words found is kept"
     sizes = page.locator("#alternatives label")
     sizes.first.wait_for()
     sizes.last.click()
@@ -138,10 +138,11 @@ def test_painting_goes_on_from_what_words_found(page):
     choose_source(page, "What words say")
     search(page, "cat")
     found = marked(page)
+    page.locator("#factual .more").click()
     page.locator("#factual").get_by_role("button", name="Grow").click()
     grown = changed(page, found)
     assert page.locator("#region-source input:checked").get_attribute("value") == "painted"
-    assert story(page) == "painted"
+    assert story(page) == "text:cat (grown by 1)"
     choose_source(page, "What words say")
     assert page.locator("#candidates input:checked").count() == 0, "they are paint now"
     assert area(page) == grown

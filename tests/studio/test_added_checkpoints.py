@@ -137,7 +137,7 @@ def test_every_region_on_the_page(able, asked, tmp_path):
             story = "" if region in ("whole", "painted") else region
             painted = "" if region == "whole" else data_url(Image.fromarray(mask))
             for method in methods:
-                values = [seen, painted, story, source, target, method, *usual[6:]]
+                values = [seen, painted, story, source, None, target, method, *usual[7:]]
 
                 async def finish(values=values):
                     return [shown async for shown in explain.fn(Person, *values)]

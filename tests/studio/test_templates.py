@@ -19,9 +19,25 @@ METRIC = {"title": EVIL, "unit": EVIL, "arrow": "", "better": EVIL}
 ROW = {"title": EVIL, "region": EVIL, "problem": EVIL, "cells": []}
 ANSWER = {"question": EVIL, "verdict": EVIL, "pictures": [(EVIL, EVIL)]}
 EXAMPLE = {"title": EVIL, "region": EVIL, "rebuilt": True, "answers": [ANSWER]}
+FACT = dict.fromkeys(("title", "value", "sentence", "judgement"), EVIL)
+ADVISED = dict.fromkeys(("title", "because", "strengths", "costs", "time"), EVIL)
 FETCHED = dict.fromkeys(("parts", "title", "size", "licence", "terms"), EVIL)
 HEAD = {"label": EVIL, "first": EVIL, "hint": EVIL, "number": True}
-TRAINED = {"model": EVIL, "version": 1, "rule": EVIL, "agreement": EVIL, "deleted": True}
+TRAINED = {
+    "model": EVIL, "version": 1, "rule": EVIL, "labels": EVIL, "agreement": EVIL, "deleted": True,
+    "shared": False,
+}  # fmt: skip
+GIVEN = {"target": EVIL, "name": EVIL, "state": EVIL, "pictures": [(EVIL, EVIL, EVIL, EVIL, EVIL)]}
+KEPT = dict.fromkeys(
+    ("id", "question", "method", "status", "shown", "picture", "verdict", "when"), EVIL
+)
+SIDE = {"picture": EVIL, "heat": EVIL, "question": EVIL}
+LINK = {"made": EVIL, "works": True, "until": EVIL, "joined": EVIL}
+BLOCK = SimpleNamespace(
+    title=EVIL, subtitle=EVIL, source=EVIL, blocky=True, kind=EVIL, sentences=[EVIL], lines=[EVIL],
+    target=EVIL, total=EVIL, groups=[(EVIL, [(EVIL, 0.5)])], widths=[1], heads=[EVIL], numeric=[0],
+    rows=[[EVIL, EVIL]], note=EVIL, code=EVIL, text=EVIL, scale=(EVIL, EVIL, EVIL),
+)  # fmt: skip
 
 FIELD = {"name": EVIL, "in": EVIL, "description": EVIL, "default": EVIL}
 DOCUMENT = {
@@ -39,23 +55,61 @@ ARGUMENTS = {
     ("shared.html", "loss_curve"): (EVIL, 0.5),
     ("shared.html", "bars"): (EVIL, [(EVIL, 0.5)], EVIL),
     ("shared.html", "top_classes"): ([(EVIL, 0.5)], [(EVIL, 0.5)], EVIL),
-    ("shared.html", "metrics"): ([(EVIL, EVIL, EVIL)],),
+    ("shared.html", "metrics"): ([(EVIL, EVIL, EVIL, EVIL)],),
     ("shared.html", "frame"): (EVIL,),
     ("shared.html", "before_after"): (EVIL, EVIL),
     ("shared.html", "alternatives"): (EVIL, [EVIL]),
     ("shared.html", "alternative"): (EVIL, EVIL, EVIL, EVIL),
-    ("shared.html", "differences"): ([(EVIL, EVIL, (EVIL, EVIL, EVIL))],),
+    ("shared.html", "differences"): ([(EVIL, EVIL, EVIL, EVIL, (EVIL, EVIL, EVIL), EVIL)],),
+    ("shared.html", "phrase"): (EVIL,),
+    ("shared.html", "heading"): (EVIL,),
+    ("shared.html", "skip"): (),
+    ("shared.html", "bundle_cards"): ([(EVIL, EVIL, EVIL, EVIL, EVIL)],),
+    ("shared.html", "blank"): (EVIL,),
+    ("shared.html", "instead"): (EVIL,),
+    ("further.html", "grid"): ([GIVEN, GIVEN | {"target": None}], (EVIL, EVIL)),
+    ("further.html", "spread"): ([(EVIL, EVIL, EVIL)], EVIL, EVIL),
+    ("kept.html", "gallery"): ([KEPT], [KEPT], True, EVIL),
+    ("kept.html", "compared"): ([SIDE], [(EVIL, EVIL, EVIL)], EVIL),
+    ("take_away.html", "introduction"): (),
+    ("take_away.html", "code"): ([{"title": EVIL, "code": EVIL}],),
+    ("shortcuts.html", "sheet"): ({EVIL: [(EVIL, EVIL)]},),
+    ("region.html", "canvas"): ({".undo": EVIL},),
+    ("labelling.html", "widget"): (),
+    ("labelling.html", "copied"): (EVIL, EVIL),
+    ("labelling.html", "person"): (EVIL, True, EVIL, True),
+    ("labelling.html", "left"): (EVIL, EVIL),
+    ("labelling.html", "invited"): (EVIL, EVIL),
+    ("labelling.html", "link"): (EVIL, EVIL),
+    ("labelling.html", "links"): ([LINK],),
+    ("labelling.html", "guests"): ([(EVIL, EVIL)],),
+    ("labelling.html", "examples"): ([(EVIL, [EVIL])],),
+    ("document.html", "page"): (BLOCK, [(EVIL, [EVIL])]),
+    ("document.html", "verdict"): (BLOCK,),
+    ("document.html", "prose"): (BLOCK,),
+    ("document.html", "pictures"): ([(EVIL, BLOCK)], 2, True),
+    ("document.html", "curve"): (BLOCK, [(1, 2)], (0, 1, 2, 3)),
+    ("document.html", "bars"): (BLOCK,),
+    ("document.html", "values"): (BLOCK,),
+    ("document.html", "snippet"): (BLOCK,),
+    ("advice.html", "facts"): ([FACT], {EVIL: EVIL}),
+    ("advice.html", "risks"): ([{"sentence": EVIL, "reason": EVIL}],),
+    ("advice.html", "looking_at"): (EVIL,),
+    ("advice.html", "methods"): ([ADVISED], [ADVISED]),
+    ("advice.html", "nearest"): (EVIL, [(EVIL, EVIL)], EVIL),
     ("shared.html", "to_fetch"): (EVIL, [FETCHED]),
     ("compare.html", "question"): (EVIL, EVIL, EVIL),
     ("compare.html", "factual"): (EVIL, EVIL),
     ("compare.html", "column"): (
         EVIL, 0, EVIL, EVIL, [(EVIL, EVIL)], [EVIL], [(EVIL, EVIL, [EVIL])], True,
     ),
-    ("compare.html", "table"): ([HEAD], [[CELL, CELL | {"kind": "number", "best": True}]]),
+    ("compare.html", "table"): (
+        [HEAD], [[CELL, CELL | {"kind": "number", "best": True}]], [[CELL]],
+    ),
     ("label.html", "figure"): (NONE,),
     ("label.html", "agreement"): (FOUND, [(EVIL, NONE)], EVIL),
     ("label.html", "confusion"): (EVIL, EVIL, NONE, [EVIL], [(EVIL, [1])], 1),
-    ("label.html", "disputed"): (EVIL, EVIL, EVIL, 1),
+    ("label.html", "disputed"): (EVIL, EVIL, 1),
     ("label.html", "history"): ([TRAINED],),
     ("explanation.html", "explanation"): (EVIL, EVIL, [(EVIL, EVIL)]),
     ("api.html", "page"): (DOCUMENT,),
@@ -74,11 +128,32 @@ ARGUMENTS = {
     ),
 }  # fmt: skip
 # Called by the macros above.
-WITHIN = {("shared.html", "table"), ("compare.html", "_cell"), ("label.html", "table")}
+WITHIN = {
+    ("shared.html", "table"),
+    ("advice.html", "method"),
+    ("compare.html", "_cell"),
+    ("compare.html", "_picture"),
+    ("further.html", "_inside"),
+    ("document.html", "style"),
+    *(("region.html", name) for name in ("icon", "keyed", "tool", "join", "act")),
+    ("label.html", "table"),
+}
+
+
+# What our own buttons and sliders do, which no value is part of.
+OWN = {
+    "this.parentNode.style.setProperty('--cut', this.value + '%')",
+    "this.closest('.pair').style.setProperty('--cut', this.value + '%')",
+    "this.select()",
+    (
+        "this.previousElementSibling.select(); document.execCommand('copy'); "
+        "this.textContent = 'Copied'"
+    ),
+}
 
 
 class Parsed(HTMLParser):
-    """The pictures' sources, and every handler but the slider's own."""
+    """The pictures' sources, and every handler but our own."""
 
     def __init__(self, text):
         super().__init__()
@@ -87,8 +162,7 @@ class Parsed(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.sources += [value for name, value in attrs if tag == "img" and name == "src"]
-        own = "this.parentNode.style.setProperty('--cut', this.value + '%')"
-        self.handlers += [value for name, value in attrs if name[:2] == "on" and value != own]
+        self.handlers += [v for name, v in attrs if name[:2] == "on" and v not in OWN]
 
     def handle_data(self, data):
         self.text += data

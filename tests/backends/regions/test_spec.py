@@ -26,6 +26,25 @@ WRITTEN = {
     "painted but not points:+1,2": specs.Mixed(
         specs.Given(), "but not", specs.Clicks(((1, 2),), (1,))
     ),
+    "polygon:0,0;9.5,0;9.5,12": specs.Polygon(((0, 0), (9.5, 0), (9.5, 12))),
+    "box:1,2,9,14 but only text:hair": specs.Mixed(
+        specs.Box((1, 2, 9, 14)), "but only", specs.Words("hair")
+    ),
+    "text:cat and dog and painted (grown by 3) but not box:1,2,9,14 (edited)": specs.Edited(
+        specs.Mixed(
+            specs.Resized(specs.Mixed(specs.Words("cat and dog"), "and", specs.Given()), 3),
+            "but not",
+            specs.Box((1, 2, 9, 14)),
+        )
+    ),
+    "whole (shrunk by 12)": specs.Resized(specs.Whole(), -12),
+    "painted (inverted) and auto but only whole (inverted)": specs.Inverted(
+        specs.Mixed(
+            specs.Mixed(specs.Inverted(specs.Given()), "and", specs.Auto()),
+            "but only",
+            specs.Whole(),
+        )
+    ),
     "whole but not text:a, b;most=2": specs.Mixed(
         specs.Whole(), "but not", specs.Words("a, b", (("most", "2"),))
     ),
@@ -62,7 +81,9 @@ def test_loose_writing_becomes_canonical(loose, text):
     ("text", "says"),
     [
         ("", "not known"), ("cat", "not known"), ("bxo:1,2,3,4", "not known"),
-        ("Whole", "not known"), ("polygon:1,2", "not known"), (":1", "not known"),
+        ("Whole", "not known"),
+        ("polygon:1,2", "three corners"), ("polygon:1,2;3,4", "three corners"),
+        ("polygon:1,2;3,4;5", "corner '5'"), (":1", "not known"),
         ("whole:x", "no option"), ("whole,auto", "not known"),
         ("auto:area", "no setting"), ("auto:=0.2", "no setting"), ("auto:area=", "no setting"),
         ("box", "write box:X0"), ("box:", "write box:X0"),
@@ -76,7 +97,8 @@ def test_loose_writing_becomes_canonical(loose, text):
         ("points:+1,2,3", "not understood"), ("points:+1,2;choice=0", "not understood"),
         ("points:-3,3", "what shall change"), ("points:choice=1", "what shall change"),
         ("points:+٣,3", "not understood"), ("mask:", "mask:FILE"), ("mask", "mask:FILE"),
-        ("painted and", "not known"), ("whole but not cat", "not known"),
+        ("whole" + " (inverted)" * 999, "at most"), ("painted and", "not known"),
+        ("whole but not cat", "not known"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_one_sentence(text, says):
@@ -94,6 +116,13 @@ def test_what_is_wrong_is_one_sentence(text, says):
         ("text:cat;threshold=0.2", "in “cat”"), ("points:+1,2", "in what was clicked"),
         ("sam:1,2,9,14", "in the thing in the box from 1,2 to 9,14"),
         ("mask:/home/me/my.png", "in the mask “my.png”"), ("painted", "in the painted region"),
+        ("polygon:1,2;3,4;5,0", "in the polygon of 3 corners"),
+        ("auto but only text:hair", "where the model looks but only in “hair”"),
+        ("text:hair and auto (grown by 1)",
+         "in “hair” and where the model looks, then grown by 1 pixel"),
+        ("painted (shrunk by 2)", "in the painted region, then shrunk by 2 pixels"),
+        ("text:hair (inverted)", "in “hair”, then inverted"),
+        ("text:hair (edited)", "in “hair”, then edited by hand"),
         ("painted and text:hair", "in the painted region and in “hair”"),
         ("whole but not text:hair", "anywhere in the picture but not in “hair”"),
     ],
@@ -134,6 +163,11 @@ def test_how_a_given_mask_was_made_is_never_rewritten(story):
 )  # fmt: skip
 def test_lists_are_divided_where_a_region_begins(text, expected):
     assert [str(spec) for spec in RegionSpec.split(text)] == expected
+
+
+def test_a_region_knows_its_parts():
+    spec = RegionSpec.parse("mask:a.png (inverted) and box:0,0,1,1 but not mask:b.png (edited)")
+    assert [str(part) for part in spec.parts()] == ["mask:a.png", "box:0,0,1,1", "mask:b.png"]
 
 
 @pytest.mark.parametrize("text", ["", ",", "whole,", "whole,,auto", "whole,cat", "auto:area=0.2,4"])

@@ -410,7 +410,31 @@ def test_a_mask_is_read_from_its_file(tiny, tmp_path):
         drawn(tiny, np.zeros((8, 8, 1), np.uint8), region)
 
 
-@pytest.mark.parametrize("region", ["painted", "painted and box:1,1,3,3", "painted but not whole"])
+def test_regions_are_joined_and_changed_from_left_to_right(tiny):
+    picture = np.zeros((8, 8, 1), np.uint8)
+    left, middle = drawn(tiny, picture, "box:0,0,4,8"), drawn(tiny, picture, "box:2,0,6,8")
+    either, both = np.maximum(left, middle), np.minimum(left, middle)
+    for region, mask in {
+        "box:0,0,4,8 and box:2,0,6,8": either,
+        "box:0,0,4,8 but only box:2,0,6,8": both,
+        "box:0,0,4,8 but not box:2,0,6,8": left - both,
+        "box:0,0,4,8 and box:2,0,6,8 but not box:0,0,4,8": either - left,
+        "box:0,0,4,8 and box:2,0,6,8 (inverted)": 255 - either,
+        "box:0,0,4,8 (grown by 2)": either,
+        "polygon:2,0;6,0;6,8;2,8": middle,
+    }.items():
+        assert np.array_equal(drawn(tiny, picture, region), mask), region
+
+
+def test_a_polygon_must_lie_in_the_picture(tiny):
+    with pytest.raises(BadInput, match="outside the 8x8 picture"):
+        drawn(tiny, np.zeros((8, 8, 1), np.uint8), "polygon:0,0;9,0;5,5")
+
+
+@pytest.mark.parametrize(
+    "region",
+    ["painted", "painted and box:1,1,3,3", "painted but not whole", "box:1,1,3,3 (edited)"],
+)
 def test_what_was_painted_cannot_be_drawn_again(tiny, region):
     with pytest.raises(BadInput, match="mask:FILE"):
         drawn(tiny, np.zeros((16, 16, 1), np.uint8), region)

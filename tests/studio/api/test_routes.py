@@ -157,6 +157,7 @@ def test_a_region_a_prediction_and_lists(client, png, tiny):
         ),
         ({"target": "b", "region": "mask:/etc/passwd"}, 400, "send the mask itself"),
         ({"target": "b", "region": "whole but not mask:/etc/passwd"}, 400, "send the mask itself"),
+        ({"target": "b", "region": "mask:/etc/passwd (inverted) and auto"}, 400, "send the mask"),
         ({"target": "b", "region": "moon"}, 400, "region"),
         ({"target": "b", "seed": "many"}, 400, "seed"),
         ({"target": "b", "seed": "-1"}, 400, "seed"),

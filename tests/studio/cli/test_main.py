@@ -44,7 +44,7 @@ def test_explain_writes_everything_and_leaves_the_outside_alone(run, method, tmp
             "counterfactual", "region", "metrics", "nfe", "seconds"} <= set(record)  # fmt: skip
     written = {
         "factual.png", "counterfactual.png", "region.png", "difference.png",
-        "signed_difference.png", "trajectory.gif", "result.json",
+        "signed_difference.png", "trajectory.gif", "result.json", "report.html",
     }  # fmt: skip
     if method == "leapfactual":  # it has an autoencoder, and two answers
         written |= {
@@ -60,6 +60,26 @@ def test_explain_writes_everything_and_leaves_the_outside_alone(run, method, tmp
     assert np.array_equal(before[region == 0], after[region == 0])
     assert not np.array_equal(before, after)
     assert Image.open(out / "trajectory.gif").n_frames > 2
+
+
+def test_reports_and_films_are_written_where_they_are_asked_for(run, tiny, ask, tmp_path):
+    asked, picture = ask("leapfactual"), tmp_path / "a.png"
+    Image.fromarray(asked.picture[..., 0]).save(picture)
+    words = ["explain", picture, "--bundle", tiny, "--target", asked.target, "--out", tmp_path]
+    assert run(*words, "--method", "leapfactual", "--formats", "pdf,strip")[0] == 0
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert (tmp_path / "filmstrip.png").is_file()
+    assert not (tmp_path / "report.html").exists()
+    assert run(*words, "--method", "leapfactual")[0] == 0
+    assert (tmp_path / "report.html").is_file()
+    assert not (tmp_path / "report.pdf").exists(), "an earlier answer's"
+    assert run(*words, "--method", "leapfactual,place")[0] == 0
+    assert {p.parent.name for p in tmp_path.rglob("report.html")} == {
+        tmp_path.name, "leapfactual", "place"
+    }  # fmt: skip
+    code, printed, told = run(*words, "--method", "leapfactual", "--formats", "docx")
+    assert (code, printed) == (2, "")
+    assert "choose from: html, pdf, strip, mp4" in told
 
 
 @pytest.mark.weights

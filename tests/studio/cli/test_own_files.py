@@ -128,7 +128,9 @@ def test_the_pages_zip_holds_the_original_with_the_answer(tiny, scan, controller
     async def asked():
         shown = await controller.show("me", str(scan), 2)
         target = other(tiny, shown.picture)
-        request = controller.request(shown.picture, "", Whole(), target, "rcsb", {"steps": 3}, 0)
+        request = controller.request(
+            shown.picture, "", Whole(), None, target, "rcsb", {"steps": 3}, 0
+        )
         request = replace(request, placement=shown.placement, original=shown.original)
         run = controller.runs.start(request, "me")
         async for _ in run.watch():

@@ -96,3 +96,32 @@ def test_what_no_method_can_do_is_one_sentence(run, tiny, tmp_path, method, targ
     )  # fmt: skip
     assert expected in refusal(outcome)
     assert not (tmp_path / "out").exists()
+
+
+def test_several_seeds_and_their_spread(run, tiny, tmp_path):
+    words = asked(tiny, tmp_path, "rcsb")
+    code, printed, _ = run(*words, "--set", "steps=3", "--seeds", "1,4-5")
+    assert code == 0
+    told = json.loads(printed)
+    assert list(told["seeds"]) == ["1", "4", "5"]
+    assert told["spread"]["answers"] == 3
+    lengths = [record["metrics"]["l1"] for record in told["seeds"].values()]
+    assert len(set(lengths)) == 3
+    assert told["spread"]["numbers"]["l1"]["mean"] == pytest.approx(np.mean(lengths))
+    assert told["spread"]["numbers"]["l1"]["deviation"] == pytest.approx(np.std(lengths, ddof=1))
+    for seed in (1, 4, 5):
+        record = json.loads((tmp_path / "out" / f"seed{seed}" / "result.json").read_text())
+        assert record == told["seeds"][str(seed)]
+    rows = list(csv.DictReader((tmp_path / "out" / "table.csv").open()))
+    assert [row["seed"] for row in rows] == ["1", "4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("method", "seeds", "expected"),
+    [("leapfactual", "0-2", "draws nothing"), ("rcsb,place", "0-2", "one method"),
+     ("rcsb", "x", "cannot be read")],
+)  # fmt: skip
+def test_seeds_that_make_no_sense_are_refused(run, tiny, tmp_path, method, seeds, expected):
+    outcome = run(*asked(tiny, tmp_path, method), "--seeds", seeds)
+    assert expected in refusal(outcome)
+    assert not (tmp_path / "out").exists()

@@ -2,13 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from backends.errors import StudioError
 from studio.labels.api import LONGEST, answer_by, routes
-from studio.labels.store import pictures, projects, responses
+from studio.labels.store import class_examples, pictures, projects, responses
 from studio.labels.store.database import StoreProblem
 
 
@@ -162,3 +163,33 @@ def test_an_answer_by_its_code(database, bob):
     for code, wrong in ((["x"], fields), (bob.code, fields | {"item": "x"})):
         with pytest.raises(StudioError):
             answer_by(database, code, wrong)
+
+
+def test_one_answer_about_several_items(database, bob):
+    held = bob("next", ahead=4, alike=True).json()["items"]
+    items = [item["id"] for item in held[:3]]
+    for _ in range(2):  # sent again it counts once
+        reply = bob("together", items=items, value="one", request="a", seconds=6, via="grid")
+    assert reply.json()["number"] == 3
+    assert reply.json()["progress"]["submitted"] == 3
+    stored = responses.standing(database, projects.find(database, "ones"))
+    assert {(r.value, r.seconds, r.via) for r in stored} == {("one", 2.0, "grid")}
+    back = bob("undo", request="b", ahead=4).json()
+    assert {item["id"] for item in back["items"]} >= set(items)
+    assert back["progress"]["submitted"] == 0
+    assert bob("together", items=[], value="one", request="c").status_code == 400
+    assert bob("together", items=[99_999], value="one", request="d").status_code == 404
+
+
+def test_guidelines_and_their_pictures(client, database, bob):
+    project = projects.find(database, "ones")
+    setup = project.setup.model_copy(update={"instructions": "**Look** <b>here</b>"})
+    projects.change(database, project, setup)
+    class_examples.add(database, project, "seven", [np.full((8, 8, 1), 9, np.uint8)])
+    code = {"Authorization": f"Bearer {bob.code}"}
+    told = client.get("/labels/guidelines", headers=code).json()
+    assert told["html"] == "<p><strong>Look</strong> &lt;b&gt;here&lt;/b&gt;</p>\n"
+    ((name, (picture,)),) = told["examples"].items()
+    assert name == "seven"
+    assert client.get(f"/labels/pictures/{picture}.png", headers=code).status_code == 200
+    assert client.get("/labels/guidelines").status_code == 401

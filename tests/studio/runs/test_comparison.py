@@ -20,9 +20,12 @@ from studio.engines.local import LocalEngine
 from studio.export import tables
 from studio.runs import Runs
 from studio.runs.comparison import MOST, NONE, Comparison, Comparisons, questions, seeds_of
+from studio.runs.rows import spreads
 from studio.runs.study import Study
 from studio.ui.compare import markup as columns
+from studio.ui.compare.table import table
 from studio.ui.shared import form
+from studio.ui.shared.badges import badge
 
 METHODS = ["leapfactual", "rcsb", "place"]
 QUICK = {"leapfactual": {}, "rcsb": {"steps": 4}, "place": {"steps": 5}}
@@ -79,6 +82,8 @@ def test_too_much_or_nothing_is_told(ask):
         seeds_of("0-999999999")
     with pytest.raises(BadInput, match="at most"):
         questions(ask("rcsb"), METHODS, range(MOST))
+    seeded = [f"m{n}" for n in range(MOST // 3)]
+    assert len(questions(ask("rcsb"), [*seeded], [0, 1, 2])) == MOST
     with pytest.raises(BadInput, match="at least one"):
         questions(ask("rcsb"), [], [0])
 
@@ -92,6 +97,18 @@ def test_the_same_question_to_each(ask):
         ("place", 5),
     ]
     assert all(r.settings == {} for r in asked)
+
+
+def test_methods_that_draw_nothing_are_asked_once(ask, tiny):
+    every = service.about(tiny)["methods"]
+    able = [name for name, entry in every.items() if entry["problem"] is None]
+    fixed = {name for name in able if not every[name]["seeded"]}
+    asked = questions(ask("rcsb"), able, [4, 5, 6], fixed)
+    counts = {name: sum(r.method == name for r in asked) for name in able}
+    assert counts == {name: 1 if name in fixed else 3 for name in able}
+    assert {r.seed for r in asked if r.method in fixed} == {4}
+    assert fixed
+    assert set(able) - fixed
 
 
 def test_every_method_answers_in_turn(comparisons, quick):
@@ -233,7 +250,7 @@ def test_a_number_that_is_none_is_absent_everywhere(tmp_path, ask, study):
     assert comparison.rows()[0]["l1"] is None
     assert "nan" not in tables.as_csv(comparison.rows()).lower()
     json.dumps(comparison.study_record("x"), allow_nan=False)
-    markup = columns.table(comparison.rows(), {}, METRIC_TABLE)
+    markup = table(comparison.rows(), {}, METRIC_TABLE)
     assert "nan" not in markup.lower().replace("convincing", "")
     assert ">–<" in markup
 
@@ -255,29 +272,27 @@ def test_best_values_are_marked_among_those_that_flipped():
         row(l1=3.0, ssim=0.8),
         row(l1=0.1, ssim=1.0, status="not_flipped", flipped=False),
     ]
-    markup = columns.table(rows, {"rcsb": "RCSB"}, METRIC_TABLE)
+    markup = table(rows, {"rcsb": "RCSB"}, METRIC_TABLE)
     assert "★ 3.0</strong>" in markup, "lower is better"
     assert "★ 0.900</strong>" in markup, "higher is better"
     assert "★ 0.1</strong>" not in markup
-    assert columns.table(rows[:1], {}, METRIC_TABLE).count("<strong") == 0, "nothing to choose"
+    assert table(rows[:1], {}, METRIC_TABLE).count("<strong") == 0, "nothing to choose"
     assert "L1 ↓" in markup
     assert "SSIM ↑" in markup
 
 
 def test_only_networks_that_are_there_have_a_column():
-    markup = columns.table([row(), row(lpips_alex=0.3)], {}, METRIC_TABLE)
+    markup = table([row(), row(lpips_alex=0.3)], {}, METRIC_TABLE)
     assert "LPIPS (AlexNet) ↓" in markup
     assert "LPIPS (SqueezeNet)" not in markup
-    assert "LPIPS" not in columns.table([row()], {}, METRIC_TABLE)
+    assert "LPIPS" not in table([row()], {}, METRIC_TABLE)
 
 
 def test_people_cannot_inject_markup_into_columns():
     evil = "<img src=x onerror=alert(1)>"
-    said = columns.unanswered(evil, 0, "failed", evil) + columns.question("data:", evil, "here")
-    said += columns.table(
-        [row(oracle_label=evil, oracle_agrees=True)], {"rcsb": evil}, METRIC_TABLE
-    )
-    said += columns.answered(evil, 0, "data:", "data:", row(label=evil))
+    said = columns.unanswered(evil, evil, "failed", evil) + columns.question("data:", evil, "here")
+    said += table([row(oracle_label=evil, oracle_agrees=True)], {"rcsb": evil}, METRIC_TABLE)
+    said += columns.answered(evil, evil, "data:", "data:", row(label=evil))
     assert "<img src=x" not in said
 
 
@@ -305,3 +320,78 @@ def test_comparisons_start_empty(ask):
     comparison = Comparison("me", [ask("rcsb")])
     assert comparison.rows()[0]["status"] == "not_started"
     assert comparison.answered == []
+
+
+def test_the_spread_of_a_methods_seeds():
+    rows = [
+        row(method="rcsb", l1=1.0, oracle_agrees=True, oracle_label="9"),
+        row(method="place", l1=9.0),
+        row(method="rcsb", l1=3.0, oracle_agrees=False, oracle_label="4"),
+        row(method="rcsb", l1=8.0, status="cancelled"),
+    ]
+    (told,) = spreads(rows)
+    assert (told["method"], told["answers"], told["flipped"]) == ("rcsb", 2, 2)
+    assert told["oracle_agrees"] == 1
+    assert told["numbers"]["l1"] == {"mean": 2.0, "deviation": pytest.approx(2**0.5)}
+    assert "ssim" not in told["numbers"], "nobody knows it"
+    markup = table(rows, {"rcsb": "RCSB"}, METRIC_TABLE, [told], {"place"})
+    foot = markup[markup.index("<tfoot>") :]
+    for text in ("RCSB, mean ± SD", "2 seeds", "2 of 2", "1 of 2 agree", "2.0 ± 1.4"):
+        assert text in foot
+    assert ">any<" in markup, "the seed of a method that draws nothing"
+
+
+def test_what_the_oracle_disputes_is_marked_and_never_best():
+    doubted = row(l1=1.0, oracle_label="4", oracle_agrees=False)
+    rows = [doubted, row(l1=5.0, oracle_label="9", oracle_agrees=True), row(l1=3.0)]
+    markup = table(rows, {}, METRIC_TABLE)
+    assert "★ 3.0</strong>" in markup
+    assert "★ 1.0" not in markup
+    assert "✓ yes, the oracle disagrees" in markup
+    shown = columns.answered("RCSB", "seed 0", "data:", "data:", doubted)
+    assert "✓ flipped, but the oracle disagrees" in shown
+    assert "doubtful" in shown
+    assert badge(rows[1]) == ("flipped", "✓ flipped")
+
+
+def test_a_number_that_is_best_in_the_middle_has_no_star_and_no_arrow():
+    rows = [row(log_density_percentile=50.0), row(log_density_percentile=100.0)]
+    markup = table(rows, {}, METRIC_TABLE)
+    assert "<strong" not in markup
+    assert ">Density percentile</button>" in markup
+
+
+AGREES = {"oracle_label": "9", "oracle_agrees": True}
+DISAGREES = {"oracle_label": "4", "oracle_agrees": False}
+FAILED = {"status": "failed", "flipped": None}
+NOT = {"status": "not_flipped", "flipped": False}
+SUMMARIES = [
+    ([{}], "success", "The run made the model say “9”."),
+    ([NOT], "warning", "The run did not make the model say “9”."),
+    ([AGREES], "success", "The run made the model say “9”; the oracle agrees."),
+    ([DISAGREES], "warning", "The run made the model say “9”; the oracle disagrees."),
+    ([AGREES, NOT], "success", "1 of 2 runs made the model say “9”; the oracle agrees."),
+    ([AGREES, AGREES], "success", ("2 of 2 runs made the model say “9”; the oracle agrees with all "
+     "of them.")),
+    ([DISAGREES, DISAGREES], "warning", ("2 of 2 runs made the model say “9”; the oracle disagrees "
+     "with all of them.")),
+    ([AGREES, DISAGREES], "success", ("2 of 2 runs made the model say “9”; the oracle agrees with "
+     "1 of them.")),
+    ([{}, FAILED], "success", "1 of 2 runs made the model say “9”. 1 ended without an answer."),
+    ([NOT, {"status": "cancelled"}], "warning", ("0 of 2 runs made the model say “9”. 1 stopped "
+     "before the end, with the last frame as answer.")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "kind", "text"), SUMMARIES)
+def test_the_sentence_at_the_end_is_true(changes, kind, text):
+    markup = columns.summary([row(**change) for change in changes], "9")
+    assert f">{text}</p>" in markup
+    assert f'"status {kind}"' in markup
+
+
+def test_what_is_not_done_as_asked_is_told():
+    assert columns.note([], []) == ""
+    assert "PLACE draws nothing" in columns.note(["PLACE"], [])
+    assert "one column for each of them" in columns.note(["PLACE", "LeapFactual"], [])
+    assert "Left out, since this model cannot be explained by: RCSB." in columns.note([], ["RCSB"])

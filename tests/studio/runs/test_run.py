@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +22,7 @@ def frame(i, n=5):
 
 
 def answer(status):
-    return Answer(PICTURE, PICTURE, PICTURE[..., 0], {"status": status})
+    return Answer(PICTURE, PICTURE, PICTURE[..., 0], {"status": status, "seconds": 0.1})
 
 
 def judge(request, last):
@@ -228,3 +229,135 @@ def test_heartbeat_without_news(engine):
 
     assert asyncio.run(asyncio.wait_for(first(), 5)) is None
     finish(run)
+
+
+class MemoryStore:
+    """A store in memory."""
+
+    def __init__(self):
+        self.saved = {}
+
+    def save(self, run, visitor):
+        self.saved[run.id] = (run, visitor)
+
+    def load(self, run_id):
+        found = self.saved.get(run_id)
+        return found and found[0]
+
+    def of(self, visitor):
+        return []
+
+    def delete(self, run_id, visitor):
+        return self.saved.pop(run_id, None) is not None
+
+
+@pytest.fixture
+def gate():
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+@pytest.fixture
+def waiting(engine, gate):
+    """Runs that show one frame and answer when the gate opens."""
+
+    def explain(request):
+        yield frame(1)
+        while not gate.wait(0.01):
+            yield frame(2)
+        yield answer("flipped")
+
+    return Runs(engine, explain, judge, store=MemoryStore())
+
+
+VISITOR = "v" * 32
+
+
+def test_a_visitors_run_goes_on_when_its_page_closes_and_is_stored(waiting, gate):
+    waiting.recognise("page", VISITOR)
+    run = waiting.start(REQUEST, "page")
+    waiting.leave("page")
+    assert waiting.get(run.id) is run
+    assert waiting.going(VISITOR) == [run]
+    gate.set()
+    finish(run)
+    assert run.saved.wait(5)
+    assert run.state == "done"
+    assert waiting.store.saved[run.id] == (run, VISITOR)
+    assert waiting.of("page") == []
+    assert waiting.get(run.id) is run, "from the store"
+    assert waiting.going(VISITOR) == []
+
+
+def test_a_run_of_nobody_known_stops_with_its_page(waiting):
+    run = waiting.start(REQUEST, "page")
+    waiting.leave("page")
+    finish(run)
+    assert run.state == "stopped"
+    assert waiting.store.saved == {}
+
+
+def test_a_visitor_finds_a_run_again_and_can_stop_it_but_others_cannot(waiting):
+    waiting.recognise("page", VISITOR)
+    run = waiting.start(REQUEST, "page")
+    waiting.leave("page")
+    waiting.recognise("other", "o" * 32)
+    waiting.recognise("reloaded", VISITOR)
+    waiting.adopt(run, "other")
+    assert run.left
+    assert not waiting.may_stop(run, "other")
+    assert not waiting.may_stop(run, "unknown")
+    waiting.adopt(run, "reloaded")
+    assert (run.owner, run.left) == ("reloaded", False)
+    assert waiting.may_stop(run, "reloaded")
+    while not run.frames:
+        time.sleep(0.01)
+    run.stop()
+    finish(run)
+    assert run.saved.wait(5)
+    assert waiting.store.saved[run.id][0].answer.record["status"] == "cancelled"
+
+
+def test_a_visitors_pages_share_one_cap(waiting):
+    for page in ("one", "two", "three"):
+        waiting.recognise(page, VISITOR)
+    waiting.start(REQUEST, "one")
+    waiting.leave("one")
+    waiting.start(REQUEST, "two")
+    with pytest.raises(TooMany):
+        waiting.start(REQUEST, "three")
+    waiting.start(REQUEST, "somebody else's")
+
+
+def test_only_so_many_runs_go_on_unwatched(engine, gate):
+    def explain(request):
+        yield frame(1)
+        while not gate.wait(0.01):
+            yield frame(2)
+        yield answer("flipped")
+
+    runs = Runs(engine, explain, judge, store=MemoryStore(), unwatched=2)
+    started = []
+    for number in range(3):
+        runs.recognise(f"page{number}", str(number) * 32)
+        started.append(runs.start(REQUEST, f"page{number}"))
+    for number in range(3):
+        runs.leave(f"page{number}")
+    finish(started[2])
+    assert started[2].state == "stopped"
+    assert not any(run.ended for run in started[:2])
+
+
+def test_a_disk_that_refuses_takes_no_answer(engine, caplog):
+    class Full(MemoryStore):
+        def save(self, run, visitor):
+            raise OSError(28, "No space left on device")
+
+    runs = Runs(engine, lambda request: iter([answer("flipped")]), judge, store=Full())
+    runs.recognise("page", VISITOR)
+    run = runs.start(REQUEST, "page")
+    finish(run)
+    assert run.saved.wait(5)
+    assert run.answer.record["status"] == "flipped"
+    assert "could not be kept" in caplog.text

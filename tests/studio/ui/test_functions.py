@@ -66,6 +66,7 @@ def test_every_parameter_has_a_name_a_type_and_words(client):
     names = [p["parameter_name"] for p in told["/explain"]["parameters"]]
     assert names == [
         "image", "target", "method", "region", "mask", "settings", "seed", "bundle", "model",
+        "formats",
     ]  # fmt: skip
     assert "param_" not in json.dumps(told)
 

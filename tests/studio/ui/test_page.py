@@ -20,13 +20,14 @@ from studio import export
 from studio.ui import page as served_page
 from studio.ui.page import build, launch_options
 from studio.ui.shared import canvas, form, frames, shortcuts
+from studio.ui.shared.model_list import Offered
 from studio.ui.shared.requests import uploaded
 
 IDS = {
     "factual", "prediction", "region-source", "region-preview", "target", "method", "seed", "run",
     "stop", "frame", "trajectory-plot", "status", "counterfactual", "difference", "metrics",
     "history", "download", "compare-run", "compare-table", "bundle", "fetch-run", "new-face",
-    "known-words", "phrase", "candidates", "alternatives", "region-how", "label-image",
+    "known-words", "phrase", "candidates", "alternatives", "show-shortcuts", "label-image",
     "label-choices", "label-undo", "label-progress", "path-choices",
 }  # fmt: skip
 
@@ -38,7 +39,10 @@ def page(controller):
 
 def test_element_ids_and_shortcuts(page):
     found = {block.elem_id for block in page.blocks.values() if block.elem_id}
-    templates = [getattr(block, "html_template", None) or "" for block in page.blocks.values()]
+    templates = [
+        f"{getattr(block, 'html_template', '')} {getattr(block, 'value', '')}"
+        for block in page.blocks.values()
+    ]
     found |= set(re.findall(r'id="([\w-]+)"', " ".join(templates)))
     assert found >= IDS
     selectors = " ".join(selector for selector, _ in shortcuts.SHORTCUTS.values())
@@ -87,7 +91,8 @@ def test_nothing_is_shared_with_outside_hosts(tiny):
 def ask(controller, picture, **changes):
     label = service.predict(controller.bundle, picture).label
     values = {
-        "picture": picture, "mask": "", "region": Whole(), "target": "b" if label != "b" else "c",
+        "picture": picture, "mask": "", "region": Whole(), "model": None,
+        "target": "b" if label != "b" else "c",
         "method": "leapfactual", "settings": {}, "seed": 0,
     } | changes  # fmt: skip
     return controller.request(**values)
@@ -106,9 +111,11 @@ def test_a_run_is_followed_to_its_files(controller, picture):
     assert isinstance(run.answer, Answer)
     with zipfile.ZipFile(controller.archive(run)) as archive:
         assert "result.json" in archive.namelist()
-    pair, heat = frames.panels(run)
-    assert pair.count("data:image/png") == 2 + 2 * len(run.answer.alternatives)
-    assert heat.count("data:image/png") == 2 + 2 * (run.answer.reconstruction is not None)
+    panels = frames.panels(run)
+    assert panels.pair.count("data:image/png") == 2
+    assert panels.further.count("data:image/png") == 2 * len(run.answer.alternatives)
+    rebuilt = run.answer.reconstruction is not None
+    assert panels.differences.count("data:image/png") == 2 + 2 * rebuilt
 
 
 def test_leaving_the_page_stops_the_run(controller, picture):
@@ -173,7 +180,7 @@ def test_a_closed_page_leaves_nothing(controller, page, picture):
     ],
 )
 def test_what_is_missing_is_said(controller, picture, changes, words):
-    values = {"mask": "", "region": Whole(), "target": "b", "method": "leapfactual",
+    values = {"mask": "", "region": Whole(), "model": None, "target": "b", "method": "leapfactual",
               "settings": {}, "seed": 0, "picture": picture} | changes  # fmt: skip
     with pytest.raises(BadInput, match=words):
         controller.request(**values)
@@ -197,14 +204,15 @@ def test_scene_round_trip(picture):
         assert seen.size == (16, 16)
 
 
-def test_a_regressor_is_in_the_target_list(controller, picture):
+def test_a_regressor_is_a_model_that_can_be_asked(controller, picture):
     shown = asyncio.run(controller.show("me", Image.fromarray(picture[..., 0])))
-    choices = dict(controller.ranked(shown)["choices"])
-    goals = [value for value in choices.values() if value.startswith("width: ")]
+    (width,) = [choice for choice in controller.choices(Offered()) if choice.name == "width"]
+    goals = [goal for _, goal in controller.goals(width, shown.opinions["width"])]
     assert len(goals) == 3
-    request = controller.request(picture, "", Whole(), goals[0], "adversarial", {}, 0)
-    assert (request.model, request.target) == ("width", goals[0].removeprefix("width: "))
-    assert controller.request(picture, "", Whole(), "a", "adversarial", {}, 0).model == "classifier"
+    request = controller.request(picture, "", Whole(), "width", goals[0], "adversarial", {}, 0)
+    assert (request.model, request.target) == ("width", goals[0])
+    request = controller.request(picture, "", Whole(), None, "a", "adversarial", {}, 0)
+    assert request.model == "classifier"
 
 
 def test_the_seed_tells_when_it_changes_nothing(page, controller):

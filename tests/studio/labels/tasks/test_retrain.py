@@ -63,6 +63,27 @@ def test_what_was_suggested_before_a_stop_is_kept(database, project):
 
 
 @pytest.mark.slow
+def test_a_model_of_few_labels_is_private_until_it_is_shared(database, project, tiny):
+    made, ada = project
+    for n, item in enumerate(pictures.items(database, made)):
+        responses.answer(database, ada, Submission(item.id, "ab"[n % 2], f"{n}"))
+    made = projects.find(database, made.name)
+    *_, learnt = retrain.retrain(database, made, "majority", "ours", QUICK)
+    found = retrain.of_people(database, tiny)["ours"]
+    assert (found.project, found.counts) == ("ours", {"a": 10, "b": 10, "c": 0})
+    assert (found.lacking, found.shared) == (["c"], False)
+    with pytest.raises(NotFound, match="no trained model 'other'"):
+        retrain.share(database, made, "other")
+    retrain.share(database, made, "ours")
+    assert retrain.of_people(database, tiny)["ours"].shared
+    # Trained again, it rests on few labels again.
+    *_, learnt = retrain.retrain(database, made, "majority", "ours", QUICK)
+    assert learnt.model == "ours"
+    assert not retrain.of_people(database, tiny)["ours"].shared
+    assert [row["shared"] for row in retrain.history(database, made)] == [False, True]
+
+
+@pytest.mark.slow
 def test_labels_become_a_model_that_leapfactual_explains(database, project, tiny):
     made, ada = project
     made = labelled(database, made, ada)

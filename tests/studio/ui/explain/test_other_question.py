@@ -33,7 +33,7 @@ def asked(page, seen, target, method="leapfactual"):
     """The values of every control that Run reads."""
     explain = handler(page, "_explain")
     usual = [block.value for block in explain.inputs]
-    return explain, [seen, "", "", "whole", target, method, *usual[6:]]
+    return explain, [seen, "", "", "whole", "classifier", target, method, *usual[7:]]
 
 
 def shown_by(page, seen, target, between=lambda: None):
@@ -61,11 +61,21 @@ def test_another_target_or_method_marks_the_answer_and_back_unmarks_it(
     shown_by(page, seen, target)
     run = controller.runs.of("me")[-1]
     mark = handler(page, "_mark").fn
-    ours = [target, "leapfactual"]
-    assert "lipped" in mark(run.id, ours, *ours)
-    assert "earlier question" in mark(run.id, ours, target, "place")
-    assert "earlier question" in mark(run.id, ours, "another", "leapfactual")
-    assert mark("", None, *ours) == gr.skip()
+    ours = ["classifier", target, "leapfactual"]
+    third = next(
+        name for name in "abc" if name not in (target, run.answer.record["factual"]["label"])
+    )
+    assert "lipped" in mark(run.id, ours, seen, *ours)
+    assert "earlier question" in mark(run.id, ours, seen, "classifier", target, "place")
+    assert "earlier question" in mark(run.id, ours, seen, "classifier", third, "leapfactual")
+    assert mark("", None, None, *ours) == gr.skip()
+
+
+def test_a_word_that_is_no_class_is_told_at_once(page, seen):
+    mark = handler(page, "_mark").fn
+    told = mark("", None, seen, "classifier", "zebra", "leapfactual")
+    assert "no class “zebra”" in told
+    assert mark("", None, seen, "width", "more than 7.5", "leapfactual") == gr.skip()
 
 
 def test_an_answer_about_the_picture_before_is_not_shown(page, controller, seen, tiny, picture):
@@ -84,6 +94,7 @@ def page_controllers(page):
 
 def test_a_new_picture_puts_the_answer_away(page, controller, seen, tiny, picture):
     tab = handler(page, "_explain").fn.__self__
+    tab.controllers.use("me")
     shown = asyncio.run(controller.show("me", Image.fromarray(np.squeeze(255 - picture))))
     updates = {b.elem_id: v for b, v in tab._put("me", controller, shown).items() if b.elem_id}
     assert updates["counterfactual"] == updates["difference"] == updates["metrics"] == ""
@@ -96,7 +107,7 @@ def test_a_new_picture_puts_the_answer_away(page, controller, seen, tiny, pictur
 def test_a_comparison_of_another_question_is_marked(page, controller, seen, tiny, picture):
     compare = handler(page, "_compare")
     target = other_than(tiny, picture)
-    question = [seen, "", "", "whole", target]
+    question = [seen, "", "", "whole", "classifier", target]
 
     async def finish():
         async for update in compare.fn(ME, *question, ["leapfactual"], "0"):

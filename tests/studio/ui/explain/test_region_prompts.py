@@ -28,6 +28,7 @@ from tests.backends.service.test_regions import SIZE, write_grounding, write_pho
 from tests.studio.conftest import controller_of
 
 ME = SimpleNamespace(session_hash="me")
+LONG = "points:" + "+1,2;" * 300
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def mask_of(over):
 
 
 def search(language, seen, phrase, found=(), chosen=(), **more):
-    return asyncio.run(language.search(phrase, seen, list(found), list(chosen), "add", ME, **more))
+    return asyncio.run(language.search(phrase, seen, list(found), list(chosen), ME, **more))
 
 
 def test_the_best_of_each_word_is_ticked_and_laid(language, seen, monkeypatch):
@@ -86,7 +87,7 @@ def test_the_best_of_each_word_is_ticked_and_laid(language, seen, monkeypatch):
     assert shown[language.chips]["choices"][1] == ("cat · 0.50", 1)
     over = overlay(shown, language)
     assert np.flatnonzero(np.asarray(mask_of(over)).any(1)).tolist() == [1, 3]
-    assert (over["source"], over["story"], over["how"]) == ("words", "text:cat, dog", "add")
+    assert (over["source"], over["story"]) == ("words", "text:cat, dog")
     assert shown[language.source] == "words"
 
 
@@ -100,10 +101,10 @@ def test_a_second_search_joins_the_first(language, seen, monkeypatch):
 
 def test_chips_toggle(language, seen):
     cat, dog = thing("cat", 1), thing("dog", 3)
-    over = overlay(language.toggle(seen, [cat, dog], [1], "subtract"), language)
+    over = overlay(language.toggle(seen, [cat, dog], [1]), language)
     assert np.flatnonzero(np.asarray(mask_of(over)).any(1)).tolist() == [3]
-    assert (over["story"], over["how"]) == ("text:dog", "subtract")
-    assert overlay(language.toggle(seen, [cat, dog], [], "add"), language)["mask"] is None
+    assert over["story"] == "text:dog"
+    assert overlay(language.toggle(seen, [cat, dog], []), language)["mask"] is None
 
 
 def test_what_is_below_the_threshold_is_offered_not_laid(language, seen, monkeypatch):
@@ -123,7 +124,7 @@ def test_what_is_below_the_threshold_is_offered_not_laid(language, seen, monkeyp
     assert shown[language.use]["visible"]
     assert shown[language.use]["value"] == "Use 'beard' at 0.22"
     missed = shown[language.missed]
-    shown = asyncio.run(language.search_lower(missed, seen, [], [], "add", ME))
+    shown = asyncio.run(language.search_lower(missed, seen, [], [], ME))
     assert asked[-1] == ("beard", {"threshold": 0.22})
     assert [one.label for one in shown[language.found]] == ["beard"]
     assert [one.phrase for one in shown[language.missed]] == ["hat"]
@@ -146,7 +147,7 @@ def test_without_a_picture_or_the_detector_a_sentence(language, seen, monkeypatc
 
 
 def test_clicks_update_the_mask_and_one_click_has_sizes(language, seen):
-    shown = asyncio.run(language.click("[[20, 20, 1]]", seen, "add", ME))
+    shown = asyncio.run(language.click("[[20, 20, 1]]", seen, ME))
     over = overlay(shown, language)
     assert (over["count"], over["source"], over["story"]) == (1, "clicks", "points:+20,20")
     sizes = shown[language.sizes]
@@ -154,7 +155,7 @@ def test_clicks_update_the_mask_and_one_click_has_sizes(language, seen):
     assert len(sizes["choices"]) in (2, 3)
     taken, parts = sizes["value"], shown[language.parts]
     assert np.array_equal(np.asarray(mask_of(over)), parts[taken][0].mask)
-    other = overlay(language.resize(0, seen, parts, "add"), language)
+    other = overlay(language.resize(0, seen, parts), language)
     assert other["replaces"]
     assert other["story"] == "points:+20,20;choice=1"
     request = region_service.mask_of(
@@ -162,20 +163,18 @@ def test_clicks_update_the_mask_and_one_click_has_sizes(language, seen):
     )
     assert np.array_equal(np.asarray(mask_of(other)), request), "the command line's words for it"
 
-    shown = asyncio.run(language.click("[[20, 20, 1], [40, 8, 0]]", seen, "add", ME))
+    shown = asyncio.run(language.click("[[20, 20, 1], [40, 8, 0]]", seen, ME))
     assert overlay(shown, language)["story"] == "points:+20,20;-40,8"
     assert not shown[language.sizes]["visible"]
 
 
 @pytest.mark.parametrize("points", ["[[20, 20, 0]]", "[[900, 3, 1]]"])
-def test_a_click_that_gives_nothing_is_taken_back(language, seen, points, monkeypatch):
-    heard = []
-    monkeypatch.setattr(gr, "Warning", lambda text, **_: heard.append(text))
-    shown = asyncio.run(language.click(points, seen, "add", ME))
+def test_a_click_that_gives_nothing_is_taken_back(language, seen, points):
+    shown = asyncio.run(language.click(points, seen, ME))
     scene = json.loads(shown[language.board]["scene"])
     assert scene["refused"] == 1
     assert "laid" not in scene
-    assert heard
+    assert "click" in scene["message"], "beside the picture, where it covers nothing"
 
 
 def scene_of(shown, language):
@@ -185,21 +184,20 @@ def scene_of(shown, language):
 def test_what_is_laid_says_for_which_picture(language, seen, controller, monkeypatch):
     cat = thing("cat", 1)
     monkeypatch.setattr(region_service, "candidates", lambda *_: Found([cat]))
-    monkeypatch.setattr(gr, "Warning", lambda *_, **__: None)
     put = asyncio.run(controller.show("me", Image.fromarray(seen.pixels)))
     of = json.loads(put.scene)["of"]
     assert of == Factual(controller.bundle, put.picture).digest
     other = Factual(seen.bundle, 255 - seen.pixels)
     assert len({of, other.digest, Factual("another bundle", put.picture).digest}) == 3
     now = Factual(controller.bundle, put.picture)
-    clicked = asyncio.run(language.click("[[20, 20, 1]]", now, "add", ME))
-    refused = asyncio.run(language.click("[[20, 20, 0]]", now, "add", ME))
-    proposed, _ = asyncio.run(controller.propose("me", now.pixels, "a", {}))
+    clicked = asyncio.run(language.click("[[20, 20, 1]]", now, ME))
+    refused = asyncio.run(language.click("[[20, 20, 0]]", now, ME))
+    proposed, _ = asyncio.run(controller.propose("me", now.pixels, None, {}))
     scenes = [
         scene_of(search(language, now, "cat"), language),
-        scene_of(language.toggle(now, [cat], [0], "add"), language),
+        scene_of(language.toggle(now, [cat], [0]), language),
         scene_of(clicked, language), scene_of(refused, language),
-        scene_of(language.resize(0, now, clicked[language.parts], "add"), language),
+        scene_of(language.resize(0, now, clicked[language.parts]), language),
         json.loads(proposed),
     ]  # fmt: skip
     assert [scene["of"] for scene in scenes] == [of] * len(scenes)
@@ -220,7 +218,7 @@ def test_what_was_found_in_the_picture_before_is_dropped(
     monkeypatch.setattr(region_service, "candidates", candidates)
     language.controllers.now("me", seen)
     language.controllers.now("you", seen)
-    known = asyncio.run(language.search_known(["cat"], seen, [], [], "add", ME))
+    known = asyncio.run(language.search_known(["cat"], seen, [], [], ME))
     for shown in (known, search(language, seen, "cat")):
         assert shown, "no update at all would be an error"
         assert all(update == gr.skip() for update in list(shown.values())[1:]), "no chips"
@@ -230,9 +228,9 @@ def test_what_was_found_in_the_picture_before_is_dropped(
 
 def test_a_click_on_the_picture_before_is_dropped(language, seen):
     language.controllers.now("me", Factual(seen.bundle, 255 - seen.pixels))
-    shown = asyncio.run(language.click("[[20, 20, 1]]", seen, "add", ME))
+    shown = asyncio.run(language.click("[[20, 20, 1]]", seen, ME))
     assert shown == {language.board: gr.skip()}
-    assert language.resize(2, seen, [], "add") == gr.skip()
+    assert language.resize(2, seen, []) == gr.skip()
 
 
 def test_a_proposal_for_the_picture_before_is_dropped(controller, seen, monkeypatch):
@@ -240,10 +238,12 @@ def test_a_proposal_for_the_picture_before_is_dropped(controller, seen, monkeypa
     button = visible(page, "propose")
     press = next(f.fn for f in page.fns.values() if (button._id, "click") in f.targets)
     (change,) = [
-        f for f in page.fns.values() if (visible(page, "bundle")._id, "input") in f.targets
+        f
+        for f in page.fns.values()
+        if (visible(page, "bundle")._id, "input") in f.targets and f.fn.__name__ == "_choose"
     ]
     settings = [f.default for f in AutoRegion.model_fields.values()]
-    shown = asyncio.run(press(ME, seen, "a", *settings))
+    shown = asyncio.run(press(ME, seen, None, *settings))
     assert shown[1] == "auto"
     propose = service.propose
 
@@ -252,7 +252,7 @@ def test_a_proposal_for_the_picture_before_is_dropped(controller, seen, monkeypa
         return propose(*asked)
 
     monkeypatch.setattr(service, "propose", slow)
-    assert list(asyncio.run(press(ME, seen, "a", *settings))) == [gr.skip()] * 3
+    assert list(asyncio.run(press(ME, seen, None, *settings))) == [gr.skip()] * 3
 
 
 def visible(page, elem_id):
@@ -269,15 +269,16 @@ def test_digits_are_not_offered_words(controller, tiny, speaking):
     digits.about = about
     source = visible(build(digits), "region-source")
     assert {value for _, value in source.choices} == {"whole", "painted", "auto"}
-    assert "photographs" in source.info
 
 
 @pytest.mark.parametrize(
     ("source", "story", "region"),
     [
-        ("whole", "text:cat", "whole"), ("auto", "", "auto"), ("auto", "painted", "auto"),
-        ("auto", "auto:area=0.2", "auto:area=0.2"), ("words", "text:cat", "text:cat"),
-        ("words", "", "painted"), ("clicks", "x" * 400, "x" * 300),
+        ("whole", "text:cat", "whole"), ("auto", "", "auto"),
+        ("auto", "painted", "painted"), ("auto", "auto:area=0.2", "auto:area=0.2"),
+        ("painted", "painted and auto:area=0.2", "painted and auto:area=0.2"),
+        ("words", "text:cat", "text:cat"), ("words", "", "painted"),
+        ("clicks", LONG, f"beginning with {LONG[:1000]}…"),
     ],
 )  # fmt: skip
 def test_how_a_region_is_named(source, story, region):
@@ -286,4 +287,6 @@ def test_how_a_region_is_named(source, story, region):
 
 def test_words_without_a_mask_are_refused_not_looked_up(controller, seen):
     with pytest.raises(Exception, match="region is empty"):
-        controller.request(seen.pixels, "", RegionSpec.parse("text:cat"), "a", "adversarial", {}, 0)
+        controller.request(
+            seen.pixels, "", RegionSpec.parse("text:cat"), None, "a", "adversarial", {}, 0
+        )

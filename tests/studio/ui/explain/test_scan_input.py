@@ -22,7 +22,7 @@ def scans(controller):
     with gr.Blocks():
         bundle, place = gr.Dropdown([controller.bundle], value=controller.bundle), gr.State()
         made = ScanInput(Controllers(controller))
-        made.wire(bundle, lambda owner, of, shown: {place: shown}, [place])
+        made.wire(bundle, lambda owner, of, shown: {place: shown}, lambda owner, error: {}, [place])
     made.place = place
     return made
 

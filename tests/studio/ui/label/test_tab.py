@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import zipfile
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from backends.errors import BadInput
-from studio.labels.store import pictures, responses
+from studio.labels.store import class_examples, invitations, pictures, projects, responses
 from studio.labels.store.responses import Submission
 from studio.runs.background_tasks import BackgroundTasks
 from studio.ui.label.widget import session
@@ -124,7 +125,17 @@ def test_a_store_that_cannot_be_opened_leaves_the_page_working(controller, tmp_p
     page = build(controller, labels=labels)
     widget = next(b for b in page.blocks.values() if b.elem_id == "label-who")
     load = handler(page, "LabelTab.load")
-    assert "give --database another file" in load(controller.bundle, {})[widget]
+    assert "give --database another file" in load(controller.bundle, {}, visit())[widget]
+
+
+def visit(owner="me", **query):
+    """A page's request, as it was opened with that query."""
+    return SimpleNamespace(session_hash=owner, query_params=query)
+
+
+def places(page, told):
+    """What a handler tells the page, by element id."""
+    return {block.elem_id: value for block, value in told.items()}
 
 
 def handler(page, name):
@@ -144,7 +155,7 @@ def test_labels_leave_the_page_and_come_back(labels, controller, tiny, form):
     export, bring = handler(page, "._exported"), handler(page, "wire.<locals>.import_labels")
     told = asyncio.run(export("ours", codes, form, True, False))
     path = next(update["value"] for update in told.values() if isinstance(update, dict))
-    request = SimpleNamespace(session_hash="me")
+    request = visit()
     told = asyncio.run(bring(request, tiny, path, "copy", "", "Bob", {}))
     held = next(value for value in told.values() if isinstance(value, dict) and "copy" in value)
     copy = labels.assignment("copy", held)
@@ -172,3 +183,114 @@ def test_only_administrators_delete_models_and_of_their_own_project(labels, cont
         asyncio.run(delete("ours", {"ours": guest.code}, "ours"))
     with pytest.raises(gr.Error, match="no trained model 'classifier'"):
         asyncio.run(delete("ours", codes, "classifier"))
+
+
+def test_who_makes_a_project_has_a_name(labels, controller, tiny, tmp_path):
+    for name in ("", "  ", None):
+        with pytest.raises(BadInput, match="type your name first"):
+            labels.create(name, bundle=tiny, **FIELDS)
+    (tmp_path / "labels.csv").write_text("item,value\n")
+    bring = handler(build(controller, labels=labels), "wire.<locals>.import_labels")
+    with pytest.raises(gr.Error, match="ype your name first"):
+        asyncio.run(bring(visit(), tiny, str(tmp_path / "labels.csv"), "new", "", "", {}))
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"name": ""}, "give the project a name"),
+        ({"name": "x" * 61}, "at most 60 characters"),
+        ({"name": "/etc"}, "letters, digits, spaces"),
+        ({"question": " "}, "write the question"),
+        ({"classes": []}, "name at least two classes"),
+    ],
+)
+def test_our_own_words_for_what_a_form_lacks(labels, tiny, fields, told):
+    with pytest.raises(BadInput, match=told) as error:
+        labels.create("Ada", bundle=tiny, **FIELDS | fields)
+    assert "String" not in str(error.value)
+
+
+def test_an_invitation_opens_the_tab_and_joins_with_a_code_that_is_shown(labels, controller, tiny):
+    project, codes = assigned(labels, tiny)
+    page = build(controller, labels=labels)
+    closed = project.setup.model_copy(update={"open": False})
+    projects.change(labels.database(), project, closed)
+    made = handler(page, "InvitationPanel._made")("ours", codes, 7, "http://studio/")
+    link = next(str(v) for b, v in made.items() if b.elem_id == "invitation-link")
+    token = re.search(r"http://studio/\?project=ours&amp;invitation=([\w-]+)", link).group(1)
+
+    shown = places(page, handler(page, "LabelTab.load")(tiny, {}, visit("bob", invitation=token)))
+    assert shown["label-project"]["value"] == "ours"
+    assert "You are invited to the project “ours”" in shown["label-who"]
+    join = handler(page, "LabelTab._join_in")
+    joined = asyncio.run(join("ours", "Bob", token, {}))
+    held = next(v for v in joined.values() if isinstance(v, dict) and "ours" in v)
+    assert held["ours"] in places(page, joined)["label-who"], "the code is shown at once"
+    assert labels.assignment("ours", held).person.name == "Bob"
+    with pytest.raises(gr.Error, match="not open to everyone"):
+        asyncio.run(join("ours", "Eve", "", {}))
+
+
+def test_a_link_that_was_revoked_says_so(labels, controller, tiny):
+    project, codes = assigned(labels, tiny)
+    page = build(controller, labels=labels)
+    token = invitations.make(labels.database(), project)
+    (link,) = invitations.listed(labels.database(), project)
+    handler(page, "InvitationPanel._revoked")("ours", codes, link.id)
+    shown = places(page, handler(page, "LabelTab.load")(tiny, {}, visit(invitation=token)))
+    assert "ask who sent it for a new link" in shown["label-who"]
+
+
+def test_a_second_guest_of_one_name_leaves_the_first_code_shown(labels, controller, tiny):
+    _, codes = assigned(labels, tiny)
+    page = build(controller, labels=labels)
+    add = handler(page, "InvitationPanel._added")
+    first = add("ours", codes, "Bob", [])
+    shown = places(page, first)["guest-codes"]
+    (given,) = next(v for v in first.values() if isinstance(v, list))
+    assert given[1] in shown
+    second = add("ours", codes, "Bob", [given])
+    assert "called" in places(page, second)["invite-problem"]
+    assert "guest-codes" not in places(page, second), "what is shown stays"
+    third = add("ours", codes, "Eve", [given])
+    assert given[1] in places(page, third)["guest-codes"]
+
+
+def test_only_administrators_invite(labels, controller, tiny):
+    assigned(labels, tiny)
+    guest = {"ours": labels.join("ours", "Bob").code}
+    page = build(controller, labels=labels)
+    told = places(page, handler(page, "InvitationPanel._made")("ours", guest, 7, "http://studio/"))
+    assert "nly an administrator" in told["invite-problem"]
+    assert "invitation-link" not in told
+
+
+def test_guidelines_and_examples_reach_annotators(labels, controller, tiny, tmp_path):
+    project, codes = assigned(labels, tiny)
+    page = build(controller, labels=labels)
+    noise = np.random.default_rng(0).integers(0, 256, (20, 20), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "b_secret.png")
+    handler(page, "GuidelinesPanel._saved")("ours", codes, "**Look** closely")
+    add = handler(page, "GuidelinesPanel._added")
+    told = asyncio.run(add("ours", codes, "b", [str(tmp_path / "b_secret.png")], visit()))
+    assert "secret" not in str(told)
+    assert "Examples of “b” now: 1" in places(page, told)["guidelines-status"]
+    assert list(class_examples.listed(labels.database(), project)) == ["b"]
+    assert projects.find(labels.database(), "ours").setup.instructions == "**Look** closely"
+    guest = {"ours": labels.join("ours", "Bob").code}
+    with pytest.raises(gr.Error, match="nly an administrator"):
+        handler(page, "GuidelinesPanel._saved")("ours", guest, "mine")
+
+
+def test_a_picture_to_decide_does_not_tell_its_files_name(labels, controller, tiny):
+    project, codes = assigned(labels, tiny)
+    pictures.add(labels.database(), project, [("b_true.png", np.zeros((16, 16, 1), np.uint8))])
+    (item,) = pictures.items(labels.database(), project)
+    for name, value in (("Bob", "a"), ("Eve", "b")):
+        person = labels.join("ours", name).annotator
+        responses.answer(labels.database(), person, Submission(item.id, value, "1"))
+    page = build(controller, labels=labels)
+    shown = places(page, asyncio.run(handler(page, "AdminPanel._look")("ours", codes)))
+    assert "1 for a, 1 for b" in shown["adjudicate-picture"]
+    assert "b_true" not in shown["adjudicate-picture"]

@@ -1,6 +1,6 @@
 """Markup and controls: what is said is what is recorded; nothing typed by people is trusted."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import gradio as gr
 import numpy as np
@@ -11,15 +11,18 @@ from backends.core import Answer
 from backends.errors import BadInput
 from backends.metrics import METRICS
 from backends.regions.settings import AutoRegion
+from backends.service.advice import Advised
+from backends.service.neighbours import Nearest, Neighbour
 from studio import export
-from studio.ui.shared import canvas, form, markup, shortcuts
+from studio.ui.shared import advice, canvas, form, markup, shortcuts
 
 METRIC_TABLE = {name: asdict(metric) for name, metric in METRICS.items()}
 
 
 def record(**changes):
     return {
-        "target": "9", "status": "flipped", "step": 7, "steps": 20, "seed": 0, "seconds": 1.5,
+        "target": "9", "status": "flipped", "flipped": True, "step": 7, "steps": 20, "seed": 0,
+        "seconds": 1.5,
         "factual": {"label": "4", "probabilities": {"4": 0.9, "9": 0.1}},
         "counterfactual": {"label": "9", "probabilities": {"9": 0.8, "4": 0.2}},
         "oracle": {"label": "9", "agrees": True, "target_probability": 0.7},
@@ -63,11 +66,59 @@ def test_every_sentence_is_true(status, after, oracle, told):
 
 
 def test_every_number_shown_is_named_written_and_explained_by_the_metric():
-    assert all(metric.meaning for metric in METRICS.values() if metric.page is not None)
+    shown = [metric for metric in METRICS.values() if metric.page is not None]
+    for metric in shown:
+        assert metric.meaning
+        assert metric.good.endswith("."), metric.name
+        assert metric.bad.endswith("."), metric.name
     table = markup.metrics_table(record(), METRIC_TABLE)
     assert "<th>Changed area</th><td>10.0%</td><td>share of pixels" in table
     assert "<th>COUT</th><td>+0.50</td>" in table
     assert "SSIM" not in table, "it was not measured"
+
+
+def test_each_number_says_what_is_good_and_bad():
+    table = markup.metrics_table(record(), METRIC_TABLE)
+    assert "Good: Near 1: a few of the most changed pixels already carry the flip" in table
+    assert table.count("Good or bad?") == len(record()["metrics"]) + 1, "and the oracle"
+
+
+def test_facts_come_with_a_word_and_warnings_with_a_reason():
+    judged = {"label": "4", "agrees": False, "target_probability": 0.1}
+    told = advice.answer_facts(record(oracle=judged))
+    assert told.count('<details class="fact') == 4
+    assert '<span class="judged">bad</span>' in told
+    assert "The oracle says “4”, not “9”." in told
+    assert "risks" not in advice.answer_facts(record())
+
+
+@pytest.mark.parametrize("pane", advice.LOOKING_AT)
+def test_every_pane_says_what_it_shows(pane):
+    assert "What am I looking at?" in advice.looking_at(pane)
+    if pane == "before_after":
+        assert advice.looking_at(pane) in markup.before_after("data:a", "data:b")
+    else:
+        figures = {"absolute": "data:a", "signed": "data:s"} | {pane: "data:p"}
+        assert advice.looking_at(pane) in markup.differences(**figures)
+
+
+def test_time_is_told_only_where_it_is_known():
+    one = Advised("place", "PLACE", "It fits.", "Strong.", "Slow.")
+    assert "Lately" not in advice.methods([one])
+    assert "Lately 2.5 s here." in advice.methods([replace(one, seconds=2.5)])
+    assert "Lately 3 min here." in advice.methods([replace(one, seconds=170.0)])
+    folded = advice.methods([one] * 5)
+    assert "2 more" in folded
+    assert folded.count("<li>") == 5
+
+
+def test_nearest_pictures_say_where_they_are_from():
+    picture = np.zeros((8, 8, 1), np.uint8)
+    found = Nearest("9", (Neighbour(picture, 1.234),), "the oracle’s features", 1.5)
+    told = advice.nearest(found)
+    assert 'alt="distance 1.23"' in told
+    assert "usually 1.50 apart" in told
+    assert "usually" not in advice.nearest(replace(found, usual=None))
 
 
 def test_people_cannot_inject_markup():

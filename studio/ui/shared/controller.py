@@ -61,10 +61,11 @@ class BundleController:
         self.runs.on_forget(self.forget)
 
     def refresh(self) -> None:
-        """Look again at which parts are here; ``refreshed`` counts how often that was since."""
-        self.about = service.about(self.bundle)
-        self.language = region_service.about(self.bundle)
-        self.refreshed += 1
+        """Look again at which parts are here; ``refreshed`` counts how often that has changed."""
+        found = service.about(self.bundle), region_service.about(self.bundle)
+        if self.refreshed < 0 or found != (self.about, self.language):
+            self.about, self.language = found
+            self.refreshed += 1
         ready = self._usable()
         if self.warmed and ready != self._ready:
             self._ready = ready  # or each look at the page would take every method's first step

@@ -46,6 +46,7 @@ from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.fetch_parts import FetchPanel
 from studio.ui.shared.label_controller import Codes, LabelController
+from studio.ui.shared.on_demand import on_demand
 from studio.ui.shared.requests import owner_of
 from studio.ui.shared.static import static_text
 
@@ -63,6 +64,13 @@ STYLES = (
     "label.css",
     "take_away.css",
 )
+VISIT = """
+if (new URLSearchParams(location.search).has("invitation")) {
+  window.labelsShown = true;
+  setTimeout(() => trigger("invited"), 300);  // the codes that the browser keeps are read by then
+}
+watch("stale", () => { if (props.stale) trigger("stale"); });
+"""
 REMOVALS = 10  # attempts to remove the results' folder
 
 
@@ -111,6 +119,7 @@ class _Page:
                 container=False, scale=0, min_width=260, visible=len(controllers.names) > 1,
             )  # fmt: skip
         self._shown = gr.State(first.bundle)  # the bundle that the page shows
+        self._visit = on_demand("visit", VISIT, stale="")
         self._card = gr.Textbox(visible=False, label="The bundle whose card was clicked")
         # Outside the tabs, of which the hidden ones would not read what the browser keeps; with
         # fixed words, or each start of the studio would forget who its people are.
@@ -149,8 +158,11 @@ class _Page:
             [bundle, self._shown, *places, *label.places], js=READ_CARD,
             show_progress_on=self._title, api_visibility="private",
         )  # fmt: skip
-        blocks.load(self._catch_up, None, places, **quiet)
-        loaded = blocks.load(label.load, [bundle, codes], label.places, **quiet)
+        blocks.load(self._look, None, self._visit, **quiet)
+        self._visit.stale(self._catch_up, None, places, **quiet)
+        loaded = blocks.load(self._recognise, codes, None, **quiet)
+        for event in (self._visit.invited, label.mounted.shown):
+            event(label.load, [bundle, codes], label.places, **quiet)
         opened = [self._shown, *places, *label.places]
         self._explain.earlier.wire(bundle, codes, self._turn_to, opened, loaded.then)
         self._preferences.wire(codes, self._turn_to, opened, chosen.then)
@@ -225,10 +237,18 @@ class _Page:
         controller.refresh()
         return {self._shown: name} | self._opened(controller) | self._label.opened(name, held)
 
+    def _look(self) -> Any:
+        """Tell the page whether something was fetched after it was built."""
+        stale = self.controllers.first.refreshed > self._built
+        return gr.update(stale="yes") if stale else gr.skip()
+
     def _catch_up(self) -> dict[Any, Any]:
         """What was fetched after the page was built, for those who come later."""
-        first = self.controllers.first
-        return self._opened(first) if first.refreshed > self._built else {self._title: gr.skip()}
+        return self._opened(self.controllers.first)
+
+    def _recognise(self, held: Codes | None, request: gr.Request) -> None:
+        """Note whose page this is, to whom private models are offered."""
+        self._label.labels.note(owner_of(request), held)
 
     def _left(self, request: gr.Request) -> None:
         owner = owner_of(request)

@@ -15,6 +15,7 @@ from backends.errors import NotFound, StudioError
 from studio.ui.explain import kept_markup
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.on_demand import on_demand
 from studio.ui.shared.requests import owner_of
 
 __all__ = ["SAY", "Gallery", "Said"]
@@ -75,10 +76,7 @@ class Gallery:
         self._titles = {name: str(m["title"]) for name, m in controllers.methods().items()}
         self._counts: dict[str, Said] = {}
         self.said = gr.JSON(visible=False)
-        self.host = gr.HTML(
-            elem_id="kept-host", html_template="<span></span>", shown="", js_on_load=HOST,
-            elem_classes="only-style",
-        )  # fmt: skip
+        self.host = on_demand("kept-host", HOST, shown="")
 
     def bar(self) -> None:
         """Lay out what can be done with the answer that is shown."""

@@ -11,6 +11,7 @@ from studio.ui.explain.gallery import SAY, Said
 from studio.ui.explain.method_input import MethodInput
 from studio.ui.shared import form
 from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.on_demand import on_demand
 
 __all__ = ["Preferences"]
 
@@ -34,10 +35,7 @@ class Preferences:
         # Fixed words, or each start of the studio would forget them.
         self._kept = gr.BrowserState({}, storage_key="studio-settings", secret="studio-settings")
         self._said = gr.JSON(visible=False)
-        self._host = gr.HTML(
-            elem_id="settings-host", html_template="<span></span>", js_on_load=HOST,
-            elem_classes="only-style",
-        )  # fmt: skip
+        self._host = on_demand("settings-host", HOST)
         self._last = gr.State("")  # the bundle whose settings were brought back last
 
     def wire(self, codes: Any, turn_to: TurnTo, places: list[Any], chosen: Any) -> None:

@@ -24,10 +24,14 @@ from studio.ui.label.widget import label_widget, session
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
+from studio.ui.shared.on_demand import on_demand
 from studio.ui.shared.requests import owner_of, show_errors
 
 __all__ = ["LabelTab"]
 
+MOUNTED = """
+if (!window.labelsShown) { window.labelsShown = true; setTimeout(() => trigger("shown"), 0); }
+"""
 NOBODY = "Choose a project and join it with a name, or make a project of your own."
 
 
@@ -36,6 +40,7 @@ class LabelTab:
 
     :param codes: this browser's access codes, by project.
     :param tabs: of the page, with this ``tab``.
+    :ivar mounted: its ``shown`` event says that the tab is looked at for the first time.
     :ivar places: what :meth:`load` fills for a bundle and the codes that the browser keeps.
     :ivar training: makes models that the other tabs offer.
     """
@@ -45,6 +50,7 @@ class LabelTab:
         codes: gr.BrowserState, tabs: gr.Tabs, tab: gr.Tab,
     ) -> None:  # fmt: skip
         self.controllers, self.labels, self._codes, self._tabs = controllers, labels, codes, tabs
+        self.mounted = on_demand("labels-mounted", MOUNTED)
         self._invitation = gr.State("")  # the token with which the page was opened
         with gr.Row():
             with gr.Column(scale=9, min_width=340):

@@ -65,10 +65,8 @@ STYLES = (
     "take_away.css",
 )
 VISIT = """
-if (new URLSearchParams(location.search).has("invitation")) {
-  window.labelsShown = true;
-  setTimeout(() => trigger("invited"), 300);  // the codes that the browser keeps are read by then
-}
+// The tab opens by itself, and fills itself then.
+if (new URLSearchParams(location.search).has("invitation")) trigger("invited");
 watch("stale", () => { if (props.stale) trigger("stale"); });
 """
 REMOVALS = 10  # attempts to remove the results' folder
@@ -161,8 +159,8 @@ class _Page:
         blocks.load(self._look, None, self._visit, **quiet)
         self._visit.stale(self._catch_up, None, places, **quiet)
         loaded = blocks.load(self._recognise, codes, None, **quiet)
-        for event in (self._visit.invited, label.mounted.shown):
-            event(label.load, [bundle, codes], label.places, **quiet)
+        self._visit.invited(lambda: gr.Tabs(selected="label"), None, self._tabs, **quiet)
+        label.mounted.shown(label.load, [bundle, codes], label.places, **quiet)
         opened = [self._shown, *places, *label.places]
         self._explain.earlier.wire(bundle, codes, self._turn_to, opened, loaded.then)
         self._preferences.wire(codes, self._turn_to, opened, chosen.then)
@@ -180,13 +178,13 @@ class _Page:
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
 
         def known() -> dict[Any, Any]:
-            return self._found(_shown_bundles(self.controllers.first.bundle)) | domain.known()
+            return self._found(_shown_bundles(self.controllers.first.bundle))
 
         def opened(name: str) -> dict[Any, Any]:
             return self._refreshed(self.controllers[name])
 
-        domain.wire(self._found, opened, places, blocks.load)
-        blocks.load(known, None, [bundle, *domain.known()], **quiet)
+        domain.wire(self._found, opened, places)
+        blocks.load(known, None, bundle, **quiet)
 
         domain.open.click(
             lambda: gr.Tabs(selected="explain"), None, self._tabs, **quiet

@@ -13,6 +13,7 @@ from studio.ui.domain.training import BundleTrainingPanel, trainable
 from studio.ui.domain.upload import Uploads
 from studio.ui.domain.work import MAKING, TRAINING, DomainWork
 from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.on_demand import on_mount
 
 __all__ = ["DomainTab"]
 
@@ -29,6 +30,7 @@ class DomainTab:
         self, controllers: Controllers, bundle: gr.Dropdown, tasks: BackgroundTasks
     ) -> None:
         self.controllers, self._bundle, self._work = controllers, bundle, DomainWork(tasks)
+        self._mounted = on_mount("own-pictures-mounted")
         uploads = Uploads(controllers.first.results / "own-pictures")
         with gr.Row():
             self._new = NewBundlePanel(self._work, uploads)
@@ -46,13 +48,12 @@ class DomainTab:
 
     def wire(
         self, found: Callable[[Iterable[str]], dict[Any, Any]],
-        opened: Callable[[str], dict[Any, Any]], places: list[Any], load: Callable[..., Any],
+        opened: Callable[[str], dict[Any, Any]], places: list[Any],
     ) -> None:  # fmt: skip
         """Let the panels act.
 
         :param found: makes bundles of these names known to the page, whose chooser it updates.
         :param opened: the page's updates, in ``places``, for the bundle that is chosen.
-        :param load: the page's event of opening, from when on it shows what goes on already.
         """
 
         def made(name: str) -> dict[Any, Any]:
@@ -77,9 +78,11 @@ class DomainTab:
         after = [self._bundle, self._training.bundle, self.open]
         self._new.wire(made, after)
         self._training.wire(self.controllers.refresh, opened, self._bundle, places)
-        load(
+        quiet = {"show_progress": "hidden", "api_visibility": "private"}
+        self._mounted.shown(self.known, None, [self._training.bundle, self.open], **quiet)
+        self._mounted.shown(
             follow, None, [*self._new.places, *self._training.places, *after],
-            show_progress="hidden", api_visibility="private", concurrency_limit=8,
+            concurrency_limit=8, **quiet,
         )  # fmt: skip
 
     def known(self) -> dict[Any, Any]:

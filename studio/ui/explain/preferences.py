@@ -18,8 +18,10 @@ __all__ = ["Preferences"]
 # Only where something is kept: bringing it back tells every control of the page. The kept values
 # are read a moment after the page is there.
 HOST = """
-if (localStorage.getItem("studio-settings")) setTimeout(() => trigger("restored"), 500);
+if (localStorage.getItem("studio-set")) setTimeout(() => trigger("restored"), 500);
 """
+# Gradio keeps the empty default, too, so what a person has set leaves a mark of its own.
+MARK = "(...a) => { localStorage.setItem('studio-set', '1'); return a; }"
 TurnTo = Callable[[str, Any, gr.Request], dict[Any, Any]]
 
 
@@ -52,10 +54,10 @@ class Preferences:
         gr.on(
             [control.input for control in controls], self._note,
             [kept, bundle, methods.method, methods.seed, *methods.settings.values()], kept,
-            trigger_mode="always_last", queue=False, preprocess=False, **quiet,
+            js=MARK, trigger_mode="always_last", queue=False, preprocess=False, **quiet,
         )  # fmt: skip
         back = list(dict.fromkeys([bundle, self._last, *places, *methods.places]))
-        bundle.input(self._note_bundle, [kept, bundle], kept, queue=False, **quiet)
+        bundle.input(self._note_bundle, [kept, bundle], kept, js=MARK, queue=False, **quiet)
         chosen(
             self._restore_chosen, [kept, bundle, self._last], [self._last, *methods.places], **quiet
         )

@@ -24,14 +24,11 @@ from studio.ui.label.widget import label_widget, session
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
-from studio.ui.shared.on_demand import on_demand
+from studio.ui.shared.on_demand import on_mount
 from studio.ui.shared.requests import owner_of, show_errors
 
 __all__ = ["LabelTab"]
 
-MOUNTED = """
-if (!window.labelsShown) { window.labelsShown = true; setTimeout(() => trigger("shown"), 0); }
-"""
 NOBODY = "Choose a project and join it with a name, or make a project of your own."
 
 
@@ -50,7 +47,7 @@ class LabelTab:
         codes: gr.BrowserState, tabs: gr.Tabs, tab: gr.Tab,
     ) -> None:  # fmt: skip
         self.controllers, self.labels, self._codes, self._tabs = controllers, labels, codes, tabs
-        self.mounted = on_demand("labels-mounted", MOUNTED)
+        self.mounted = on_mount("labels-mounted")
         self._invitation = gr.State("")  # the token with which the page was opened
         with gr.Row():
             with gr.Column(scale=9, min_width=340):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gradio as gr
 
-__all__ = ["on_demand"]
+__all__ = ["on_demand", "on_mount"]
+
+MOUNTED = 'setTimeout(() => trigger("shown"), 0);'
 
 
 def on_demand(elem_id: str, script: str, **props: str) -> gr.HTML:
@@ -21,3 +23,9 @@ def on_demand(elem_id: str, script: str, **props: str) -> gr.HTML:
         elem_id=elem_id, html_template="<span></span>", js_on_load=script,
         elem_classes="only-style", **props,
     )  # fmt: skip
+
+
+def on_mount(elem_id: str) -> gr.HTML:
+    """A component that shows nothing, whose event ``shown`` fires once: when its tab is opened for
+    the first time."""
+    return on_demand(elem_id, MOUNTED)

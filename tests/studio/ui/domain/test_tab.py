@@ -45,9 +45,9 @@ def handler(page, elem_id, event="click"):
     raise AssertionError(elem_id)
 
 
-def loaded(page, name):
-    """What is done under that name when the page is opened."""
-    functions = (f for f in page.fns.values() if any(event == "load" for _, event in f.targets))
+def loaded(page, name, when="shown"):
+    """What is done under that name when the tab, or (``load``) the page, is opened."""
+    functions = (f for f in page.fns.values() if any(event == when for _, event in f.targets))
     return next(f for f in functions if f.fn.__name__ == name)
 
 
@@ -114,7 +114,8 @@ def test_what_cannot_be_made_is_one_sentence_and_leaves_nothing(page, packed):
 
 def test_pages_opened_later_know_bundles_made_elsewhere(page, tmp_path):
     list(watched.made("elsewhere", write_tree(tmp_path / "tree"), {"size": 32}, minutes=0))
-    shown = {part.elem_id: update for part, update in loaded(page, "known").fn().items()}
+    found = loaded(page, "known", "load").fn() | loaded(page, "known").fn()
+    shown = {part.elem_id: update for part, update in found.items()}
     assert ("Elsewhere", "elsewhere") in shown["bundle"]["choices"]
     assert "elsewhere" in shown["own-bundle"]["choices"]
     assert shown["own-bundle"]["value"] == "elsewhere"

@@ -70,6 +70,13 @@ def wait_for_answer(page):
     page.wait_for_selector("#run:visible")
 
 
+def numbers_of(page):
+    """All the numbers of the answer, which are folded at first."""
+    if page.locator("#metrics").count() == 0:
+        page.get_by_text("All numbers").click()
+    return page.locator("#metrics").inner_text()
+
+
 def status(page):
     return page.locator("#status").inner_text()
 
@@ -113,7 +120,7 @@ def test_upload_brush_run_stop_run_download(page, tmp_path):
         "/^(Flipped|Not flipped)/.test(document.querySelector('#status').innerText)"
     )
     wait_for_answer(page)
-    assert "Oracle says" in page.locator("#metrics").inner_text()
+    assert "Oracle says" in numbers_of(page)
     # Both heatmaps, what the autoencoder makes of the factual, and the change from that.
     assert page.locator("#difference img").count() == 4
     with page.expect_download() as download:
@@ -131,12 +138,12 @@ def test_upload_brush_run_stop_run_download(page, tmp_path):
     assert 0 < outside.mean() < 1
     assert np.array_equal(pictures["factual"][outside], pictures["counterfactual"][outside])
     assert not np.array_equal(pictures["factual"], pictures["counterfactual"])
-    shown = page.locator("#metrics").inner_text()
+    shown = numbers_of(page)
     page.locator("#bundle input").click()  # a list closed without a choice changes nothing
     page.keyboard.press("Escape")
     page.locator("#page-title").click()
     page.wait_for_timeout(2000)
-    assert page.locator("#metrics").inner_text() == shown
+    assert numbers_of(page) == shown
     assert page.get_by_text("no longer kept").count() == 0
 
 
@@ -205,7 +212,7 @@ def test_the_models_proposal_is_an_editable_mask(page):
     choose_target(page, "9")
     run(page)
     wait_for_answer(page)
-    assert "from: auto" in page.locator("#metrics").inner_text()
+    assert "from: auto" in numbers_of(page)
     paint(page)
     assert source(page) == "painted"
     page.locator("#factual").get_by_role("button", name="Clear").click()

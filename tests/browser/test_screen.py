@@ -84,6 +84,7 @@ def test_all_panes_zoom_together(page):
 def test_bundles_are_cards(page):
     cards = page.locator("#bundle-cards button")
     assert cards.count() >= 4
-    assert "fetches" in cards.filter(has_text="Photographs").inner_text()
-    cards.filter(has_text="Objects").click()
+    photographs = page.locator("#bundle-cards [data-bundle=photos]")
+    assert "fetches" in photographs.inner_text()
+    page.locator("#bundle-cards [data-bundle=objects]").click()
     page.wait_for_function("document.querySelector('#bundle input').value === 'Objects'")

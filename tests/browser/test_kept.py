@@ -6,7 +6,14 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE, served
-from tests.browser.test_journey import choose_example, choose_method, paint, status, wait_for_answer
+from tests.browser.test_journey import (
+    choose_example,
+    choose_method,
+    numbers_of,
+    paint,
+    status,
+    wait_for_answer,
+)  # fmt: skip
 
 pytestmark = pytest.mark.browser
 CARDS = "#history .kept-run"
@@ -100,12 +107,12 @@ def test_a_reload_after_a_run_brings_all_of_it_back(visit, address):
     ask(page)
     answered(page)
     numbers, target = (
-        page.locator("#metrics").inner_text(),
+        numbers_of(page),
         page.locator("#target input").input_value(),
     )
     page.reload()
     wait_for_answer(page)
-    assert page.locator("#metrics").inner_text() == numbers
+    assert numbers_of(page) == numbers
     assert page.locator("#target input").input_value() == target
     page.wait_for_selector(".region-canvas.ready")
 
@@ -183,7 +190,7 @@ def test_a_result_that_is_dropped_comes_back(visit, address, tmp_path):
     expect(other.locator("#restore-note")).to_contain_text("cannot be read")
     dropped.set_input_files(str(tmp_path / "result.zip"))
     wait_for_answer(other)
-    assert other.locator("#metrics").inner_text() == page.locator("#metrics").inner_text()
+    assert numbers_of(other) == numbers_of(page)
     assert "files were dropped" in status(other)
 
 
@@ -206,11 +213,11 @@ def test_a_restart_loses_nothing_and_an_open_page_says_what_to_do(visit, tmp_pat
         page = visit(address)
         ask(page)
         answered(page)
-        numbers = page.locator("#metrics").inner_text()
+        numbers = numbers_of(page)
     port = address.rpartition(":")[2]
     with served(tmp_path / "second.txt", **home, STUDIO_PORT=port):
         expect(page.locator("#restarted")).to_contain_text("Reload the page")
         page.locator("#restarted button").click()
         wait_for_answer(page)
-        assert page.locator("#metrics").inner_text() == numbers
+        assert numbers_of(page) == numbers
         expect(page.locator("#kept-panel")).to_contain_text("Your earlier answers: 1")

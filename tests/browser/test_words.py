@@ -8,6 +8,7 @@ import pytest
 
 from backends import bundles, service
 from tests.browser.conftest import served, visited
+from tests.browser.test_journey import numbers_of
 from tests.faces import write_faces
 
 pytestmark = pytest.mark.browser
@@ -128,7 +129,7 @@ def test_a_word_a_chip_a_click_and_an_answer(page):
     page.locator("#method").get_by_text("LeapFactual", exact=True).click()
     page.locator("#run").click()
     page.wait_for_selector("#counterfactual .compare", timeout=90_000)
-    assert "from: points:+64,64" in page.locator("#metrics").inner_text()
+    assert "from: points:+64,64" in numbers_of(page)
     page.get_by_role("tab", name="Compare").click()
     page.locator("#compare-question").get_by_text("in what was clicked").wait_for()
 

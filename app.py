@@ -9,7 +9,7 @@ from backends.errors import StudioError
 from backends.settings import settings
 from studio.cli.signals import interruptible
 from studio.engines.zero import is_zero
-from studio.ui.page import launch
+from studio.ui.serving import launch
 
 
 def main() -> None:

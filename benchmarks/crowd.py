@@ -30,7 +30,7 @@ from benchmarks.digits import table
 from studio.labels.store import pictures, projects, responses
 from studio.labels.store.database import Database
 from studio.labels.store.records import DISCARDED, DRAFT, SUBMITTED, Setup
-from studio.ui.page import free_port
+from studio.ui.serving import free_port
 from tests.postgres import server
 
 ROOT = Path(__file__).parent.parent

@@ -32,7 +32,7 @@ from studio.labels.store import (  # fmt: skip
 from studio.labels.store.database import Database
 from studio.labels.store.records import Annotator, Order, Project, Setup, Suggestion
 from studio.labels.store.responses import Submission
-from studio.ui.page import free_port
+from studio.ui.serving import free_port
 from tests.postgres import server
 
 FORMS = {

@@ -121,7 +121,7 @@ def serve(
     :param port: 0 takes a free one.
     :raises StudioError: the model cannot be explained there, or the port is in use.
     """
-    from studio.ui.page import launch
+    from studio.ui.serving import launch
 
     if model is not None:
         with trusted():

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from studio.ui.page import free_port
+from studio.ui.serving import free_port
 
 SCRIPT = Path(__file__).parent / "studio" / "labels" / "find_postgres.sh"
 

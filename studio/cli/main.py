@@ -78,7 +78,7 @@ def serve(
 ) -> None:
     """Open the studio in a browser."""
     from backends import service
-    from studio.ui.page import launch
+    from studio.ui.serving import launch
 
     with trusted():
         for one in model or []:

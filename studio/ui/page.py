@@ -1,39 +1,17 @@
-"""The whole page: title, tabs, help, and how it is served."""
+"""The whole page: title, tabs and help."""
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
-import socket
-import tempfile
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
-
-# Before gradio is imported: nothing is loaded from, or sent to, any outside host.
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
 from backends import bundles, service
-from backends.errors import BadInput, MissingPart
-from backends.settings import settings
-from studio import engines
-from studio.api import routes as api
-from studio.api.description import described
 from studio.api.questions import ProgramQuestions
-from studio.labels import api as label_api
-from studio.labels.management import Management
 from studio.labels.store.database import usual_place
-from studio.runs import Runs
 from studio.runs.background_tasks import BackgroundTasks
-from studio.runs.kept import usual_store
 from studio.runs.pulls import Pulls
-from studio.runs.study import Study, usual_file
 from studio.ui import functions
 from studio.ui.compare.tab import CompareTab
 from studio.ui.domain.tab import DomainTab
@@ -47,29 +25,16 @@ from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.fetch_parts import FetchPanel
 from studio.ui.shared.label_controller import Codes, LabelController
 from studio.ui.shared.on_demand import on_demand
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of
-from studio.ui.shared.static import static_text
 
-__all__ = ["build", "free_port", "launch", "launch_options"]
+__all__ = ["build", "shown_bundles", "shown_folders"]
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-LARGEST_FILE, LARGEST_OWN_FILE = "20mb", "2gb"  # of uploads: by anybody, by the person here
-STYLES = (
-    "style.css",
-    "explain.css",
-    "regions.css",
-    "advice.css",
-    "compare.css",
-    "further.css",
-    "label.css",
-    "take_away.css",
-)
 VISIT = """
 // The tab opens by itself, and fills itself then.
 if (new URLSearchParams(location.search).has("invitation")) trigger("invited");
 watch("stale", () => { if (props.stale) trigger("stale"); });
 """
-REMOVALS = 10  # attempts to remove the results' folder
 
 
 def build(
@@ -146,7 +111,6 @@ class _Page:
         """Let the bundle be chosen, and the tabs follow one another."""
         bundle, codes, label = self._bundle, self._codes, self._label
         places = list(self._opened(self.controllers.first))
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
         chosen = bundle.input(
             self._choose, [bundle, self._shown, codes], [self._shown, *places, *label.places],
             show_progress_on=self._title, api_visibility="private",
@@ -156,11 +120,11 @@ class _Page:
             [bundle, self._shown, *places, *label.places], js=READ_CARD,
             show_progress_on=self._title, api_visibility="private",
         )  # fmt: skip
-        blocks.load(self._look, None, self._visit, **quiet)
-        self._visit.stale(self._catch_up, None, places, **quiet)
-        loaded = blocks.load(self._recognise, codes, None, **quiet)
-        self._visit.invited(lambda: gr.Tabs(selected="label"), None, self._tabs, **quiet)
-        label.mounted.shown(label.load, [bundle, codes], label.places, **quiet)
+        blocks.load(self._look, None, self._visit, **QUIET)
+        self._visit.stale(self._catch_up, None, places, **QUIET)
+        loaded = blocks.load(self._recognise, codes, None, **QUIET)
+        self._visit.invited(lambda: gr.Tabs(selected="label"), None, self._tabs, **QUIET)
+        label.mounted.shown(label.load, [bundle, codes], label.places, **QUIET)
         opened = [self._shown, *places, *label.places]
         self._explain.earlier.wire(bundle, codes, self._turn_to, opened, loaded.then)
         self._preferences.wire(codes, self._turn_to, opened, chosen.then)
@@ -175,31 +139,30 @@ class _Page:
     def _wire_domain(self, domain: DomainTab, blocks: gr.Blocks, places: list[Any]) -> None:
         """Let a bundle that a person makes be chosen at once, here and on pages opened later."""
         bundle, codes = self._bundle, self._codes
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
 
         def known() -> dict[Any, Any]:
-            return self._found(_shown_bundles(self.controllers.first.bundle))
+            return self._found(shown_bundles(self.controllers.first.bundle))
 
         def opened(name: str) -> dict[Any, Any]:
             return self._refreshed(self.controllers[name])
 
         domain.wire(self._found, opened, places)
-        blocks.load(known, None, bundle, **quiet)
+        blocks.load(known, None, bundle, **QUIET)
 
         domain.open.click(
-            lambda: gr.Tabs(selected="explain"), None, self._tabs, **quiet
+            lambda: gr.Tabs(selected="explain"), None, self._tabs, **QUIET
         ).success(
             self._turn_to, [domain.chosen, codes],
             [bundle, self._shown, *places, *self._label.places],
             show_progress_on=self._title, api_visibility="private",
-        ).then(None, None, None, js="() => window.scrollTo(0, 0)", **quiet)  # fmt: skip
+        ).then(None, None, None, js="() => window.scrollTo(0, 0)", **QUIET)  # fmt: skip
 
     def _found(self, names: Iterable[str]) -> dict[Any, Any]:
         """The chooser's updates for bundles that may be new; their examples may be sent."""
         for name in names:
             if name not in self.controllers.names:
                 self.controllers.add(name)
-                self._blocks.allowed_paths.extend(_shown_folders(name))
+                self._blocks.allowed_paths.extend(shown_folders(name))
         choices = _choices(self.controllers.names)
         return {self._bundle: gr.update(choices=choices, visible=len(choices) > 1)}
 
@@ -280,128 +243,15 @@ def _style(controller: BundleController) -> str:
     return f"<style>{blocks} {{ image-rendering: pixelated; }}</style>"
 
 
-def launch_options(names: Sequence[str]) -> dict[str, Any]:
-    """Settings of every launch: private, offline, with our style and keys.
-
-    :param names: of the bundles that the page can show, whose example pictures it may send.
-    """
-    return {
-        "theme": gr.themes.Default(),
-        "head": _head(),
-        "allowed_paths": sorted({path for name in names for path in _shown_folders(name)}),
-        "max_file_size": LARGEST_FILE,
-        "footer_links": ["api", "settings"],
-        "run_history": False,
-        "enable_monitoring": False,
-        "ssr_mode": False,
-        "pwa": False,
-        "share": False,
-        "show_error": True,
-    }
-
-
-def _head() -> str:
-    """Our styles and scripts. Gradio's own ``css`` splits selectors at every comma, those within
-    ``:is()`` and ``:has()`` too, so ours are nested in a rule as strong as its."""
-    styles = f".gradio-container.gradio-container.gradio-container {{ {static_text(*STYLES)} }}"
-    script = static_text("viewer.js", "kept.js")
-    return f"<style>{styles}</style>{shortcuts.script()}<script>{script}</script>"
-
-
-def _shown_folders(name: str) -> set[str]:
-    """Folders of a bundle's examples; what it learnt from is nobody else's business."""
-    bundle = bundles.get(name)
-    return {
-        str((bundle.folder / example.file).parent.absolute()) for example in bundle.own.examples
-    }
-
-
-def launch(
-    *, host: str, port: int, bundle: str, engine: str, database: str | None = None,
-    mcp: bool = False,
-) -> None:  # fmt: skip
-    """Serve the page until interrupted.
-
-    :param port: 0 takes a free one.
-    :param database: a file or address for people's labels, else the usual place.
-    :param mcp: also serve the typed functions as tools of the Model Context Protocol.
-    :raises MissingPart: its package is not installed.
-    :raises BadInput: an unknown engine, the port is in use, or a database that was named here or
-        in the environment cannot be opened.
-    """
-    engines.require_engine(engine)
-    if mcp and find_spec("mcp") is None:
-        raise MissingPart('--mcp needs a package; run: pip install "counterfactual-studio[mcp]"')
-    port = port or free_port(host)
-    _require_port(host, port)
-    with _results() as results, closing(engines.opened(engine, [bundle])) as device:
-        tasks = BackgroundTasks(device)
-        labels = LabelController(database or usual_place(), tasks)
-        if database or "database" in settings().model_fields_set:
-            labels.database()  # a wrong address is refused now, not when the first label is lost
-        runs = Runs(device, service.explain, service.stopped, store=usual_store())
-        controller = BundleController(bundle, runs, results, Study(usual_file()), warmed=True)
-        names, private = _shown_bundles(bundle), host in LOOPBACK
-        page = build(controller, names, labels=labels, private=private).queue(
-            max_size=64, default_concurrency_limit=8
-        )
-        options = launch_options([bundle, *names])
-        if private:
-            options["max_file_size"] = LARGEST_OWN_FILE
-
-        def known() -> list[str]:
-            return [bundle, *_shown_bundles(bundle)]
-
-        questions, managed = (
-            ProgramQuestions(runs, known, private),
-            Management(device, tasks, known),
-        )
-        routes = [*api.routes(questions), *label_api.routes(labels.database, managed)]
-        options["app_kwargs"] = {"routes": described(routes)}
-        try:
-            page.launch(server_name=host, server_port=port, mcp_server=mcp, **options)
-        finally:
-            page.close(verbose=False)
-
-
-def _shown_bundles(first: str) -> list[str]:
+def shown_bundles(first: str) -> list[str]:
     """Further bundles that can be asked about."""
     found = [name for name in bundles.installed() if bundles.get(name).manifest.class_names]
     return [name for name in found if name != first]
 
 
-@contextmanager
-def _results() -> Iterator[Path]:
-    """A folder for people's downloads, removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="counterfactual-studio-"))
-    try:
-        yield folder
-    finally:
-        for _ in range(REMOVALS):  # a thread that still writes may add a file meanwhile
-            shutil.rmtree(folder, ignore_errors=True)
-            if not folder.exists():
-                break
-            time.sleep(0.1)
-
-
-def _require_port(host: str, port: int) -> None:
-    try:
-        with socket.create_server((host, port)):
-            pass
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise BadInput(
-                f"port {port} is in use; choose another with --port, or 0 for a free one"
-            ) from error
-        raise BadInput(
-            f"cannot listen on {host}, port {port} ({error.strerror}); choose another address"
-        ) from error
-
-
-def free_port(host: str) -> int:
-    """A port that nothing listens on now."""
-    try:
-        with socket.create_server((host, 0)) as probe:
-            return int(probe.getsockname()[1])
-    except OSError as error:
-        raise BadInput(f"cannot listen on {host} ({error}); choose another address") from error
+def shown_folders(name: str) -> set[str]:
+    """Folders of a bundle's examples; what it learnt from is nobody else's business."""
+    bundle = bundles.get(name)
+    return {
+        str((bundle.folder / example.file).parent.absolute()) for example in bundle.own.examples
+    }

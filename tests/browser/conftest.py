@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from studio.ui.page import free_port
+from studio.ui.serving import free_port
 from studio.ui.shared import canvas
 from studio.ui.shared.static import static_text
 
@@ -29,8 +29,11 @@ def choices(tmp_path_factory):
 
 
 @contextmanager
-def served(log: Path, **environment: str) -> Iterator[str]:
-    """The address of a studio that runs until the end of the block."""
+def served(log: Path, again: bool = False, **environment: str) -> Iterator[str]:
+    """The address of a studio that runs until the end of the block.
+
+    :param again: pages of the studio before it ask it, too; gradio logs that it knows none.
+    """
     usual = {"STUDIO_PORT": str(free_port("127.0.0.1")), "PYTHONUNBUFFERED": "1"}
     settings = usual | environment
     url = f"http://127.0.0.1:{settings['STUDIO_PORT']}"
@@ -50,7 +53,9 @@ def served(log: Path, **environment: str) -> Iterator[str]:
             yield url
             assert server.poll() is None, "the server died"
             file.seek(0)
-            assert "Traceback" not in file.read()
+            told = file.read()
+            if "Traceback" in told and not again:
+                pytest.fail(told)
         finally:
             server.terminate()
             server.wait(20)
@@ -98,6 +103,7 @@ def visited(browser: Browser, address: str) -> Iterator[Page]:
     page.on("request", lambda r: None if r.url.startswith(own) else strangers.append(r.url))
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+    page.on("response", lambda r: faults.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     page.goto(address)
     yield page
     context.close()

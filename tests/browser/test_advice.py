@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 from skimage import data
 
 from tests.browser.conftest import visited
+from tests.browser.test_journey import choose_method
 
 pytestmark = pytest.mark.browser
 
@@ -23,8 +24,8 @@ def test_from_the_picture_to_what_the_answer_is_worth(browser, address):
         page.get_by_label("Several answers").check()
         expect(best).to_have_text("Take LDCE")
         best.click()
-        expect(page.locator('#method input[value="ldce"]')).to_be_checked()
-        page.locator('#method input[value="leapfactual"]').check()
+        expect(page.locator("#method input")).to_have_value("LDCE")
+        choose_method(page, "LeapFactual")
         page.locator("#run").click()
         facts = page.locator("#metrics .fact")
         expect(facts).to_have_count(4)

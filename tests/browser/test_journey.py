@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -45,20 +46,29 @@ def area(page):
     return page.locator("#factual .area").inner_text()
 
 
-def source(page):
-    return page.locator("#region-source input:checked").get_attribute("value")
+def expect_source(page, name):
+    expect(page.locator("#region-source input:checked")).to_have_attribute("value", name)
 
 
 def choose_target(page, name):
     box = page.locator("#target input")
     box.click()
-    box.fill(name)
-    page.locator("#target [role=option]").first.click()
+    box.press("Control+a")
+    box.press_sequentially(name)  # the list heeds keys alone
+    page.locator("#target [role=option]").get_by_text(name).first.click()
 
 
 def choose_method(page, title):
     page.locator("#method input").click()
     page.locator(f'#method [role=option][aria-label="{title}"]').click()
+
+
+def methods_offered(page):
+    page.locator("#method input").click()
+    options = page.locator("#method [role=option]").all()
+    titles = [option.get_attribute("aria-label") for option in options]
+    page.keyboard.press("Escape")
+    return titles
 
 
 def run(page):
@@ -89,7 +99,7 @@ def test_upload_brush_run_stop_run_download(page, tmp_path):
     page.locator("#factual").get_by_role("button", name="Box").click()
     paint(page, 0.1, 0.1, 0.9, 0.6)
     assert "%" in area(page)
-    assert source(page) == "painted"
+    expect_source(page, "painted")
     choose_target(page, "9")
 
     choose_method(page, "RCSB")
@@ -154,7 +164,7 @@ def test_brush_undo_redo_and_tools_by_keyboard(page):
     for key in ("Space", "ArrowRight", "ArrowRight", "ArrowRight", "Space"):
         page.keyboard.press(key)
     painted = area(page)
-    assert source(page) == "painted"
+    expect_source(page, "painted")
     page.keyboard.press("Control+z")
     assert area(page) != painted
     page.keyboard.press("Control+z")
@@ -207,14 +217,14 @@ def test_the_models_proposal_is_an_editable_mask(page):
     page.locator("#region-source").get_by_text("Where the model looks").click()
     page.wait_for_function("document.querySelector('#factual .area').innerText.includes('%')")
     assert 5 < float(area(page).split()[0]) <= 30
-    assert source(page) == "auto"
+    expect_source(page, "auto")
     proposed = area(page)
     choose_target(page, "9")
     run(page)
     wait_for_answer(page)
     assert "from: auto" in numbers_of(page)
     paint(page)
-    assert source(page) == "painted"
+    expect_source(page, "painted")
     page.locator("#factual").get_by_role("button", name="Clear").click()
     assert area(page) == "nothing marked"
     page.keyboard.press("p")  # the same proposal again comes back
@@ -223,7 +233,7 @@ def test_the_models_proposal_is_an_editable_mask(page):
     )
     choose_example(page)  # and the same example again clears it
     page.wait_for_function("document.querySelector('#factual .area').innerText.includes('nothing')")
-    assert source(page) == "whole"
+    expect_source(page, "whole")
 
 
 def test_a_drawing_is_a_picture(page):
@@ -307,9 +317,7 @@ def test_controls_have_visible_labels(page):
 
 
 def test_variants_and_baselines_come_after_the_papers_methods(page):
-    page.locator("#method input").click()
-    options = page.locator("#method [role=option]").all()
-    titles = [option.get_attribute("aria-label") for option in options]
+    titles = methods_offered(page)
     kinds = [title.rsplit("(", 1)[-1] if "(" in title else "" for title in titles]
     assert kinds == sorted(kinds, key=["", "variant)", "baseline)"].index)
     assert "baseline)" in kinds

@@ -9,6 +9,7 @@ from tests.browser.conftest import PATIENCE, served
 from tests.browser.test_journey import (
     choose_example,
     choose_method,
+    expect_source,
     numbers_of,
     paint,
     status,
@@ -95,8 +96,8 @@ def test_a_reload_in_mid_run_finds_the_run_again(visit, address):
     step(page)
     expect(page.locator("#stop")).to_be_visible()
     assert page.locator("#factual .area").inner_text() == marked
-    assert page.locator("#region-source input:checked").get_attribute("value") == "painted"
-    assert page.locator("#method input:checked").get_attribute("value") == "rcsb"
+    expect_source(page, "painted")
+    assert page.locator("#method input").input_value() == "RCSB"
     page.locator("#stop").click()
     answered(page)
     assert "of 500" in status(page)
@@ -125,12 +126,12 @@ def test_back_and_forward_walk_through_the_runs(visit, address):
     page.locator("#run").click()
     page.wait_for_function("run => !location.search.includes(run)", arg=first)
     answered(page)
-    chosen = page.locator("#method input:checked")
+    chosen = page.locator("#method input")
     page.go_back()
-    expect(chosen).to_have_attribute("value", "leapfactual")
+    expect(chosen).to_have_value("LeapFactual")
     wait_for_answer(page)
     page.go_forward()
-    expect(chosen).to_have_attribute("value", "place")
+    expect(chosen).to_have_value("PLACE")
     page.go_back()
     page.go_back()  # to the page as it was first: still the studio
     expect(page.locator("#counterfactual .compare")).to_have_count(0)
@@ -202,7 +203,7 @@ def test_settings_are_kept_in_the_browser(visit, address):
     page.keyboard.press("Tab")
     page.wait_for_timeout(2000)
     page = visit(address, page.context)
-    expect(page.locator("#method input:checked")).to_have_attribute("value", "place")
+    expect(page.locator("#method input")).to_have_value("PLACE")
     page.get_by_text("Settings of the method").click()
     expect(page.locator("#seed input")).to_have_value("7")
 
@@ -215,7 +216,7 @@ def test_a_restart_loses_nothing_and_an_open_page_says_what_to_do(visit, tmp_pat
         answered(page)
         numbers = numbers_of(page)
     port = address.rpartition(":")[2]
-    with served(tmp_path / "second.txt", **home, STUDIO_PORT=port):
+    with served(tmp_path / "second.txt", again=True, **home, STUDIO_PORT=port):
         expect(page.locator("#restarted")).to_contain_text("Reload the page")
         page.locator("#restarted button").click()
         wait_for_answer(page)

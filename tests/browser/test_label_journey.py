@@ -3,12 +3,14 @@
 import json
 
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from studio.labels.store import projects, responses
 from studio.labels.store.database import Database, usual_place
 from studio.labels.store.schema import Items
 from tests.browser.conftest import visited
+from tests.browser.test_journey import methods_offered
 
 pytestmark = pytest.mark.browser
 STATE = "JSON.stringify(window.labelling.state())"
@@ -23,7 +25,6 @@ def choose(page, dropdown, text=None):
     page.locator(f"{dropdown} input").click()
     options = page.locator(f"{dropdown} [role=option]")
     if text is not None:
-        page.locator(f"{dropdown} input").fill(text)
         options = options.filter(has_text=text)
     options.first.click()
 
@@ -111,9 +112,11 @@ def test_twenty_by_keyboard_then_a_model_of_them(page):
     said = page.inner_text("#opinions").split(" says ")[1][0]
     # A class that nobody named is not offered.
     learnt = sorted({own_class(item) for item in labelled} - {said})
-    choose(page, "#target", f"twenty: {learnt[0]}")
+    choose(page, "#model", "twenty")
+    choose(page, "#target", learnt[0])
     # Offered are methods that need no gradients: LeapFactual, and CLARITY for these classes.
-    page.wait_for_function("document.querySelectorAll('#method input').length === 2")
+    expect(page.locator("#which-method")).to_be_visible()
+    assert len(methods_offered(page)) == 2
     page.locator("#run").click()
     page.wait_for_selector("#counterfactual .compare", timeout=60_000)
     assert "says" in page.inner_text("#status")
@@ -156,6 +159,7 @@ def test_answers_wait_in_the_browser_while_nobody_answers(page):
 def test_a_person_is_asked_along_the_path_and_goes_on_after_a_reload(page):
     page.locator("#examples button.thumbnail-item").nth(8).click()
     page.wait_for_selector(".region-canvas.ready")
+    page.get_by_text("Settings of the method").click()
     page.locator("#ask-me").get_by_role("checkbox").check()
     page.wait_for_function("document.querySelector('#target input').value")
     target = page.locator("#target input").input_value().split()[0]

@@ -1,6 +1,7 @@
 """The Label tab on one screen: many pictures at once, invitations, guidelines."""
 
 import pytest
+from playwright.sync_api import expect
 
 from studio.labels.store import projects, responses
 from studio.labels.store.database import Database, usual_place
@@ -98,8 +99,8 @@ def test_a_link_a_code_and_guidelines(browser, address, page):
     assert link.startswith(f"{address}/?project=by+link&invitation=")
     with visited(browser, address) as bob:
         bob.goto(link)
-        bob.wait_for_selector("#label-who .status")
-        assert "You are invited to the project “by link”" in bob.inner_text("#label-who")
+        who = bob.locator("#label-who")
+        expect(who).to_contain_text("You are invited to the project “by link”")
         bob.locator("#label-name").get_by_role("textbox").fill("Bob")
         bob.locator("#label-join").click()
         bob.wait_for_selector(".labelling:not(.closed) #label-image[src]")

@@ -13,6 +13,7 @@ from backends.regions.spec import RegionSpec
 from backends.service.regions import mask_of
 from studio.ui.shared import canvas, shortcuts
 from tests.browser.conftest import send
+from tests.browser.test_journey import expect_source
 
 pytestmark = pytest.mark.browser
 
@@ -282,7 +283,7 @@ def test_an_applied_proposal_the_record_and_the_same_region_again(page):
     page.locator("#region-source input[value=auto]").focus()
     page.keyboard.press("Enter")
     page.locator("#factual .proposal").wait_for(state="hidden")
-    assert page.locator("#region-source input:checked").get_attribute("value") == "painted"
+    expect_source(page, "painted")
     page.keyboard.press("Shift+?")  # keys of the page behind the dialog rest
     page.keyboard.press("i")
     page.keyboard.press("Escape")
@@ -305,4 +306,4 @@ def test_an_applied_proposal_the_record_and_the_same_region_again(page):
     )
     page.keyboard.press("Escape")
     assert page.locator("#factual .area").inner_text() == "nothing marked"
-    assert page.locator("#region-source input:checked").get_attribute("value") == "whole"
+    expect_source(page, "whole")

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_journey import choose_example, run, wait_for_answer
+from tests.browser.test_journey import choose_example, expect_source, run, wait_for_answer
 
 pytestmark = pytest.mark.browser
 
@@ -44,7 +44,7 @@ def test_a_worked_example_is_one_click(page):
     expect(page.locator("#worked button")).to_have_count(3)
     page.locator("#worked button").nth(1).click()
     wait_for_answer(page)
-    assert page.locator("#region-source input:checked").get_attribute("value") == "auto"
+    expect_source(page, "auto")
     assert "%" in page.locator("#factual .area").inner_text(), "the region is on the canvas, too"
     expect(page.locator("#welcome")).to_be_hidden()
 

@@ -31,7 +31,7 @@ def ended(page, name):
 
 # Moves the slider at every animation frame for two seconds; frames a second that were drawn.
 DRAWN = """async () => {
-  const panel = document.querySelector("#live-path"), slider = panel.querySelector("input");
+  const panel = document.querySelector(".live-path"), slider = panel.querySelector("input");
   const start = performance.now();
   let drawn = 0, value = 0, before = null;
   while (performance.now() - start < 2000) {

@@ -8,7 +8,7 @@ import pytest
 
 from backends import bundles, service
 from tests.browser.conftest import served, visited
-from tests.browser.test_journey import numbers_of
+from tests.browser.test_journey import choose_method, expect_source, numbers_of
 from tests.faces import write_faces
 
 pytestmark = pytest.mark.browser
@@ -126,7 +126,7 @@ def test_a_word_a_chip_a_click_and_an_answer(page):
     canvas.focus()
     page.keyboard.press("Space")  # a click without a mouse
     page.wait_for_function("window.regionCanvas.story().startsWith('points:+64,64')")
-    page.locator("#method").get_by_text("LeapFactual", exact=True).click()
+    choose_method(page, "LeapFactual")
     page.locator("#run").click()
     page.wait_for_selector("#counterfactual .compare", timeout=90_000)
     assert "from: points:+64,64" in numbers_of(page)
@@ -142,7 +142,7 @@ def test_painting_goes_on_from_what_words_found(page):
     page.locator("#factual .more").click()
     page.locator("#factual").get_by_role("button", name="Grow").click()
     grown = changed(page, found)
-    assert page.locator("#region-source input:checked").get_attribute("value") == "painted"
+    expect_source(page, "painted")
     assert story(page) == "text:cat (grown by 1)"
     choose_source(page, "What words say")
     assert page.locator("#candidates input:checked").count() == 0, "they are paint now"
@@ -170,7 +170,7 @@ def test_controls_have_labels_and_bundles_change(page):
     page.locator("#examples button.thumbnail-item").first.click()
     page.wait_for_selector(".region-canvas.ready")
     assert not page.locator("[data-tool=include]").is_visible()
-    page.locator("#method").get_by_text("RCSB", exact=True).click()
+    choose_method(page, "RCSB")
     page.locator("#run").click()
     page.wait_for_selector("#counterfactual .compare", timeout=90_000)
 
@@ -190,9 +190,8 @@ def test_another_bundle_brings_its_settings(browser, tmp_path, tiny):
         page.locator("#bundle [role=option]").get_by_text("Handwritten digits").click()
         page.locator("#examples button.thumbnail-item").first.click()
         page.wait_for_selector(".region-canvas.ready")
-        page.locator("#method-more input").check()
         for name, settings in own.items():
-            page.locator("#method").get_by_text(methods[name]["title"], exact=True).click()
+            choose_method(page, methods[name]["title"])
             page.locator("#run").click()
             record = {}
             for _ in range(30):  # the answer before stands there for a while

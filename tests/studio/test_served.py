@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def address():
-    from studio.ui.page import free_port
+    from studio.ui.serving import free_port
 
     port = free_port("127.0.0.1")
     command = [sys.executable, "-m", "studio", "serve", "--port", str(port)]

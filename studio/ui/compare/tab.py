@@ -26,6 +26,7 @@ from studio.ui.shared import canvas, form, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Factual
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import error_text, owner_of, running, sentence, show_errors
 from studio.ui.shared.static import static_text
 
@@ -124,10 +125,9 @@ class CompareTab:
         self._take_away = ComparisonTakeAway(self.comparisons)
 
     def _wire(self, tabs: gr.Tabs, tab: gr.Tab) -> None:
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
         tab.select(
             self._put_question, [*self._asked, self._which], [self._question, self._status],
-            js=canvas.READ_MASK, queue=False, **quiet,
+            js=canvas.READ_MASK, queue=False, **QUIET,
         )  # fmt: skip
         self._change.click(
             lambda: gr.Tabs(selected="explain"), None, tabs, queue=False, api_visibility="private"
@@ -140,15 +140,15 @@ class CompareTab:
                 self._go, self._stop,
                 *self._take_away.places,
             ],
-            js=canvas.READ_MASK, api_visibility="private", show_progress="hidden",
+            js=canvas.READ_MASK, **QUIET,
             concurrency_limit=8,
         )  # fmt: skip
-        self._stop.click(self._ask_to_stop, self._which, self._status, queue=False, **quiet)
+        self._stop.click(self._ask_to_stop, self._which, self._status, queue=False, **QUIET)
         self._choice.input(
             self._choose, [self._choice, self._which],
             [*self._places, self._chosen, self._download],
             trigger_mode="always_last",  # a choice while the last one is noted counts too
-            **quiet,
+            **QUIET,
         )  # fmt: skip
 
     # ------------------------------------------------------------------ what a person does

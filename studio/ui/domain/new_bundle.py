@@ -17,6 +17,7 @@ from studio.ui.domain.upload import Uploads
 from studio.ui.domain.work import MAKING, DomainWork
 from studio.ui.shared import form
 from studio.ui.shared import markup as shared
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import error_text, running, show_errors
 
 __all__ = ["NewBundlePanel"]
@@ -83,7 +84,6 @@ class NewBundlePanel:
 
     def wire(self, made: Made, places: list[Any]) -> None:
         """Let the controls act; a new bundle then fills ``places`` with what ``made`` gives."""
-        quiet = {"api_visibility": "private", "show_progress": "hidden"}
         looks = [self._settings[name] for name in LOOKS]
         gr.on(
             [self._zip.upload, *(control.input for control in looks)],
@@ -92,7 +92,7 @@ class NewBundlePanel:
         )  # fmt: skip
         self._zip.clear(
             lambda: shared.hint("Upload a zip, and some of its pictures appear here."), None,
-            self._look, queue=False, **quiet,
+            self._look, queue=False, **QUIET,
         )  # fmt: skip
 
         async def make(
@@ -121,9 +121,9 @@ class NewBundlePanel:
 
         self._go.click(
             make, [self._zip, self._name, self._minutes, self._model, *self._settings.values()],
-            [*self.places, *places], concurrency_limit=8, **quiet,
+            [*self.places, *places], concurrency_limit=8, **QUIET,
         )  # fmt: skip
-        self._stop.click(lambda: self._work.stop(MAKING), None, self._state, queue=False, **quiet)
+        self._stop.click(lambda: self._work.stop(MAKING), None, self._state, queue=False, **QUIET)
 
     async def follow(self, task: BackgroundTask, made: Made) -> AsyncIterator[dict[Any, Any]]:
         """The page's updates until a making has ended."""

@@ -14,6 +14,7 @@ from studio.ui.domain.upload import Uploads
 from studio.ui.domain.work import MAKING, TRAINING, DomainWork
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.on_demand import on_mount
+from studio.ui.shared.quiet import QUIET
 
 __all__ = ["DomainTab"]
 
@@ -78,11 +79,10 @@ class DomainTab:
         after = [self._bundle, self._training.bundle, self.open]
         self._new.wire(made, after)
         self._training.wire(self.controllers.refresh, opened, self._bundle, places)
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
-        self._mounted.shown(self.known, None, [self._training.bundle, self.open], **quiet)
+        self._mounted.shown(self.known, None, [self._training.bundle, self.open], **QUIET)
         self._mounted.shown(
             follow, None, [*self._new.places, *self._training.places, *after],
-            concurrency_limit=8, **quiet,
+            concurrency_limit=8, **QUIET,
         )  # fmt: skip
 
     def known(self) -> dict[Any, Any]:

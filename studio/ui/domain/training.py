@@ -15,6 +15,7 @@ from studio.runs.background_tasks import BackgroundTask
 from studio.ui.domain import markup
 from studio.ui.domain.work import TRAINING, DomainWork
 from studio.ui.shared import markup as shared
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import running, show_errors
 
 __all__ = ["BundleTrainingPanel", "trainable"]
@@ -67,7 +68,6 @@ class BundleTrainingPanel:
         :param ended: takes in the parts that are here now.
         :param opened: fills ``places`` for the bundle that is ``chosen`` on the page.
         """
-        quiet = {"api_visibility": "private", "show_progress": "hidden"}
 
         async def train(name: str | None, minutes: float | None) -> AsyncIterator[dict[Any, Any]]:
             with show_errors():
@@ -80,9 +80,9 @@ class BundleTrainingPanel:
                     yield shown
 
         self._go.click(
-            train, [self.bundle, self._minutes], self.places, concurrency_limit=8, **quiet
-        ).then(opened, chosen, places, **quiet)
-        self._stop.click(lambda: self._work.stop(TRAINING), None, self._state, queue=False, **quiet)
+            train, [self.bundle, self._minutes], self.places, concurrency_limit=8, **QUIET
+        ).then(opened, chosen, places, **QUIET)
+        self._stop.click(lambda: self._work.stop(TRAINING), None, self._state, queue=False, **QUIET)
 
     async def follow(
         self, task: BackgroundTask, ended: Callable[[], None]

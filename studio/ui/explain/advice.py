@@ -13,11 +13,10 @@ from studio.ui.explain.method_input import MethodInput
 from studio.ui.shared import advice
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Factual
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of
 
 __all__ = ["MethodAdvice", "NearestPictures", "PictureNote"]
-
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 class PictureNote:

@@ -16,6 +16,7 @@ from studio.ui.explain import grid
 from studio.ui.explain.asked import PosedQuestion, QuestionReader
 from studio.ui.explain.series import SeriesView
 from studio.ui.shared import canvas
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of
 
 __all__ = ["AllTargetsPanel"]
@@ -46,14 +47,13 @@ class AllTargetsPanel:
 
     def wire(self) -> None:
         """Let the panel's controls act."""
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
         view, method = self.view, self.question.methods.method
         view.go.click(
             self._ask_every_class, self.question.inputs, [*view.places, view.go, view.stop],
-            js=canvas.READ_MASK, concurrency_limit=8, **quiet,
+            js=canvas.READ_MASK, concurrency_limit=8, **QUIET,
         )  # fmt: skip
         view.grid.pressed(
-            self._take_target, self._pressed, self.question.target, js=READ, queue=False, **quiet
+            self._take_target, self._pressed, self.question.target, js=READ, queue=False, **QUIET
         )
         view.wire([method])
 

@@ -11,6 +11,7 @@ from studio.runs import Run
 from studio.runs.decisions import LONGEST, Decision, decide
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.quiet import QUIET
 
 __all__ = ["DecisionPanel"]
 
@@ -38,11 +39,10 @@ class DecisionPanel:
 
         :param download: of the answer's files, which hold the decision.
         """
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
         places = [self._run_id, self._status, self._note]
-        run_id.change(self._show_decision, run_id, places, queue=False, **quiet)
+        run_id.change(self._show_decision, run_id, places, queue=False, **QUIET)
         for button, act in ((self._accept, self._accepted), (self._discard, self._discarded)):
-            button.click(act, [self._run_id, self._note], [self._status, download], **quiet)
+            button.click(act, [self._run_id, self._note], [self._status, download], **QUIET)
 
     def _show_decision(self, which: str) -> dict[Any, Any]:
         run = self.controllers.first.runs.get(which)

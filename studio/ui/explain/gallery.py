@@ -16,6 +16,7 @@ from studio.ui.explain import kept_markup
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.on_demand import on_demand
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of
 
 __all__ = ["SAY", "Gallery", "Said"]
@@ -105,7 +106,7 @@ class Gallery:
 
     def wire(self) -> None:
         """Let the cards act, but for opening one."""
-        quiet = {"js": SAY, "show_progress": "hidden", "api_visibility": "private"}
+        quiet = {"js": SAY, **QUIET}
         self.host.listed(self._list, self.said, self.places, queue=False, **quiet)
         self.host.removed(self._remove, self.said, [*self.places, self._compared], **quiet)
         self.host.compared(self._compare_two, self.said, self._compared, **quiet)

@@ -25,6 +25,7 @@ from studio.ui.shared import canvas, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.label_controller import LabelController
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of, sentence, show_errors
 from studio.ui.shared.shortcuts import keys_of
 from studio.ui.shared.static import static_text
@@ -43,7 +44,8 @@ Restored = Callable[[str, Request], Awaitable[dict[Any, Any]]]
 
 
 class InteractivePanel:
-    """The questions, laid out inside the current Blocks, above the answer's column.
+    """The questions, laid out where :meth:`below` is called, and the runs that wait for answers,
+    where :meth:`rail` is.
 
     :param person: whose interactive runs these are, in this browser; nothing that tells who it is.
     """
@@ -53,6 +55,18 @@ class InteractivePanel:
     ) -> None:
         self.controllers, self.labels, self.person = controllers, labels, person
         self._run_id = gr.State("")
+        self.places: list[Any] = []
+        self._before: dict[str, str] = {}  # which interactive run a page shows
+
+    def rail(self) -> None:
+        """Lay out what can be gone on with."""
+        self._open = gr.Dropdown(
+            [], label="Go on with a run that waits for you", visible=False, elem_id="path-open",
+            interactive=True,
+        )  # fmt: skip
+
+    def below(self) -> None:
+        """Lay out the questions."""
         self._choice = gr.JSON(visible=False)
         self._widget = gr.HTML(
             elem_id="path", html_template=ASKING, asked="",
@@ -61,12 +75,6 @@ class InteractivePanel:
         with gr.Row():
             self._back = gr.Button("Take my last answer back", visible=False, elem_id="path-back")
             self._leave = gr.Button("Go on later", visible=False, elem_id="path-leave")
-        self._open = gr.Dropdown(
-            [], label="Go on with a run that waits for you", visible=False, elem_id="path-open",
-            interactive=True,
-        )  # fmt: skip
-        self.places: list[Any] = []
-        self._before: dict[str, str] = {}  # which interactive run a page shows
 
     def leave(self, owner: str) -> None:
         """Forget a closed page; its interactive runs are kept."""
@@ -86,7 +94,6 @@ class InteractivePanel:
             self._run_id, self._widget, self._back, self._leave, self._open, self.person,
             *answer.places, *gallery.places,
         ]  # fmt: skip
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
         # A quick answer comes before gradio counts the last one as done; the script lets only one
         # through a question.
         self._widget.answered(
@@ -96,15 +103,15 @@ class InteractivePanel:
             js=READ,
             trigger_mode="multiple",
             concurrency_limit=8,
-            **quiet,
+            **QUIET,
         )
-        self._back.click(self._taken_back, [self._run_id, self.person], self.places, **quiet)
-        self._leave.click(self._left, [self._run_id, self.person, bundle], self.places, **quiet)
+        self._back.click(self._taken_back, [self._run_id, self.person], self.places, **QUIET)
+        self._leave.click(self._left, [self._run_id, self.person, bundle], self.places, **QUIET)
         self._open.input(
             self._resumed, [self._open, self.person],
-            list(dict.fromkeys([*question, *self.places])), **quiet,
+            list(dict.fromkeys([*question, *self.places])), **QUIET,
         )  # fmt: skip
-        load(self._waiting, [bundle, self.person], self._open, **quiet)
+        load(self._waiting, [bundle, self.person], self._open, **QUIET)
 
     def closed(self) -> dict[Any, Any]:
         """Updates that put the questions away, as when another run begins."""

@@ -18,6 +18,7 @@ from studio import export
 from studio.runs.asking import follow
 from studio.ui.explain.asked import PosedQuestion, QuestionReader
 from studio.ui.shared import canvas, markup
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import error_text, owner_of, running
 from studio.ui.shared.static import static_text
 
@@ -71,17 +72,16 @@ class LivePathPanel:
 
     def wire(self) -> None:
         """Let the controls act."""
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
         self._go.click(
             self._compute_way, self.question.inputs, [*self.places, self._go, self._stop],
-            js=canvas.READ_MASK, concurrency_limit=8, **quiet,
+            js=canvas.READ_MASK, concurrency_limit=8, **QUIET,
         )  # fmt: skip
-        self._stop.click(self._stop_way, None, self._status, queue=False, **quiet)
+        self._stop.click(self._stop_way, None, self._status, queue=False, **QUIET)
         method = self.question.methods.method
         for control in (self.question.target, method):
             control.change(
                 self._mark_way, [self._asked, self.question.target, method], self._status,
-                queue=False, **quiet,
+                queue=False, **QUIET,
             )  # fmt: skip
 
     async def _compute_way(

@@ -11,6 +11,7 @@ from backends.regions.spec import Auto, RegionSpec, Whole
 from studio.ui.shared import form
 from studio.ui.shared.controller import CLASSIFIER, BundleController
 from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.quiet import QUIET
 
 __all__ = ["MethodInput"]
 
@@ -84,12 +85,11 @@ class MethodInput:
         :param region: controls of :class:`backends.regions.settings.AutoRegion`, by name, which
             the presets set, too.
         """
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
         described = self.described
-        self.method.select(self.choose, self.method, [self.method, *described], **quiet)
+        self.method.select(self.choose, self.method, [self.method, *described], **QUIET)
         model.change(
             self._offer, [bundle, model, self._model, self._wanted],
-            [self._model, self.method, self._problems, self._reasons, *described], **quiet,
+            [self._model, self.method, self._problems, self._reasons, *described], **QUIET,
         )  # fmt: skip
 
         for name, preset in self._presets.items():
@@ -98,7 +98,7 @@ class MethodInput:
             preset.change(
                 self._taking(name, own, region), [bundle, preset],
                 [*own.values(), *region.values()],
-                show_progress="hidden", api_visibility="private",
+                **QUIET,
             )  # fmt: skip
 
     def _taking(

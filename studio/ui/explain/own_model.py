@@ -61,7 +61,7 @@ class OwnModel:
         if self.controllers.private:
             self._add.click(
                 self._added, [self._name, self._file, picture, bundle],
-                [self._status, *places], api_visibility="private",
+                [self._status, *places], show_progress_on=self._status, api_visibility="private",
             )  # fmt: skip
 
     async def _added(

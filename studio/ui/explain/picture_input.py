@@ -51,7 +51,7 @@ class PictureInput:
                 )  # fmt: skip
                 self._scan = ScanInput(controllers)
             with gr.Tab("Draw", id="draw", visible=shown["draw"]) as draw:
-                canvas.sketch_board("sketch")
+                self._board = canvas.sketch_board("sketch")
                 self._use_drawing = gr.Button("Use this drawing", elem_id="use-drawing")
                 self._drawing = gr.Textbox(visible=False, label="Drawing (PNG data URL)")
         self._optional = {"examples": examples, "sample": sample, "draw": draw}
@@ -126,10 +126,13 @@ class PictureInput:
         # preprocess=False: our own reader explains what is wrong with a file; gradio's would not.
         self._upload.input(
             predict, [self._upload, bundle], [self._upload, *self._scan.places, *places],
-            api_visibility="private", preprocess=False,
+            show_progress_on=self._upload, api_visibility="private", preprocess=False,
         )  # fmt: skip
         self._scan.wire(bundle, put, refuse, places)
-        self._gallery.select(pick_example, [self._kind, bundle], places, api_visibility="private")
+        self._gallery.select(
+            pick_example, [self._kind, bundle], places, show_progress_on=self._gallery,
+            api_visibility="private",
+        )  # fmt: skip
         self._kind.input(
             lambda kind, name: gr.Gallery(
                 _examples_by_class(controllers[name])[kind], selected_index=None
@@ -139,8 +142,9 @@ class PictureInput:
             api_visibility="private",
         )
         self._use_drawing.click(
-            take_drawing, [self._drawing, bundle], places, js=READ_SKETCH, api_visibility="private"
-        )
+            take_drawing, [self._drawing, bundle], places, js=READ_SKETCH,
+            show_progress_on=self._board, api_visibility="private",
+        )  # fmt: skip
         quietly = {"show_progress_on": [self._seed], "api_visibility": "private"}
         self._draw.click(sample_new, bundle, [self._seed, *places], **quietly)
         self._seed.submit(sample, [bundle, self._seed], places, **quietly)

@@ -12,6 +12,7 @@ from studio.ui.explain.method_input import MethodInput
 from studio.ui.shared import form
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.on_demand import on_demand
+from studio.ui.shared.quiet import QUIET
 
 __all__ = ["Preferences"]
 
@@ -48,21 +49,20 @@ class Preferences:
         """
         self._turn_to = turn_to
         methods, bundle, kept = self._methods, self._bundle, self._kept
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
         # Only what a person does: a control that is set from outside says "change" alone.
         controls = [methods.method, methods.seed, *methods.settings.values()]
         gr.on(
             [control.input for control in controls], self._note,
             [kept, bundle, methods.method, methods.seed, *methods.settings.values()], kept,
-            js=MARK, trigger_mode="always_last", queue=False, preprocess=False, **quiet,
+            js=MARK, trigger_mode="always_last", queue=False, preprocess=False, **QUIET,
         )  # fmt: skip
         back = list(dict.fromkeys([bundle, self._last, *places, *methods.places]))
-        bundle.input(self._note_bundle, [kept, bundle], kept, js=MARK, queue=False, **quiet)
+        bundle.input(self._note_bundle, [kept, bundle], kept, js=MARK, queue=False, **QUIET)
         chosen(
-            self._restore_chosen, [kept, bundle, self._last], [self._last, *methods.places], **quiet
+            self._restore_chosen, [kept, bundle, self._last], [self._last, *methods.places], **QUIET
         )
         self._host.restored(
-            self._restore_loaded, [self._said, kept, bundle, codes], back, js=SAY, **quiet
+            self._restore_loaded, [self._said, kept, bundle, codes], back, js=SAY, **QUIET
         )
 
     def _note(

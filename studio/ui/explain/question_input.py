@@ -13,6 +13,7 @@ from studio.ui.shared.controller import CLASSIFIER, BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Shown
 from studio.ui.shared.model_list import KINDS, ModelChoice, Offered
+from studio.ui.shared.quiet import QUIET
 
 __all__ = ["QuestionInput"]
 
@@ -53,11 +54,10 @@ class QuestionInput:
 
     def wire(self, bundle: gr.Dropdown) -> None:
         """Let a class be clicked, and another model be asked."""
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
-        self.prediction.select(_ask_for, self.prediction, self.target, **quiet)
+        self.prediction.select(_ask_for, self.prediction, self.target, **QUIET)
         self.model.select(
             self._another_model, [self.model, bundle, self._opinions],
-            [self.target, self.instead, self.prediction], **quiet,
+            [self.target, self.instead, self.prediction], **QUIET,
         )  # fmt: skip
 
     @property

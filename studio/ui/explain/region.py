@@ -18,6 +18,7 @@ from studio.ui.shared import canvas, form
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Factual
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of, sentence
 
 __all__ = ["RegionInput"]
@@ -156,12 +157,10 @@ class RegionInput:
         )  # fmt: skip
         self.canvas.brought(
             self.bring, [self._file, self._of, self._name, picture], [self.canvas, self.source],
-            js=canvas.READ_FILE, show_progress="hidden", trigger_mode="always_last",
-            api_visibility="private",
+            js=canvas.READ_FILE, trigger_mode="always_last", **QUIET,
         )  # fmt: skip
         self.canvas.earlier(
-            self.recall, picture, [self.canvas, self.source], show_progress="hidden",
-            api_visibility="private",
+            self.recall, picture, [self.canvas, self.source], **QUIET,
         )  # fmt: skip
         self.language.wire(picture, bundle, self.source, self.canvas)
 

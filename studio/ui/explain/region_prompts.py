@@ -14,6 +14,7 @@ from studio.ui.shared import canvas, markup
 from studio.ui.shared.controller import SHARED, BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Factual
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import error_text, owner_of, sentence
 
 __all__ = ["RegionPrompts"]
@@ -107,8 +108,7 @@ class RegionPrompts:
             return self._panels(source, self.controllers[name])
 
         event(
-            look, self._chosen, [*self._panels("")], show_progress="hidden", queue=False,
-            api_visibility="private",
+            look, self._chosen, [*self._panels("")], queue=False, **QUIET,
         )  # fmt: skip
 
     # ------------------------------------------------------------------ what a person does
@@ -134,17 +134,16 @@ class RegionPrompts:
         self._known.click(self.search_known, [self._known, *chips], found, **quietly)
         self.use.click(self.search_lower, [self.missed, *chips], found, **quietly)
         self.chips.input(
-            self.toggle, chips, board, show_progress="hidden", trigger_mode="always_last",
-            api_visibility="private",
+            self.toggle, chips, board, trigger_mode="always_last", **QUIET,
         )  # fmt: skip
         board.clicked(
             self.click, [self._points, picture],
             [board, source, self.sizes, self.parts, self.chips], js=canvas.READ_CLICKS,
-            trigger_mode="always_last", show_progress="hidden", api_visibility="private",
+            trigger_mode="always_last", **QUIET,
         )  # fmt: skip
         self.sizes.input(
             self.resize, [self.sizes, picture, self.parts], board,
-            show_progress="hidden", trigger_mode="always_last", api_visibility="private",
+            trigger_mode="always_last", **QUIET,
         )  # fmt: skip
         chosen = [source, self.chips, self.sizes]
         board.painted(None, None, chosen, js=PAINTED, api_visibility="private")

@@ -20,6 +20,7 @@ from studio.ui.shared import frames, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Factual
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import error_text, owner_of, running, uploaded
 
 __all__ = ["Reopening"]
@@ -59,7 +60,6 @@ class Reopening:
         """
         self._turn_to = turn_to
         gallery, said = self._gallery, self._gallery.said
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
         # Several at once: the last one wins, and those before it end by themselves.
         many = {"trigger_mode": "multiple", "concurrency_limit": 32}
         question, answer = self._question, self._answer
@@ -73,16 +73,16 @@ class Reopening:
         ]  # fmt: skip
         opened = list(dict.fromkeys(opened))
         gallery.wire()
-        gallery.host.opened(self._open, [said, bundle, codes], opened, js=SAY, **many, **quiet)
+        gallery.host.opened(self._open, [said, bundle, codes], opened, js=SAY, **many, **QUIET)
         #: After which it is known who visits.
-        self.loaded = load(gallery.recognised, said, gallery.places, js=SAY, **quiet)
+        self.loaded = load(gallery.recognised, said, gallery.places, js=SAY, **QUIET)
         gallery.file.upload(
             self._restore_file, [said, gallery.file, bundle, codes, question.picture], opened,
-            js=SAY, preprocess=False, **quiet,
+            js=SAY, preprocess=False, **QUIET,
         )  # fmt: skip
         gallery.again.click(
             self._again, [question.run, question.picture], running_places, concurrency_limit=8,
-            **quiet,
+            **QUIET,
         )  # fmt: skip
 
     def require_known(self, owner: str, seen: Factual | None) -> None:

@@ -13,6 +13,7 @@ from studio.ui.shared import markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Shown
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of
 
 __all__ = ["ScanInput"]
@@ -59,7 +60,6 @@ class ScanInput:
         it, or ``refuse`` of the reason why it cannot be shown."""
         self._put, self._first = put, places[0]
         own = [*self.places, *places]
-        private = {"api_visibility": "private", "show_progress": "hidden"}
         asked = [self._path, bundle, self._page]
 
         async def chosen(path: str | None, name: str, request: gr.Request) -> dict[Any, Any]:
@@ -87,11 +87,11 @@ class ScanInput:
             except StudioError as error:
                 return refuse(owner_of(request), error)
 
-        self._file.upload(chosen, [self._file, bundle], own, **private)
-        self._file.clear(lambda: self.closed(), None, self.places, **private)
-        self._page.submit(turned, asked, own, **private)
+        self._file.upload(chosen, [self._file, bundle], own, **QUIET)
+        self._file.clear(lambda: self.closed(), None, self.places, **QUIET)
+        self._page.submit(turned, asked, own, **QUIET)
         for slider in (self._centre, self._width):
-            slider.release(windowed, [*asked, self._centre, self._width], own, **private)
+            slider.release(windowed, [*asked, self._centre, self._width], own, **QUIET)
 
     async def open(
         self, path: str, name: str, request: gr.Request

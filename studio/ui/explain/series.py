@@ -13,6 +13,7 @@ import gradio as gr
 from studio.runs.series import Series
 from studio.ui.explain.asked import PosedQuestion
 from studio.ui.shared import markup
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import error_text, owner_of, running
 
 __all__ = ["SeriesView"]
@@ -58,11 +59,10 @@ class SeriesView:
     def wire(self, watched: list[Any]) -> None:
         """Let Stop act, and mark answers that are to another question than the ``watched``
         controls ask."""
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
-        self.stop.click(self._stop_series, None, self.status, queue=False, **quiet)
+        self.stop.click(self._stop_series, None, self.status, queue=False, **QUIET)
         for control in watched:
             control.change(
-                self._mark_series, [self.asked, *watched], self.status, queue=False, **quiet
+                self._mark_series, [self.asked, *watched], self.status, queue=False, **QUIET
             )
 
     async def follow(

@@ -33,6 +33,7 @@ from studio.ui.shared.controller import CLASSIFIER, BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Factual, Shown
 from studio.ui.shared.label_controller import LabelController
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import error_text, owner_of, running, sentence
 
 __all__ = ["ExplainTab"]
@@ -61,11 +62,13 @@ class ExplainTab:
         self._asking = QuestionInput(controllers)
         self._methods = MethodInput(controllers)
         self._answer, self._gallery = AnswerPanes(controllers.first), Gallery(controllers)
+        self._interactive = InteractivePanel(controllers, labels, person)
         with gr.Row(elem_id="screen"):
             with gr.Column(scale=0, min_width=232, elem_id="rail"):
                 self._pictures = PictureInput(controllers, bundle)
                 self._asking.below()
                 self._note = PictureNote(controllers)
+                self._interactive.rail()
                 self._gallery.panel()
             with gr.Column(scale=1, min_width=320, elem_id="stage"):
                 sentence = gr.Row(elem_id="sentence")
@@ -74,7 +77,7 @@ class ExplainTab:
                     self._lay_out_sentence()
                 self._lay_out_verdict()
                 self.welcome = Welcome(controllers)
-                self._lay_out_panes(labels, person)
+                self._lay_out_panes()
                 self._answer.facts_row()
                 self._lay_out_rest()
         self.language, self.methods = self._regions.language, self._methods
@@ -127,14 +130,14 @@ class ExplainTab:
                 self._go = gr.Button("Run", variant="primary", elem_id="run")
                 self._stop = gr.Button("Stop", variant="stop", elem_id="stop", visible=False)
 
-    def _lay_out_panes(self, labels: LabelController, person: gr.BrowserState) -> None:
+    def _lay_out_panes(self) -> None:
         with gr.Row(elem_id="panes"):
             with gr.Column(min_width=0, elem_classes="pane"):
                 gr.HTML(markup.heading("Your picture, as the model sees it"))
                 self._regions.board()
             with gr.Column(min_width=0, elem_classes="pane"):
                 gr.HTML(markup.heading("Counterfactual"))
-                self._interactive = InteractivePanel(self.controllers, labels, person)
+                self._interactive.below()
                 self._answer.middle()
             with gr.Column(min_width=0, elem_classes="pane", elem_id="difference-pane"):
                 gr.HTML(markup.heading("Difference"))
@@ -186,11 +189,11 @@ class ExplainTab:
                     self._run_id, self._asked, self._picture, asking.model, asking.target,
                     methods.method,
                 ],
-                self._answer.status, show_progress="hidden", api_visibility="private", queue=False,
+                self._answer.status, **QUIET, queue=False,
             )  # fmt: skip
         self._stop.click(
             self._ask_to_stop, self._run_id, self._answer.status, queue=False,
-            show_progress="hidden", api_visibility="private",
+            **QUIET,
         )  # fmt: skip
 
     def _run_after(self, event: Callable[..., Any]) -> None:
@@ -203,7 +206,7 @@ class ExplainTab:
                 methods.feather, interactive.person, methods.me, *methods.settings.values(),
             ],
             [*interactive.places, self._go, self._stop, self._run_id, self._asked],
-            js=canvas.READ_MASK, api_visibility="private", show_progress="hidden",
+            js=canvas.READ_MASK, **QUIET,
             concurrency_limit=8, concurrency_id="explain",
         )  # fmt: skip
         self._find_nearest(run.success, self._run_id)
@@ -211,8 +214,7 @@ class ExplainTab:
     def _find_nearest(self, event: Callable[..., Any], which: Any) -> None:
         """Let an event show the real pictures that are nearest to the answer of a run."""
         event(
-            self._nearest.find_nearest, which, self._nearest.place, show_progress="hidden",
-            api_visibility="private",
+            self._nearest.find_nearest, which, self._nearest.place, **QUIET,
         )  # fmt: skip
 
     # ------------------------------------------------------------------ what a person does

@@ -17,6 +17,7 @@ from studio.ui.explain import grid
 from studio.ui.explain.asked import PosedQuestion, QuestionReader
 from studio.ui.explain.series import SeriesView
 from studio.ui.shared import canvas, markup
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of
 
 __all__ = ["VariationsPanel"]
@@ -54,21 +55,20 @@ class VariationsPanel:
 
     def wire(self) -> None:
         """Let the panel's controls act."""
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
         method, target, view = self.question.methods.method, self.question.target, self.view
         # Unchecked: while the bundle changes, the method may still be one of the bundle before.
         method.change(
             self._offer_variations, method, [self._vary, self._low, self._high, self._about],
-            queue=False, preprocess=False, **quiet,
+            queue=False, preprocess=False, **QUIET,
         )  # fmt: skip
         self._vary.change(
             self._offer_range, [method, self._vary], [self._low, self._high], queue=False,
-            preprocess=False, **quiet,
+            preprocess=False, **QUIET,
         )  # fmt: skip
         view.go.click(
             self._ask_variations,
             [*self.question.inputs, self._vary, self._low, self._high, self._count],
-            [*view.places, view.go, view.stop], js=canvas.READ_MASK, concurrency_limit=8, **quiet,
+            [*view.places, view.go, view.stop], js=canvas.READ_MASK, concurrency_limit=8, **QUIET,
         )  # fmt: skip
         view.wire([target, method])
 

@@ -60,7 +60,9 @@ class Welcome:
         self.controllers = controllers
         first = controllers.first
         with gr.Column(elem_id="welcome"):
-            gr.HTML(markup.heading("Begin with one of these, or choose a picture at the left"))
+            self._heading = gr.HTML(
+                markup.heading("Begin with one of these, or choose a picture at the left")
+            )
             with gr.Row(elem_id="worked"):
                 self._buttons = [
                     gr.Button(**_button(first, place), elem_id=f"worked-{place}", size="lg")
@@ -89,7 +91,10 @@ class Welcome:
         """
         for place, button in enumerate(self._buttons):
             handler = self._asking(place, begin, refuse)
-            run(button.click(handler, bundle, places, api_visibility="private").success)
+            asked = button.click(
+                handler, bundle, places, show_progress_on=self._heading, api_visibility="private"
+            )
+            run(asked.success)
 
     def _asking(
         self, place: int, begin: Callable[[str, BundleController, Begun], dict[Any, Any]],

@@ -58,16 +58,16 @@ class AdminPanel:
             self._table, self._who, self._whom, self._confusion, self._disputed, self._verdict,
             self._note, self._decide, self._item,
         ]  # fmt: skip
-        quiet = {"api_visibility": "private"}
+        shown = {"show_progress_on": self._table, "api_visibility": "private"}
         # A table that opens by itself when the accordion does needs no second click.
-        self._panel.expand(self._look, [project, codes], places, **quiet)
-        look.click(self._look, [project, codes], places, **quiet)
+        self._panel.expand(self._look, [project, codes], places, **shown)
+        look.click(self._look, [project, codes], places, **shown)
         self._decide.click(
-            self._decided, [project, codes, self._item, self._verdict, self._note], places, **quiet
+            self._decided, [project, codes, self._item, self._verdict, self._note], places, **shown
         )
         for which in (self._who, self._whom):
             which.input(
-                self._confused, [project, codes, self._who, self._whom], self._confusion, **quiet
+                self._confused, [project, codes, self._who, self._whom], self._confusion, **shown
             )
 
     def assigned(self, assignment: Assignment | None) -> dict[Any, Any]:

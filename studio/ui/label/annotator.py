@@ -15,6 +15,7 @@ from studio.ui.label.project_task import ProjectTask
 from studio.ui.shared import markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import running, show_errors
 
 __all__ = ["AnnotatorPanel"]
@@ -56,15 +57,14 @@ class AnnotatorPanel:
             )  # fmt: skip
             self._go = gr.Button("Label all pictures", elem_id="annotator-run")
             self._stop = gr.Button("Stop", variant="stop", visible=False, elem_id="annotator-stop")
-        quiet = {"api_visibility": "private", "show_progress": "hidden"}
         self._which.change(
-            self._chosen, [project, codes, self._which], [self._state, self._prompts], **quiet
+            self._chosen, [project, codes, self._which], [self._state, self._prompts], **QUIET
         )
         self._go.click(
             self._annotated, [project, codes, self._which, self._prompts],
-            [self._go, self._stop, self._state], concurrency_limit=8, **quiet,
+            [self._go, self._stop, self._state], concurrency_limit=8, **QUIET,
         )  # fmt: skip
-        self._stop.click(self._task.stop, [project, codes], None, queue=False, **quiet)
+        self._stop.click(self._task.stop, [project, codes], None, queue=False, **QUIET)
 
     def assigned(self, assignment: Assignment | None) -> dict[Any, Any]:
         """Updates for who works in which project."""

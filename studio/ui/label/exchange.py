@@ -142,7 +142,7 @@ class ExchangePanel:
         self._import.click(
             import_labels,
             [bundle, self._source, self._into, self._control, self._person, self._codes],
-            [self._imported, *places], **quiet,
+            [self._imported, *places], show_progress_on=self._imported, **quiet,
         )  # fmt: skip
 
     async def _exported(

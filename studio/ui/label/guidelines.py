@@ -19,6 +19,7 @@ from studio.ui.shared import markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of, show_errors
 
 __all__ = ["GuidelinesPanel"]
@@ -55,12 +56,11 @@ class GuidelinesPanel:
                 self._clear = gr.Button("Remove all of it", elem_id="example-clear", size="md")
             self._state = gr.HTML(elem_id="guidelines-status")
             self._shown = gr.HTML(elem_id="examples-shown")
-        quiet = {"api_visibility": "private", "show_progress": "hidden"}
         chosen, places = [project, codes, self._class], [self._state, self._shown, self._files]
-        self._save.click(self._saved, [project, codes, self._text], self._state, **quiet)
-        self._add.click(self._added, [*chosen, self._files], places, **quiet)
-        self._own.click(self._added_from_bundle, chosen, places, **quiet)
-        self._clear.click(self._removed, chosen, places, **quiet)
+        self._save.click(self._saved, [project, codes, self._text], self._state, **QUIET)
+        self._add.click(self._added, [*chosen, self._files], places, **QUIET)
+        self._own.click(self._added_from_bundle, chosen, places, **QUIET)
+        self._clear.click(self._removed, chosen, places, **QUIET)
 
     def assigned(self, assignment: Assignment | None) -> dict[Any, Any]:
         """Updates for who works in which project."""

@@ -15,6 +15,7 @@ from studio.labels.store.invitations import Invitation
 from studio.templates import Markup, render
 from studio.ui.shared import markup
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
+from studio.ui.shared.quiet import QUIET
 
 __all__ = ["InvitationPanel"]
 
@@ -54,16 +55,15 @@ class InvitationPanel:
             self._add = gr.Button("Add", elem_id="project-invite")
             self._problem = gr.HTML(elem_id="invite-problem")
             self._codes = gr.HTML(elem_id="guest-codes")
-        quiet = {"api_visibility": "private", "show_progress": "hidden"}
         shown = [self._link, self._problem, self._links, self._which, self._revocation]
         self._make.click(
-            self._made, [project, codes, self._days, self._address], shown, js=ADDRESS, **quiet
+            self._made, [project, codes, self._days, self._address], shown, js=ADDRESS, **QUIET
         )
-        self._revoke.click(self._revoked, [project, codes, self._which], shown, **quiet)
+        self._revoke.click(self._revoked, [project, codes, self._which], shown, **QUIET)
         for event in (self._add.click, self._guest.submit):
             event(
                 self._added, [project, codes, self._guest, self._guests],
-                [self._guests, self._guest, self._codes, self._problem], **quiet,
+                [self._guests, self._guest, self._codes, self._problem], **QUIET,
             )  # fmt: skip
 
     def assigned(self, assignment: Assignment | None) -> dict[Any, Any]:

@@ -14,6 +14,7 @@ from studio.ui.shared import form, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.label_controller import Assignment, Codes, Filled, LabelController, examples
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of, show_errors
 
 __all__ = ["ProjectPanels"]
@@ -40,7 +41,7 @@ class Source:
         )  # fmt: skip
         self.kind.change(
             lambda kind: (gr.update(visible=kind == DRAWN), gr.update(visible=kind == FILES)),
-            self.kind, [self.count, self.files], show_progress="hidden", api_visibility="private",
+            self.kind, [self.count, self.files], **QUIET,
         )  # fmt: skip
         self.all = [self.kind, self.count, self.files]
 
@@ -157,8 +158,7 @@ class ProjectPanels:
                 self._question, self._classes, self._guide,
                 *self._source.all, *self._first.values(),
             ],
-            [self._made, *places], show_progress="hidden", concurrency_limit=8,
-            api_visibility="private",
+            [self._made, *places], concurrency_limit=8, **QUIET,
         )  # fmt: skip
 
         async def add(
@@ -175,8 +175,7 @@ class ProjectPanels:
 
         chosen = [self._bundle, self._project, self._codes]
         self._add.click(
-            add, [*chosen, *self._more.all], [self._made, *places], show_progress="hidden",
-            concurrency_limit=8, api_visibility="private",
+            add, [*chosen, *self._more.all], [self._made, *places], concurrency_limit=8, **QUIET,
         )  # fmt: skip
 
         def change(name: str, held: Codes | None, *later: Any) -> dict[Any, Any]:
@@ -190,7 +189,7 @@ class ProjectPanels:
 
         self._change.click(
             change, [self._project, self._codes, *self._later.values()], [self._made, *places],
-            api_visibility="private",
+            show_progress_on=self._made, api_visibility="private",
         )  # fmt: skip
 
     def _here(self, name: str | None, held: Codes | None) -> str:

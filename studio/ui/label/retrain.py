@@ -21,6 +21,7 @@ from studio.ui.label.project_task import ProjectTask
 from studio.ui.shared import form, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of, running, show_errors
 
 __all__ = ["TrainingPanel"]
@@ -99,7 +100,6 @@ class TrainingPanel:
         self, refreshed: Callable[[], None], opened: Opened, controllers: Any, places: list[Any]
     ) -> None:
         """Let the buttons act; a new model then fills ``places`` with what ``opened`` gives."""
-        quiet = {"api_visibility": "private", "show_progress": "hidden"}
         chosen = [self._project, self._codes, self._name, self._rule, *self._settings.values()]
 
         async def retrain(
@@ -158,21 +158,21 @@ class TrainingPanel:
 
         self._go.click(
             retrain, chosen, [self._go, self._stop, self._state, *self._trained(None)],
-            concurrency_limit=8, **quiet,
-        ).then(show, [self._project, self._codes], places, **quiet)  # fmt: skip
+            concurrency_limit=8, **QUIET,
+        ).then(show, [self._project, self._codes], places, **QUIET)  # fmt: skip
         self._confirm.click(
             delete, [self._project, self._codes, self._models],
-            [self._state, *self._trained(None)], **quiet,
-        ).success(show, [self._project, self._codes], places, **quiet)  # fmt: skip
+            [self._state, *self._trained(None)], **QUIET,
+        ).success(show, [self._project, self._codes], places, **QUIET)  # fmt: skip
         self._share.click(
             share, [self._project, self._codes, self._models],
-            [self._state, *self._trained(None)], **quiet,
+            [self._state, *self._trained(None)], **QUIET,
         )  # fmt: skip
-        self._delete.click(_asks_again, self._models, self._confirm, queue=False, **quiet)
+        self._delete.click(_asks_again, self._models, self._confirm, queue=False, **QUIET)
         self._models.input(
-            lambda: gr.update(visible=False), None, self._confirm, queue=False, **quiet
+            lambda: gr.update(visible=False), None, self._confirm, queue=False, **QUIET
         )
-        self._stop.click(self._task.stop, [self._project, self._codes], None, queue=False, **quiet)
+        self._stop.click(self._task.stop, [self._project, self._codes], None, queue=False, **QUIET)
 
     def _deleted(self, name: str | None, held: Codes | None, model: str | None) -> Assignment:
         assignment = self.labels.require_administrator(name, held)

@@ -25,6 +25,7 @@ from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
 from studio.ui.shared.on_demand import on_mount
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of, show_errors
 
 __all__ = ["LabelTab"]
@@ -137,7 +138,7 @@ class LabelTab:
         self._widget = label_widget("label-widget")
 
     def _wire(self, bundle: gr.Dropdown, tab: gr.Tab) -> None:
-        private = {"api_visibility": "private"}
+        private = {"show_progress_on": self._who, "api_visibility": "private"}
         project, codes, places = self._project, self._codes, self._assigned_places
         project.input(self._choose, [project, codes], places, **private)
         for event in (self._join.click, self._name.submit):
@@ -153,8 +154,8 @@ class LabelTab:
         self._leave.click(self._left, [project, codes], [codes, *places], **private)
         self._panels.wire(self._made, [project, codes, *places])
         self._files.wire(bundle, self._made, [project, codes, *places])
-        tab.select(self._known, [bundle, project], project, show_progress="hidden", **private)
-        codes.change(self._held, codes, None, queue=False, show_progress="hidden", **private)
+        tab.select(self._known, [bundle, project], project, **QUIET)
+        codes.change(self._held, codes, None, queue=False, **QUIET)
         gr.api(self._api(), api_name="label")
 
     def _assigned(

@@ -12,6 +12,7 @@ from studio.runs.pulls import Pull, Pulls
 from studio.ui.shared import markup
 from studio.ui.shared.controller import SHARED, BundleController
 from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import running
 
 __all__ = ["FetchPanel"]
@@ -65,11 +66,9 @@ class FetchPanel:
         outputs = [self._go, self._stop, self._status, self._group, self._fetched]
         events = [
             button.click(
-                fetch, bundle, outputs, show_progress="hidden", concurrency_limit=8,
-                api_visibility="private",
+                fetch, bundle, outputs, concurrency_limit=8, **QUIET,
             ).then(
-                lambda name: opened(self.controllers[name]), bundle, places, show_progress="hidden",
-                api_visibility="private",
+                lambda name: opened(self.controllers[name]), bundle, places, **QUIET,
             )
             for button, fetch in ((self._go, fetch_all), (shared, fetch_shared))
         ]  # fmt: skip
@@ -79,8 +78,7 @@ class FetchPanel:
             return markup.notice("going", "stopping; what has arrived is kept …")
 
         self._stop.click(
-            stop, self._fetched, self._status, queue=False, show_progress="hidden",
-            api_visibility="private",
+            stop, self._fetched, self._status, queue=False, **QUIET,
         )  # fmt: skip
         return events
 

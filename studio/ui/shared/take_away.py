@@ -12,6 +12,7 @@ import gradio as gr
 from studio.export.document import Snippet
 from studio.templates import render
 from studio.ui.shared import markup
+from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import error_text, owner_of
 from studio.ui.shared.static import static_text
 
@@ -51,12 +52,11 @@ class TakeAwayMenu:
             self._file = gr.File(visible=False, label="The file")
             self._code = gr.HTML(elem_id=f"{name}-code", js_on_load=static_text("take_away.js"))
         self.places = [self._which, self._panel, self._said, self._code]
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
         for key, button in buttons.items():
             button.click(
                 self._take, [gr.State(key), self._which], [self._file, self._said],
-                concurrency_limit=4, **quiet,
-            ).success(None, self._file, None, js=SAVE, **quiet)  # fmt: skip
+                concurrency_limit=4, **QUIET,
+            ).success(None, self._file, None, js=SAVE, **QUIET)  # fmt: skip
 
     def offer(self, which: str, snippets: Sequence[Snippet]) -> dict[Any, Any]:
         """Updates that offer an answer.

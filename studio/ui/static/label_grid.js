@@ -16,8 +16,9 @@ function setMode(on) {
 }
 
 function showGrid() {
-  if (!grid.length && items.length) {
-    grid = [...items]; chosen.clear(); anchor = null; focused = grid[0].id;
+  // With the studio's reply there are enough for a whole page.
+  if (!grid.length && items.length && !outbox.length) {
+    grid = items.slice(0, session.page); chosen.clear(); anchor = null; focused = grid[0].id;
     since = performance.now(); spent = 0;
   }
   part(".labelling").classList.toggle("none", !grid.length);

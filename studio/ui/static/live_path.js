@@ -18,7 +18,7 @@ function draw() {
   read.textContent = `${text} · ${place}`;
   canvas.setAttribute("aria-label", `The picture ${place}`);
   slider.setAttribute("aria-valuetext", read.textContent);
-  element.dataset.drawn = n;
+  box.dataset.drawn = n;
 }
 
 async function show() {

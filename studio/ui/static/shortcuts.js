@@ -12,7 +12,8 @@ function pressed(event) {  // as the table writes it, such as ctrl+shift+z
 
 function control(key) {
   const found = (keys[key] || "").split(", ").filter(Boolean).flatMap((one) => [...document.querySelectorAll(one)]);
-  return found.find((node) => !node.disabled && (node.closest("[role=tabpanel]")?.offsetParent ?? key === "?"));
+  const there = found.filter((node) => !node.disabled && (node.closest("[role=tabpanel]")?.offsetParent ?? key === "?"));
+  return there.find((node) => node.offsetParent) ?? there[0];  // else in a closed menu
 }
 
 document.addEventListener("keydown", (event) => {

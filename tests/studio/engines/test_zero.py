@@ -23,7 +23,7 @@ class Space:
     """The studio as a Space starts it."""
 
     def __init__(self, folder, **more):
-        from studio.ui.page import free_port
+        from studio.ui.serving import free_port
 
         self.port, self.log = free_port("127.0.0.1"), folder / "log.jsonl"
         environment = os.environ | {

@@ -17,8 +17,9 @@ from backends.core import Answer
 from backends.errors import BadInput, NotFound
 from backends.regions.spec import Given, Whole
 from studio import export
-from studio.ui import page as served_page
-from studio.ui.page import build, launch_options
+from studio.ui import serving
+from studio.ui.page import build
+from studio.ui.serving import launch_options
 from studio.ui.shared import canvas, form, frames, shortcuts
 from studio.ui.shared.model_list import Offered
 from studio.ui.shared.requests import uploaded
@@ -59,6 +60,16 @@ def test_the_canvas_is_never_an_input(page):
         assert all(block.elem_id not in ("factual", "sketch") for block in function.inputs)
 
 
+def test_progress_is_shown_in_few_places(page):
+    """Or each change of any event is told to every control that any event ever filled."""
+    ours = [f for f in page.fns.values() if f.api_visibility == "private" and f.outputs]
+    assert len(ours) > 100
+    for function in ours:
+        places = function.show_progress_on
+        told = function.outputs if places is None else places
+        assert len(told) <= (0 if function.show_progress == "hidden" else 8), function.name
+
+
 def test_examples_of_every_bundle_may_be_sent(tiny, tmp_path, monkeypatch):
     other = tmp_path / "other"
     other.mkdir()
@@ -75,7 +86,7 @@ def test_the_served_page_may_send_what_can_be_chosen_on_it(tiny, monkeypatch):
     served = {}
     monkeypatch.setattr(gr.Blocks, "launch", lambda page, **options: served.update(options))
     monkeypatch.setattr(service, "warm", lambda name: iter(()))
-    served_page.launch(host="127.0.0.1", port=0, bundle=tiny, engine="local")
+    serving.launch(host="127.0.0.1", port=0, bundle=tiny, engine="local")
     assert str(bundles.ASSETS / "digits/examples") in served["allowed_paths"]
     assert tiny not in served["allowed_paths"], "what a bundle learnt from is not sent"
 

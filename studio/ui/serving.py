@@ -1,0 +1,171 @@
+"""How the page is served: its address, its files, what strangers may fetch."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from backends import service
+from backends.errors import BadInput, MissingPart
+from backends.settings import settings
+from studio import engines
+from studio.api import routes as api
+from studio.api.description import described
+from studio.api.questions import ProgramQuestions
+from studio.labels import api as label_api
+from studio.labels.management import Management
+from studio.labels.store.database import usual_place
+from studio.runs import Runs
+from studio.runs.background_tasks import BackgroundTasks
+from studio.runs.kept import usual_store
+from studio.runs.study import Study, usual_file
+from studio.ui.page import build, shown_bundles, shown_folders
+from studio.ui.shared import shortcuts
+from studio.ui.shared.controller import BundleController
+from studio.ui.shared.label_controller import LabelController
+from studio.ui.shared.static import static_text
+
+__all__ = ["free_port", "launch", "launch_options"]
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LARGEST_FILE, LARGEST_OWN_FILE = "20mb", "2gb"  # of uploads: by anybody, by the person here
+STYLES = (
+    "style.css",
+    "explain.css",
+    "regions.css",
+    "advice.css",
+    "compare.css",
+    "further.css",
+    "label.css",
+    "take_away.css",
+)
+REMOVALS = 10  # attempts to remove the results' folder
+
+
+def launch(
+    *, host: str, port: int, bundle: str, engine: str, database: str | None = None,
+    mcp: bool = False,
+) -> None:  # fmt: skip
+    """Serve the page until interrupted.
+
+    :param port: 0 takes a free one.
+    :param database: a file or address for people's labels, else the usual place.
+    :param mcp: also serve the typed functions as tools of the Model Context Protocol.
+    :raises MissingPart: its package is not installed.
+    :raises BadInput: an unknown engine, the port is in use, or a database that was named here or
+        in the environment cannot be opened.
+    """
+    engines.require_engine(engine)
+    if mcp and find_spec("mcp") is None:
+        raise MissingPart('--mcp needs a package; run: pip install "counterfactual-studio[mcp]"')
+    port = port or free_port(host)
+    _require_port(host, port)
+    with _results() as results, closing(engines.opened(engine, [bundle])) as device:
+        tasks = BackgroundTasks(device)
+        labels = LabelController(database or usual_place(), tasks)
+        if database or "database" in settings().model_fields_set:
+            labels.database()  # a wrong address is refused now, not when the first label is lost
+        runs = Runs(device, service.explain, service.stopped, store=usual_store())
+        controller = BundleController(bundle, runs, results, Study(usual_file()), warmed=True)
+        names, private = shown_bundles(bundle), host in LOOPBACK
+        page = build(controller, names, labels=labels, private=private).queue(
+            max_size=64, default_concurrency_limit=8
+        )
+        options = launch_options([bundle, *names])
+        if private:
+            options["max_file_size"] = LARGEST_OWN_FILE
+
+        def known() -> list[str]:
+            return [bundle, *shown_bundles(bundle)]
+
+        questions, managed = (
+            ProgramQuestions(runs, known, private),
+            Management(device, tasks, known),
+        )
+        routes = [*api.routes(questions), *label_api.routes(labels.database, managed)]
+        options["app_kwargs"] = {"routes": described(routes)}
+        try:
+            page.launch(server_name=host, server_port=port, mcp_server=mcp, **options)
+        finally:
+            page.close(verbose=False)
+
+
+def launch_options(names: Sequence[str]) -> dict[str, Any]:
+    """Settings of every launch: private, offline, with our style and keys.
+
+    :param names: of the bundles that the page can show, whose example pictures it may send.
+    """
+    return {
+        "theme": gr.themes.Default(),
+        "head": _head(),
+        "allowed_paths": sorted({path for name in names for path in shown_folders(name)}),
+        "max_file_size": LARGEST_FILE,
+        "footer_links": ["api", "settings"],
+        "run_history": False,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "pwa": False,
+        "share": False,
+        "show_error": True,
+    }
+
+
+def _head() -> str:
+    """Our styles and scripts. Gradio's own ``css`` splits selectors at every comma, those within
+    ``:is()`` and ``:has()`` too, so ours are nested in a rule as strong as its."""
+    styles = f".gradio-container.gradio-container.gradio-container {{ {static_text(*STYLES)} }}"
+    script = static_text("viewer.js", "kept.js")
+    return f"<style>{styles}</style>{shortcuts.script()}<script>{script}</script>"
+
+
+@contextmanager
+def _results() -> Iterator[Path]:
+    """A folder for people's downloads, removed at the end. Gradio's copies of what it shows lie
+    there, too: it deletes them by their content, under another studio that shows the same."""
+    folder = Path(tempfile.mkdtemp(prefix="counterfactual-studio-"))
+    named = "GRADIO_TEMP_DIR" in os.environ
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(folder / "shown"))
+    try:
+        yield folder
+    finally:
+        if not named:
+            del os.environ["GRADIO_TEMP_DIR"]
+        for _ in range(REMOVALS):  # a thread that still writes may add a file meanwhile
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(0.1)
+
+
+def _require_port(host: str, port: int) -> None:
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise BadInput(
+                f"port {port} is in use; choose another with --port, or 0 for a free one"
+            ) from error
+        raise BadInput(
+            f"cannot listen on {host}, port {port} ({error.strerror}); choose another address"
+        ) from error
+
+
+def free_port(host: str) -> int:
+    """A port that nothing listens on now."""
+    try:
+        with socket.create_server((host, 0)) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise BadInput(f"cannot listen on {host} ({error}); choose another address") from error

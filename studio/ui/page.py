@@ -204,8 +204,9 @@ class _Page:
         return gr.update(stale="yes") if stale else gr.skip()
 
     def _catch_up(self) -> dict[Any, Any]:
-        """What was fetched after the page was built, for those who come later."""
-        return self._opened(self.controllers.first)
+        """What was fetched after the page was built, for those who come later; a picture that they
+        chose meanwhile stays."""
+        return self._refreshed(self.controllers.first)
 
     def _recognise(self, held: Codes | None, request: gr.Request) -> None:
         """Note whose page this is, to whom private models are offered."""

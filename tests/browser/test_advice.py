@@ -27,7 +27,7 @@ def test_from_the_picture_to_what_the_answer_is_worth(browser, address):
         expect(page.locator("#method input")).to_have_value("LDCE")
         choose_method(page, "LeapFactual")
         page.locator("#run").click()
-        facts = page.locator("#metrics .fact")
+        facts = page.locator("#facts .fact")
         expect(facts).to_have_count(4)
         facts.nth(1).locator("summary").click()
         expect(facts.nth(1)).to_contain_text("a classifier that no method ever sees")

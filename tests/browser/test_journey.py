@@ -35,7 +35,9 @@ def choose_example(page, index=8):  # two of each class in order: the first four
 
 
 def paint(page, x0=0.3, y0=0.15, x1=0.7, y1=0.45):
-    box = page.locator("#factual canvas").bounding_box()
+    canvas = page.locator("#factual canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
     page.mouse.move(box["x"] + x0 * box["width"], box["y"] + y0 * box["height"])
     page.mouse.down()
     page.mouse.move(box["x"] + x1 * box["width"], box["y"] + y1 * box["height"], steps=12)
@@ -67,7 +69,8 @@ def methods_offered(page):
     page.locator("#method input").click()
     options = page.locator("#method [role=option]").all()
     titles = [option.get_attribute("aria-label") for option in options]
-    page.keyboard.press("Escape")
+    page.locator("#method input").blur()
+    expect(page.locator("#method [role=option]")).to_have_count(0)
     return titles
 
 

@@ -81,7 +81,7 @@ class LivePathPanel:
         for control in (self.question.target, method):
             control.change(
                 self._mark_way, [self._asked, self.question.target, method], self._status,
-                queue=False, **QUIET,
+                queue=False, preprocess=False, **QUIET,
             )  # fmt: skip
 
     async def _compute_way(

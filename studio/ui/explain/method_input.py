@@ -86,10 +86,14 @@ class MethodInput:
             the presets set, too.
         """
         described = self.described
-        self.method.select(self.choose, self.method, [self.method, *described], **QUIET)
+        # Unchecked: while the choices change, a control may still have one of those before.
+        self.method.select(
+            self.choose, self.method, [self.method, *described], preprocess=False, **QUIET
+        )
         model.change(
             self._offer, [bundle, model, self._model, self._wanted],
-            [self._model, self.method, self._problems, self._reasons, *described], **QUIET,
+            [self._model, self.method, self._problems, self._reasons, *described],
+            preprocess=False, **QUIET,
         )  # fmt: skip
 
         for name, preset in self._presets.items():

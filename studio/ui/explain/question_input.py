@@ -57,7 +57,7 @@ class QuestionInput:
         self.prediction.select(_ask_for, self.prediction, self.target, **QUIET)
         self.model.select(
             self._another_model, [self.model, bundle, self._opinions],
-            [self.target, self.instead, self.prediction], **QUIET,
+            [self.target, self.instead, self.prediction], preprocess=False, **QUIET,
         )  # fmt: skip
 
     @property

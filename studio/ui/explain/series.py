@@ -62,8 +62,9 @@ class SeriesView:
         self.stop.click(self._stop_series, None, self.status, queue=False, **QUIET)
         for control in watched:
             control.change(
-                self._mark_series, [self.asked, *watched], self.status, queue=False, **QUIET
-            )
+                self._mark_series, [self.asked, *watched], self.status, queue=False,
+                preprocess=False, **QUIET,
+            )  # fmt: skip
 
     async def follow(
         self, owner: str, asked: PosedQuestion, series: Series, watched: list[Any],

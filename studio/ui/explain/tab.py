@@ -189,12 +189,9 @@ class ExplainTab:
                     self._run_id, self._asked, self._picture, asking.model, asking.target,
                     methods.method,
                 ],
-                self._answer.status, **QUIET, queue=False,
+                self._answer.status, queue=False, preprocess=False, **QUIET,
             )  # fmt: skip
-        self._stop.click(
-            self._ask_to_stop, self._run_id, self._answer.status, queue=False,
-            **QUIET,
-        )  # fmt: skip
+        self._stop.click(self._ask_to_stop, self._run_id, self._answer.status, queue=False, **QUIET)
 
     def _run_after(self, event: Callable[..., Any]) -> None:
         """Let an event run what the controls ask."""

@@ -14,8 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from backends import service
 from backends.errors import BadInput, MissingPart
 from backends.settings import settings
@@ -35,6 +33,7 @@ from studio.ui.shared import shortcuts
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import LabelController
 from studio.ui.shared.static import static_text
+from studio.ui.theme import theme
 
 __all__ = ["free_port", "launch", "launch_options"]
 
@@ -50,6 +49,7 @@ STYLES = (
     "label.css",
     "take_away.css",
 )
+DARK = ".dark { --color-accent: var(--primary-400) !important; }"  # the theme has one for both
 REMOVALS = 10  # attempts to remove the results' folder
 
 
@@ -107,7 +107,7 @@ def launch_options(names: Sequence[str]) -> dict[str, Any]:
     :param names: of the bundles that the page can show, whose example pictures it may send.
     """
     return {
-        "theme": gr.themes.Default(),
+        "theme": theme(),
         "head": _head(),
         "allowed_paths": sorted({path for name in names for path in shown_folders(name)}),
         "max_file_size": LARGEST_FILE,
@@ -126,7 +126,7 @@ def _head() -> str:
     ``:is()`` and ``:has()`` too, so ours are nested in a rule as strong as its."""
     styles = f".gradio-container.gradio-container.gradio-container {{ {static_text(*STYLES)} }}"
     script = static_text("viewer.js", "kept.js")
-    return f"<style>{styles}</style>{shortcuts.script()}<script>{script}</script>"
+    return f"<style>{DARK} {styles}</style>{shortcuts.script()}<script>{script}</script>"
 
 
 @contextmanager

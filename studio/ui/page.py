@@ -28,7 +28,7 @@ from studio.ui.shared.on_demand import on_demand
 from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of
 
-__all__ = ["build", "shown_bundles", "shown_folders"]
+__all__ = ["build", "shown_bundles"]
 
 VISIT = """
 // The tab opens by itself, and fills itself then.
@@ -73,7 +73,6 @@ class _Page:
         self, controllers: Controllers, pulls: Pulls, labels: LabelController, blocks: gr.Blocks
     ) -> None:
         self.controllers, first = controllers, controllers.first
-        self._blocks = blocks
         gr.HTML(markup.skip(), elem_id="skip")
         with gr.Row(equal_height=True, elem_id="page-head"):
             self._title = gr.Markdown(_title(first), elem_id="page-title")
@@ -158,11 +157,10 @@ class _Page:
         ).then(None, None, None, js="() => window.scrollTo(0, 0)", **QUIET)  # fmt: skip
 
     def _found(self, names: Iterable[str]) -> dict[Any, Any]:
-        """The chooser's updates for bundles that may be new; their examples may be sent."""
+        """The chooser's updates for bundles that may be new."""
         for name in names:
             if name not in self.controllers.names:
                 self.controllers.add(name)
-                self._blocks.allowed_paths.extend(shown_folders(name))
         choices = _choices(self.controllers.names)
         return {self._bundle: gr.update(choices=choices, visible=len(choices) > 1)}
 
@@ -248,11 +246,3 @@ def shown_bundles(first: str) -> list[str]:
     """Further bundles that can be asked about."""
     found = [name for name in bundles.installed() if bundles.get(name).manifest.class_names]
     return [name for name in found if name != first]
-
-
-def shown_folders(name: str) -> set[str]:
-    """Folders of a bundle's examples; what it learnt from is nobody else's business."""
-    bundle = bundles.get(name)
-    return {
-        str((bundle.folder / example.file).parent.absolute()) for example in bundle.own.examples
-    }

@@ -8,7 +8,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,7 +28,7 @@ from studio.runs import Runs
 from studio.runs.background_tasks import BackgroundTasks
 from studio.runs.kept import usual_store
 from studio.runs.study import Study, usual_file
-from studio.ui.page import build, shown_bundles, shown_folders
+from studio.ui.page import build, shown_bundles
 from studio.ui.shared import shortcuts
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import LabelController
@@ -82,7 +82,7 @@ def launch(
         page = build(controller, names, labels=labels, private=private).queue(
             max_size=64, default_concurrency_limit=8
         )
-        options = launch_options([bundle, *names])
+        options = launch_options()
         if private:
             options["max_file_size"] = LARGEST_OWN_FILE
 
@@ -101,15 +101,11 @@ def launch(
             page.close(verbose=False)
 
 
-def launch_options(names: Sequence[str]) -> dict[str, Any]:
-    """Settings of every launch: private, offline, with our style and keys.
-
-    :param names: of the bundles that the page can show, whose example pictures it may send.
-    """
+def launch_options() -> dict[str, Any]:
+    """Settings of every launch: private, offline, with our style and keys."""
     return {
         "theme": theme(),
         "head": _head(),
-        "allowed_paths": sorted({path for name in names for path in shown_folders(name)}),
         "max_file_size": LARGEST_FILE,
         "footer_links": ["api", "settings"],
         "run_history": False,
@@ -125,7 +121,7 @@ def _head() -> str:
     """Our styles and scripts. Gradio's own ``css`` splits selectors at every comma, those within
     ``:is()`` and ``:has()`` too, so ours are nested in a rule as strong as its."""
     styles = f".gradio-container.gradio-container.gradio-container {{ {static_text(*STYLES)} }}"
-    script = static_text("viewer.js", "kept.js")
+    script = static_text("viewer.js", "kept.js", "early_run.js")
     return f"<style>{DARK} {styles}</style>{shortcuts.script()}<script>{script}</script>"
 
 

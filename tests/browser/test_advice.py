@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 def test_from_the_picture_to_what_the_answer_is_worth(browser, address):
     with visited(browser, address) as page:
-        page.locator("#examples .thumbnail-item").nth(8).click()
+        page.locator("#examples button").nth(8).click()
         expect(page.locator("#prediction")).to_contain_text("%")
         page.locator("#which-method button").first.click()
         page.get_by_label("A quick answer").check()

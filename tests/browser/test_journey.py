@@ -30,7 +30,7 @@ def upload(page, path):
 
 
 def choose_example(page, index=8):  # two of each class in order: the first four
-    page.locator("#examples button.thumbnail-item").nth(index).click()
+    page.locator("#examples button").nth(index).click()
     page.wait_for_selector(".region-canvas.ready")
 
 
@@ -237,6 +237,32 @@ def test_the_models_proposal_is_an_editable_mask(page):
     choose_example(page)  # and the same example again clears it
     page.wait_for_function("document.querySelector('#factual .area').innerText.includes('nothing')")
     expect_source(page, "whole")
+
+
+# A person who is faster than the studio: Run as soon as the clicked example is on its way.
+AT_ONCE = """async () => {
+  document.querySelectorAll("#examples button")[8].click();
+  const tracker = document.querySelector("#examples [data-testid=status-tracker]");
+  while (tracker.classList.contains("hide")) await new Promise(requestAnimationFrame);
+  document.querySelector("#run").click();
+}"""
+
+
+def test_run_waits_for_a_picture_that_is_on_its_way(page):
+    page.evaluate(AT_ONCE)
+    wait_for_answer(page)
+    assert "the model said “4”" in status(page)
+
+
+def test_examples_are_named_and_reached_by_arrow_keys(page):
+    page.locator("#examples button").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".region-canvas.ready")
+    pressed = page.locator("#examples button[aria-pressed=true]")
+    assert pressed.get_attribute("aria-label") == "Example 7: 3"
+    assert page.locator("#examples button[tabindex='0']").count() == 1
 
 
 def test_a_drawing_is_a_picture(page):

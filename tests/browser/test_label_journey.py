@@ -105,7 +105,7 @@ def test_twenty_by_keyboard_then_a_model_of_them(page):
     assert "Only you are offered it" in told
 
     page.get_by_role("tab", name="Explain").click()
-    page.locator("#examples button.thumbnail-item").nth(8).click()
+    page.locator("#examples button").nth(8).click()
     page.wait_for_selector(".region-canvas.ready")
     page.wait_for_selector("#opinions .status")
     assert "twenty" in page.inner_text("#opinions")
@@ -157,7 +157,7 @@ def test_answers_wait_in_the_browser_while_nobody_answers(page):
 
 
 def test_a_person_is_asked_along_the_path_and_goes_on_after_a_reload(page):
-    page.locator("#examples button.thumbnail-item").nth(8).click()
+    page.locator("#examples button").nth(8).click()
     page.wait_for_selector(".region-canvas.ready")
     page.get_by_text("Settings of the method").click()
     page.locator("#ask-me").get_by_role("checkbox").check()

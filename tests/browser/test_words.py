@@ -167,7 +167,7 @@ def test_controls_have_labels_and_bundles_change(page):
     page.wait_for_selector("#examples img")
     assert not page.locator(".region-canvas.ready").is_visible()
     assert not page.locator("#region-source").get_by_text("What words say").is_visible()
-    page.locator("#examples button.thumbnail-item").first.click()
+    page.locator("#examples button").first.click()
     page.wait_for_selector(".region-canvas.ready")
     assert not page.locator("[data-tool=include]").is_visible()
     choose_method(page, "RCSB")
@@ -188,7 +188,7 @@ def test_another_bundle_brings_its_settings(browser, tmp_path, tiny):
     ):
         page.locator("#bundle input").click()
         page.locator("#bundle [role=option]").get_by_text("Handwritten digits").click()
-        page.locator("#examples button.thumbnail-item").first.click()
+        page.locator("#examples button").first.click()
         page.wait_for_selector(".region-canvas.ready")
         for name, settings in own.items():
             choose_method(page, methods[name]["title"])

@@ -75,9 +75,8 @@ class AnswerPanes:
         """What differs from the frame before: the page searches all its controls for each one that
         is told something."""
         last, target = run.frames[-1], run.request.target
-        probabilities = [frame.target_probability for frame in run.frames]
         return {
-            self.plot: markup.curve(probabilities, last.total, target),
+            self.plot: _curve(run),
             self.frame: markup.frame(frames.newest(run)),
             self.status: markup.progress_line(
                 last.index, last.total, last.phase, last.seconds, last.target_probability, target
@@ -96,11 +95,7 @@ class AnswerPanes:
         if begun and run.frames and not run.ended:
             return self._going(run)
         target = run.request.target
-        curve = ""
-        if run.frames:
-            probabilities = [frame.target_probability for frame in run.frames]
-            curve = markup.curve(probabilities, run.frames[-1].total, target)
-        shown: dict[Any, Any] = {self.plot: curve} | self.take_away.show(run)
+        shown: dict[Any, Any] = {self.plot: _curve(run)} | self.take_away.show(run)
         if not run.ended:
             shown |= {
                 self.counterfactual: "", self.difference: "", self.facts: "", self.metrics: "",
@@ -129,6 +124,14 @@ class AnswerPanes:
             reason = run.reason or "stopped before the first step"
             shown |= {self.frame: "", self.status: markup.failure(reason)}
         return shown
+
+
+def _curve(run: Run) -> str:
+    """The target's probability over a run's steps so far; empty before the first."""
+    if not run.frames:
+        return ""
+    points = [(frame.index, frame.target_probability) for frame in run.frames]
+    return markup.curve(points, run.frames[-1].total, run.request.target)
 
 
 def _verdict(run: Run) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from backends.errors import StudioError
+from studio.ui.explain.examples import ExampleGrid
 from studio.ui.explain.scan_input import ScanInput
 from studio.ui.shared import canvas
 from studio.ui.shared.controller import BundleController
@@ -35,7 +36,7 @@ class PictureInput:
         shown = _tabs(first)
         with gr.Tabs(selected=_selected(shown)) as self._tabs:
             with gr.Tab("Examples", id="examples", visible=shown["examples"]) as examples:
-                self._kind, self._gallery = _examples(first)
+                self._examples = ExampleGrid(first)
             with gr.Tab("New face", id="sample", visible=shown["sample"]) as sample:
                 gr.Markdown("A face of nobody, drawn by the bundle’s generator.")
                 self._draw = gr.Button("New face", elem_id="new-face")
@@ -47,7 +48,9 @@ class PictureInput:
             with gr.Tab("Upload", id="upload"):
                 self._upload = gr.Image(
                     label="Upload, paste or photograph", height=190, format="png",
-                    sources=["upload", "clipboard", "webcam"], elem_id="upload",
+                    # No "webcam": without one its panel has no way back; a phone offers its camera
+                    # among the files.
+                    sources=["upload", "clipboard"], elem_id="upload",
                 )  # fmt: skip
                 self._scan = ScanInput(controllers)
             with gr.Tab("Draw", id="draw", visible=shown["draw"]) as draw:
@@ -65,12 +68,8 @@ class PictureInput:
         }
         if not fresh:
             return updates
-        by_class = _examples_by_class(controller)
-        return updates | {
-            self._tabs: gr.update(selected=_selected(shown)),
-            self._kind: gr.update(choices=list(by_class), value="all"),
-            self._gallery: gr.update(value=by_class["all"], selected_index=None),
-        }
+        updates[self._tabs] = gr.update(selected=_selected(shown))
+        return updates | self._examples.opened(controller)
 
     def wire(
         self, put: Callable[[str, BundleController, Shown], dict[Any, Any]],
@@ -103,12 +102,6 @@ class PictureInput:
             except StudioError as error:
                 return refuse(owner, error)
 
-        async def pick_example(
-            kind: str, name: str, event: gr.SelectData, request: gr.Request
-        ) -> dict[Any, Any]:
-            path = _examples_by_class(controllers[name])[kind][event.index]
-            return await shown(path, name, request)
-
         async def take_drawing(url: str, name: str, request: gr.Request) -> dict[Any, Any]:
             return await shown(canvas.from_data_url(url), name, request)
 
@@ -129,18 +122,7 @@ class PictureInput:
             show_progress_on=self._upload, api_visibility="private", preprocess=False,
         )  # fmt: skip
         self._scan.wire(bundle, put, refuse, places)
-        self._gallery.select(
-            pick_example, [self._kind, bundle], places, show_progress_on=self._gallery,
-            api_visibility="private",
-        )  # fmt: skip
-        self._kind.input(
-            lambda kind, name: gr.Gallery(
-                _examples_by_class(controllers[name])[kind], selected_index=None
-            ),
-            [self._kind, bundle],
-            self._gallery,
-            api_visibility="private",
-        )
+        self._examples.wire(bundle, controllers.__getitem__, shown, places)
         self._use_drawing.click(
             take_drawing, [self._drawing, bundle], places, js=READ_SKETCH,
             show_progress_on=self._board, api_visibility="private",
@@ -161,25 +143,3 @@ def _tabs(controller: BundleController) -> dict[str, bool]:
 
 def _selected(shown: dict[str, bool]) -> str:
     return next((name for name, is_shown in shown.items() if is_shown), "upload")
-
-
-def _examples_by_class(controller: BundleController) -> dict[str, list[str]]:
-    """Paths of the example pictures: two of each class under ``all``, and all of each class."""
-    by_class: dict[str, list[str]] = {name: [] for name in controller.about["class_names"]}
-    for example in controller.about["examples"]:
-        by_class[example["label"]].append(str(controller.folder / example["file"]))
-    first = {"all": [path for paths in by_class.values() for path in paths[:2]]}
-    return first | {name: paths for name, paths in by_class.items() if paths}
-
-
-def _examples(controller: BundleController) -> tuple[gr.Dropdown, gr.Gallery]:
-    by_class = _examples_by_class(controller)
-    with gr.Column(elem_id="example-choice"):
-        gallery = gr.Gallery(
-            by_class["all"], label="Click one to begin", columns=5,
-            allow_preview=False, elem_id="examples", object_fit="contain", buttons=[],
-        )  # fmt: skip
-        kind = gr.Dropdown(
-            list(by_class), value="all", label="Show", elem_id="example-class", container=False,
-        )  # fmt: skip
-    return kind, gallery

@@ -17,6 +17,7 @@ __all__ = [
     "blank",
     "bundle_cards",
     "curve",
+    "examples",
     "failure",
     "fetching",
     "heading",
@@ -44,16 +45,18 @@ KINDS = {"flipped": "success", "not_flipped": "warning", "cancelled": "warning"}
 _render = partial(render, "shared.html")
 
 
-def curve(probabilities: Sequence[float], total: int, target: str) -> Markup:
-    """The target's probability over the steps so far, as SVG; x runs to ``total``."""
+def curve(points: Sequence[tuple[int, float]], total: int, target: str) -> Markup:
+    """The target's probability over the steps so far, as SVG.
+
+    :param points: step, from 1 to ``total``, and probability of each.
+    """
     span = max(total, 2) - 1
-    points = [
-        (f"{34 + 378 * i / span:.1f}", f"{10 + 116 * (1 - p):.1f}")
-        for i, p in enumerate(probabilities)
+    now = f"{points[-1][1]:.1%}" if points else "not yet known"
+    places = [
+        (f"{34 + 378 * (step - 1) / span:.1f}", f"{10 + 116 * (1 - p):.1f}") for step, p in points
     ]
-    now = f"{probabilities[-1]:.1%}" if probabilities else "not yet known"
-    line = " ".join(",".join(point) for point in points)
-    return _render("curve", target, total, line, points[-1] if points else None, now)
+    line = " ".join(",".join(place) for place in places)
+    return _render("curve", target, total, line, places[-1] if places else None, now)
 
 
 def loss_curve(losses: Sequence[float]) -> Markup:
@@ -192,6 +195,11 @@ def bundle_cards(cards: Sequence[tuple[str, str, str, str, str]]) -> Markup:
     """A card for each bundle: name, title, description, what it needs, a picture (data URL, or
     empty)."""
     return _render("bundle_cards", cards)
+
+
+def examples(pictures: Sequence[tuple[str, str, str]]) -> Markup:
+    """Example pictures to choose from: file, class and data URL of each."""
+    return _render("examples", pictures)
 
 
 def instead(label: str | None) -> Markup:

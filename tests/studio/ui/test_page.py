@@ -12,7 +12,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from backends import bundles, service
+from backends import service
 from backends.core import Answer
 from backends.errors import BadInput, NotFound
 from backends.regions.spec import Given, Whole
@@ -70,29 +70,17 @@ def test_progress_is_shown_in_few_places(page):
         assert len(told) <= (0 if function.show_progress == "hidden" else 8), function.name
 
 
-def test_examples_of_every_bundle_may_be_sent(tiny, tmp_path, monkeypatch):
-    other = tmp_path / "other"
-    other.mkdir()
-    example = bundles.Example(file="shown/a.png", label="a", index=0)
-    manifest = bundles.read_manifest(Path(tiny)).model_copy(update={"examples": [example]})
-    bundles.write_manifest(other, manifest)
-    monkeypatch.chdir(tmp_path)
-    allowed = launch_options([tiny, "other", "digits"])["allowed_paths"]
-    assert set(allowed) == {str(other / "shown"), str(bundles.ASSETS / "digits/examples")}
-
-
 @pytest.mark.slow
-def test_the_served_page_may_send_what_can_be_chosen_on_it(tiny, monkeypatch):
+def test_no_folder_is_served(tiny, monkeypatch):
     served = {}
     monkeypatch.setattr(gr.Blocks, "launch", lambda page, **options: served.update(options))
     monkeypatch.setattr(service, "warm", lambda name: iter(()))
     serving.launch(host="127.0.0.1", port=0, bundle=tiny, engine="local")
-    assert str(bundles.ASSETS / "digits/examples") in served["allowed_paths"]
-    assert tiny not in served["allowed_paths"], "what a bundle learnt from is not sent"
+    assert "allowed_paths" not in served, "a page's pictures are sent with it"
 
 
-def test_nothing_is_shared_with_outside_hosts(tiny):
-    options = launch_options([tiny])
+def test_nothing_is_shared_with_outside_hosts():
+    options = launch_options()
     assert options["share"] is False
     assert options["enable_monitoring"] is False
     assert options["run_history"] is False

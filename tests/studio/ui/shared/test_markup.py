@@ -124,7 +124,7 @@ def test_nearest_pictures_say_where_they_are_from():
 def test_people_cannot_inject_markup():
     evil = "<img src=x onerror=alert(1)>"
     assert "<img" not in markup.failure(evil)
-    assert "<img" not in markup.curve([0.5], 3, evil)
+    assert "<img" not in markup.curve([(1, 0.5)], 3, evil)
     assert "<img" not in markup.progress_line(1, 2, evil, 1.0, 0.5, evil)
     labelled = {"label": evil, "probabilities": {evil: 1.0, "9": 0.0}}
     assert "<img" not in markup.metrics_table(record(factual=labelled), METRIC_TABLE)
@@ -132,8 +132,9 @@ def test_people_cannot_inject_markup():
 
 
 def test_curve_has_a_point_for_every_step():
-    svg = markup.curve([0.1, 0.5, 0.9], 20, "9")
-    assert len(svg.split('points="')[1].split('"')[0].split()) == 3
+    svg = markup.curve([(1, 0.1), (10, 0.5), (20, 0.9)], 20, "9")
+    points = [point.split(",") for point in svg.split('points="')[1].split('"')[0].split()]
+    assert [float(x) for x, _ in points] == [34, 213.1, 412], "at their steps, not their numbers"
     assert "90.0%" in svg
 
 

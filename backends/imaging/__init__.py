@@ -1,5 +1,6 @@
 """Pictures in and out of the backends, and their resampling."""
 
+from backends.imaging.adjusting import Adjustment, adjusted
 from backends.imaging.digit import digit_like, placed_digit
 from backends.imaging.fitted import fitted
 from backends.imaging.masks import as_bytes, painted_mask, read_mask, require_area
@@ -21,7 +22,9 @@ from backends.imaging.windows import window_in
 
 __all__ = [
     "MAX_PIXELS",
+    "Adjustment",
     "Reading",
+    "adjusted",
     "as_bytes",
     "carried",
     "centred",

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from backends.errors import StudioError
+from studio.ui.explain.adjust_input import AdjustInput
 from studio.ui.explain.examples import ExampleGrid
 from studio.ui.explain.scan_input import ScanInput
 from studio.ui.shared import canvas
@@ -52,6 +53,7 @@ class PictureInput:
                     # among the files.
                     sources=["upload", "clipboard"], elem_id="upload",
                 )  # fmt: skip
+                self._adjust = AdjustInput(controllers)
                 self._scan = ScanInput(controllers)
             with gr.Tab("Draw", id="draw", visible=shown["draw"]) as draw:
                 self._board = canvas.sketch_board("sketch")
@@ -83,12 +85,13 @@ class PictureInput:
             file: dict[str, Any] | None, name: str, request: gr.Request
         ) -> dict[Any, Any]:
             if file is None:
-                return self._scan.closed()
+                return self._scan.closed() | self._adjust.hidden()
             try:
                 path = uploaded(file)
                 updates, reading = await self._scan.open(path, name, request)
             except StudioError as error:  # raised, it would lie over every control
                 return refuse(owner_of(request), error) | {self._upload: None}
+            updates |= self._adjust.offered(reading.picture)
             if Path(path).suffix.lower() not in BROWSERS:
                 preview = reading.picture.copy()
                 preview.thumbnail((PREVIEW, PREVIEW))
@@ -118,10 +121,12 @@ class PictureInput:
 
         # preprocess=False: our own reader explains what is wrong with a file; gradio's would not.
         self._upload.input(
-            predict, [self._upload, bundle], [self._upload, *self._scan.places, *places],
+            predict, [self._upload, bundle],
+            [self._upload, self._adjust.panel, *self._scan.places, *places],
             show_progress_on=self._upload, api_visibility="private", preprocess=False,
         )  # fmt: skip
         self._scan.wire(bundle, put, refuse, places)
+        self._adjust.wire(self._scan.asked, bundle, put, refuse, places)
         self._examples.wire(bundle, controllers.__getitem__, shown, places)
         self._use_drawing.click(
             take_drawing, [self._drawing, bundle], places, js=READ_SKETCH,

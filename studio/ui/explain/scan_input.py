@@ -25,6 +25,8 @@ class ScanInput:
     """A file, its page and its window, laid out inside the current Blocks. Page and window are
     shown only for files that have some.
 
+    :ivar asked: the controls that say what of a file is seen; the window is as wide as 0 for
+        files without one.
     :ivar places: what :meth:`open` and :meth:`closed` fill, beside the picture's own places.
     """
 
@@ -49,6 +51,7 @@ class ScanInput:
             )  # fmt: skip
         self._note = gr.HTML(elem_id="scan-note")
         self._path = gr.State(None)  # of the file that page and window are of
+        self.asked = [self._path, self._page, self._centre, self._width]
         self.places = [self._path, self._page, self._centre, self._width, self._note]
 
     def wire(
@@ -110,7 +113,7 @@ class ScanInput:
     def _sliders(self, reading: Reading) -> dict[Any, Any]:
         """The window's sliders, which reach over the page's values; none for 8 bits."""
         if reading.window is None:
-            return dict.fromkeys([self._centre, self._width], gr.update(visible=False))
+            return dict.fromkeys([self._centre, self._width], gr.update(visible=False, value=0))
         centre, width = reading.window
         low, high = min(reading.span[0], centre), max(reading.span[1], centre)
         widest = max(high - low, width)

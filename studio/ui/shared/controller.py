@@ -130,20 +130,26 @@ class BundleController:
         return await ask(self.runs.engine, owner, work)
 
     async def show(
-        self, owner: str, source: Any, page: int = 1, window: tuple[float, float] | None = None
-    ) -> Shown:
+        self, owner: str, source: Any, page: int = 1, window: tuple[float, float] | None = None,
+        adjustment: imaging.Adjustment | None = None,
+    ) -> Shown:  # fmt: skip
         """Read a picture, turn it into what the model sees, ask the model about it.
 
         :param page: of a file with several, counted from 1.
         :param window: (centre, width) of the values to see, of a file with more than 8 bits.
+        :param adjustment: what is done to it first; the person's own picture is then the adjusted
+            one.
         """
 
         def work() -> Shown:
-            reading = imaging.read(source, page, window)
+            reading, kept = imaging.read(source, page, window), source
+            if adjustment is not None:
+                kept = imaging.adjusted(reading.picture, adjustment)
+                reading = imaging.read(kept)
             picture, placement = service.place(self.bundle, reading.picture, reading.turn)
             return replace(
                 self._shown(picture), placement=placement, reading=reading,
-                original=imaging.kept(source, reading),
+                original=imaging.kept(kept, reading),
             )  # fmt: skip
 
         return await self.ask(owner, work)

@@ -36,7 +36,7 @@ CLICKED = """([button, awaited]) => new Promise((resolve) => {
 def main() -> None:
     """Print the median and the worst of a few clicks for each method."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--clicks", type=int, default=10)
+    parser.add_argument("--clicks", type=int, default=20)
     parser.add_argument("--bundle", choices=["digits", "faces"], help="this one alone")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     parser.add_argument("--port", default="7899")
@@ -96,14 +96,16 @@ def row(what: str, times: list[float], asked: str) -> dict[str, object]:
 
 
 @contextmanager
-def served(bundle: str, port: str, chromium: str) -> Iterator[tuple[Page, float]]:
+def served(
+    bundle: str, port: str, chromium: str, **environment: str
+) -> Iterator[tuple[Page, float]]:
     """A browser's page of the studio, and the seconds until it was served."""
     from playwright.sync_api import sync_playwright
 
     start = time.perf_counter()
     server = subprocess.Popen(
         [sys.executable, "app.py"], cwd=ROOT,
-        env=os.environ | {"STUDIO_PORT": port, "STUDIO_BUNDLE": bundle},
+        env=os.environ | {"STUDIO_PORT": port, "STUDIO_BUNDLE": bundle} | environment,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:

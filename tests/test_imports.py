@@ -29,7 +29,8 @@ def package(name: str) -> str:
 LOOSE = {
     "backends": {"core", "errors", "registry", "settings", "files", "version"},
     "studio": {"__main__"},
-    "studio/ui": {"page", "functions"},  # what people and what programs come in by
+    # What people and what programs come in by, where that is served, and its colours.
+    "studio/ui": {"page", "functions", "serving", "theme"},
     "studio/labels": {"api", "management"},
 }
 

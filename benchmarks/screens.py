@@ -83,6 +83,8 @@ def _digits(page: Page, project: str) -> Iterator[str]:
     page.wait_for_selector(".region-canvas.ready")
     page.locator("#method input").click()
     page.locator('#method [role=option][aria-label="RCSB"]').click()
+    page.locator("#region-source").get_by_text("Where the model looks").click()
+    page.wait_for_function("document.querySelector('#factual .area').innerText.includes('%')")
     page.locator("#run").click()
     page.wait_for_function("/step [1-9]/.test(document.querySelector('#status').innerText)")
     _to_the_picture(page)

@@ -28,6 +28,10 @@ class NotFound(StudioError):
     """No bundle, method, class or file of that name."""
 
 
+class NotAllowed(StudioError):
+    """The person may not do that here."""
+
+
 class MissingPart(StudioError):
     """A bundle's part is absent, damaged, or needs a package that is not installed."""
 

@@ -58,6 +58,23 @@ class Settings(BaseSettings):
     )
     bundle: str = Field("digits", description="Bundle that app.py opens")
     engine: str = Field("auto", description="Engine of app.py: auto, local, or zero (ZeroGPU)")
+    mode: Literal["auto", "private", "team", "demo"] = Field(
+        "auto",
+        description="Who may do what: private, team, demo, or auto: team where people log in, "
+        "private on this machine's own address, else demo",
+    )
+    users: Path | None = Field(
+        None, description="File of the people who log in, made by: studio users add NAME"
+    )
+    user_header: str = Field(
+        "", description="Header in which a reverse proxy says who somebody is, as X-Forwarded-User"
+    )
+    proxies: str = Field(
+        "127.0.0.1,::1", description="Addresses of the proxies that are believed so, with commas"
+    )
+    step_seconds: int = Field(
+        900, ge=1, description="Seconds after which a single step is given up; a whole number"
+    )
     zero_seconds: int = Field(
         60, ge=1, description="Seconds of a ZeroGPU card that a run may take; a whole number"
     )

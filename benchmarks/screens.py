@@ -11,7 +11,7 @@ import io
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from PIL import Image
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PLACE, DOCUMENT = ROOT / "assets/screens", ROOT / "docs/screens.md"
 SIZES = ((1366, 768), (1920, 1080), (390, 844))
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 STATES = {
     "empty": "Nothing is chosen yet",
     "running": "A run goes on",

@@ -17,6 +17,7 @@ from backends.imaging import Reading
 from backends.regions.spec import MaskFile, RegionSpec, Whole
 from backends.service import regions as region_service
 from studio import export
+from studio.access import MEMBERS, AccessPolicy
 from studio.api.messages import (
     About,
     MethodEntry,
@@ -51,12 +52,12 @@ class ProgramQuestions:
 
     :ivar runs: carries them out.
     :ivar names: of the bundles that may be asked about, the first of which is the usual one.
-    :ivar private: whether only the person at the machine can ask, who may name models of their own.
+    :ivar access: who may name models of their own.
     """
 
     runs: Runs
     names: Callable[[], list[str]]
-    private: bool = False
+    access: AccessPolicy = MEMBERS
 
     async def explain(
         self, question: QuestionMessage, image: bytes, mask: bytes | None, owner: str,
@@ -154,7 +155,7 @@ class ProgramQuestions:
 
     def _model(self, asked: PictureMessage) -> str:
         """The model's name; one outside of the bundle only where the asker owns the machine."""
-        if not self.private:
+        if not self.access.most.models:
             service.require_known(self._bundle(asked.bundle), asked.model)
         return asked.model
 

@@ -21,11 +21,13 @@ from studio.cli import domains, options
 from studio.cli.bundles import bundles_app
 from studio.cli.labels import labels
 from studio.cli.signals import interruptible
+from studio.cli.users import users_app
 from studio.engines import ENGINES, require_engine
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(bundles_app, name="bundles")
 app.add_typer(labels, name="labels")
+app.add_typer(users_app, name="users")
 
 BundleOption = Annotated[str, typer.Option(help="Bundle name, or the folder of one")]
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backends.errors import BadInput
+from backends.settings import settings
 from studio.engines.core import Engine
 from studio.engines.local import LocalEngine
 from studio.engines.zero import ZeroEngine, is_zero
@@ -33,4 +34,4 @@ def opened(name: str, ahead: Sequence[str] = ()) -> Engine:
     """
     require_engine(name)
     zero = name == "zero" or (name == "auto" and is_zero())
-    return ZeroEngine(ahead) if zero else LocalEngine()
+    return ZeroEngine(ahead) if zero else LocalEngine(settings().step_seconds)

@@ -147,6 +147,10 @@ class Engine(ABC):
     def close(self) -> None:
         """Stop everything and give the device back."""
 
+    def problem(self) -> str:
+        """What is wrong with it, as a sentence; empty where it takes steps."""
+        return ""
+
 
 def advance(job: Job) -> bool:
     """One step of a job; False when it has ended. Every end closes the generator."""
@@ -156,7 +160,8 @@ def advance(job: Job) -> bool:
             end = Stopped()
         else:
             job.steps = job.steps or job.work()
-            job.sink(Stepped(next(job.steps)))
+            item = next(job.steps)
+            job.sink(Stepped(item))  # whose sink may be another one by now
             return True
     except StopIteration:
         end = Done()
@@ -164,11 +169,11 @@ def advance(job: Job) -> bool:
         end = Failed(str(error), _fault(error))
     except MemoryError:
         end = Failed(str(OutOfMemory(NO_MEMORY)))
-    except Exception as error:  # a run's fault must not take the engine with it
-        end = Failed(_sentence(error))
-    except BaseException:  # the program ends
+    except (KeyboardInterrupt, SystemExit):  # the program ends
         _close(job)
         raise
+    except BaseException as error:  # a run's fault, a panic of Rust's too, ends the run alone
+        end = Failed(_sentence(error))
     _close(job)
     # An error in a generator's clean-up or in a listener must not end the engine.
     try:
@@ -188,12 +193,14 @@ def _close(job: Job) -> None:
         close = getattr(job.steps, "close", None)
         if close is not None:
             close()
-    except Exception:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:
         log.exception("a run's clean-up failed")
     job.steps = None
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: BaseException) -> str:
     if type(error).__name__ == "OutOfMemoryError":  # torch's own; the studio knows no torch
         return str(OutOfMemory(NO_MEMORY))
     log.error("a run failed", exc_info=error)

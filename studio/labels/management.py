@@ -11,13 +11,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, File, UploadFile
+from fastapi import APIRouter, Depends, File, Request, UploadFile
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from backends.errors import BadInput, NotFound, StudioError
 from backends.training.retrain_settings import Learning, Learnt
+from studio.access import MEMBERS, AccessPolicy
 from studio.engines.core import Engine
 from studio.labels import exchange
 from studio.labels.store import pictures, projects
@@ -92,11 +93,13 @@ class Management:
     :ivar engine: prepares pictures.
     :ivar tasks: where trainings go on; shared with the page.
     :ivar bundles: names of those whose pictures may be labelled.
+    :ivar access: who may make projects and train models.
     """
 
     engine: Engine
     tasks: BackgroundTasks
     bundles: Callable[[], list[str]]
+    access: AccessPolicy = MEMBERS
 
     def router(
         self, opened: Callable[[], Database], person: Callable[..., Annotator],
@@ -121,7 +124,13 @@ class Management:
 
         Administered = Annotated[Project, Depends(administered)]  # noqa: N806 - a type
 
-        @router.post("/projects")
+        def maker(request: Request) -> None:
+            self.access.require("projects", request)
+
+        def trainer(request: Request) -> None:
+            self.access.require("training", request)
+
+        @router.post("/projects", dependencies=[Depends(maker)])
         def create(store: Store, message: New) -> ProjectMade:
             """Make a project."""
             setup = Setup.checked(message.project)
@@ -133,7 +142,7 @@ class Management:
                 project=project.name, administrator=access.annotator.name, code=access.code
             )
 
-        @filling.post("/pictures")
+        @filling.post("/pictures", dependencies=[Depends(maker)])
         async def add(
             store: Store, project: Administered, files: Annotated[list[UploadFile], File()]
         ) -> PicturesAdded:
@@ -149,7 +158,7 @@ class Management:
             """Get the labels as a file; of ``datasets`` a zip with the pictures."""
             return _exported(store, project, format, history)
 
-        @router.post("/retrain", status_code=202)
+        @router.post("/retrain", status_code=202, dependencies=[Depends(trainer)])
         def retrain(store: Store, project: Administered, message: Retrain) -> State:
             """Begin to train the bundle's model on the labels."""
             name = message.name or training.model_name(project.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from functools import partial
 from backends.core import Answer, Frame, Request
 from studio.engines.core import Done, Engine, Event, Stepped, Stopped
 from studio.runs.durations import Durations
+from studio.runs.metrics import counted
 from studio.runs.run import Run
 from studio.runs.store import Store
 
@@ -189,8 +191,16 @@ class Runs:
         if run := self._runs.get(run_id):
             self._drop(run)
 
+    def counts(self) -> dict[str, int]:
+        """How many runs of all wait, and how many are computed."""
+        states = [run.state for run in list(self._runs.values())]
+        return {state: states.count(state) for state in ("waiting", "running")}
+
     def _settle(self, run: Run) -> None:
-        """After each event: store a visitor's run that has ended."""
+        """After each event: count a run that has ended, and store a visitor's."""
+        if run.ended and run.job and not run.counted:
+            run.counted = True
+            counted(run, time.time() - run.started)
         if run.ended and self.store and run.visitor and run.answer:
             self._writer.submit(self._save, run)
         elif run.ended:

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from backends import bundles, service
+from studio.access import MEMBERS, AccessPolicy
 from studio.api.questions import ProgramQuestions
 from studio.labels.store.database import usual_place
 from studio.runs.background_tasks import BackgroundTasks
@@ -43,23 +44,23 @@ def build(
     pulls: Pulls | None = None,
     labels: LabelController | None = None,
     *,
-    private: bool = False,
+    access: AccessPolicy = MEMBERS,
 ) -> gr.Blocks:
     """The Blocks of a controller.
 
     :param names: of further bundles that can be chosen on the page.
     :param pulls: fetches what bundles lack.
     :param labels: where people's labels are kept.
-    :param private: whether only the person at the machine can open the page, who may add models.
+    :param access: who may do what on it.
     """
     labels = labels or LabelController(usual_place(), BackgroundTasks(controller.runs.engine))
     # Old previews are deleted after a day, looked for each hour.
     with gr.Blocks(
         title="Counterfactual Studio", delete_cache=(3600, 86400), fill_width=True
     ) as blocks:
-        controllers = Controllers(controller, names, private=private)
+        controllers = Controllers(controller, names, access=access)
         # First, so that no event of the page takes their names.
-        asked = ProgramQuestions(controller.runs, lambda: list(controllers.names), private)
+        asked = ProgramQuestions(controller.runs, lambda: list(controllers.names), access)
         functions.offer(asked, blocks)
         page = _Page(controllers, pulls or Pulls(service.pull), labels, blocks)
         page.wire(blocks)
@@ -98,7 +99,7 @@ class _Page:
             with gr.Tab("Label", id="label") as tab:
                 self._label = LabelTab(controllers, bundle, labels, codes, tabs, tab)
             self._domain = None
-            if controllers.private:
+            if controllers.access.most.bundles:
                 with gr.Tab("Your own pictures", id="own-pictures"):
                     self._domain = DomainTab(controllers, bundle, labels.tasks)
         self._tabs = tabs

@@ -14,10 +14,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from starlette.middleware import Middleware
+
 from backends import service
 from backends.errors import BadInput, MissingPart
 from backends.settings import settings
 from studio import engines
+from studio.access import AccessPolicy, Gate
+from studio.api import operation
 from studio.api import routes as api
 from studio.api.description import described
 from studio.api.questions import ProgramQuestions
@@ -37,7 +41,6 @@ from studio.ui.theme import theme
 
 __all__ = ["free_port", "launch", "launch_options"]
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LARGEST_FILE, LARGEST_OWN_FILE = "20mb", "2gb"  # of uploads: by anybody, by the person here
 STYLES = (
     "style.css",
@@ -63,38 +66,48 @@ def launch(
     :param database: a file or address for people's labels, else the usual place.
     :param mcp: also serve the typed functions as tools of the Model Context Protocol.
     :raises MissingPart: its package is not installed.
-    :raises BadInput: an unknown engine, the port is in use, or a database that was named here or
-        in the environment cannot be opened.
+    :raises BadInput: an unknown engine, a file of users that is none, the port is in use, or a
+        database that was named here or in the environment cannot be opened.
     """
     engines.require_engine(engine)
+    access = AccessPolicy.of(settings(), host)
     if mcp and find_spec("mcp") is None:
         raise MissingPart('--mcp needs a package; run: pip install "counterfactual-studio[mcp]"')
     port = port or free_port(host)
     _require_port(host, port)
     with _results() as results, closing(engines.opened(engine, [bundle])) as device:
         tasks = BackgroundTasks(device)
-        labels = LabelController(database or usual_place(), tasks)
+        labels = LabelController(database or usual_place(), tasks, access)
         if database or "database" in settings().model_fields_set:
             labels.database()  # a wrong address is refused now, not when the first label is lost
         runs = Runs(device, service.explain, service.stopped, store=usual_store())
         controller = BundleController(bundle, runs, results, Study(usual_file()), warmed=True)
-        names, private = shown_bundles(bundle), host in LOOPBACK
-        page = build(controller, names, labels=labels, private=private).queue(
+        names = shown_bundles(bundle)
+        page = build(controller, names, labels=labels, access=access).queue(
             max_size=64, default_concurrency_limit=8
         )
         options = launch_options()
-        if private:
+        if access.mode == "private":
             options["max_file_size"] = LARGEST_OWN_FILE
 
         def known() -> list[str]:
             return [bundle, *shown_bundles(bundle)]
 
         questions, managed = (
-            ProgramQuestions(runs, known, private),
-            Management(device, tasks, known),
+            ProgramQuestions(runs, known, access),
+            Management(device, tasks, known, access),
         )
-        routes = [*api.routes(questions), *label_api.routes(labels.database, managed)]
-        options["app_kwargs"] = {"routes": described(routes)}
+        checks = {
+            "engine": operation.engine_check(device), "disk": operation.disk_check(settings().home),
+            "database": labels.check,
+        }  # fmt: skip
+        routes = [
+            *api.routes(questions), *label_api.routes(labels.database, managed),
+            *operation.routes(runs, access, checks),
+        ]  # fmt: skip
+        options["app_kwargs"] = {
+            "routes": described(routes), "middleware": [Middleware(Gate, access=access)],
+        }  # fmt: skip
         try:
             page.launch(server_name=host, server_port=port, mcp_server=mcp, **options)
         finally:

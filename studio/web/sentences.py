@@ -17,6 +17,7 @@ from starlette.types import Message, Receive
 from backends.errors import (
     BadInput,
     MissingPart,
+    NotAllowed,
     NotFound,
     OutOfMemory,
     StudioError,
@@ -27,8 +28,8 @@ __all__ = ["STATUS", "problem", "refusal", "route"]
 
 log = logging.getLogger(__name__)
 STATUS: dict[type[Exception], int] = {
-    BadInput: 400, NotFound: 404, MissingPart: 409, OutOfMemory: 507, Unreachable: 503,
-    StudioError: 500,
+    BadInput: 400, NotAllowed: 403, NotFound: 404, MissingPart: 409, OutOfMemory: 507,
+    Unreachable: 503, StudioError: 500,
 }  # fmt: skip
 PLACES = ("body", "query", "path", "header")
 INSIDE = "the studio failed at this; its log has the details"

@@ -34,7 +34,7 @@ class OwnModel:
 
     def __init__(self, controllers: Controllers) -> None:
         self.controllers = controllers
-        visible = controllers.private
+        visible = controllers.access.most.models
         with gr.Accordion("Explain a model of yours", open=False, visible=visible):
             gr.Markdown(HELP)
             self._name = gr.Textbox(
@@ -58,7 +58,7 @@ class OwnModel:
             the question to a model.
         """
         self._put = put
-        if self.controllers.private:
+        if self.controllers.access.most.models:
             self._add.click(
                 self._added, [self._name, self._file, picture, bundle],
                 [self._status, *places], show_progress_on=self._status, api_visibility="private",

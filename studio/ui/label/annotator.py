@@ -69,7 +69,10 @@ class AnnotatorPanel:
     def assigned(self, assignment: Assignment | None) -> dict[Any, Any]:
         """Updates for who works in which project."""
         shown: dict[Any, Any] = {
-            self._panel: gr.update(visible=bool(assignment and assignment.person.administers)),
+            self._panel: gr.update(
+                visible=bool(assignment and assignment.person.administers)
+                and self.labels.access.most.projects
+            ),
             self._state: self._going(assignment),
             **running(self._go, self._stop, False),
         }  # fmt: skip
@@ -99,9 +102,10 @@ class AnnotatorPanel:
             return problem, prompts
 
     async def _annotated(
-        self, name: str | None, held: Codes | None, which: str, written: str
+        self, request: gr.Request, name: str | None, held: Codes | None, which: str, written: str
     ) -> AsyncIterator[dict[Any, Any]]:
         with show_errors():
+            self.labels.access.require("projects", request)
             assignment = await asyncio.to_thread(self.labels.require_administrator, name, held)
             prompts = annotation.read_prompts(written or "", assignment.project.classes)
             task = self._task.start(

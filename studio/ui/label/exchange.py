@@ -75,7 +75,8 @@ class ExchangePanel:
                 gr.LoginButton()
             self._push = gr.Button("Push")
             self._status = gr.HTML(elem_id="export-status")
-        with gr.Accordion("Import labels", open=False, elem_id="import"):
+        may = labels.access.most.projects
+        with gr.Accordion("Import labels", open=False, elem_id="import", visible=may):
             self._source = gr.File(
                 label="What was exported: .csv, .jsonl, .json, or a zip of a folder",
                 type="filepath", elem_id="import-file", height=110,
@@ -115,6 +116,7 @@ class ExchangePanel:
             person: str, held: Codes | None,
         ) -> dict[Any, Any]:  # fmt: skip
             with show_errors():
+                self.labels.access.require("projects", request)
                 if not file:
                     raise BadInput("choose a file first")
                 controller, owner, loop = (
@@ -175,11 +177,15 @@ class ExchangePanel:
             }
 
     async def _pushed(
-        self, name: str | None, held: Codes | None, repository: str, login: gr.OAuthToken | None
-    ) -> str:
-        """Push as the visitor: on a Space never with its owner's token."""
+        self, request: gr.Request, name: str | None, held: Codes | None, repository: str,
+        login: gr.OAuthToken | None,
+    ) -> str:  # fmt: skip
+        """Push as the visitor; with the studio's own token only who may, and never on a Space."""
         from studio.labels.exchange.dataset_folder import push
 
+        if login is None:
+            with show_errors():
+                self.labels.access.require("push", request)
         token = login.token if login else None if on_a_space() else os.environ.get("HF_TOKEN")
 
         def work() -> str:

@@ -70,7 +70,8 @@ class ProjectPanels:
     ) -> None:
         self.controllers, self.labels = controllers, labels
         self._bundle, self._project, self._person, self._codes = bundle, project, person, codes
-        with gr.Accordion("New project", open=True) as self._new:
+        may = labels.access.most.projects
+        with gr.Accordion("New project", open=True, visible=may) as self._new:
             self._name = gr.Textbox(
                 label=FIELDS["name"]["title"], info=FIELDS["name"]["description"], max_lines=1,
                 placeholder="our digits", elem_id="project-name",
@@ -135,6 +136,7 @@ class ProjectPanels:
             files: list[str] | None, *later: Any,
         ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
             with show_errors():
+                self.labels.access.require("projects", request)
                 names = [part.strip() for part in classes.replace("\n", ",").split(",")]
                 fields = dict(zip(self._first, later, strict=True)) | {
                     "name": name, "bundle": which, "question": question, "instructions": guide,
@@ -166,6 +168,7 @@ class ProjectPanels:
             files: list[str] | None, request: gr.Request,
         ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
             with show_errors():
+                self.labels.access.require("projects", request)
                 assignment = await asyncio.to_thread(self.labels.require_administrator, name, held)
                 async for text in self._filled(
                     which, assignment.project, kind, count, files, request

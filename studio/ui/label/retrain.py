@@ -83,7 +83,10 @@ class TrainingPanel:
     def assigned(self, assignment: Assignment | None) -> dict[Any, Any]:
         """Updates for who works in which project."""
         shown: dict[Any, Any] = {
-            self._panel: gr.update(visible=bool(assignment and assignment.person.administers)),
+            self._panel: gr.update(
+                visible=bool(assignment and assignment.person.administers)
+                and self.labels.access.most.training
+            ),
             self._state: self._going(assignment),
             **self._trained(assignment),
             **running(self._go, self._stop, False),
@@ -107,6 +110,7 @@ class TrainingPanel:
             *values: Any,
         ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
             with show_errors():
+                self.labels.access.require("training", request)
                 self.labels.note(owner_of(request), held)  # whose private model it will be
                 assignment = await asyncio.to_thread(
                     self.labels.require_administrator, project, held

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from backends.errors import BadInput
 from backends.service.bundles import MethodInfo
+from studio.access import MEMBERS, AccessPolicy
 from studio.ui.shared.controller import NO_PICTURE, BundleController
 from studio.ui.shared.factual import Factual
 
@@ -17,13 +18,13 @@ class Controllers:
 
     :param first: what a new page opens with.
     :param names: of the bundles that can be chosen.
-    :ivar private: whether only the person at the machine can open the page.
+    :ivar access: who may do what on the page.
     """
 
     def __init__(
-        self, first: BundleController, names: Sequence[str] = (), *, private: bool = False
+        self, first: BundleController, names: Sequence[str] = (), *, access: AccessPolicy = MEMBERS
     ) -> None:
-        self.first, self.private = first, private
+        self.first, self.access = first, access
         self.names = list(dict.fromkeys([first.bundle, *names]))
         self._made = {first.bundle: first}
         self._showing: dict[str, str] = {}

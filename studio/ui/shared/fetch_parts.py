@@ -13,7 +13,7 @@ from studio.ui.shared import markup
 from studio.ui.shared.controller import SHARED, BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.quiet import QUIET
-from studio.ui.shared.requests import running
+from studio.ui.shared.requests import running, show_errors
 
 __all__ = ["FetchPanel"]
 
@@ -24,7 +24,9 @@ class FetchPanel:
     def __init__(self, controllers: Controllers, pulls: Pulls) -> None:
         self.controllers, self.pulls = controllers, pulls
         missing = controllers.first.to_pull()
-        with gr.Accordion(**_offer(controllers.first, missing), elem_id="fetch") as self._group:
+        with gr.Accordion(
+            **self._offer(controllers.first, missing), elem_id="fetch"
+        ) as self._group:
             self._list = gr.HTML(markup.to_fetch(missing))
             with gr.Row():
                 self._go = gr.Button(_button_text(missing), variant="primary", elem_id="fetch-run")
@@ -37,11 +39,21 @@ class FetchPanel:
         how the pull ended stays to be read."""
         missing = controller.to_pull()
         shown = {
-            self._group: gr.update(**_offer(controller, missing)),
+            self._group: gr.update(**self._offer(controller, missing)),
             self._list: markup.to_fetch(missing),
             self._go: gr.update(value=_button_text(missing)),
         }
         return shown | ({self._status: ""} if fresh else {})
+
+    def _offer(
+        self, controller: BundleController, missing: dict[str, list[dict[str, Any]]]
+    ) -> dict[str, Any]:
+        """The panel is open where without it nothing can be asked; what bundles of a person's own
+        pictures lack is trained."""
+        first = not controller.methods() and controller.about["recipe"] != "pictures"
+        label = f"{'Fetch this first' if first else 'More can be fetched'} ({_size(missing)})"
+        visible = bool(missing) and self.controllers.access.most.fetch
+        return {"label": label, "open": first, "visible": visible}
 
     def wire(
         self,
@@ -53,12 +65,12 @@ class FetchPanel:
         """Let the button fetch what ``bundle`` lacks, and ``shared`` only what all bundles of
         photographs share; then ``opened`` fills ``places``. Returns the last event of both."""
 
-        async def fetch_all(name: str) -> AsyncIterator[dict[Any, Any]]:
-            async for shown in self._fetch(name, None):
+        async def fetch_all(name: str, request: gr.Request) -> AsyncIterator[dict[Any, Any]]:
+            async for shown in self._fetch(name, None, request):
                 yield shown
 
-        async def fetch_shared(name: str) -> AsyncIterator[dict[Any, Any]]:
-            async for shown in self._fetch(name, SHARED):
+        async def fetch_shared(name: str, request: gr.Request) -> AsyncIterator[dict[Any, Any]]:
+            async for shown in self._fetch(name, SHARED, request):
                 yield shown
 
         # The person may have gone to another bundle meanwhile: the page that goes on is that of
@@ -73,7 +85,9 @@ class FetchPanel:
             for button, fetch in ((self._go, fetch_all), (shared, fetch_shared))
         ]  # fmt: skip
 
-        def stop(name: str) -> str:
+        def stop(name: str, request: gr.Request) -> str:
+            with show_errors():
+                self.controllers.access.require("fetch", request)
             self.pulls.stop([name, SHARED])
             return markup.notice("going", "stopping; what has arrived is kept …")
 
@@ -82,9 +96,13 @@ class FetchPanel:
         )  # fmt: skip
         return events
 
-    async def _fetch(self, name: str, only: str | None) -> AsyncIterator[dict[Any, Any]]:
+    async def _fetch(
+        self, name: str, only: str | None, request: gr.Request
+    ) -> AsyncIterator[dict[Any, Any]]:
         """Progress until the pull has ended, however many pages watch it; leaving the page does
         not end it, since what has arrived is kept anyway."""
+        with show_errors():
+            self.controllers.access.require("fetch", request)
         controller = self.controllers[name]
         missing = controller.to_pull(only)
         pull = self.pulls.start(list(missing))
@@ -101,16 +119,6 @@ class FetchPanel:
         yield running(self._go, self._stop, False) | {
             self._status: _end(pull, controller.about["title"])
         }
-
-
-def _offer(
-    controller: BundleController, missing: dict[str, list[dict[str, Any]]]
-) -> dict[str, Any]:
-    """The panel is open where without it nothing can be asked; what bundles of a person's own
-    pictures lack is trained."""
-    first = not controller.methods() and controller.about["recipe"] != "pictures"
-    label = f"{'Fetch this first' if first else 'More can be fetched'} ({_size(missing)})"
-    return {"label": label, "open": first, "visible": bool(missing)}
 
 
 def _size(missing: dict[str, list[dict[str, Any]]]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.errors import BadInput, NotFound, StudioError
+from studio.access import MEMBERS, AccessPolicy
 from studio.labels.store import invitations, pictures, projects
 from studio.labels.store.database import Database
 from studio.labels.store.records import Access, Annotator, Project, Setup
@@ -52,10 +53,12 @@ class LabelController:
 
     :ivar place: a file or an address, as :class:`studio.labels.store.database.Database` takes.
     :ivar tasks: what models do for projects.
+    :ivar access: who may make projects, train models and push.
     """
 
     place: str
     tasks: BackgroundTasks
+    access: AccessPolicy = MEMBERS
     _database: Database | None = None
     _held: dict[str, Codes] = field(default_factory=dict)
     _opening: threading.Lock = field(default_factory=threading.Lock)
@@ -66,6 +69,14 @@ class LabelController:
             if self._database is None:
                 self._database = Database(self.place)
             return self._database
+
+    def check(self) -> None:
+        """Ask the store for something, if it was opened.
+
+        :raises StudioError: it does not answer.
+        """
+        if self._database is not None:
+            projects.listed(self._database, "")
 
     def names(self, bundle: str) -> list[str]:
         """A bundle's projects, the newest first."""

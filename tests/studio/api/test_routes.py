@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from backends import service
+from studio.access import AccessPolicy
 from studio.api.messages import QuestionMessage
 from studio.api.questions import GOING, Busy, Gone, ProgramQuestions
 from studio.api.routes import routes
@@ -208,7 +209,9 @@ def test_nothing_is_kept_of_a_question(client, questions, png, target, tmp_path,
 
 def test_a_person_at_the_machine_may_name_a_model(tiny, engine, png, tmp_path):
     runs = Runs(engine, service.explain, service.stopped)
-    app = FastAPI(routes=routes(ProgramQuestions(runs, lambda: [tiny], private=True)))
+    app = FastAPI(
+        routes=routes(ProgramQuestions(runs, lambda: [tiny], access=AccessPolicy("private")))
+    )
     reply = TestClient(app).post(
         "/api/predict", data={"model": f"{tmp_path}/none.onnx"}, files={"image": png}
     )

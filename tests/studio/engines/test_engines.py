@@ -86,6 +86,55 @@ def test_a_fault_does_not_take_the_engine_with_it(engine, caplog):
     assert "a run failed" in caplog.text
 
 
+class Panic(BaseException):
+    """As Rust's PanicException, which no ``except Exception`` holds."""
+
+
+@pytest.mark.parametrize("panic", [Panic, SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_nothing_that_a_job_raises_ends_the_engine(local, panic):
+    def work():
+        yield 1
+        raise panic("over")
+
+    def cleaned():
+        try:
+            yield 1
+            yield 2
+        finally:
+            raise panic("over")
+
+    broken, after = Log(), Log()
+    local.submit(work, "me", broken)
+    local.submit(cleaned, "me", Log()).stop()
+    local.submit(lambda: iter([1]), "you", after)
+    assert "the run failed inside" in broken.wait().reason
+    assert after.wait() == Done()
+    assert local.problem() == ""
+
+
+def test_a_step_that_does_not_end_is_given_up():
+    engine, release = LocalEngine(longest=0.2), threading.Event()
+
+    def hangs():
+        yield 1
+        release.wait(20)
+        yield 2
+
+    stuck, after = Log(), Log()
+    engine.submit(hangs, "me", stuck)
+    engine.submit(lambda: iter("ab"), "you", after)
+    assert "took longer than 0.2 seconds" in stuck.wait().reason
+    assert after.wait() == Done(), "the next person is served"
+    assert engine.problem() == ""
+    release.set()
+    time.sleep(0.1)
+    assert stuck.items == [1], "what comes late is heard by nobody"
+    last = Log()
+    engine.submit(lambda: iter([1]), "me", last)
+    assert last.wait() == Done()
+    engine.close()
+
+
 def test_a_failing_clean_up_or_listener_does_not_take_the_engine_with_it(local, caplog):
     def work():
         try:

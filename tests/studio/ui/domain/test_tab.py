@@ -11,6 +11,7 @@ from backends import bundles
 from backends.evaluation import watched
 from backends.evaluation.domain import Report
 from backends.evaluation.watched import DomainProgress
+from studio.access import AccessPolicy
 from studio.runs.background_tasks import BackgroundTasks
 from studio.ui.domain.work import TRAINING
 from studio.ui.page import build
@@ -30,7 +31,7 @@ def packed(tmp_path):
 def page(controller, tmp_path, monkeypatch):
     monkeypatch.setenv("STUDIO_BUNDLES", str(tmp_path / "bundles"))
     labels = LabelController(str(tmp_path / "labels.db"), BackgroundTasks(controller.runs.engine))
-    made = build(controller, labels=labels, private=True)
+    made = build(controller, labels=labels, access=AccessPolicy("private"))
     made.tasks = labels.tasks
     return made
 

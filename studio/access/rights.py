@@ -1,0 +1,127 @@
+"""What whoever opens the studio may do: everything, what members may, or look and ask alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Literal, Protocol
+
+from backends.errors import NotAllowed
+from backends.settings import Settings, on_a_space
+from studio.access.users import Users
+
+__all__ = ["LOOPBACK", "MEMBERS", "USER", "AccessPolicy", "Mode", "Rights", "Visit"]
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+USER = "x-studio-user"  # the header in which the gate says who somebody is; it lets no other in
+Mode = Literal["private", "team", "demo"]
+
+
+class Visit(Protocol):
+    """A request, as gradio and Starlette have it."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Of HTTP."""
+        ...
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What somebody may do beyond asking, comparing, and labelling in a project that they have
+    joined.
+
+    :ivar fetch: fetch what bundles lack, and so accept its terms.
+    :ivar bundles: make and train bundles of their own pictures.
+    :ivar models: name models and files of this machine to explain.
+    :ivar projects: make labelling projects, put pictures in, import labels, let a model annotate.
+    :ivar training: train models of labels.
+    :ivar push: push labels with the studio's own account of the hub.
+    """
+
+    fetch: bool = False
+    bundles: bool = False
+    models: bool = False
+    projects: bool = False
+    training: bool = False
+    push: bool = False
+
+
+EVERYTHING = Rights(**{one.name: True for one in fields(Rights)})
+MEMBER = Rights(projects=True, training=True)
+NOTHING = Rights()
+REFUSALS = {
+    "fetch": "only an administrator of this studio fetches parts; ask them",
+    "bundles": "only the person at the machine makes bundles here",
+    "models": "only the person at the machine adds models here",
+    "projects": "projects are made by this studio's team; ask them for an invitation to one",
+    "training": "this studio trains no models for visitors; run one of your own",
+    "push": "labels are not pushed with this studio's account; export them, and push the file",
+}
+
+
+@dataclass(frozen=True)
+class AccessPolicy:
+    """A studio's mode, and who its people are.
+
+    :ivar mode: ``private``: the person at the machine may do everything. ``team``: people log in;
+        members make projects, administrators fetch, too. ``demo``: anybody comes in, and only asks.
+    :ivar users: who may log in, by name and password.
+    :ivar header: in which a reverse proxy says who somebody is; empty for none.
+    :ivar proxies: addresses that are believed so.
+    """
+
+    mode: Mode = "private"
+    users: Users = field(default_factory=Users)
+    header: str = ""
+    proxies: tuple[str, ...] = LOOPBACK
+
+    @classmethod
+    def of(cls, settings: Settings, host: str) -> AccessPolicy:
+        """As the environment says; else private on this machine's own address, and a demo on all
+        others where nobody can log in.
+
+        :raises BadInput: the file of users cannot be read.
+        """
+        users = Users.read(settings.users) if settings.users else Users()
+        login = bool(users.names or settings.user_header)
+        mode = settings.mode
+        if mode == "auto":
+            alone = host in LOOPBACK and not on_a_space()
+            mode = "team" if login else "private" if alone else "demo"
+        proxies = tuple(one.strip() for one in settings.proxies.split(",") if one.strip())
+        return cls(mode, users, settings.user_header.lower(), proxies)
+
+    @property
+    def login(self) -> bool:
+        """Whether people must say who they are."""
+        return self.mode == "team" and bool(self.users.names or self.header)
+
+    @property
+    def most(self) -> Rights:
+        """What the most able of its people may do."""
+        return {
+            "private": EVERYTHING, "team": Rights(fetch=True, projects=True, training=True),
+            "demo": NOTHING,
+        }[self.mode]  # fmt: skip
+
+    def rights(self, visit: Visit | None) -> Rights:
+        """What the person of a request may do."""
+        if self.mode != "team":
+            return self.most
+        if not self.login:
+            return MEMBER
+        name = visit.headers.get(USER, "") if visit is not None else ""
+        return self.most if name in self.users.administrators else MEMBER if name else NOTHING
+
+    def require(self, right: str, visit: Visit | None) -> None:
+        """Let only those go on who may.
+
+        :param right: one of the fields of :class:`Rights`.
+        :raises NotAllowed: they may not.
+        """
+        if not getattr(self.rights(visit), right):
+            raise NotAllowed(REFUSALS[right])
+
+
+MEMBERS = AccessPolicy("team")  # whom nobody asks to log in: they label, and make projects

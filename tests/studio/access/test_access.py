@@ -1,0 +1,172 @@
+"""Who may do what: modes, people who log in, and the gate."""
+
+import base64
+from types import SimpleNamespace
+
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.testclient import TestClient
+from typer.testing import CliRunner
+
+from backends.errors import BadInput, NotAllowed
+from backends.settings import settings
+from studio.access import AccessPolicy, Gate, rights, users
+from studio.cli.main import app as cli
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setitem(users.COST, "n", 2)
+
+
+@pytest.fixture
+def team():
+    people = users.Users().with_user("ann", PASSWORD, True).with_user("bob", PASSWORD)
+    return AccessPolicy("team", people)
+
+
+def visit(name=""):
+    return SimpleNamespace(headers={rights.USER: name} if name else {})
+
+
+def served(access):
+    app = FastAPI()
+
+    @app.api_route("/{path:path}", methods=["GET", "POST"])
+    def who(request: Request):
+        return {"who": request.headers.get(rights.USER, "")}
+
+    return TestClient(Gate(app, access))
+
+
+def basic(name, password=PASSWORD):
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
+
+
+@pytest.mark.parametrize(
+    ("host", "environment", "mode"),
+    [
+        ("127.0.0.1", {}, "private"),
+        ("localhost", {}, "private"),
+        ("0.0.0.0", {}, "demo"),
+        ("127.0.0.1", {"SPACE_ID": "a/b"}, "demo"),
+        ("0.0.0.0", {"STUDIO_MODE": "team"}, "team"),
+        ("0.0.0.0", {"STUDIO_USER_HEADER": "X-Forwarded-User"}, "team"),
+        ("127.0.0.1", {"STUDIO_MODE": "demo"}, "demo"),
+    ],
+)
+def test_a_studio_that_others_can_open_is_a_demo_unless_told(monkeypatch, host, environment, mode):
+    for name in ("SPACE_ID", "STUDIO_MODE", "STUDIO_USERS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert AccessPolicy.of(settings(), host).mode == mode
+
+
+def test_rights_follow_mode_and_person(team):
+    assert AccessPolicy("private").rights(visit()).models
+    assert AccessPolicy("demo").rights(visit("ann")) == rights.Rights()
+    assert team.rights(visit("ann")).fetch
+    assert not team.rights(visit("ann")).models, "files of the machine are its owner's"
+    assert team.rights(visit("bob")).projects
+    assert not team.rights(visit("bob")).fetch
+    assert team.rights(visit()) == rights.Rights()
+    assert team.rights(None) == rights.Rights()
+
+
+@pytest.mark.parametrize("right", rights.REFUSALS)
+def test_a_refusal_says_whom_to_ask(right):
+    with pytest.raises(NotAllowed, match=r"\w+ \w+"):
+        AccessPolicy("demo").require(right, visit())
+    AccessPolicy("private").require(right, visit())
+
+
+def test_every_right_has_a_refusal():
+    assert set(rights.REFUSALS) == set(rights.Rights.__dataclass_fields__)
+
+
+def test_people_log_in_with_their_passwords(team):
+    client = served(team)
+    refused = client.get("/")
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"].startswith("Basic")
+    assert client.get("/", headers=basic("ann")).json() == {"who": "ann"}
+    assert client.get("/", headers=basic("ann")).json() == {"who": "ann"}, "and again"
+    for wrong in (
+        basic("ann", "wrong password"), basic("nobody"), basic(""), {"Authorization": "Basic %%%"},
+        {"Authorization": "Bearer x"}, {"Authorization": "Basic " + "A" * 5000},
+        basic("bob", ""), basic("ann", PASSWORD + "\0"), {"Authorization": b"Basic \xff\xfe"},
+    ):  # fmt: skip
+        assert client.get("/", headers=wrong).status_code == 401
+    assert client.get("/healthz").status_code == 200, "what watches the studio needs no name"
+
+
+def test_nobody_says_who_they_are_by_the_gates_own_header(team):
+    forged = {rights.USER: "ann", rights.USER.upper(): "ann"}
+    assert served(team).get("/", headers=forged).status_code == 401
+    assert served(AccessPolicy("demo")).get("/", headers=forged).json() == {"who": ""}
+    assert served(team).get("/", headers=forged | basic("bob")).json() == {"who": "bob"}
+
+
+def test_guesses_are_few(team):
+    client = served(team)
+    for _ in range(20):
+        assert client.get("/", headers=basic("ann", "a wrong guess")).status_code == 401
+    assert client.get("/", headers=basic("ann", "a wrong guess")).status_code == 429
+    assert client.get("/", headers=basic("ann")).status_code == 429
+
+
+def test_a_proxy_is_believed_only_at_its_address():
+    access = AccessPolicy("team", header="x-forwarded-user", proxies=("testclient",))
+    named = {"X-Forwarded-User": "ann"}
+    assert served(access).get("/", headers=named).json() == {"who": "ann"}
+    assert served(access).get("/").status_code == 401
+    other = AccessPolicy("team", header="x-forwarded-user", proxies=("10.0.0.1",))
+    assert served(other).get("/", headers=named).status_code == 401
+
+
+@pytest.mark.parametrize("mode", ["private", "demo"])
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://testserver.evil"])
+def test_pages_of_other_sites_are_answered_nothing(mode, origin):
+    client = served(AccessPolicy(mode))
+    for ask in (client.get, client.post):
+        assert ask("/gradio_api/queue/join", headers={"Origin": origin}).status_code == 403
+    own = {"Origin": "http://testserver"}
+    assert client.post("/", headers=own).status_code == 200
+    behind = {"Origin": "https://studio.example", "X-Forwarded-Host": "studio.example"}
+    assert client.post("/", headers=behind).status_code == 200
+
+
+def test_users_are_kept_without_their_passwords(tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDIO_USERS", str(tmp_path / "users.json"))
+    run = CliRunner().invoke
+    said = run(cli, ["users", "add", "ann", "--administrator", "--password", PASSWORD])
+    assert said.exit_code == 0, said.output
+    run(cli, ["users", "add", "bob", "--password", PASSWORD])
+    file = tmp_path / "users.json"
+    assert PASSWORD not in file.read_text()
+    assert file.stat().st_mode & 0o077 == 0
+    assert run(cli, ["users", "list"]).output.split("\n")[:2] == ["ann (administrator)", "bob"]
+    assert users.Users.read(file).check("ann", PASSWORD)
+    assert run(cli, ["users", "remove", "bob"]).exit_code == 0
+    assert users.Users.read(file).names == ["ann"]
+    file.write_text("[{}]")
+    with pytest.raises(BadInput, match="users add"):
+        users.Users.read(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [
+        ("a:b", PASSWORD),
+        ("", PASSWORD),
+        ("a", "short"),
+        ("a b", PASSWORD),
+        ("x" * 61, PASSWORD),
+    ],
+)
+def test_what_cannot_be_a_user_is_said(name, password):
+    with pytest.raises(BadInput, match="take"):
+        users.Users().with_user(name, password)

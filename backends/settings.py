@@ -70,7 +70,22 @@ class Settings(BaseSettings):
         "", description="Header in which a reverse proxy says who somebody is, as X-Forwarded-User"
     )
     proxies: str = Field(
-        "127.0.0.1,::1", description="Addresses of the proxies that are believed so, with commas"
+        default_factory=lambda: "127.0.0.1,::1,10.0.0.0/8" if on_a_space() else "127.0.0.1,::1",
+        description="Addresses or networks of the proxies that are believed so, with commas",
+    )
+    address_runs: int = Field(
+        8,
+        ge=0,
+        description="Runs that an address may have waiting or going in a demo; 0 for any number",
+    )
+    address_requests: int = Field(
+        30,
+        ge=0,
+        description="Requests a second of an address in a demo, ten times as many at once; 0 for "
+        "any number",
+    )
+    sessions: int = Field(
+        300, ge=1, description="Open pages whose state is kept, of 4 MB each; the oldest go first"
     )
     step_seconds: int = Field(
         900, ge=1, description="Seconds after which a single step is given up; a whole number"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import secrets
 import time
+from collections import OrderedDict
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.access.rights import USER, AccessPolicy
 
@@ -19,18 +22,23 @@ __all__ = ["Gate"]
 
 OPEN = ("/healthz", "/gradio_api/startup-events")  # asked by what watches the studio, and by itself
 GUESSES = 2  # passwords that are checked at once: each takes 16 MB
+BURST = 10  # seconds' worth of requests that an address may send at once
+COOKIE, HOURS, SESSIONS = "studio-session", 12, 10_000
 TRIES, WINDOW = 20, 60.0  # wrong passwords from an address, in seconds
 REALM = {"WWW-Authenticate": 'Basic realm="Counterfactual Studio", charset="UTF-8"'}
 
 
 class Gate:
-    """An ASGI application before another one. It answers no page of another origin, asks who
-    somebody is where people log in, and says so to what is behind it."""
+    """An ASGI application before another one. It finds the address that a request comes from,
+    lets each have a number of them, answers no page of another origin, asks who somebody is where
+    people log in, and says so to what is behind it."""
 
     def __init__(self, app: ASGIApp, access: AccessPolicy) -> None:
         self._app, self._access = app, access
         self._guessing = asyncio.Semaphore(GUESSES)
         self._wrong: dict[str, list[float]] = {}  # when, by address
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # left, and when
+        self._sessions: OrderedDict[str, tuple[str, float]] = OrderedDict()  # name, and until when
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or let it through."""
@@ -38,26 +46,78 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = _foreign(headers)
+        peer = str((scope.get("client") or ("",))[0])
+        address = self._address(peer, headers)
+        refusal = _foreign(headers) or (None if self._may_ask(address) else _hurried())
         name = ""
         if refusal is None and self._access.login and scope["path"] not in OPEN:
-            address = str((scope.get("client") or ("",))[0])
-            if len(self._lately(address)) >= TRIES:
-                refusal = _tried()
-            elif not (name := await self._who(address, headers)):
-                refusal = _unknown()
+            name = self._known(headers)
+            if not name:
+                if len(self._lately(address)) >= TRIES:
+                    refusal = _tried()
+                elif name := await self._who(peer, address, headers):
+                    send = self._remembering(scope, name, send)
+                else:
+                    refusal = _unknown()
         if refusal is None:
-            told = dict(scope, headers=_told(scope["headers"], name))
+            told = dict(scope, headers=_told(scope["headers"], name), client=(address, 0))
             await self._app(told, receive, send)
         elif scope["type"] == "http":
             await refusal(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008})
 
-    async def _who(self, address: str, headers: Headers) -> str:
+    def _known(self, headers: Headers) -> str:
+        """Whose session the cookie is; empty for none. The page's own scripts send a bearer token
+        in place of name and password."""
+        token = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        name, until = self._sessions.get(token, ("", 0.0))
+        return name if time.monotonic() < until else ""
+
+    def _remembering(self, scope: Scope, name: str, send: Send) -> Send:
+        """Send the reply with a session's cookie."""
+        token = secrets.token_urlsafe(32)
+        self._sessions[token] = name, time.monotonic() + HOURS * 3600
+        while len(self._sessions) > SESSIONS:
+            self._sessions.popitem(last=False)
+        secure = "; Secure" if scope.get("scheme") == "https" else ""
+        cookie = f"{COOKIE}={token}; Path=/; Max-Age={HOURS * 3600}; HttpOnly; SameSite=Lax{secure}"
+
+        async def send_with_it(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message.get("headers", []), (b"set-cookie", cookie.encode())
+                ]  # fmt: skip
+            await send(message)
+
+        return send_with_it
+
+    def _address(self, peer: str, headers: Headers) -> str:
+        """Where a request comes from: the last address that a proxy names and that is none."""
+        if not self._access.is_proxy(peer):
+            return peer
+        named = [one.strip() for one in headers.get("x-forwarded-for", "").split(",")]
+        return next(
+            (one for one in reversed(named) if one and not self._access.is_proxy(one)), peer
+        )
+
+    def _may_ask(self, address: str) -> bool:
+        """Take one of an address's requests, of which it gets some each second (token bucket)."""
+        rate = self._access.rate
+        if not rate:
+            return True
+        now = time.monotonic()
+        left, before = self._buckets.pop(address, (float(rate * BURST), now))
+        left = min(left + (now - before) * rate, float(rate * BURST))
+        self._buckets[address] = max(left - 1, 0.0), now
+        while len(self._buckets) > SESSIONS:
+            self._buckets.popitem(last=False)
+        return left >= 1
+
+    async def _who(self, peer: str, address: str, headers: Headers) -> str:
         """The name of the person; empty for nobody who is known."""
         access = self._access
-        if access.header and address in access.proxies:
+        if access.header and access.is_proxy(peer):
             return headers.get(access.header, "").strip()
         name, password = _basic(headers.get("authorization", ""))
         if not name:
@@ -93,6 +153,11 @@ def _foreign(headers: Headers) -> Response | None:
 def _unknown() -> Response:
     text = "log in with your name and password"
     return JSONResponse({"error": text}, 401, headers=REALM)
+
+
+def _hurried() -> Response:
+    text = "too much is asked from your address; wait a few seconds"
+    return JSONResponse({"error": text}, 429, headers={"Retry-After": "5"})
 
 
 def _tried() -> Response:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal, Protocol
 
-from backends.errors import NotAllowed
+from backends.errors import BadInput, NotAllowed
 from backends.settings import Settings, on_a_space
 from studio.access.users import Users
 
@@ -14,7 +15,21 @@ __all__ = ["LOOPBACK", "MEMBERS", "USER", "AccessPolicy", "Mode", "Rights", "Vis
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 USER = "x-studio-user"  # the header in which the gate says who somebody is; it lets no other in
+Network = IPv4Network | IPv6Network
 Mode = Literal["private", "team", "demo"]
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Addresses and networks, with commas between them.
+
+    :raises BadInput: one is neither.
+    """
+    try:
+        return tuple(ip_network(one.strip()) for one in text.split(",") if one.strip())
+    except ValueError as error:
+        raise BadInput(
+            f"STUDIO_PROXIES is {text!r}; set it to addresses or networks such as 10.0.0.0/8"
+        ) from error
 
 
 class Visit(Protocol):
@@ -68,13 +83,15 @@ class AccessPolicy:
         members make projects, administrators fetch, too. ``demo``: anybody comes in, and only asks.
     :ivar users: who may log in, by name and password.
     :ivar header: in which a reverse proxy says who somebody is; empty for none.
-    :ivar proxies: addresses that are believed so.
+    :ivar proxies: whose word is taken for it, and for the address that a request comes from.
+    :ivar rate: requests a second of an address; 0 for as many as it likes.
     """
 
     mode: Mode = "private"
     users: Users = field(default_factory=Users)
     header: str = ""
-    proxies: tuple[str, ...] = LOOPBACK
+    proxies: tuple[Network, ...] = ()
+    rate: int = 0
 
     @classmethod
     def of(cls, settings: Settings, host: str) -> AccessPolicy:
@@ -89,8 +106,16 @@ class AccessPolicy:
         if mode == "auto":
             alone = host in LOOPBACK and not on_a_space()
             mode = "team" if login else "private" if alone else "demo"
-        proxies = tuple(one.strip() for one in settings.proxies.split(",") if one.strip())
-        return cls(mode, users, settings.user_header.lower(), proxies)
+        rate = settings.address_requests if mode == "demo" else 0
+        return cls(mode, users, settings.user_header.lower(), networks(settings.proxies), rate)
+
+    def is_proxy(self, address: str) -> bool:
+        """Whether that is one of the proxies."""
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return False
+        return any(found in network for network in self.proxies)
 
     @property
     def login(self) -> bool:

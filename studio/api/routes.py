@@ -32,6 +32,7 @@ from studio.api.messages import (
 from studio.api.questions import Busy, Gone, ProgramQuestions
 from studio.export.formats import formats_in
 from studio.runs import Run
+from studio.runs.owners import owner_at
 from studio.web.messages import checked, documented, read
 from studio.web.sentences import refusal, route
 
@@ -68,7 +69,7 @@ def routes(questions: ProgramQuestions) -> list[BaseRoute]:
 
     def owner(request: Request) -> str:
         # A question each: whoever asks much at once is told so by their address.
-        return f"api {request.client.host if request.client else ''}"
+        return owner_at("api", request.client.host if request.client else "")
 
     Owner = Annotated[str, Depends(owner)]  # noqa: N806 - a type
     Form = Annotated[  # noqa: N806 - a type

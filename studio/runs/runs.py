@@ -14,6 +14,7 @@ from backends.core import Answer, Frame, Request
 from studio.engines.core import Done, Engine, Event, Stepped, Stopped
 from studio.runs.durations import Durations
 from studio.runs.metrics import counted
+from studio.runs.owners import address_of
 from studio.runs.run import Run
 from studio.runs.store import Store
 
@@ -39,6 +40,8 @@ class Runs:
         (``backends.service.stopped``).
     :param store: keeps visitors' ended runs; None keeps none beyond their page.
     :param unwatched: how many runs of all closed pages may go on at a time.
+    :param address_going: how many unfinished runs an address may have; 0 for as many as it likes.
+    :param most: ended runs that stay in memory, of all owners together.
     :ivar durations: how long runs took.
     """
 
@@ -52,11 +55,14 @@ class Runs:
         kept: int = 50,
         store: Store | None = None,
         unwatched: int = 8,
+        address_going: int = 0,
+        most: int = 400,
     ) -> None:
         self.engine = engine
         self._on_forget: list[Callable[[Run], None]] = []
         self._explain, self._judge = explain, judge
         self._going, self._kept, self._unwatched = going, kept, unwatched
+        self._address_going, self._most = address_going, most
         self._runs: dict[str, Run] = {}
         self.durations = Durations()
         self.store, self._visitors = store, dict[str, str]()
@@ -78,12 +84,14 @@ class Runs:
         """Queue a request.
 
         :param going: how many unfinished runs this owner may have, instead of the usual number.
-        :raises TooMany: the owner, or the visitor on all pages together, has so many.
+        :raises TooMany: the owner, the visitor on all pages together, or all of the owner's address
+            have so many.
         """
         visitor = self.visitor_of(owner)
         mine = [run for run in list(self._runs.values()) if _is_of(run, owner, visitor)]
         if sum(not run.ended for run in mine) >= (going or self._going):
             raise TooMany
+        self._check_address(owner)
         run = Run(request, owner)
         self.keep(run)
 
@@ -116,7 +124,20 @@ class Runs:
         self._runs[run.id] = run
         for old in [r for r in self.of(run.owner) if r.ended][: -self._kept]:
             self._drop(old)
+        # Not every caller ever says that it has left.
+        ended = [r for r in list(self._runs.values()) if r.ended and r.saved.is_set()]
+        for old in ended[: -self._most]:
+            self._drop(old)
         self._settle(run)
+
+    def _check_address(self, owner: str) -> None:
+        """A caller names its own session, so that those of one address share a number."""
+        address = address_of(owner)
+        if not (address and self._address_going):
+            return
+        runs = [run for run in list(self._runs.values()) if not run.ended]
+        if sum(address_of(run.owner) == address for run in runs) >= self._address_going:
+            raise TooMany
 
     def _keep_last_frame(self, run: Run) -> None:
         """A stopped run ends with an answer too: its last frame, measured and marked."""

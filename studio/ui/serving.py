@@ -71,6 +71,7 @@ def launch(
     """
     engines.require_engine(engine)
     access = AccessPolicy.of(settings(), host)
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # the gate reads whom a proxy forwards for
     if mcp and find_spec("mcp") is None:
         raise MissingPart('--mcp needs a package; run: pip install "counterfactual-studio[mcp]"')
     port = port or free_port(host)
@@ -80,11 +81,14 @@ def launch(
         labels = LabelController(database or usual_place(), tasks, access)
         if database or "database" in settings().model_fields_set:
             labels.database()  # a wrong address is refused now, not when the first label is lost
-        runs = Runs(device, service.explain, service.stopped, store=usual_store())
+        runs = Runs(
+            device, service.explain, service.stopped, store=usual_store(),
+            address_going=settings().address_runs if access.mode == "demo" else 0,
+        )  # fmt: skip
         controller = BundleController(bundle, runs, results, Study(usual_file()), warmed=True)
         names = shown_bundles(bundle)
         page = build(controller, names, labels=labels, access=access).queue(
-            max_size=64, default_concurrency_limit=8
+            max_size=512, default_concurrency_limit=8
         )
         options = launch_options()
         if access.mode == "private":
@@ -109,7 +113,10 @@ def launch(
             "routes": described(routes), "middleware": [Middleware(Gate, access=access)],
         }  # fmt: skip
         try:
-            page.launch(server_name=host, server_port=port, mcp_server=mcp, **options)
+            page.launch(
+                server_name=host, server_port=port, mcp_server=mcp,
+                state_session_capacity=settings().sessions, **options,
+            )  # fmt: skip
         finally:
             page.close(verbose=False)
 

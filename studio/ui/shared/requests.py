@@ -10,6 +10,7 @@ import gradio as gr
 from gradio.processing_utils import check_all_files_in_cache
 
 from backends.errors import BadInput, StudioError
+from studio.runs.owners import owner_at
 
 __all__ = ["error_text", "owner_of", "running", "sentence", "show_errors", "uploaded"]
 
@@ -17,8 +18,9 @@ log = logging.getLogger(__name__)
 
 
 def owner_of(request: gr.Request) -> str:
-    """Whose runs these are: one open page is one owner."""
-    return str(request.session_hash)
+    """Whose runs these are: one open page is one owner, and says where it is."""
+    client = getattr(request, "client", None) if request.request else None
+    return owner_at(str(request.session_hash), client.host if client else "")
 
 
 def uploaded(file: dict[str, Any]) -> str:

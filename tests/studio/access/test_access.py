@@ -94,6 +94,7 @@ def test_people_log_in_with_their_passwords(team):
     assert refused.headers["www-authenticate"].startswith("Basic")
     assert client.get("/", headers=basic("ann")).json() == {"who": "ann"}
     assert client.get("/", headers=basic("ann")).json() == {"who": "ann"}, "and again"
+    client.cookies.clear()
     for wrong in (
         basic("ann", "wrong password"), basic("nobody"), basic(""), {"Authorization": "Basic %%%"},
         {"Authorization": "Bearer x"}, {"Authorization": "Basic " + "A" * 5000},
@@ -101,6 +102,21 @@ def test_people_log_in_with_their_passwords(team):
     ):  # fmt: skip
         assert client.get("/", headers=wrong).status_code == 401
     assert client.get("/healthz").status_code == 200, "what watches the studio needs no name"
+
+
+def test_a_login_lasts_without_the_password(team):
+    """The page's scripts send a bearer token, where name and password would stand."""
+    client = served(team)
+    reply = client.get("/", headers=basic("bob"))
+    cookie = reply.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    token = {"Authorization": "Bearer an-access-code"}
+    assert client.get("/", headers=token).json() == {"who": "bob"}
+    client.cookies.clear()
+    assert client.get("/", headers=token).status_code == 401
+    forged = {"Cookie": "studio-session=guess"}
+    assert client.get("/", headers=forged).status_code == 401
 
 
 def test_nobody_says_who_they_are_by_the_gates_own_header(team):
@@ -118,13 +134,43 @@ def test_guesses_are_few(team):
     assert client.get("/", headers=basic("ann")).status_code == 429
 
 
+def at(access, peer):
+    """A client at an address of the network, and what the studio hears of it."""
+    app = FastAPI()
+
+    @app.api_route("/{path:path}", methods=["GET", "POST"])
+    def who(request: Request):
+        return {"who": request.headers.get(rights.USER, ""), "at": request.client.host}
+
+    return TestClient(Gate(app, access), client=(peer, 1))
+
+
 def test_a_proxy_is_believed_only_at_its_address():
-    access = AccessPolicy("team", header="x-forwarded-user", proxies=("testclient",))
-    named = {"X-Forwarded-User": "ann"}
-    assert served(access).get("/", headers=named).json() == {"who": "ann"}
-    assert served(access).get("/").status_code == 401
-    other = AccessPolicy("team", header="x-forwarded-user", proxies=("10.0.0.1",))
-    assert served(other).get("/", headers=named).status_code == 401
+    access = AccessPolicy("team", header="x-forwarded-user", proxies=rights.networks("10.1.0.0/16"))
+    named = {"X-Forwarded-User": "ann", "X-Forwarded-For": "6.6.6.6, 9.9.9.9, 10.1.0.3"}
+    assert at(access, "10.1.0.2").get("/", headers=named).json() == {"who": "ann", "at": "9.9.9.9"}
+    assert at(access, "10.1.0.2").get("/").status_code == 401
+    assert at(access, "10.2.0.2").get("/", headers=named).status_code == 401
+
+
+def test_nobody_chooses_their_address():
+    access = AccessPolicy("demo", proxies=rights.networks("127.0.0.1"))
+    forged = {"X-Forwarded-For": "1.2.3.4"}
+    assert at(access, "9.9.9.9").get("/", headers=forged).json()["at"] == "9.9.9.9"
+    assert at(access, "127.0.0.1").get("/", headers=forged).json()["at"] == "1.2.3.4"
+    assert at(access, "127.0.0.1").get("/").json()["at"] == "127.0.0.1"
+    with pytest.raises(BadInput, match="addresses or networks"):
+        rights.networks("localhost, nonsense")
+
+
+def test_an_address_has_its_number_of_requests():
+    access = AccessPolicy("demo", rate=5)
+    gate = at(access, "9.9.9.9")
+    codes = [gate.get("/").status_code for _ in range(70)]
+    assert codes[:50] == [200] * 50
+    assert 429 in codes[50:]
+    other = TestClient(gate.app, client=("8.8.8.8", 1))
+    assert other.get("/").status_code == 200, "others are served"
 
 
 @pytest.mark.parametrize("mode", ["private", "demo"])

@@ -4,10 +4,12 @@ import asyncio
 import threading
 import time
 
+import gradio as gr
 import pytest
 
 from backends import service
 from backends.errors import Unreachable
+from studio.access import AccessPolicy
 from studio.runs.pulls import Pulls
 from studio.ui.page import build
 from studio.ui.shared import markup as views
@@ -19,6 +21,8 @@ ITEM = {
     "parts": ("segmenter",), "title": "some-package 1.0", "size": 38_000_000, "have": 8_000_000,
     "licence": "Apache-2.0", "weights_terms": "for <research> only",
 }  # fmt: skip
+
+PRIVATE, ANYBODY = AccessPolicy("private"), gr.Request(session_hash="me")
 
 
 def progress(done, phase="downloading"):
@@ -132,7 +136,7 @@ def carry_out(page, elem_id, name, meanwhile=None):
 
     async def follow():
         shown = {}
-        async for updates in press.fn(name):
+        async for updates in press.fn(name, ANYBODY):
             shown |= named(updates)
         return shown
 
@@ -149,7 +153,7 @@ def test_the_page_goes_on_with_what_was_fetched(lacking, button):
         yield progress(1)
         here.append(name)
 
-    page = build(controller, [], Pulls(fetch))
+    page = build(controller, [], Pulls(fetch), access=PRIVATE)
     shown = carry_out(page, button, controller.bundle)
     assert "everything is here" in shown["fetch-status"]
     assert shown["fetch"]["visible"] is False
@@ -168,7 +172,7 @@ def test_a_failed_fetch_can_be_tried_again(lacking):
             raise Unreachable("the server does not answer")
         here.append(name)
 
-    page = build(controller, [], Pulls(fetch))
+    page = build(controller, [], Pulls(fetch), access=PRIVATE)
     shown = carry_out(page, "fetch-run", controller.bundle)
     assert "does not answer; press Fetch" in shown["fetch-status"]
     assert shown["fetch"]["visible"] is True
@@ -181,7 +185,7 @@ def test_the_bundle_chosen_meanwhile_stays_on_the_page(lacking, tiny):
     def fetch(name):
         yield progress(1)
 
-    page = build(controller, [tiny], Pulls(fetch))
+    page = build(controller, [tiny], Pulls(fetch), access=PRIVATE)
     shown = carry_out(page, "fetch-run", controller.bundle, meanwhile=tiny)
     assert "Tiny." in shown["page-title"]
     assert {value for _, value in shown["method"]["choices"]} == {

@@ -216,7 +216,7 @@ def test_a_restart_loses_nothing_and_an_open_page_says_what_to_do(visit, tmp_pat
         answered(page)
         numbers = numbers_of(page)
     port = address.rpartition(":")[2]
-    with served(tmp_path / "second.txt", again=True, **home, STUDIO_PORT=port):
+    with served(tmp_path / "second.txt", **home, STUDIO_PORT=port):
         expect(page.locator("#restarted")).to_contain_text("Reload the page")
         page.locator("#restarted button").click()
         wait_for_answer(page)

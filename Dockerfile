@@ -21,5 +21,5 @@ COPY --chown=studio . .
 VOLUME /home/studio/kept
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=10s --start-period=90s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7860/', timeout=8)"]
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7860/healthz', timeout=8)"]
 CMD ["python", "app.py"]

@@ -1,11 +1,12 @@
 # make run: install and open the studio.     make check: lint, types, imports, quick tests (2 min).
 # make test: everything, Chromium included.  make format: let ruff rewrite the files.
+# make attack: strangers attack a demo while somebody uses it.
 # make space SPACE=owner/name: upload it to a Hugging Face Space.
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run check test lint format requirements space
+.PHONY: run check test attack lint format requirements space
 
 run: .venv/.runtime
 	$(BIN)/python app.py
@@ -17,6 +18,9 @@ test: lint
 	@sh tests/browser/find_chromium.sh > /dev/null
 	$(PYTEST) -n 2 -m "not browser"
 	$(PYTEST) -m browser
+
+attack: .venv/.development
+	$(BIN)/python -m benchmarks.attack
 
 lint: .venv/.development
 	$(BIN)/ruff check .

@@ -30,9 +30,9 @@ from studio.api.messages import (
     RegionMessage,
 )
 from studio.api.questions import Busy, Gone, ProgramQuestions
+from studio.engines.owners import owner_at
 from studio.export.formats import formats_in
 from studio.runs import Run
-from studio.runs.owners import owner_at
 from studio.web.messages import checked, documented, read
 from studio.web.sentences import refusal, route
 

@@ -12,9 +12,9 @@ from functools import partial
 
 from backends.core import Answer, Frame, Request
 from studio.engines.core import Done, Engine, Event, Stepped, Stopped
+from studio.engines.owners import address_of, owner_at
 from studio.runs.durations import Durations
 from studio.runs.metrics import counted
-from studio.runs.owners import address_of
 from studio.runs.run import Run
 from studio.runs.store import Store
 
@@ -108,7 +108,8 @@ class Runs:
 
         work = partial(self._explain, request)
         # Several pages of one visitor share one turn.
-        run.job = self.engine.submit(work, visitor or owner, on_event, portable=True)
+        whose = owner_at(visitor, address_of(owner)) if visitor else owner
+        run.job = self.engine.submit(work, whose, on_event, portable=True)
         if run.left and not visitor:  # just while it was queued
             run.stop()
         return run

@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.processing_utils import check_all_files_in_cache
 
 from backends.errors import BadInput, StudioError
-from studio.runs.owners import owner_at
+from studio.engines.owners import owner_at
 
 __all__ = ["error_text", "owner_of", "running", "sentence", "show_errors", "uploaded"]
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -9,6 +10,7 @@ from backends.errors import BadInput
 from studio.engines.core import Done, Failed, Queued, Stepped, Stopped
 from studio.engines.inline import InlineEngine
 from studio.engines.local import LocalEngine
+from studio.engines.owners import owner_at
 
 
 class Log:
@@ -285,6 +287,65 @@ def test_idle_jobs_wait_for_all_others_at_every_step(local):
     arrived.set()
     assert isinstance(first.wait(), Done)
     assert order == ["idle0", "idle1", "fair0", "fair1", "fair2", "idle2"]
+
+
+def test_quick_jobs_do_not_starve_long_ones(local):
+    """Two askers without a pause, as in 200 jobs of 10 ms."""
+    ended = threading.Event()
+
+    def ask():
+        while not ended.is_set():
+            log = Log()
+            local.submit(lambda: iter([time.sleep(0.01)]), f"asker {threading.get_ident()}", log,
+                         "quick")  # fmt: skip
+            log.wait()
+
+    askers = [threading.Thread(target=ask) for _ in range(2)]
+    for asker in askers:
+        asker.start()
+    long = Log()
+    local.submit(lambda: iter(range(5)), "me", long)
+    assert long.wait() == Done()
+    ended.set()
+    for asker in askers:
+        asker.join()
+
+
+@pytest.mark.parametrize("turn", ["quick", "fair"])
+def test_an_address_has_one_turn_however_it_calls_itself(local, turn):
+    gate, order = Gate(local), []
+
+    def steps(name):
+        for _ in range(4):
+            order.append(name)
+            yield
+
+    logs = [Log() for _ in range(6)]
+    for n in range(5):
+        who = owner_at(f"session {n}", "6.6.6.6")
+        local.submit(partial(steps, "many"), who, logs[n], turn)
+    local.submit(partial(steps, "one"), owner_at("me", "7.7.7.7"), logs[5], turn)
+    gate.open.set()
+    for log in logs:
+        assert log.wait() == Done()
+    assert order[:8] == ["many", "one"] * 4
+
+
+def test_owners_of_one_address_take_turns(local):
+    gate, order = Gate(local), []
+
+    def steps(name):
+        for _ in range(3):
+            order.append(name)
+            yield
+
+    logs = [Log(), Log()]
+    for name, log in zip("ab", logs, strict=True):
+        local.submit(partial(steps, name), owner_at(name, "10.0.0.1"), log)
+    gate.open.set()
+    for log in logs:
+        log.wait()
+    assert order == ["a", "b"] * 3
 
 
 def test_queue_position_is_told(local):

@@ -6,8 +6,8 @@ import pytest
 
 from backends import service
 from studio.engines.inline import InlineEngine
+from studio.engines.owners import owner_at
 from studio.runs import Runs, TooMany
-from studio.runs.owners import owner_at
 from tests.studio.ui.test_page import ask
 
 

@@ -1,0 +1,61 @@
+"""Whose job is next: addresses take turns, then the owners of an address, each job in order."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+
+from studio.engines.core import Job
+from studio.engines.owners import address_of
+
+__all__ = ["Turns"]
+
+
+class Turns:
+    """Jobs in lines. A caller names its own session, so that one address has one turn, however
+    many sessions it names; an owner of unknown address has a turn of its own."""
+
+    def __init__(self) -> None:
+        self._groups: OrderedDict[str, OrderedDict[str, deque[Job]]] = OrderedDict()
+
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
+    def add(self, job: Job) -> int:
+        """Let a job wait; returns how many of the same owner come first."""
+        owners = self._groups.setdefault(_group(job), OrderedDict())
+        line = owners.setdefault(job.owner, deque())
+        line.append(job)
+        return len(line) - 1
+
+    def first(self) -> Job:
+        """The job that takes the next step."""
+        owners = next(iter(self._groups.values()))
+        return next(iter(owners.values()))[0]
+
+    def after(self, job: Job, going: bool) -> None:
+        """Let the next address and the next owner come.
+
+        :param job: which took the step.
+        :param going: whether it takes further ones.
+        """
+        group = _group(job)
+        owners = self._groups[group]
+        line = owners[job.owner]
+        if not going:
+            line.remove(job)
+        if line:
+            owners.move_to_end(job.owner)
+        else:
+            del owners[job.owner]
+        if owners:
+            self._groups.move_to_end(group)
+        else:
+            del self._groups[group]
+
+    def jobs(self) -> list[Job]:
+        """All of them."""
+        return [job for owners in self._groups.values() for line in owners.values() for job in line]
+
+
+def _group(job: Job) -> str:
+    return address_of(job.owner) or job.owner

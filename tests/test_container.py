@@ -20,7 +20,7 @@ def test_every_setting_exists():
         for name in service["environment"]
         if name.startswith("STUDIO_")
     }
-    assert named == {"HOME", "HOST", "DATABASE"}
+    assert named == {"HOME", "HOST", "DATABASE", "MODE"}
     assert {name.lower() for name in named} <= set(Settings.model_fields)
 
 

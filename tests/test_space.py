@@ -41,11 +41,14 @@ def test_the_upload_is_what_a_space_needs_in_one_commit():
 
 
 def test_on_a_space_nobody_pushes_with_its_owners_token(monkeypatch, tmp_path):
+    from studio.access import AccessPolicy
     from studio.labels import exchange
     from studio.labels.exchange import dataset_folder
     from studio.ui.label.exchange import ExchangePanel
 
     class Labels:
+        access = AccessPolicy("private")
+
         def require_administrator(self, name, held):
             return type("Assignment", (), {"project": "p"})
 
@@ -65,7 +68,7 @@ def test_on_a_space_nobody_pushes_with_its_owners_token(monkeypatch, tmp_path):
     monkeypatch.delenv("SPACE_ID", raising=False)
 
     def push(login):
-        asyncio.run(panel._pushed("p", {}, "me/labels", login))
+        asyncio.run(panel._pushed(None, "p", {}, "me/labels", login))
 
     push(None)
     monkeypatch.setenv("SPACE_ID", "a/b")

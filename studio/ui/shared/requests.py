@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 def owner_of(request: gr.Request) -> str:
     """Whose runs these are: one open page is one owner, and says where it is."""
-    client = getattr(request, "client", None) if request.request else None
+    client = getattr(request, "client", None)  # none where no request of a browser is behind it
     return owner_at(str(request.session_hash), client.host if client else "")
 
 

@@ -72,14 +72,19 @@ def route(
 def refusal(error: Exception, statuses: Mapping[type[Exception], int] = STATUS) -> JSONResponse:
     """The reply to a request that raised an error."""
     if isinstance(error, RequestValidationError):
-        return JSONResponse({"error": problem(error.errors()[0])}, 400)
+        return _told(problem(error.errors()[0]), 400)
     if isinstance(error, HTTPException):
-        return JSONResponse({"error": str(error.detail)}, error.status_code)
+        return _told(str(error.detail), error.status_code)
     for kind in type(error).__mro__:
         if kind in statuses:
-            return JSONResponse({"error": str(error)}, statuses[kind])
+            return _told(str(error), statuses[kind])
     log.error("a request failed", exc_info=error)
-    return JSONResponse({"error": INSIDE}, 500)
+    return _told(INSIDE, 500)
+
+
+def _told(sentence: str, status: int) -> JSONResponse:
+    # A message may repeat what was sent: half of a character, which UTF-8 cannot write.
+    return JSONResponse({"error": sentence.encode("utf-8", "replace").decode()}, status)
 
 
 def problem(first: Mapping[str, Any], fields: Iterable[str] = ()) -> str:

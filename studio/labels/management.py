@@ -194,9 +194,8 @@ class Management:
 
 def _file_name(sent: str | None, number: int) -> str:
     """The name of a file that was sent, as any disk can hold it; its number where it has none."""
-    name = (
-        storable_name(Path(sent or "").name).encode()[-LONGEST_FILE_NAME:].decode(errors="ignore")
-    )
+    name = storable_name(Path(sent or "").name)
+    name = name.encode()[-LONGEST_FILE_NAME:].decode(errors="ignore")
     return name if name not in ("", ".", "..") else str(number)
 
 

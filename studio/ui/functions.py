@@ -11,6 +11,7 @@ from gradio import FileData
 from gradio.processing_utils import save_bytes_to_cache
 
 from backends.core import Frame
+from backends.errors import BadInput
 from studio.api.files import files_of, frame_record
 from studio.api.messages import PictureMessage, QuestionMessage, RegionMessage
 from studio.api.questions import ProgramQuestions
@@ -129,8 +130,14 @@ def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
 
 
 def _content(file: Any) -> bytes:
-    """What a client has uploaded."""
-    return Path(uploaded(file if isinstance(file, dict) else file.model_dump())).read_bytes()
+    """What a client has uploaded.
+
+    :raises BadInput: it is no file.
+    """
+    told = file.model_dump() if isinstance(file, FileData) else file
+    if not isinstance(told, dict):
+        raise BadInput("the picture is no file; upload it, and send what the upload answers")
+    return Path(uploaded(told)).read_bytes()
 
 
 async def _answered(

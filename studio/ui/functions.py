@@ -11,7 +11,6 @@ from gradio import FileData
 from gradio.processing_utils import save_bytes_to_cache
 
 from backends.core import Frame
-from backends.errors import BadInput
 from studio.api.files import files_of, frame_record
 from studio.api.messages import PictureMessage, QuestionMessage, RegionMessage
 from studio.api.questions import ProgramQuestions
@@ -135,8 +134,6 @@ def _content(file: Any) -> bytes:
     :raises BadInput: it is no file.
     """
     told = file.model_dump() if isinstance(file, FileData) else file
-    if not isinstance(told, dict):
-        raise BadInput("the picture is no file; upload it, and send what the upload answers")
     return Path(uploaded(told)).read_bytes()
 
 

@@ -337,7 +337,7 @@ def _person(who: Any) -> str:
 def _seconds(lead_time: float | None) -> float:
     """Label Studio counts on while a task is left open, for days."""
     lasting = lead_time or 0.0
-    return min(lasting, LONGEST_SECONDS) if math.isfinite(lasting) else lasting
+    return min(lasting, LONGEST_SECONDS) if lasting < math.inf else lasting
 
 
 def _is_sha256(value: Any) -> bool:

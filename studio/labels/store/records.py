@@ -48,6 +48,7 @@ __all__ = [
     "first_problem",
     "line_of",
     "storable_name",
+    "text_of",
 ]
 
 DRAFT: Final = "draft"
@@ -373,7 +374,17 @@ def line_of(value: Any, what: str) -> str:
     return found
 
 
+def text_of(value: Any, what: str) -> str:
+    """As :func:`line_of`, of several lines."""
+    try:
+        found: str = _text.validate_python(value)
+    except ValidationError as error:
+        raise BadInput(f"{what} cannot be read as a text; write it again") from error
+    return found
+
+
 _line: TypeAdapter[str] = TypeAdapter(Line)
+_text: TypeAdapter[str] = TypeAdapter(Text)
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 

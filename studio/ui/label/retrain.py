@@ -14,6 +14,7 @@ from backends.training.retrain_settings import Learning, Learnt
 from studio.labels.stats.consensus import RULES
 from studio.labels.stats.training_quality import agreement, told, weaknesses
 from studio.labels.store import projects
+from studio.labels.store.records import line_of
 from studio.labels.tasks import retrain as training
 from studio.runs.background_tasks import BackgroundTask
 from studio.templates import Markup, render
@@ -112,6 +113,7 @@ class TrainingPanel:
                     self.labels.require_administrator, project, held
                 )
                 settings = dict(zip(self._settings, values, strict=True))
+                name, rule = line_of(name or "", "the model's name"), line_of(rule, "the rule")
                 task = self._task.start(
                     assignment,
                     lambda: training.retrain(

@@ -22,6 +22,7 @@ from backends.errors import (
     StudioError,
     Unreachable,
 )  # fmt: skip
+from studio.web.field_names import field_name
 
 __all__ = ["STATUS", "problem", "refusal", "route"]
 
@@ -93,7 +94,7 @@ def problem(first: Mapping[str, Any], fields: Iterable[str] = ()) -> str:
     :param fields: that there are.
     """
     names = [str(part) for part in first["loc"] if isinstance(part, str)]
-    where = ".".join(name for name in names if name not in PLACES) or "the message"
+    where = field_name(name for name in names if name not in PLACES) or "the message"
     if first["type"] == "extra_forbidden" and fields:
         return f"there is no field {where!r}; choose from: {', '.join(fields)}"
     if first["type"] == "missing":

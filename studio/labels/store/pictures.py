@@ -105,11 +105,11 @@ def add_items(
     digest, and how many are new.
 
     :param named: digests with names, kept as :func:`.records.storable_name` makes them. A picture
-        may come under several, and is found by each; the first is shown. An empty name is none.
+        may come under several, and is found by each; the first is shown. A blank name is none.
     """
     names: dict[str, list[str]] = defaultdict(list)
     for sha256, name in named:
-        names[sha256] += [storable_name(name)] if name else []
+        names[sha256] += [storable_name(name)] if name.strip() else []
     chosen = select(Items.picture, Items.id, Items.name).where(Items.project_id == project.id)
     known = {row.picture: row for row in connection.execute(chosen)}
     rows = [

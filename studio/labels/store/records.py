@@ -19,6 +19,7 @@ from pydantic import (
 )  # fmt: skip
 
 from backends.errors import BadInput
+from studio.web.field_names import field_name
 
 __all__ = [
     "DISCARDED",
@@ -109,7 +110,7 @@ def first_problem(error: ValidationError, whole: str) -> str:
     :param whole: what is named where no field is to blame, such as ``the message``; may be empty.
     """
     first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "[key]") or whole
+    where = field_name(first["loc"]) or whole
     message = first["msg"].removeprefix("Value error, ")
     return f"{where}: {message}" if where else message
 

@@ -171,6 +171,13 @@ class Setup(BaseModel):
             told = f"{first_problem(error, 'the project')}; give another"
             raise BadInput(ours or told) from error
 
+    @field_validator("votes", mode="before")
+    @classmethod
+    def _number(cls, votes: Any) -> Any:
+        if isinstance(votes, bool):  # or true would be one vote
+            raise ValueError("give a number")
+        return votes
+
     @field_validator("classes")
     @classmethod
     def _distinct(cls, classes: list[str]) -> list[str]:
@@ -369,7 +376,7 @@ def line_of(value: Any, what: str) -> str:
     :raises BadInput: it is no text that a database could hold.
     """
     try:
-        found: str = _line.validate_python(value)
+        found: str = _line.validate_python(value, strict=True)
     except ValidationError as error:
         raise BadInput(f"{what} is no text of one line; give it again") from error
     return found
@@ -378,7 +385,7 @@ def line_of(value: Any, what: str) -> str:
 def text_of(value: Any, what: str) -> str:
     """As :func:`line_of`, of several lines."""
     try:
-        found: str = _text.validate_python(value)
+        found: str = _text.validate_python(value, strict=True)
     except ValidationError as error:
         raise BadInput(f"{what} cannot be read as a text; write it again") from error
     return found

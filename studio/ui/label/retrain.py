@@ -154,7 +154,8 @@ class TrainingPanel:
                 return {self._state: markup.notice("success", text)} | trained
 
         def show(project: str | None, held: Codes | None) -> dict[Any, Any]:
-            assignment = self.labels.assignment(project, held)
+            with show_errors():
+                assignment = self.labels.assignment(project, held)
             controller = controllers[assignment.project.setup.bundle] if assignment else None
             return opened(controller) if controller else {places[0]: gr.skip()}
 

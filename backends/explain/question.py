@@ -3,6 +3,7 @@ from tensors by :meth:`Question.of`. The runner and the judge work on it."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -18,9 +19,10 @@ from backends.explain.compatibility import refusal
 from backends.targets.named import part_of, target_model
 from backends.targets.threshold import Regressor, Threshold, parse
 
-__all__ = ["Question", "config_of", "posed", "presets_of", "settings_of"]
+__all__ = ["Question", "checked_seed", "config_of", "posed", "presets_of", "settings_of"]
 
 C = TypeVar("C", bound=BaseModel)
+GREATEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +81,7 @@ class Question:
         :param model: the bundle's ``part`` unless given.
         :param part: that which has the model's classes unless given.
         :raises NotFound: there is no such method.
-        :raises BadInput: a setting is wrong, or the bundle has no such model.
+        :raises BadInput: a setting or the seed is wrong, or the bundle has no such model.
         :raises MissingPart: the model is not here.
         """
         if model is None:
@@ -89,8 +91,8 @@ class Question:
             part = bundle.model_of(model.class_names)
         config = config_of(bundle, method, settings or {})
         return cls(
-            bundle, registry.method(method), model, target, factual, region, config, seed, latent,
-            labeller, part, watched,
+            bundle, registry.method(method), model, target, factual, region, config,
+            checked_seed(seed), latent, labeller, part, watched,
         )  # fmt: skip
 
     @property
@@ -150,12 +152,31 @@ def posed(bundle: Bundle, name: str, target: str) -> tuple[TargetModel, int]:
     return model, names.index(target)
 
 
+def checked_seed(seed: Any) -> int:
+    """A seed that every random number generator takes.
+
+    :raises BadInput: it is no whole number from 0 to 2**63 - 1.
+    """
+    try:
+        number = -1 if isinstance(seed, bool) else operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number <= GREATEST_SEED:
+        raise BadInput(f"a seed is a whole number from 0 to {GREATEST_SEED}; give another")
+    return number
+
+
 def settings_of(config: type[C], values: Mapping[str, Any], owner: str) -> C:
     """Check settings from JSON or the command line.
 
     :param owner: whose settings they are, for the message.
     :raises BadInput: an unknown setting or a value out of bounds.
     """
+    for key, value in values.items():
+        field = config.model_fields.get(key)
+        # Or true would be the number 1.
+        if isinstance(value, bool) and field is not None and field.annotation in (int, float):
+            raise BadInput(f"setting {key!r} of {owner} is a number, not {value}; give one")
     try:
         return config.model_validate(values)
     except ValidationError as error:

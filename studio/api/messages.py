@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+from studio.web.messages import FORM_TEXTS
 
 __all__ = [
     "About",
@@ -32,6 +34,17 @@ def _object(value: Any) -> dict[str, Any]:
     return read
 
 
+def _number(value: Any, info: ValidationInfo) -> Any:
+    """A number, which only a form may send as a text; true is none."""
+    texts = bool(info.context and info.context.get(FORM_TEXTS))
+    if isinstance(value, bool) or (isinstance(value, str) and not texts):
+        raise ValueError("give a number")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_number)]
+
+
 class PictureMessage(BaseModel):
     """A picture, and which model looks at it."""
 
@@ -44,7 +57,7 @@ class PictureMessage(BaseModel):
         "", description="The picture: a data URL or base64; in a form the file itself",
         json_schema_extra={"format": "binary"},
     )  # fmt: skip
-    page: int = Field(1, ge=1, description="Of a file with several, counted from 1")
+    page: Whole = Field(1, ge=1, description="Of a file with several, counted from 1")
     window: str = Field(
         "", description="CENTRE,WIDTH of the values to see, of a file with more than 8 bits"
     )
@@ -73,9 +86,9 @@ class QuestionMessage(PictureMessage):
     settings: Annotated[dict[str, Any], BeforeValidator(_object)] = Field(
         default_factory=dict, description="Of the method; in a form as JSON"
     )
-    seed: int = Field(0, ge=0, le=SEEDS, description="Same seed, same answer")
+    seed: Whole = Field(0, ge=0, le=SEEDS, description="Same seed, same answer")
     importance: bool = Field(False, description="Also measure which changes matter to the model")
-    feather: int = Field(
+    feather: Whole = Field(
         0, ge=0, le=1000, description="Pixels over which pasted.png fades in at the region's edge"
     )
     formats: str = Field("", description="Further files, with commas between: html,pdf,strip,mp4")

@@ -192,9 +192,10 @@ async def _message(request: Request, kind: type[M]) -> tuple[M, dict[str, bytes]
 
     :raises BadInput: it cannot be read, or a field cannot be as it is.
     """
-    fields, files = await read(request)
+    fields, files, form = await read(request)
     others = {name: "a file" for name in files if name not in FILES}  # which no field is
-    return checked(kind, fields | others), {n: f for n, f in files.items() if n in FILES}
+    asked = checked(kind, fields | others, form=form)
+    return asked, {name: file for name, file in files.items() if name in FILES}
 
 
 def _image(asked: PictureMessage, files: dict[str, bytes]) -> bytes:

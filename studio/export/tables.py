@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from studio.export.spreadsheet_cells import safe
+
 if TYPE_CHECKING:
     from backends.evaluation import Plan, Row
     from backends.service.bundles import BundleInfo
@@ -61,13 +63,13 @@ def evaluation(plan: Plan, rows: Sequence[Row], about: BundleInfo) -> dict[str, 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:
     """A line a row under the columns of all of them. A mean with its standard error becomes two
-    columns, ``name`` and ``name_sem``; what a row lacks stays empty."""
+    columns, ``name`` and ``name_sem``; what a row lacks stays empty. No text of it is a formula."""
     flat = [_flat(row) for row in rows]
     columns = list(dict.fromkeys(column for row in flat for column in row))
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat)
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(map(safe, columns))
+    writer.writerows([safe(row.get(column, "")) for column in columns] for row in flat)
     return buffer.getvalue()
 
 

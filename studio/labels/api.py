@@ -19,7 +19,16 @@ from backends.errors import BadInput, NotFound
 from studio.labels.management import Management
 from studio.labels.store import class_examples, pictures, projects, queue, responses
 from studio.labels.store.database import Database, StoreProblem
-from studio.labels.store.records import Annotator, State, Submission, Text, first_problem
+from studio.labels.store.records import (
+    Annotator,
+    Line,
+    Number,
+    Seconds,
+    State,
+    Submission,
+    Via,
+    first_problem,
+)
 from studio.labels.store.records import Response as Stored
 from studio.labels.tasks import guideline_text
 from studio.web.sentences import route
@@ -36,8 +45,8 @@ class Join(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    project: Text
-    name: Text
+    project: Line
+    name: Line
 
 
 class Next(BaseModel):
@@ -45,25 +54,25 @@ class Next(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ahead: int = Field(default=AHEAD, ge=1, le=50)
+    ahead: int = Field(default=AHEAD, strict=True, ge=1, le=50)
     alike: bool = Field(False, description="Those together that a model takes for one class")
 
 
 class Undo(Next):
     """Take the newest answer back."""
 
-    request: Text
+    request: Line
 
 
 class AnswerMessage(Next):
     """An answer, as :class:`studio.labels.store.records.Submission`, which checks it."""
 
-    item: int
+    item: Number
     value: str | None = None
     state: State = "submitted"
     note: str = ""
-    seconds: float = 0.0
-    via: str = "api"
+    seconds: Seconds = 0.0
+    via: Via = "api"
     request: str
 
     def record(self) -> Submission:
@@ -76,11 +85,11 @@ class AnswerMessage(Next):
 class TogetherMessage(Next):
     """One answer about several items; ``seconds`` is what all of them took."""
 
-    items: list[int] = Field(min_length=1, max_length=100)
+    items: list[Number] = Field(min_length=1, max_length=100)
     value: str | None = None
     state: State = "submitted"
-    seconds: float = 0.0
-    via: str = "api"
+    seconds: float = Field(0.0, strict=True, ge=0, allow_inf_nan=False)
+    via: Via = "api"
     request: Annotated[str, Field(max_length=60)]
 
     def record(self) -> Submission:
@@ -104,7 +113,7 @@ def answer_by(database: Database, code: str, fields: dict[str, Any]) -> Stored:
         message = AnswerMessage.model_validate(fields)
     except ValidationError as error:
         raise BadInput(first_problem(error, "the answer")) from error
-    return responses.answer(database, projects.enter(database, str(code)), message.record())
+    return responses.answer(database, projects.enter(database, code), message.record())
 
 
 def routes(opened: Callable[[], Database], management: Management | None = None) -> list[BaseRoute]:
@@ -120,7 +129,7 @@ def routes(opened: Callable[[], Database], management: Management | None = None)
     def person(store: Store, authorization: Annotated[str, Header()] = "") -> Annotator:
         try:
             return projects.enter(store, authorization.removeprefix("Bearer "))
-        except NotFound as error:
+        except (NotFound, BadInput) as error:
             raise Unknown(str(error)) from error
 
     Person = Annotated[Annotator, Depends(person)]  # noqa: N806 - a type
@@ -164,7 +173,7 @@ def routes(opened: Callable[[], Database], management: Management | None = None)
         return {"item": back.item_id if back else None} | _held(store, who, message)
 
     @router.get("/pictures/{sha256}.png", response_class=Response)
-    def picture(store: Store, who: Person, sha256: Text) -> Response:
+    def picture(store: Store, who: Person, sha256: Line) -> Response:
         content = pictures.shown(store, who.project_id, sha256)
         # Named by its content, it never changes; private, since it took a code to see it.
         headers = {"Cache-Control": "private, max-age=86400, immutable"}

@@ -23,7 +23,7 @@ from studio.engines.core import Engine
 from studio.labels import exchange
 from studio.labels.store import pictures, projects
 from studio.labels.store.database import Database
-from studio.labels.store.records import Annotator, Project, Setup, Text
+from studio.labels.store.records import Annotator, Line, Project, Setup, storable_name
 from studio.labels.tasks import add_pictures
 from studio.labels.tasks import retrain as training
 from studio.runs.asking import ask
@@ -33,6 +33,7 @@ __all__ = ["Management", "task_name"]
 
 PREFIX = "/manage"
 AT_ONCE = 20  # pictures that the engine prepares between two turns
+LONGEST_FILE_NAME = 200  # bytes, of the 255 that most disks allow
 NAMED = 20  # refusals that are told
 ENDINGS = {"csv": "csv", "jsonl": "jsonl", "label-studio": "json", "datasets": "zip"}
 
@@ -43,7 +44,7 @@ class New(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     project: dict[str, Any] = Field(description="Its settings: name, bundle, classes, question ...")
-    administrator: Text = "me"
+    administrator: Line = "me"
 
 
 class ProjectMade(BaseModel):
@@ -67,8 +68,8 @@ class Retrain(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field("", description="Of the model; the project's unless given")
-    rule: str = Field("majority", description="majority, soft, weighted, suggestions:SCORE ...")
+    name: Line = Field("", description="Of the model; the project's unless given")
+    rule: Line = Field("majority", description="majority, soft, weighted, suggestions:SCORE ...")
     settings: dict[str, Any] = Field(default_factory=dict, description="Of the training")
 
 
@@ -184,8 +185,7 @@ class Management:
         seen = new = 0
         with tempfile.TemporaryDirectory() as scratch:
             for number, file in enumerate(files):
-                name = Path(file.filename or f"{number}").name
-                path = Path(scratch) / str(number) / name
+                path = Path(scratch) / str(number) / _file_name(file.filename, number)
                 path.parent.mkdir()
                 with path.open("wb") as out:
                     await asyncio.to_thread(shutil.copyfileobj, file.file, out)
@@ -199,6 +199,13 @@ class Management:
                     new += await asyncio.to_thread(pictures.add, store, project, found)
                     seen += len(found)
         return PicturesAdded(seen=seen, new=new, refused=refused[:NAMED])
+
+
+def _file_name(sent: str | None, number: int) -> str:
+    """The name of a file that was sent, as any disk can hold it; its number where it has none."""
+    name = storable_name(Path(sent or "").name)
+    name = name.encode()[-LONGEST_FILE_NAME:].decode(errors="ignore")
+    return name if name not in ("", ".", "..") else str(number)
 
 
 def _named(bundle: str, path: Path, refused: list[str]) -> add_pictures.Named:

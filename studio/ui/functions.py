@@ -129,8 +129,12 @@ def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
 
 
 def _content(file: Any) -> bytes:
-    """What a client has uploaded."""
-    return Path(uploaded(file if isinstance(file, dict) else file.model_dump())).read_bytes()
+    """What a client has uploaded.
+
+    :raises BadInput: it is no file.
+    """
+    told = file.model_dump() if isinstance(file, FileData) else file
+    return Path(uploaded(told)).read_bytes()
 
 
 async def _answered(

@@ -27,7 +27,7 @@ from studio.ui.shared.fetch_parts import FetchPanel
 from studio.ui.shared.label_controller import Codes, LabelController
 from studio.ui.shared.on_demand import on_demand
 from studio.ui.shared.quiet import QUIET
-from studio.ui.shared.requests import owner_of
+from studio.ui.shared.requests import owner_of, show_errors
 
 __all__ = ["build", "shown_bundles"]
 
@@ -209,7 +209,8 @@ class _Page:
 
     def _recognise(self, held: Codes | None, request: gr.Request) -> None:
         """Note whose page this is, to whom private models are offered."""
-        self._label.labels.note(owner_of(request), held)
+        with show_errors():
+            self._label.labels.note(owner_of(request), held)
 
     def _left(self, request: gr.Request) -> None:
         owner = owner_of(request)

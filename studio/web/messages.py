@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Request
@@ -15,9 +15,10 @@ from starlette.exceptions import HTTPException
 from backends.errors import BadInput
 from studio.web.sentences import problem
 
-__all__ = ["checked", "documented", "read"]
+__all__ = ["FORM_TEXTS", "Sent", "checked", "documented", "read"]
 
 M = TypeVar("M", bound=BaseModel)
+FORM_TEXTS = "form_texts"  # of a validation's context: whether numbers may come as texts
 FIELDS = 50  # of a form, at most
 PART = 2**30  # bytes of one: the whole message is limited, so that a picture as base64 may be long
 MULTIPART, FORM, JSON = (
@@ -25,36 +26,54 @@ MULTIPART, FORM, JSON = (
 )  # fmt: skip
 
 
-def checked(kind: type[M], fields: Mapping[str, Any]) -> M:
+class Sent(NamedTuple):
+    """What a message holds: fields and files by name, and whether it is a form, which has no
+    numbers but texts."""
+
+    fields: dict[str, Any]
+    files: dict[str, bytes]
+    form: bool
+
+
+def checked(kind: type[M], fields: Mapping[str, Any], *, form: bool = False) -> M:
     """A message from its fields.
 
+    :param form: whether they come from a form.
     :raises BadInput: one cannot be as it is.
     """
     try:
-        return kind.model_validate(fields)
+        return kind.model_validate(fields, context={FORM_TEXTS: form})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise BadInput(problem(first, kind.model_fields)) from error
 
 
-async def read(request: Request) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The fields of a message, and the files in it, by name. What is left empty is not said.
+async def read(request: Request) -> Sent:
+    """The fields of a message, and the files in it. What is left empty is not said.
 
     :raises BadInput: the message has no form that is known.
     """
     sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if sent == MULTIPART:
-        return await _of_multipart(request)
+        return Sent(*await _of_multipart(request), form=True)
     body = (await request.body()).strip()
     if sent == FORM and not body.startswith((b"{", b"[")):  # curl -d calls JSON a form, too
-        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=FIELDS)), {}
+        return Sent(_of_form(body), {}, form=True)
     try:
         fields = json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
         raise BadInput("the message cannot be read; send a form, or JSON") from error
     if not isinstance(fields, dict):
         raise BadInput("the message is no JSON object; send the fields by their names")
-    return {name: value for name, value in fields.items() if value is not None}, {}
+    given = {name: value for name, value in fields.items() if value is not None}
+    return Sent(given, {}, form=False)
+
+
+def _of_form(body: bytes) -> dict[str, Any]:
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=FIELDS))
+    except ValueError as error:
+        raise BadInput(f"a form has at most {FIELDS} fields; send fewer") from error
 
 
 async def _of_multipart(request: Request) -> tuple[dict[str, Any], dict[str, bytes]]:

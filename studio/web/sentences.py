@@ -23,6 +23,7 @@ from backends.errors import (
     StudioError,
     Unreachable,
 )  # fmt: skip
+from studio.web.field_names import field_name
 
 __all__ = ["STATUS", "problem", "refusal", "route"]
 
@@ -73,14 +74,19 @@ def route(
 def refusal(error: Exception, statuses: Mapping[type[Exception], int] = STATUS) -> JSONResponse:
     """The reply to a request that raised an error."""
     if isinstance(error, RequestValidationError):
-        return JSONResponse({"error": problem(error.errors()[0])}, 400)
+        return _told(problem(error.errors()[0]), 400)
     if isinstance(error, HTTPException):
-        return JSONResponse({"error": str(error.detail)}, error.status_code)
+        return _told(str(error.detail), error.status_code)
     for kind in type(error).__mro__:
         if kind in statuses:
-            return JSONResponse({"error": str(error)}, statuses[kind])
+            return _told(str(error), statuses[kind])
     log.error("a request failed", exc_info=error)
-    return JSONResponse({"error": INSIDE}, 500)
+    return _told(INSIDE, 500)
+
+
+def _told(sentence: str, status: int) -> JSONResponse:
+    # A message may repeat what was sent: half of a character, which UTF-8 cannot write.
+    return JSONResponse({"error": sentence.encode("utf-8", "replace").decode()}, status)
 
 
 def problem(first: Mapping[str, Any], fields: Iterable[str] = ()) -> str:
@@ -89,7 +95,7 @@ def problem(first: Mapping[str, Any], fields: Iterable[str] = ()) -> str:
     :param fields: that there are.
     """
     names = [str(part) for part in first["loc"] if isinstance(part, str)]
-    where = ".".join(name for name in names if name not in PLACES) or "the message"
+    where = field_name(name for name in names if name not in PLACES) or "the message"
     if first["type"] == "extra_forbidden" and fields:
         return f"there is no field {where!r}; choose from: {', '.join(fields)}"
     if first["type"] == "missing":

@@ -1,8 +1,8 @@
 """CSV: a row a response, a suggestion or an item, for spreadsheets and data frames.
 
-A spreadsheet would run a cell that begins with = + - or @ as a formula (OWASP, *CSV Injection*).
-Such a text gets an apostrophe before it, which reading takes away again. The file begins with a
-byte order mark, or spreadsheets take it for their system's own code page.
+A cell that a spreadsheet would run as a formula is written so that it does not, and read back as
+it was (:mod:`studio.export.spreadsheet_cells`). The file begins with a byte order mark, or
+spreadsheets take it for their system's own code page.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.errors import BadInput
+from studio.export.spreadsheet_cells import meant, safe
 from studio.labels.exchange.csv_text import decoded, table
 from studio.labels.exchange.lines import collected
 from studio.labels.exchange.options import ReadOptions
@@ -30,7 +31,6 @@ NEEDED = frozenset({"annotator", "value"})
 JSON = ("probabilities", "settings", "names")
 NUMBERS = ("seconds", "score", "number", "superseded_by")
 WORDS = ("kind", "state")
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
 
 
 def write(path: Path, labels: LabelSet) -> None:
@@ -87,17 +87,13 @@ def _cells(values: dict[str, Any]) -> list[Any]:
 def _cell(value: Any) -> Any:
     if isinstance(value, (dict, list)):
         value = json.dumps(value, ensure_ascii=False)
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
-
-
-def _meant(cell: str) -> str:
-    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(FORMULA) else cell
+    return safe(value)
 
 
 def _values(cells: dict[str, str], where: str) -> dict[str, Any]:
     """A row's cells that are not empty, by column."""
     values: dict[str, Any] = {
-        k: _meant(cell) for k, cell in cells.items() if cell.strip() or (cell and k == "note")
+        k: meant(cell) for k, cell in cells.items() if cell.strip() or (cell and k == "note")
     }
     for column in JSON:
         if column in values:

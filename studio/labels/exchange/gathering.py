@@ -8,7 +8,7 @@ from typing import Any
 from studio.labels.exchange.rows import BATCH, ItemRow, LabelSet, ResponseRow, SuggestionRow, moment
 from studio.labels.store import pictures, projects, responses, suggestions
 from studio.labels.store.database import Database
-from studio.labels.store.records import Project
+from studio.labels.store.records import LONGEST_SECONDS, Project
 
 __all__ = ["gather", "pngs"]
 
@@ -45,7 +45,8 @@ def gather(
         [
             ResponseRow.model_construct(
                 **about(r.item_id), kind=r.kind, annotator=r.annotator, state=r.state,
-                value=r.value, note=r.note, seconds=r.seconds, created=moment(r.created),
+                value=r.value, note=r.note, seconds=min(r.seconds, LONGEST_SECONDS),
+                created=moment(r.created),
                 number=r.number,
                 # A later version's correction is not in this one.
                 superseded_by=r.superseded_by if (r.superseded_by or 0) <= version else None,

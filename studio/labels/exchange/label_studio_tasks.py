@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -36,7 +37,13 @@ from studio.labels.exchange.rows import (
     project_of,
     row,
 )
-from studio.labels.store.records import DISCARDED, DRAFT, SUBMITTED, first_problem
+from studio.labels.store.records import (
+    DISCARDED,
+    DRAFT,
+    LONGEST_SECONDS,
+    SUBMITTED,
+    first_problem,
+)  # fmt: skip
 from studio.labels.store.responses import ADJUDICATION, LABEL
 
 __all__ = ["CHOICE", "NAME", "NOTE", "read"]
@@ -149,7 +156,7 @@ class _Reader:
             if meaning is not None:
                 values = {
                     "state": DRAFT, "annotator": _person(draft.user), "value": meaning[0],
-                    "note": meaning[1], "seconds": draft.lead_time or 0.0,
+                    "note": meaning[1], "seconds": _seconds(draft.lead_time),
                     "created": draft.created_at, "number": _number(draft.id),
                 }  # fmt: skip
                 self.labels.responses.append(row(ResponseRow, about | values, where))
@@ -231,7 +238,7 @@ class _Reader:
             "state": DISCARDED if cancelled else SUBMITTED,
             "value": meaning[0],
             "note": meaning[1],
-            "seconds": annotation.lead_time or 0.0,
+            "seconds": _seconds(annotation.lead_time),
             # Who changes an answer there, changes the annotation.
             "created": annotation.updated_at or annotation.created_at,
             "number": _number(annotation.id),
@@ -325,6 +332,12 @@ def _person(who: Any) -> str:
     if isinstance(who, str) and who.strip():
         return who
     return "annotator" if who in (None, "") else f"annotator {who}"
+
+
+def _seconds(lead_time: float | None) -> float:
+    """Label Studio counts on while a task is left open, for days."""
+    lasting = lead_time or 0.0
+    return min(lasting, LONGEST_SECONDS) if lasting < math.inf else lasting
 
 
 def _is_sha256(value: Any) -> bool:

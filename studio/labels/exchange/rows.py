@@ -22,7 +22,17 @@ from pydantic_core import from_json
 
 from backends.errors import BadInput
 from studio.labels.store import projects, responses
-from studio.labels.store.records import Kind, Setup, State, Text, first_problem
+from studio.labels.store.records import (
+    LONGEST_SECONDS,
+    Agent,
+    Kind,
+    Label,
+    Line,
+    Setup,
+    State,
+    Text,
+    first_problem,
+)  # fmt: skip
 
 __all__ = [
     "BATCH",
@@ -47,8 +57,11 @@ EARLIEST_SECONDS = 1e8  # since 1970; a smaller number is a date such as 2024050
 DOTTED = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y")  # as German spreadsheets write dates
 
 
-def _person(name: Any) -> Any:
-    return projects.person_name(name) if isinstance(name, str) else name
+def _person(name: Any) -> str:
+    try:
+        return projects.require_name(name)
+    except BadInput as error:
+        raise ValueError(str(error)) from error
 
 
 def _time(value: Any) -> Any:
@@ -84,7 +97,7 @@ def _utc(value: datetime | None) -> datetime | None:
 
 
 Sha256 = Annotated[str, Field("", pattern="^([0-9a-f]{64})?$")]
-Person = Annotated[Text, BeforeValidator(_person), Field(min_length=1, max_length=projects.LONGEST)]
+Person = Annotated[str, BeforeValidator(_person)]
 Time = Annotated[datetime | None, BeforeValidator(_time), AfterValidator(_utc)]
 
 
@@ -98,7 +111,7 @@ class FileRow(BaseModel):
     :ivar where: place in the file, for errors.
     """
 
-    item: Text = ""
+    item: Line = ""
     picture: Sha256 = ""
     record: str = ""
     where: str = ""
@@ -123,7 +136,7 @@ class ItemRow(FileRow):
     :ivar content: the picture, or the file that holds it, where the format has it.
     """
 
-    names: list[Text] = []
+    names: list[Line] = []
     reference: str = ""
     content: bytes | Path | None = None
 
@@ -135,9 +148,9 @@ class ResponseRow(FileRow):
     kind: Kind = "label"
     annotator: Person
     state: State = "submitted"
-    value: Text | None = None
+    value: Label | None = None
     note: Text = Field("", max_length=responses.LONGEST)
-    seconds: FiniteFloat = Field(0.0, ge=0)
+    seconds: FiniteFloat = Field(0.0, ge=0, le=LONGEST_SECONDS)
     created: Time = None
     number: int | None = None
     superseded_by: int | None = None
@@ -147,11 +160,11 @@ class SuggestionRow(FileRow):
     """A suggestion."""
 
     kind: Literal["suggestion"] = "suggestion"
-    agent: Text = Field(min_length=1)
-    model_hash: Text = ""
-    value: Text
+    agent: Agent
+    model_hash: Label = ""
+    value: Label
     score: FiniteFloat = 1.0
-    probabilities: dict[Text, FiniteFloat] = {}
+    probabilities: dict[Label, FiniteFloat] = {}
     created: Time = None
 
 

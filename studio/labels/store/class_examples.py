@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import delete, insert, select
 
 from backends.errors import BadInput
-from studio.labels.store import pictures
+from studio.labels.store import pictures, projects
 from studio.labels.store.database import Database
 from studio.labels.store.records import Project
 from studio.labels.store.schema import ClassExamples, Items
@@ -27,10 +27,7 @@ def add(database: Database, project: Project, value: str, shown: Sequence[np.nda
 
     :raises BadInput: it is no class, they are too many, or people are asked about one of them.
     """
-    if value not in project.classes:
-        raise BadInput(
-            f"{value!r} is no class of {project.name!r}; choose from: {', '.join(project.classes)}"
-        )
+    projects.require_class(project, value)
     sha256s = list(dict.fromkeys(pictures.keep(database, shown)))
     own = ClassExamples.project_id == project.id
     with database.write() as connection:
@@ -64,7 +61,11 @@ def listed(database: Database, project: Project) -> dict[str, list[str]]:
 
 
 def remove(database: Database, project: Project, value: str) -> None:
-    """Show no examples of a class any more."""
+    """Show no examples of a class any more.
+
+    :raises BadInput: it is no class.
+    """
+    projects.require_class(project, value)
     with database.write() as connection:
         connection.execute(
             delete(ClassExamples).where(

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
+from studio.labels.store import projects
 from studio.labels.store.records import SUBMITTED, Project, Submission, checked
 from studio.labels.store.responses import LABEL, disagreement
 from studio.labels.store.schema import Annotators, Items, Projects, Responses
@@ -48,12 +49,15 @@ def append(connection: Connection, project: Project, rows: Sequence[dict[str, An
     shows them.
 
     :param rows: a response's columns but project_id, number and superseded_by.
-    :raises BadInput: a text or a number that the store does not take.
+    :raises BadInput: a text or a number that the store does not take, or a class that is not the
+        project's.
     """
     if not rows:
         return project.version
     for row in rows:
-        checked(Submission(*(row[name] for name in ANSWERED)))
+        given = checked(Submission(*(row[name] for name in ANSWERED)))
+        if given.value is not None:
+            projects.require_class(project, given.value)
     chosen = select(
         Responses.item_id, Responses.annotator_id, Responses.kind, Responses.number,
         Responses.created,

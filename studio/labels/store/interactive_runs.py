@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, insert, select, update
 
 from backends.core import Request
-from backends.errors import NotFound
+from backends.errors import BadInput, NotFound
 from studio.labels.store import pictures
 from studio.labels.store.database import Database
+from studio.labels.store.records import PathAnswer, checked, line_of
 from studio.labels.store.schema import LeapAnswers, Paths
 
 __all__ = [
@@ -43,7 +46,11 @@ class InteractiveRun:
 
 
 def begin(database: Database, request: Request, annotator: str) -> InteractiveRun:
-    """Note an interactive run, before its first question."""
+    """Note an interactive run, before its first question.
+
+    :raises BadInput: the request, or who asks, is not what a store can hold.
+    """
+    annotator = line_of(annotator, "the name of who answers")
     arrays = [request.picture] + ([] if request.mask is None else [request.mask[..., None]])
     picture, *mask = pictures.keep(database, arrays)
     record = {
@@ -51,6 +58,7 @@ def begin(database: Database, request: Request, annotator: str) -> InteractiveRu
         for key, value in vars(request).items()
         if key not in ("picture", "mask", "placement", "original")
     } | {"mask": mask[0] if mask else None}
+    _check(record)
     row: dict[str, Any] = {
         "id": secrets.token_urlsafe(9), "bundle": request.bundle, "model": request.model,
         "annotator": annotator, "target": request.target, "picture": picture, "request": record,
@@ -65,7 +73,9 @@ def find(database: Database, number: str) -> InteractiveRun:
     """The interactive run of that id.
 
     :raises NotFound: there is none.
+    :raises BadInput: it is no id.
     """
+    number = line_of(number, "the run's id")
     with database.read() as connection:
         row = connection.execute(select(Paths.__table__).where(Paths.id == number)).first()
     if row is None:
@@ -74,7 +84,11 @@ def find(database: Database, number: str) -> InteractiveRun:
 
 
 def unfinished(database: Database, bundle: str, annotator: str) -> list[InteractiveRun]:
-    """A person's interactive runs through a bundle that have not ended, the newest first."""
+    """A person's interactive runs through a bundle that have not ended, the newest first.
+
+    :raises BadInput: a name is none.
+    """
+    bundle, annotator = line_of(bundle, "the bundle"), line_of(annotator, "the person")
     chosen = (
         select(Paths.__table__)
         .where(Paths.bundle == bundle, Paths.annotator == annotator, Paths.state == OPEN)
@@ -107,10 +121,14 @@ def record_answer(
     seconds: float = 0.0,
 ) -> None:
     """Store an answer to a question about a picture uint8 [H, W, C]; an earlier one stays, marked
-    as superseded."""
+    as superseded.
+
+    :raises BadInput: a number or the value cannot be as it is.
+    """
+    given = checked(PathAnswer(question, leap, value, seconds))
     (sha256,) = pictures.keep(database, [picture])
     with database.write() as connection:
-        _added(connection, run, question, leap, sha256, value, seconds)
+        _added(connection, run, given, sha256)
 
 
 def withdraw(database: Database, run: InteractiveRun) -> bool:
@@ -128,7 +146,8 @@ def withdraw(database: Database, run: InteractiveRun) -> bool:
     with database.write() as connection:
         last = connection.execute(chosen).first()
         if last is not None:
-            _added(connection, run, last.question, last.leap, last.picture, WITHDRAWN, 0.0)
+            given = PathAnswer(last.question, last.leap, WITHDRAWN, 0.0)
+            _added(connection, run, given, last.picture)
         connection.execute(update(Paths).where(Paths.id == run.id).values(state=OPEN))
     return last is not None
 
@@ -139,23 +158,35 @@ def end(database: Database, run: InteractiveRun) -> None:
         connection.execute(update(Paths).where(Paths.id == run.id).values(state=ENDED))
 
 
+def _check(record: Mapping[str, Any]) -> None:
+    """Refuse what SQLite's JSON would take, and PostgreSQL's not.
+
+    :raises BadInput: a text or a number cannot be stored.
+    """
+    try:
+        json.dumps(record, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        raise BadInput("a setting is no number, or no text; set it again") from error
+    for name in ("bundle", "model", "target", "method"):
+        line_of(record[name], f"the {name}")
+
+
 def _added(
-    connection: Connection, run: InteractiveRun, question: int, leap: int, sha256: str, value: str,
-    seconds: float,
+    connection: Connection, run: InteractiveRun, given: PathAnswer, sha256: str
 ) -> None:  # fmt: skip
     number = secrets.token_urlsafe(12)
     connection.execute(
         update(LeapAnswers)
         .where(
             LeapAnswers.path_id == run.id,
-            LeapAnswers.question == question,
+            LeapAnswers.question == given.question,
             LeapAnswers.superseded_by.is_(None),
         )
         .values(superseded_by=number)
     )
     row: dict[str, Any] = {
-        "id": number, "path_id": run.id, "question": question, "leap": leap, "picture": sha256,
-        "value": value, "seconds": seconds, "created": time.time(),
+        "id": number, "path_id": run.id, "picture": sha256, "created": time.time(),
+        **asdict(given),
     }  # fmt: skip
     connection.execute(insert(LeapAnswers).values(row))
 

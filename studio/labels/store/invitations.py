@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from backends.errors import BadInput, NotFound
 from studio.labels.store import projects
 from studio.labels.store.database import Database
-from studio.labels.store.records import Access, Project
+from studio.labels.store.records import INTEGER, Access, Project, line_of
 from studio.labels.store.schema import Invitations
 
 __all__ = ["DAYS", "Invitation", "accept", "listed", "make", "opened", "revoke"]
@@ -46,7 +46,8 @@ def make(database: Database, project: Project, days: float = DAYS) -> str:
     :param days: that it works, more than 0 and at most 365.
     :raises BadInput: ``days`` is out of range.
     """
-    if not 0 < days <= LONGEST:
+    number = isinstance(days, (int, float)) and not isinstance(days, bool)
+    if not (number and 0 < days <= LONGEST):
         raise BadInput(f"an invitation works for more than 0 and at most {LONGEST:.0f} days")
     token, now = secrets.token_urlsafe(24), time.time()
     row = {
@@ -62,6 +63,7 @@ def opened(database: Database, token: str) -> Project:
     """The project that an invitation leads to.
 
     :raises NotFound: there is no such invitation, or it works no more.
+    :raises BadInput: the token is no text.
     """
     with database.read() as connection:
         return projects.of_id(connection, _standing(connection, token).project_id)
@@ -71,7 +73,7 @@ def accept(database: Database, token: str, name: str) -> Access:
     """A new person in the invitation's project, open to everyone or not.
 
     :raises NotFound: there is no such invitation, or it works no more.
-    :raises BadInput: somebody has that name, or it is none.
+    :raises BadInput: somebody has that name, or it is none, or the token is no text.
     """
     with database.write() as connection:
         row = _standing(connection, token)
@@ -105,6 +107,9 @@ def revoke(database: Database, project: Project, number: int) -> None:
 
     :raises NotFound: the project has none of that number.
     """
+    unknown = NotFound(f"{project.name!r} has no invitation {number!r}; load the page again")
+    if type(number) is not int or not 0 < number <= INTEGER:
+        raise unknown
     with database.write() as connection:
         done = connection.execute(
             update(Invitations)
@@ -112,13 +117,12 @@ def revoke(database: Database, project: Project, number: int) -> None:
             .values(revoked=True)
         )
         if not done.rowcount:
-            raise NotFound(f"{project.name!r} has no invitation {number}; load the page again")
+            raise unknown
 
 
 def _standing(connection: Connection, token: str) -> Row[Any]:
-    chosen = select(Invitations.__table__).where(
-        Invitations.secret == projects.hashed(token.strip())
-    )
+    token = line_of(token, "the invitation").strip()
+    chosen = select(Invitations.__table__).where(Invitations.secret == projects.hashed(token))
     row = connection.execute(chosen).first()
     if row is None or row.revoked or row.expires <= time.time():
         raise NotFound("this invitation does not work (any more); ask who sent it for a new link")

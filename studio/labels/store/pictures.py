@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, insert, or_, select
 from backends.errors import NotFound
 from studio import export
 from studio.labels.store.database import Database
-from studio.labels.store.records import Item, Project
+from studio.labels.store.records import Item, Project, storable_name
 from studio.labels.store.schema import ClassExamples, ItemNames, Items, StoredPictures
 
 __all__ = [
@@ -104,12 +104,12 @@ def add_items(
     """Make items of stored pictures, within a transaction: every item's number by its picture's
     digest, and how many are new.
 
-    :param named: digests with names. A picture may come under several, and is found by each; the
-        first is shown. An empty name is none.
+    :param named: digests with names, kept as :func:`.records.storable_name` makes them. A picture
+        may come under several, and is found by each; the first is shown. A blank name is none.
     """
     names: dict[str, list[str]] = defaultdict(list)
     for sha256, name in named:
-        names[sha256] += [name] if name else []
+        names[sha256] += [storable_name(name)] if name.strip() else []
     chosen = select(Items.picture, Items.id, Items.name).where(Items.project_id == project.id)
     known = {row.picture: row for row in connection.execute(chosen)}
     rows = [

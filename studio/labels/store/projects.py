@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from backends.errors import BadInput, NotFound
 from studio.labels.store.database import Database
-from studio.labels.store.records import Access, Annotator, Project, Role, Setup
+from studio.labels.store.records import Access, Annotator, Project, Role, Setup, line_of
 from studio.labels.store.schema import Annotators, Projects
 
 __all__ = [
@@ -33,6 +33,8 @@ __all__ = [
     "of_id",
     "people",
     "person_name",
+    "require_class",
+    "require_name",
 ]
 
 ADMINISTRATOR: Final = "administrator"
@@ -81,7 +83,9 @@ def find(database: Database, name: str) -> Project:
     """The project of that name.
 
     :raises NotFound: there is none.
+    :raises BadInput: it is no name.
     """
+    name = line_of(name, "the project's name")
     with database.read() as connection:
         row = connection.execute(select(Projects.__table__).where(Projects.name == name)).first()
     if row is None:
@@ -130,8 +134,10 @@ def enter(database: Database, code: str) -> Annotator:
     """The person whose access code this is.
 
     :raises NotFound: nobody's.
+    :raises BadInput: it is no code.
     """
-    chosen = select(Annotators.__table__).where(Annotators.secret == hashed(code.strip()))
+    code = line_of(code, "the access code").strip()
+    chosen = select(Annotators.__table__).where(Annotators.secret == hashed(code))
     with database.read() as connection:
         row = connection.execute(chosen).first()
     if row is None:
@@ -188,15 +194,24 @@ def person_name(text: str) -> str:
     return text.strip(" \t\r\n\u200c\u200d")
 
 
+def require_name(given: Any) -> str:
+    """A person's name as it is kept.
+
+    :raises BadInput: it is no name.
+    """
+    name = person_name(given) if isinstance(given, str) else ""
+    seen = "".join(c for c in name if ord(c) not in JOINERS)
+    if not name or len(name) > LONGEST or not seen.isprintable():
+        raise BadInput(f"give a name of 1 to {LONGEST} characters")
+    return name
+
+
 def add_person(connection: Connection, project: int, name: str, role: Role = ANNOTATOR) -> Access:
     """As :func:`invite`, within a transaction.
 
     :raises BadInput: it is no name, or somebody has it in another spelling.
     """
-    name = person_name(name)
-    seen = "".join(c for c in name if ord(c) not in JOINERS)
-    if not name or len(name) > LONGEST or not seen.isprintable():
-        raise BadInput(f"give a name of 1 to {LONGEST} characters")
+    name = require_name(name)
     chosen = select(Annotators.name).where(Annotators.project_id == project)
     if any(name == person_name(other) for other in connection.scalars(chosen)):
         raise BadInput(
@@ -210,6 +225,17 @@ def add_person(connection: Connection, project: int, name: str, role: Role = ANN
     }  # fmt: skip
     (number,) = connection.execute(insert(Annotators).values(row).returning(Annotators.id)).one()
     return Access(Annotator(number, project, name, role), code)
+
+
+def require_class(project: Project, value: str) -> None:
+    """Refuse what is no class of a project.
+
+    :raises BadInput: it is none.
+    """
+    if value not in project.classes:
+        raise BadInput(
+            f"{value!r} is no class of {project.name!r}; choose from: {', '.join(project.classes)}"
+        )
 
 
 def hashed(code: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -11,30 +12,44 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    StringConstraints,
     TypeAdapter,
     ValidationError,
     field_validator,
 )  # fmt: skip
 
 from backends.errors import BadInput
+from studio.web.field_names import field_name
 
 __all__ = [
     "DISCARDED",
     "DRAFT",
+    "INTEGER",
+    "LONGEST_SECONDS",
     "SUBMITTED",
     "Access",
+    "Agent",
     "Annotator",
     "Item",
+    "Label",
     "LabelProgress",
+    "Line",
+    "Number",
     "Order",
+    "PathAnswer",
     "Project",
     "Response",
+    "Seconds",
     "Setup",
     "Submission",
     "Suggestion",
     "Text",
+    "Via",
     "checked",
     "first_problem",
+    "line_of",
+    "storable_name",
+    "text_of",
 ]
 
 DRAFT: Final = "draft"
@@ -44,18 +59,49 @@ Order = Literal["random", "balanced", "confidence", "margin", "disagreement"]
 State = Literal["draft", "submitted", "discarded"]
 Kind = Literal["label", "adjudication"]
 Role = Literal["annotator", "administrator"]
+Via = Literal["key", "mouse", "touch", "pen", "grid", "page", "api", "import", "undo"]
 LONGEST_NOTE = 2000  # characters
+LONGEST_LABEL = 200  # characters of a class, or of what else is one word or a few
+LONGEST_LINE = 1000  # characters of a name that may be a path
+LONGEST_SECONDS = 86_400.0  # a day: whoever takes longer has left the page open
+INTEGER = 2**31 - 1  # the greatest of PostgreSQL's
+# NUL, which PostgreSQL refuses, and other controls, which XML does; halves of surrogate pairs,
+# which UTF-8 cannot write; what Unicode says is no character.
+UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+BREAKS = re.compile("[\t\n\r\u2028\u2029]")
 
 
 def _storable(text: str) -> str:
-    """What PostgreSQL stores too: no NUL and no half of a surrogate pair."""
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("it holds a NUL character, or half of a character")
+    """What every database and every file format holds."""
+    if UNSTORABLE.search(text):
+        raise ValueError("it holds a NUL or another control character, or half of a character")
+    return text
+
+
+def _in_one_line(text: str) -> str:
+    if BREAKS.search(text):
+        raise ValueError("it holds a tab or a line's end; write it in one line")
     return text
 
 
 Text = Annotated[str, AfterValidator(_storable)]
-Number = Annotated[int, Field(ge=1, le=2**31 - 1)]  # PostgreSQL's INTEGER
+Line = Annotated[
+    str, StringConstraints(max_length=LONGEST_LINE), AfterValidator(_storable),
+    AfterValidator(_in_one_line),
+]  # fmt: skip
+# Without spaces around it, which a spreadsheet would not keep.
+Label = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=LONGEST_LABEL),
+    AfterValidator(_storable), AfterValidator(_in_one_line),
+]  # fmt: skip
+Agent = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_LINE),
+    AfterValidator(_storable), AfterValidator(_in_one_line),
+]  # fmt: skip
+# Strict, or true and "1" would be the number 1.
+Number = Annotated[int, Field(strict=True, ge=1, le=INTEGER)]
+Seconds = Annotated[float, Field(strict=True, ge=0, le=LONGEST_SECONDS, allow_inf_nan=False)]
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 def first_problem(error: ValidationError, whole: str) -> str:
@@ -64,7 +110,7 @@ def first_problem(error: ValidationError, whole: str) -> str:
     :param whole: what is named where no field is to blame, such as ``the message``; may be empty.
     """
     first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "[key]") or whole
+    where = field_name(first["loc"]) or whole
     message = first["msg"].removeprefix("Value error, ")
     return f"{where}: {message}" if where else message
 
@@ -78,12 +124,12 @@ class Setup(BaseModel):
         min_length=1, max_length=60, pattern=r"^[\w][\w .-]*$", title="Name",
         description="What the project is called; letters, digits, spaces, - and .",
     )  # fmt: skip
-    bundle: Text = Field(min_length=1, title="Bundle", description="Whose pictures are labelled")
+    bundle: Line = Field(min_length=1, title="Bundle", description="Whose pictures are labelled")
     question: Text = Field(
         "What is this?", min_length=1, max_length=300, title="Question",
         description="What people are asked about each picture",
     )  # fmt: skip
-    classes: list[Text] = Field(
+    classes: list[Label] = Field(
         min_length=2, max_length=100, title="Classes", description="What they can answer"
     )
     instructions: Text = Field(
@@ -124,6 +170,13 @@ class Setup(BaseModel):
             ours = SENTENCES.get((str(next(iter(first["loc"]), "")), first["type"]))
             told = f"{first_problem(error, 'the project')}; give another"
             raise BadInput(ours or told) from error
+
+    @field_validator("votes", mode="before")
+    @classmethod
+    def _number(cls, votes: Any) -> Any:
+        if isinstance(votes, bool):  # or true would be one vote
+            raise ValueError("give a number")
+        return votes
 
     @field_validator("classes")
     @classmethod
@@ -222,11 +275,11 @@ class Submission:
 
     item_id: Number
     value: Text | None
-    request: Annotated[Text, Field(min_length=1, max_length=100)]
+    request: Annotated[Line, Field(min_length=1, max_length=100)]
     state: State = "submitted"
     note: Annotated[Text, Field(max_length=LONGEST_NOTE)] = ""
-    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    via: Annotated[Text, Field(max_length=20)] = "api"
+    seconds: Seconds = 0.0
+    via: Via = "api"
 
 
 @dataclass(frozen=True)
@@ -256,18 +309,28 @@ class Suggestion:
     """A model's answer about an item: its probabilities by class, their greatest, which one."""
 
     item_id: Number
-    agent: Annotated[Text, Field(min_length=1)]
-    model_hash: Text
-    value: Text
-    score: Annotated[float, Field(allow_inf_nan=False)]
-    probabilities: dict[Text, Annotated[float, Field(allow_inf_nan=False)]]
-    created: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    agent: Agent
+    model_hash: Label
+    value: Label
+    score: Finite
+    probabilities: dict[Label, Finite]
+    created: Finite = 0.0
 
     @property
     def margin(self) -> float:
         """Between the two likeliest classes; 1 where there is only one."""
         first, second = sorted([*self.probabilities.values(), 0.0], reverse=True)[:2]
         return first - second if math.isfinite(first - second) else 0.0
+
+
+@dataclass(frozen=True)
+class PathAnswer:
+    """A person's answer to a question of an interactive run, after that leap; 0 is the factual."""
+
+    question: Annotated[int, Field(strict=True, ge=0, le=INTEGER)]
+    leap: Annotated[int, Field(strict=True, ge=0, le=INTEGER)]
+    value: Annotated[Label, Field(min_length=1)]
+    seconds: Seconds
 
 
 @dataclass(frozen=True)
@@ -283,7 +346,7 @@ class LabelProgress:
     pace: float
 
 
-Some = TypeVar("Some", Submission, Suggestion)
+Some = TypeVar("Some", Submission, Suggestion, PathAnswer)
 
 
 def checked(record: Some) -> Some:
@@ -299,6 +362,37 @@ def checked(record: Some) -> Some:
     return valid
 
 
+def storable_name(name: str) -> str:
+    """A picture's name as it is kept: whatever a file system, a zip or a browser calls it, what no
+    file could hold becomes _, and of a very long one the end stays."""
+    return BREAKS.sub("_", UNSTORABLE.sub("_", name))[-LONGEST_LINE:]
+
+
+def line_of(value: Any, what: str) -> str:
+    """A name or a code that came from outside, such as a browser's memory, which may hold
+    anything.
+
+    :param what: it is, for the message.
+    :raises BadInput: it is no text that a database could hold.
+    """
+    try:
+        found: str = _line.validate_python(value, strict=True)
+    except ValidationError as error:
+        raise BadInput(f"{what} is no text of one line; give it again") from error
+    return found
+
+
+def text_of(value: Any, what: str) -> str:
+    """As :func:`line_of`, of several lines."""
+    try:
+        found: str = _text.validate_python(value, strict=True)
+    except ValidationError as error:
+        raise BadInput(f"{what} cannot be read as a text; write it again") from error
+    return found
+
+
+_line: TypeAdapter[str] = TypeAdapter(Line)
+_text: TypeAdapter[str] = TypeAdapter(Text)
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 

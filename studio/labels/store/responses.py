@@ -239,11 +239,8 @@ def _stored(
 
 
 def _check(connection: Connection, project: Project, given: Submission) -> None:
-    if given.value is not None and given.value not in project.classes:
-        raise BadInput(
-            f"{given.value!r} is no class of {project.name!r}; choose from: "
-            f"{', '.join(project.classes)}"
-        )
+    if given.value is not None:
+        projects.require_class(project, given.value)
     found = connection.scalar(
         select(Items.id).where(Items.id == given.item_id, Items.project_id == project.id)
     )

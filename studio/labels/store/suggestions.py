@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from studio.labels.store import projects
 from studio.labels.store.database import Database
 from studio.labels.store.records import Item, Project, Suggestion, checked
 from studio.labels.store.schema import Items, Suggestions
@@ -25,11 +26,14 @@ def add(database: Database, project: Project, suggestions: Sequence[Suggestion])
 def add_within(connection: Connection, project: Project, suggestions: Sequence[Suggestion]) -> None:
     """As :func:`add`, within a transaction.
 
-    :raises BadInput: a text or a number that the store does not take.
+    :raises BadInput: a text or a number that the store does not take, or a class that is not the
+        project's.
     """
     if not suggestions:
         return
     suggestions = [checked(one) for one in suggestions]
+    for one in suggestions:
+        projects.require_class(project, one.value)
     now = time.time()
     rows = [
         {

@@ -18,6 +18,7 @@ from backends.service.interactive import LabelRequest
 from studio import export
 from studio.labels.store import interactive_runs
 from studio.labels.store.interactive_runs import InteractiveRun
+from studio.labels.store.records import LONGEST_SECONDS
 from studio.runs import Run
 from studio.ui.explain.answer import AnswerPanes
 from studio.ui.explain.gallery import Gallery
@@ -136,11 +137,11 @@ class InteractivePanel:
         self, choice: list[Any] | None, person: str, request: gr.Request
     ) -> dict[Any, Any]:
         with show_errors():
-            value, seconds, run_id = choice or ["", 0.0, ""]
+            value, seconds, run_id = _choice(choice)
             owner = owner_of(request)
-            run = await self._mine(str(run_id), person, owner)
+            run = await self._mine(run_id, person, owner)
             try:
-                await self._store(run, owner, str(value), float(seconds))
+                await self._store(run, owner, value, seconds)
             except StudioError as error:  # the question stands, and can be answered again
                 gr.Warning(sentence(error))
             return await self._go_on(run, owner)
@@ -190,7 +191,8 @@ class InteractivePanel:
             found = interactive_runs.unfinished(self.labels.database(), bundle, person)
             return [(_named(run), run.id) for run in found]
 
-        choices = await asyncio.to_thread(work)
+        with show_errors():
+            choices = await asyncio.to_thread(work)
         return gr.update(choices=choices, value=None, visible=bool(choices))
 
     async def _mine(self, run_id: str, person: str, owner: str) -> InteractiveRun:
@@ -249,6 +251,18 @@ class InteractivePanel:
             f"the first agreed with the target “{run.request.target}”. {_asked(record)}",
         )
         return shown | {self._answer.status: verdict, self._answer.plot: ""}
+
+
+def _choice(sent: Any) -> tuple[str, float, str]:
+    """The class, the seconds that it took and the run, as the page's script sends them.
+
+    :raises BadInput: it sent something else.
+    """
+    match sent or ["", 0.0, ""]:
+        case [str(value), int() | float() as seconds, str(run_id)] if seconds >= 0:
+            # The question waits for days, if need be.
+            return value, float(min(seconds, LONGEST_SECONDS)), run_id
+    raise BadInput("the answer did not arrive; choose it again")
 
 
 def _asked(record: dict[str, Any]) -> str:

@@ -154,7 +154,7 @@ def _table(found: Agreement) -> Markup:
 
 def _confusion(found: Agreement, who: str | None, whom: str | None) -> Markup:
     """Rows: the first person's classes; columns: the second's of the same pictures."""
-    if not who or not whom or who == whom:
+    if not isinstance(who, str) or not isinstance(whom, str) or who == whom:
         return Markup()
     named = {person.name: person for person in found.people}
     pair = next((pair for pair in found.pairs if set(pair.people) == {who, whom}), None)

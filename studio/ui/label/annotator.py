@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from backends.service import annotation
+from studio.labels.store.records import line_of, text_of
 from studio.labels.tasks.annotate import Annotated, annotate
 from studio.runs.background_tasks import BackgroundTask
 from studio.ui.label.project_task import ProjectTask
@@ -93,6 +94,7 @@ class AnnotatorPanel:
     def _chosen(self, name: str | None, held: Codes | None, which: str) -> tuple[str, Any]:
         with show_errors():
             assignment = self.labels.require_administrator(name, held)
+            which = line_of(which, "the annotator's name")
             about = annotation.about(assignment.project.setup.bundle, which)
             written = annotation.show_prompts(
                 annotation.default_prompts(assignment.project.classes)
@@ -107,7 +109,9 @@ class AnnotatorPanel:
         with show_errors():
             self.labels.access.require("projects", request)
             assignment = await asyncio.to_thread(self.labels.require_administrator, name, held)
-            prompts = annotation.read_prompts(written or "", assignment.project.classes)
+            which = line_of(which, "the annotator's name")
+            text = text_of(written or "", "the prompts")
+            prompts = annotation.read_prompts(text, assignment.project.classes)
             task = self._task.start(
                 assignment,
                 lambda: annotate(self.labels.database(), assignment.project, which, prompts),

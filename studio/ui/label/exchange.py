@@ -21,10 +21,10 @@ from backends.errors import BadInput
 from backends.settings import on_a_space
 from studio.labels import exchange
 from studio.labels.exchange import Exported, Imported
-from studio.labels.store.records import Project
+from studio.labels.store.records import Project, line_of
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
-from studio.ui.shared.label_controller import Assignment, Codes, LabelController
+from studio.ui.shared.label_controller import Assignment, Codes, LabelController, held_codes
 from studio.ui.shared.requests import owner_of, show_errors
 
 __all__ = ["ExchangePanel"]
@@ -119,6 +119,7 @@ class ExchangePanel:
                 self.labels.access.require("projects", request)
                 if not file:
                     raise BadInput("choose a file first")
+                held = held_codes(held)  # before a project is made whose code would be lost
                 controller, owner, loop = (
                     self.controllers[which],
                     owner_of(request),
@@ -135,7 +136,6 @@ class ExchangePanel:
                 done = await asyncio.to_thread(
                     self._import_file, Path(file), name, control, which, person, prepare, held
                 )
-                held = dict(held or {})
                 if done.access:
                     held[done.project] = done.access.code
                 shown = await asyncio.to_thread(made, done.project, held)
@@ -154,6 +154,8 @@ class ExchangePanel:
             assignment = self.labels.require_administrator(name, held)
             folder = _scratch(self.controllers.first.results)
             stem = f"{assignment.project.name.replace(' ', '-')}-{assignment.project.version}"
+            if form not in exchange.FORMATS:
+                raise BadInput(f"there is no format {form!r}; choose another")
             packed = whole or form == "datasets"
             to = folder / stem if packed else folder / f"{stem}.{ENDINGS[form]}"
             written = exchange.export(
@@ -190,7 +192,8 @@ class ExchangePanel:
 
         def work() -> str:
             assignment = self.labels.require_administrator(name, held)
-            if not (repository or "").strip():
+            where = line_of(repository or "", "the repository").strip()
+            if not where:
                 raise BadInput("say which repository: owner/name")
             if on_a_space() and not token:
                 raise BadInput("log in with your own account of the hub, then push")
@@ -199,7 +202,7 @@ class ExchangePanel:
                 exchange.export(
                     self.labels.database(), assignment.project, folder, "datasets", history=True
                 )
-                return push(folder, repository.strip(), token)
+                return push(folder, where, token)
 
         with show_errors():
             return markup.notice("success", f"Pushed to {await asyncio.to_thread(work)}")
@@ -211,12 +214,14 @@ class ExchangePanel:
         def permit(project: Project | None) -> None:
             if project is not None:  # only its administrator brings labels into a project
                 self.labels.require_administrator(project.name, held)
-            elif not (person or "").strip():  # who brings a new one administers it
+            elif not administrator:  # who brings a new one administers it
                 raise BadInput("type your name first: the imported project is kept under it")
 
+        administrator = line_of(person or "", "your name").strip()
         return exchange.import_labels(
-            self.labels.database(), (name or "").strip() or None, file, bundle=bundle,
-            control=(control or "").strip() or None, administrator=person,
+            self.labels.database(), line_of(name or "", "the project's name").strip() or None,
+            file, bundle=bundle, administrator=administrator,
+            control=line_of(control or "", "the question's name").strip() or None,
             prepare=prepare, permit=permit,
         )  # fmt: skip
 

@@ -9,17 +9,26 @@ from typing import Any
 import gradio as gr
 
 from studio.labels.store import projects
-from studio.labels.store.records import Project, Setup
+from studio.labels.store.records import Project, Setup, text_of
 from studio.ui.shared import form, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
-from studio.ui.shared.label_controller import Assignment, Codes, Filled, LabelController, examples
+from studio.ui.shared.label_controller import (
+    Assignment,
+    Codes,
+    Filled,
+    LabelController,
+    count_of,
+    examples,
+    held_codes,
+)  # fmt: skip
 from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of, show_errors
 
 __all__ = ["ProjectPanels"]
 
 EXAMPLES, DRAWN, FILES = "The bundle’s examples", "Drawn by the bundle’s generator", "My own files"
+MOST_DRAWN = 5000  # pictures at once
 LATER = ("order", "votes", "blind", "hints", "open")  # what may be changed afterwards
 FIELDS = Setup.model_json_schema()["properties"]
 
@@ -32,7 +41,7 @@ class Source:
             **_kinds(controller), label="Pictures", elem_id=f"{prefix}-source", interactive=True
         )
         self.count = gr.Number(
-            50, label="How many to draw", precision=0, minimum=1, maximum=5000, visible=False,
+            50, label="How many to draw", precision=0, minimum=1, maximum=MOST_DRAWN, visible=False,
             interactive=True,
         )  # fmt: skip
         self.files = gr.File(
@@ -137,14 +146,16 @@ class ProjectPanels:
         ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
             with show_errors():
                 self.labels.access.require("projects", request)
-                names = [part.strip() for part in classes.replace("\n", ",").split(",")]
+                held = held_codes(held)  # before a project is made whose code would be lost
+                written = text_of(classes or "", "the list of classes")
+                names = [part.strip() for part in written.replace("\n", ",").split(",")]
                 fields = dict(zip(self._first, later, strict=True)) | {
                     "name": name, "bundle": which, "question": question, "instructions": guide,
                     "classes": [part for part in names if part],
                 }  # fmt: skip
                 maker = person or await asyncio.to_thread(self._here, chosen, held)
                 project, access = await asyncio.to_thread(self.labels.create, maker, **fields)
-                held = (held or {}) | {project.name: access.code}
+                held |= {project.name: access.code}
                 yield {
                     self._codes: held,
                     self._made: markup.notice("going", "putting pictures in …"),
@@ -187,7 +198,8 @@ class ProjectPanels:
                 fields = assignment.project.setup.model_dump() | dict(
                     zip(self._later, later, strict=True)
                 )
-                projects.change(self.labels.database(), assignment.project, Setup(**fields))
+                setup = Setup.checked(fields)
+                projects.change(self.labels.database(), assignment.project, setup)
                 return made(name, held or {}) | {self._made: markup.notice("success", "Changed.")}
 
         self._change.click(
@@ -207,7 +219,7 @@ class ProjectPanels:
         """What the page says while pictures are put into a project."""
         controller, owner, filled = self.controllers[which], owner_of(request), Filled(0, 0)
         if kind == DRAWN:
-            arriving = self.labels.draw(controller, owner, project, int(count or 1))
+            arriving = self.labels.draw(controller, owner, project, count_of(count, MOST_DRAWN))
         elif kind == EXAMPLES:
             arriving = self.labels.fill(controller, owner, project, examples(controller))
         else:

@@ -14,6 +14,7 @@ from backends.training.retrain_settings import Learning, Learnt
 from studio.labels.stats.consensus import RULES
 from studio.labels.stats.training_quality import agreement, told, weaknesses
 from studio.labels.store import projects
+from studio.labels.store.records import line_of
 from studio.labels.tasks import retrain as training
 from studio.runs.background_tasks import BackgroundTask
 from studio.templates import Markup, render
@@ -116,6 +117,7 @@ class TrainingPanel:
                     self.labels.require_administrator, project, held
                 )
                 settings = dict(zip(self._settings, values, strict=True))
+                name, rule = line_of(name or "", "the model's name"), line_of(rule, "the rule")
                 task = self._task.start(
                     assignment,
                     lambda: training.retrain(
@@ -156,7 +158,8 @@ class TrainingPanel:
                 return {self._state: markup.notice("success", text)} | trained
 
         def show(project: str | None, held: Codes | None) -> dict[Any, Any]:
-            assignment = self.labels.assignment(project, held)
+            with show_errors():
+                assignment = self.labels.assignment(project, held)
             controller = controllers[assignment.project.setup.bundle] if assignment else None
             return opened(controller) if controller else {places[0]: gr.skip()}
 

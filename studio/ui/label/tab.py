@@ -23,7 +23,7 @@ from studio.ui.label.retrain import TrainingPanel
 from studio.ui.label.widget import label_widget, session
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
-from studio.ui.shared.label_controller import Assignment, Codes, LabelController
+from studio.ui.shared.label_controller import Assignment, Codes, LabelController, held_codes
 from studio.ui.shared.on_demand import on_mount
 from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of, show_errors
@@ -74,21 +74,27 @@ class LabelTab:
     def load(self, which: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
         """As :meth:`opened`, on a page that was opened just now; what its address invites to goes
         before."""
-        self.labels.note(owner_of(request), held)
-        return self.opened(which, held) | self._invited(which, held, request)
+        try:
+            self.labels.note(owner_of(request), held)
+            return self.opened(which, held) | self._invited(which, held, request)
+        except StudioError as error:
+            return self._nobody(error)
 
     def opened(self, which: str, held: Codes | None) -> dict[Any, Any]:
         """The bundle's projects; the newest that this browser's person has joined is open."""
         try:
             names = self.labels.names(self.controllers[which].bundle)
+            mine = [name for name in names if self.labels.assignment(name, held)]
+            chosen = next(iter([*mine, *names]), None)
+            return self._panels.opened(self.controllers[which], names) | {
+                self._project: gr.update(choices=names, value=chosen),
+                **self._assigned(self.labels.assignment(chosen, held), chosen),
+            }
         except StudioError as error:  # the other tabs do without labels
-            return self._assigned(None, None) | {self._who: markup.failure(str(error))}
-        mine = [name for name in names if self.labels.assignment(name, held)]
-        chosen = next(iter([*mine, *names]), None)
-        return self._panels.opened(self.controllers[which], names) | {
-            self._project: gr.update(choices=names, value=chosen),
-            **self._assigned(self.labels.assignment(chosen, held), chosen),
-        }
+            return self._nobody(error)
+
+    def _nobody(self, error: StudioError) -> dict[Any, Any]:
+        return self._assigned(None, None) | {self._who: markup.failure(str(error))}
 
     def leave(self, owner: str) -> None:
         """Forget a closed page."""
@@ -199,17 +205,19 @@ class LabelTab:
             return str(chosen), self.labels.join(chosen, person).code
 
         with show_errors():
+            held = held_codes(held)  # before somebody is made whose code would be lost
             name, code = await asyncio.to_thread(work)
-            held = (held or {}) | {name: code}
+            held |= {name: code}
             assignment = await asyncio.to_thread(self.labels.assignment, name, held)
             shown = await asyncio.to_thread(self._assigned, assignment, name, True)
             return {self._codes: held, self._invitation: ""} | shown
 
     async def _enter_by(self, text: str, held: Codes | None) -> dict[Any, Any]:
         with show_errors():
+            held = held_codes(held)
             assignment = await asyncio.to_thread(self.labels.known, text or "")
             name = assignment.project.name
-            held = (held or {}) | {name: assignment.code}
+            held |= {name: assignment.code}
             names = await asyncio.to_thread(self.labels.names, assignment.project.setup.bundle)
             return {
                 self._project: gr.update(choices=names, value=name), self._codes: held,
@@ -217,8 +225,9 @@ class LabelTab:
             }  # fmt: skip
 
     def _left(self, chosen: str | None, held: Codes | None) -> dict[Any, Any]:
-        assignment = self.labels.assignment(chosen, held)
-        rest = {key: value for key, value in (held or {}).items() if key != chosen}
+        with show_errors():
+            assignment = self.labels.assignment(chosen, held)
+            rest = {key: value for key, value in held_codes(held).items() if key != chosen}
         shown = {self._codes: rest} | self._assigned(None, chosen)
         if assignment:
             shown[self._who] = render(
@@ -237,11 +246,14 @@ class LabelTab:
 
     def _known(self, which: str, chosen: str | None) -> Any:
         """Projects that others made meanwhile; the one that is open stays."""
-        names = self.labels.names(self.controllers[which].bundle)
-        return gr.update(choices=[*names, *([chosen] if chosen and chosen not in names else [])])
+        with show_errors():
+            names = self.labels.names(self.controllers[which].bundle)
+            more = [chosen] if chosen and chosen not in names else []
+            return gr.update(choices=[*names, *more])
 
     def _held(self, held: Codes | None, request: gr.Request) -> None:
-        self.labels.note(owner_of(request), held)
+        with show_errors():
+            self.labels.note(owner_of(request), held)
 
     def _api(self) -> Callable[..., dict[str, Any]]:
         """The function behind the API's ``label``; gradio reads its signature."""

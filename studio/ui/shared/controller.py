@@ -37,6 +37,11 @@ CELLS = 16  # a side, of where a model of the person's own looks
 NO_PICTURE = "choose, upload or draw a picture first"
 
 
+def _whole(seed: Any) -> Any:
+    """A browser's number as a whole one, where it is; a question refuses the others."""
+    return int(seed) if isinstance(seed, float) and seed.is_integer() else seed
+
+
 @dataclass
 class BundleController:
     """Controller of one bundle: turns controls into requests, follows runs, holds their files.
@@ -280,7 +285,7 @@ class BundleController:
             str(region),
             array,
             settings,
-            int(seed or 0),
+            _whole(seed or 0),
             model or CLASSIFIER,
         )
 

@@ -15,14 +15,14 @@ from backends.errors import BadInput, NotFound, StudioError
 from studio.access import MEMBERS, AccessPolicy
 from studio.labels.store import invitations, pictures, projects
 from studio.labels.store.database import Database
-from studio.labels.store.records import Access, Annotator, Project, Setup
+from studio.labels.store.records import Access, Annotator, Project, Setup, line_of
 from studio.labels.tasks import add_pictures
 from studio.labels.tasks import retrain as training
 from studio.runs.background_tasks import BackgroundTasks
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.model_list import Offered
 
-__all__ = ["Assignment", "Codes", "Filled", "LabelController", "examples"]
+__all__ = ["Assignment", "Codes", "Filled", "LabelController", "count_of", "examples", "held_codes"]
 
 Codes = dict[str, str]  # by project, as the browser keeps them
 AT_ONCE = 20  # pictures prepared between two turns of other work
@@ -83,8 +83,13 @@ class LabelController:
         return [project.name for project in projects.listed(self.database(), bundle)]
 
     def assignment(self, name: str | None, codes: Codes | None) -> Assignment | None:
-        """Where this browser's person works in a project; None before joining it."""
-        code = (codes or {}).get(name or "")
+        """Where this browser's person works in a project; None before joining it.
+
+        :raises BadInput: the browser says something else than a project and codes.
+        """
+        held = held_codes(codes)
+        name = line_of(name or "", "the project's name")
+        code = held.get(name)
         if not name or not code:
             return None
         try:
@@ -97,13 +102,17 @@ class LabelController:
         """Where the owner of an access code works.
 
         :raises NotFound: it is nobody's.
+        :raises BadInput: it is no text.
         """
         person = projects.enter(self.database(), code)
         return Assignment(projects.of(self.database(), person), person, code.strip())
 
     def note(self, owner: str, codes: Codes | None) -> None:
-        """Remember which access codes an open page holds; see :meth:`offered`."""
-        self._held[owner] = dict(codes or {})
+        """Remember which access codes an open page holds; see :meth:`offered`.
+
+        :raises BadInput: they are none.
+        """
+        self._held[owner] = held_codes(codes)
 
     def leave(self, owner: str) -> None:
         """Forget a closed page."""
@@ -146,6 +155,7 @@ class LabelController:
         """
         if not name:
             raise BadInput("choose a project first, or make one below")
+        name = line_of(name, "the project's name")
         return projects.join(
             self.database(), projects.find(self.database(), name), _named_person(person)
         )
@@ -202,10 +212,36 @@ class LabelController:
             yield Filled(number + 1, new)
 
 
-def _named_person(name: str | None) -> str:
-    if not (name or "").strip():
+def held_codes(held: Any) -> Codes:
+    """The access codes by project that a browser says it keeps: it may say anything.
+
+    :raises BadInput: it says something else.
+    """
+    held = {} if held is None else held
+    texts = isinstance(held, dict) and all(isinstance(one, str) for one in (*held, *held.values()))
+    if not texts:
+        raise BadInput(
+            "the access codes that this browser keeps are damaged; clear what it stores of this "
+            "page, then enter your access code again"
+        )
+    return dict(held)
+
+
+def count_of(number: Any, most: int) -> int:
+    """A browser's number of things.
+
+    :raises BadInput: it is no whole number from 1 to ``most``.
+    """
+    plain = isinstance(number, (int, float)) and not isinstance(number, bool)
+    if not plain or not 1 <= number <= most or number != int(number):
+        raise BadInput(f"give a whole number from 1 to {most}")
+    return int(number)
+
+
+def _named_person(name: Any) -> str:
+    if name is None or (isinstance(name, str) and not name.strip()):
         raise BadInput("type your name first; what you make and answer is kept under it")
-    return str(name)
+    return projects.require_name(name)
 
 
 def _learnt(entry: dict[str, Any] | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -23,19 +24,22 @@ def owner_of(request: gr.Request) -> str:
     return owner_at(str(request.session_hash), client.host if client else "")
 
 
-def uploaded(file: dict[str, Any]) -> str:
+def uploaded(file: Any) -> str:
     """The path of a file that the browser has uploaded, and of nothing else on this machine.
 
-    :raises BadInput: the path lies outside the upload folder.
+    :param file: what the browser says of it, which may be anything.
+    :raises BadInput: the path lies outside the upload folder, or nothing lies there.
     """
-    path = file.get("path")
+    path = file.get("path") if isinstance(file, dict) else None
     try:
-        if not path:
+        if not isinstance(path, str) or not path:
             raise ValueError(file)
         check_all_files_in_cache({"path": path, "meta": {"_type": "gradio.FileData"}})
-    except (ValueError, gr.exceptions.InvalidPathError) as error:
+        if not Path(path).is_file():
+            raise ValueError(file)
+    except (ValueError, OSError, gr.exceptions.InvalidPathError) as error:
         raise BadInput("the file did not arrive; upload it again") from error
-    return str(path)
+    return path
 
 
 def sentence(error: StudioError | str) -> str:

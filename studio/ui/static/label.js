@@ -104,7 +104,8 @@ document.addEventListener("visibilitychange", () => {
   since = performance.now();
 });
 
-const elapsed = () => Math.round(spent + performance.now() - since) / 1000;
+const DAY = 86400; // seconds: the studio takes no longer, and a page may be left open for days
+const elapsed = () => Math.min(DAY, Math.round(spent + performance.now() - since) / 1000);
 
 function answer(value, state, via) {
   if (!shown) return;
@@ -243,7 +244,8 @@ function begin(text) {
 }
 
 // A click that no pointer made comes from a key.
-const via = (event) => (event.detail === 0 ? "key" : event.pointerType || "mouse");
+const via = (event) => event.detail === 0 ? "key"
+  : ["touch", "pen"].includes(event.pointerType) ? event.pointerType : "mouse";
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button || button.disabled) return;

@@ -48,6 +48,21 @@ def few(name):
     return {key: value for key, value in short.items() if key in fields}
 
 
+@pytest.mark.parametrize(
+    "seed", [10**30, 2**63, -1, 0.5, float("nan"), float("inf"), True, "3", None, [1]]
+)
+def test_a_seed_that_no_generator_takes_is_refused(tiny, seed):
+    x, region = pictures()
+    with pytest.raises(BadInput, match="a seed is a whole number"):
+        Question.of(bundles.find(tiny), "rcsb", x, torch.tensor([0, 1]), region, seed=seed)
+
+
+@pytest.mark.parametrize("value", [True, float("nan"), float("inf"), 10**30, "many", [1]])
+def test_a_setting_that_is_no_number_is_refused(tiny, value):
+    with pytest.raises(BadInput, match="setting 'steps' of rcsb"):
+        config_of(bundles.find(tiny), "rcsb", {"steps": value})
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_the_documented_target_model_is_enough(tiny, name):
     bundle, (x, region) = bundles.find(tiny), pictures()

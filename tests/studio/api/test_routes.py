@@ -163,6 +163,11 @@ def test_a_region_a_prediction_and_lists(client, png, tiny):
         ({"target": "b", "seed": "many"}, 400, "seed"),
         ({"target": "b", "seed": "-1"}, 400, "seed"),
         ({"target": "b", "seed": "1" + "0" * 30}, 400, "seed"),
+        ({"target": "b", "seed": "nan"}, 400, "seed"),
+        ({"target": "b", "seed": "true"}, 400, "seed"),
+        ({"target": "b", "settings": '{"solver_steps": NaN}'}, 400, "solver_steps"),
+        ({"target": "b", "settings": '{"solver_steps": true}'}, 400, "solver_steps"),
+        ({"target": "b", "settings": '{"blending_size": 1e999}'}, 400, "blending_size"),
         ({"target": "b", "settings": "{steps}"}, 400, "as a JSON object"),
         ({"target": "b", "settings": "[1]"}, 400, "settings"),
         ({"target": "b", "settings": '{"leaps": 2}'}, 400, "no setting 'leaps'"),
@@ -244,6 +249,31 @@ def test_json_is_understood_as_programs_send_it(client, png, target):
 def test_a_class_may_be_a_number(client, png):
     reply = client.post("/api/explain", json={"image": base64_of(png), "target": 9})
     assert "there is no class '9'" in reply.json()["error"]
+
+
+@pytest.mark.parametrize("field", ["seed", "page", "feather"])
+@pytest.mark.parametrize(
+    "number", ["1" + "0" * 30, "-1", "0.5", "NaN", "1e999", "true", '"3"', '"many"', "[]", "{}"]
+)
+def test_a_number_is_a_number_in_json(client, png, field, number):
+    content = f'{{"target": "b", "image": "{base64_of(png)}", "{field}": {number}}}'
+    reply = client.post("/api/explain", content=content)
+    assert reply.status_code == 400, reply.text
+    assert field in reply.json()["error"] or "has 1 page" in reply.json()["error"]
+
+
+def test_a_form_has_no_end_of_fields(client):
+    content = "&".join(f"a{number}=1" for number in range(1000))
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    reply = client.post("/api/explain", content=content, headers=form)
+    assert (reply.status_code, reply.json()["error"]) == (
+        400, "a form has at most 50 fields; send fewer",
+    )  # fmt: skip
+
+
+def test_half_a_character_in_a_fields_name_is_a_sentence(client):
+    reply = client.post("/api/explain", content=b'{"target": "b", "\\ud800": 1}')
+    assert (reply.status_code, set(reply.json())) == (400, {"error"})
 
 
 @pytest.mark.parametrize("mask", [b"", b"not a picture"])

@@ -76,3 +76,15 @@ def test_what_cannot_be_is_a_sentence(client, picture):
         client.predict(image=handle_file(picture), target="zebra", api_name="/explain")
     with pytest.raises(Exception, match="There is no bundle"):
         client.predict(image=handle_file(picture), bundle="/etc", api_name="/predict")
+
+
+@pytest.mark.parametrize("image", [None, 3, "x", [1], {}, {"path": 3}, {"path": ["a"]}])
+def test_a_picture_that_is_no_file_is_a_sentence(client, image):
+    with pytest.raises(Exception, match=r"^The file did not arrive; upload it again$"):
+        client.predict(image=image, api_name="/predict")
+
+
+@pytest.mark.parametrize("seed", [10**30, -1, 0.5, True, "3", "many", [], {"a": 1}])
+def test_a_seed_that_is_none_is_a_sentence(client, picture, seed):
+    with pytest.raises(Exception, match=r"^Seed: "):
+        client.predict(image=handle_file(picture), target="b", seed=seed, api_name="/explain")

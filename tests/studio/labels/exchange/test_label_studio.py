@@ -208,3 +208,35 @@ def test_what_it_keeps_of_ours_comes_back(database, spoken, tmp_path, elsewhere)
         ("eve@example.org", "submitted", "seven"), ("eve@example.org", "submitted", None),
         ("eve@example.org", "discarded", None),
     ], key=str)  # fmt: skip
+
+
+@pytest.mark.parametrize(("lasting", "kept"), [(90_000.5, 86_400.0), (4.5, 4.5), (None, 0.0)])
+def test_a_task_that_was_open_for_days_took_a_day(database, made, tmp_path, lasting, kept):
+    project, _ = made(1)
+    path = tmp_path / "tasks.json"
+    path.write_text(json.dumps([task(1, "0.png", [annotation(1, [region("one")],
+                                                              lead_time=lasting)])]))  # fmt: skip
+    exchange.import_labels(database, "ones", path)
+    assert [r.seconds for r in responses.standing(database, project)] == [kept]
+
+
+@pytest.mark.parametrize("lasting", ["NaN", "Infinity", "-1"])
+def test_a_time_that_is_none_is_refused(database, made, tmp_path, lasting):
+    made(1)
+    tasks = json.dumps([task(1, "0.png", [annotation(1, [region("one")], lead_time=7)])])
+    path = tmp_path / "tasks.json"
+    path.write_text(tasks.replace('"lead_time": 7', f'"lead_time": {lasting}'))
+    with pytest.raises(BadInput, match="seconds"):
+        exchange.import_labels(database, "ones", path)
+
+
+@pytest.mark.parametrize("score", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_score_that_is_none_is_refused(database, made, tmp_path, score):
+    project, _ = made(1)
+    guess = {"result": [region("one")], "model_version": "m", "score": 7}
+    path = tmp_path / "tasks.json"
+    tasks = json.dumps([task(1, "0.png", [], predictions=[guess])])
+    path.write_text(tasks.replace('"score": 7', f'"score": {score}'))
+    with pytest.raises(BadInput, match="score"):
+        exchange.import_labels(database, "ones", path)
+    assert suggestions.newest(database, project) == []

@@ -1,9 +1,11 @@
 """The Label tab's wiring, without a browser."""
 
 import asyncio
+import inspect
 import json
 import re
 import zipfile
+from itertools import product
 from types import SimpleNamespace
 
 import gradio as gr
@@ -15,6 +17,7 @@ from backends.errors import BadInput
 from studio.labels.store import class_examples, invitations, pictures, projects, responses
 from studio.labels.store.responses import Submission
 from studio.runs.background_tasks import BackgroundTasks
+from studio.ui.label.projects import LATER
 from studio.ui.label.widget import session
 from studio.ui.page import build
 from studio.ui.shared.label_controller import LabelController
@@ -294,3 +297,74 @@ def test_a_picture_to_decide_does_not_tell_its_files_name(labels, controller, ti
     shown = places(page, asyncio.run(handler(page, "AdminPanel._look")("ours", codes)))
     assert "1 for a, 1 for b" in shown["adjudicate-picture"]
     assert "b_true" not in shown["adjudicate-picture"]
+
+
+HELD = [[], ["x"], 3, True, "x", {"ours": ["x"]}, {"ours": None}, {"ours": 3}, {"ours": {}}]
+NAMES = [["ours"], 3, {"ours": 1}, True, "a\0b", "\ud800", "x" * 3000]
+
+
+def called(handler, further=(), **given):
+    """What a handler answers, or the error that it raises for the page to show."""
+    request = SimpleNamespace(session_hash="me", query_params={"invitation": "x"})
+    known = inspect.signature(handler).parameters.values()
+    plain = {p.name: None for p in known if p.default is p.empty and p.kind != p.VAR_POSITIONAL}
+    values = plain | {key: value for key, value in given.items() if key in plain}
+    values |= {"request": request} if "request" in plain else {}
+    try:
+        answer = handler(*values.values(), *further)
+        if inspect.isasyncgen(answer):
+            return asyncio.run(_all(answer))
+        return asyncio.run(answer) if inspect.iscoroutine(answer) else answer
+    except gr.Error as error:
+        return error
+
+
+async def _all(answers):
+    return [answer async for answer in answers]
+
+
+def handlers(page):
+    """The page's handlers that take what a browser keeps, once each."""
+    found = {f.fn.__qualname__: f.fn for f in page.fns.values() if f.fn}
+    return {
+        name: function for name, function in found.items()
+        if "held" in inspect.signature(function).parameters and "ui.label" in function.__module__
+    }  # fmt: skip
+
+
+def test_what_a_browser_keeps_may_be_anything(controller, labels, tiny):
+    assigned(labels, tiny)
+    found = handlers(build(controller, labels=labels))
+    assert len(found) > 15
+    for (name, handler), held in product(found.items(), HELD):
+        given = dict.fromkeys(("name", "chosen", "project"), "ours")
+        told = called(handler, held=held, file="labels.csv", which=tiny, **given)
+        if not name.endswith(("load", "opened")):  # these show it
+            assert "codes that this browser keeps are damaged" in str(told), (name, held)
+
+
+def test_what_a_browser_chooses_may_be_anything(controller, labels, tiny):
+    _, held = assigned(labels, tiny)
+    found = handlers(build(controller, labels=labels))
+    for (name, handler), chosen, right in product(found.items(), NAMES, (False, True)):
+        known = inspect.signature(handler).parameters
+        if name.endswith("retrain"):
+            continue  # takes as many settings as training has, which are checked there
+        many = any(p.kind == p.VAR_POSITIONAL for p in known.values())
+        value = "ours" if right else chosen
+        given = dict.fromkeys(known, chosen)
+        given |= {"name": value, "chosen": value, "project": value, "which": tiny}
+        given |= {"held": held, "files": None, "file": None, "login": None}
+        told = called(handler, [chosen] * len(LATER) * many, **given)
+        if isinstance(told, gr.Error):
+            assert told.message, name
+            assert "\n" not in told.message, name
+
+
+def test_a_code_by_the_api_may_be_anything(controller, labels, tiny):
+    assigned(labels, tiny)
+    page = build(controller, labels=labels)
+    label = next(f.fn for f in page.fns.values() if f.api_name == "label")
+    for code in (None, [], ["x"], 3, True, {}, "a\0", "\ud800", " "):
+        with pytest.raises(gr.Error, match="access code"):
+            label(code, 1, "b", "request 1")

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from studio.api.messages import (
     RegionFound,
     RegionMessage,
 )
+from studio.engines.owners import address_of
 from studio.runs import Run, Runs, TooMany
 from studio.runs.asking import ask
 
@@ -58,6 +60,9 @@ class ProgramQuestions:
     runs: Runs
     names: Callable[[], list[str]]
     access: AccessPolicy = MEMBERS
+    _decoding: WeakValueDictionary[str, asyncio.Lock] = field(
+        default_factory=WeakValueDictionary, repr=False
+    )
 
     async def explain(
         self, question: QuestionMessage, image: bytes, mask: bytes | None, owner: str,
@@ -71,7 +76,7 @@ class ProgramQuestions:
         """
         if mask is not None and question.region not in ("whole", "mask", "painted"):
             raise BadInput("send a mask or a region, not both")
-        read = await _decoded(question, image)
+        read = await self._decoded(question, image, owner)
         request = await self._ask(owner, lambda: self._request(question, read, mask, image))
         try:
             run = self.runs.start(request, owner, going=GOING)
@@ -96,7 +101,7 @@ class ProgramQuestions:
     async def predict(self, asked: PictureMessage, image: bytes, owner: str) -> Predicted:
         """Say what a model says of a picture."""
 
-        read = await _decoded(asked, image)
+        read = await self._decoded(asked, image, owner)
 
         def work() -> Predicted:
             bundle, picture = self._picture(asked, read)
@@ -111,7 +116,7 @@ class ProgramQuestions:
     async def region(self, asked: RegionMessage, image: bytes, owner: str) -> RegionFound:
         """Draw a region of a picture."""
 
-        read = await _decoded(asked, image)
+        read = await self._decoded(asked, image, owner)
 
         def work() -> RegionFound:
             bundle, picture = self._picture(asked, read)
@@ -122,6 +127,14 @@ class ProgramQuestions:
             return RegionFound(region=str(spec), area=float((mask > 0).mean()), mask=shown)
 
         return await self._ask(owner, work)
+
+    async def _decoded(self, asked: PictureMessage, image: bytes, owner: str) -> Reading:
+        """A picture, decoded off the engine's thread, so that a large one keeps nobody waiting;
+        one of each address at a time."""
+        window = imaging.window_in(asked.window)
+        lock = self._decoding.setdefault(address_of(owner) or owner, asyncio.Lock())
+        async with lock:
+            return await asyncio.to_thread(imaging.read, image, asked.page, window)
 
     async def bundles(self, owner: str) -> list[About]:
         """Describe the bundles that can be asked about."""
@@ -179,12 +192,6 @@ class ProgramQuestions:
             importance=question.importance, placement=placement,
             original=imaging.feathered(imaging.kept(content, image), question.feather),
         )  # fmt: skip
-
-
-async def _decoded(asked: PictureMessage, image: bytes) -> Reading:
-    """A picture, decoded off the engine's thread, so that a large one keeps nobody waiting."""
-    window = imaging.window_in(asked.window)
-    return await asyncio.to_thread(imaging.read, image, asked.page, window)
 
 
 def _region(text: str) -> RegionSpec:

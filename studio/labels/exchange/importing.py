@@ -7,7 +7,7 @@ import json
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,14 @@ from studio.labels.store.database import Database
 from studio.labels.store.projects import person_name
 from studio.labels.store.records import Access, Project, Setup, Suggestion
 
-__all__ = ["Imported", "store_labels"]
+__all__ = ["Imported", "Permit", "anybody", "store_labels"]
+
+Permit = Callable[[Project | None], None]
+MOST_PEOPLE = 1000  # that one file may bring
+
+
+def anybody(project: Project | None) -> None:
+    """The permission of who has the database itself."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ def store_labels(
     prepare: Prepare,
     beside: Path | None = None,
     administrator: str = "administrator",
+    permit: Permit = anybody,
 ) -> Imported:
     """Store a label set.
 
@@ -73,6 +81,8 @@ def store_labels(
         not tell.
     :param beside: a folder with pictures named by their sha256.
     :param administrator: name of who administers a project that is made.
+    :param permit: called with the project as it is within the transaction, or None where it is
+        made; may raise.
     :raises BadInput: a class is unknown, or a picture missing or another than it should be; then
         nothing is taken.
     """
@@ -81,7 +91,10 @@ def store_labels(
     try:
         with database.write() as connection:
             if project is not None:
+                # A right may have gone while the file was read, which can take minutes.
+                permit(projects.locked(connection, project.id))
                 return _stored(connection, project.id, labels, found, None)
+            permit(None)
             access = projects.create_within(connection, setup, administrator)
             return _stored(connection, access.annotator.project_id, labels, found, access)
     except IntegrityError as error:
@@ -141,6 +154,11 @@ def _people(
     people = {person_name(who.name): who.id for who in projects.members(connection, project)}
     new = [name for name in dict.fromkeys(r.annotator for r in labels.responses)
            if person_name(name) not in people]  # fmt: skip
+    if len(new) > MOST_PEOPLE:
+        raise BadInput(
+            f"the file names {len(new)} people who are not in {project.name!r}, and at most "
+            f"{MOST_PEOPLE} are added at once; import it in smaller parts; nothing was taken"
+        )
     for name in new:
         people[name] = projects.add_person(connection, project.id, name).annotator.id
     return people, new

@@ -11,6 +11,7 @@ from PIL import Image
 
 from backends import imaging
 from backends.errors import BadInput, StudioError
+from studio.labels.exchange.containment import inside
 from studio.labels.exchange.picture_names import PictureNames
 from studio.labels.exchange.rows import BATCH, FileRow, ItemRow, LabelSet
 from studio.labels.store import pictures
@@ -87,7 +88,7 @@ def _wanted(labels: LabelSet) -> dict[str, tuple[ItemRow, list[str]]]:
 
 def _beside(folder: Path | None, sha256: str) -> Path | None:
     path = folder / f"{sha256}.png" if folder and sha256 else None
-    return path if path and path.is_file() else None
+    return path if folder and path and inside(path, folder.parent) else None
 
 
 def _pixels(content: bytes | Path, item: ItemRow, prepare: Prepare) -> np.ndarray:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
-__all__ = ["ReadOptions"]
+__all__ = ["Keep", "ReadOptions"]
+
+Keep = Callable[[bytes], bytes | Path]
+
+
+def _as_it_is(content: bytes) -> bytes:
+    return content
 
 
 @dataclass(frozen=True)
@@ -16,8 +24,10 @@ class ReadOptions:
     :ivar encoding: of a CSV file that is not in UTF-8, such as cp1252.
     :ivar known: names of the project's people, classes and pictures, which tell in what encoding a
         CSV file is.
+    :ivar keep: puts the content of a picture out of memory, into a file that it gives.
     """
 
     control: str | None = None
     encoding: str | None = None
     known: frozenset[str] = field(default_factory=frozenset)
+    keep: Keep = _as_it_is

@@ -83,14 +83,14 @@ def _allowed(file: Path, entries: list[zipfile.ZipInfo], by_hand: str) -> int:
 def _places(entries: Iterable[zipfile.ZipInfo]) -> list[tuple[PurePosixPath, zipfile.ZipInfo]]:
     """Every file and its path in the folder.
 
-    :raises ValueError: one is no plain file, is there twice, or would leave the folder.
+    :raises ValueError: one is no plain file, is there twice, or has a name that no disk takes.
     """
     found: dict[PurePosixPath, zipfile.ZipInfo] = {}
     for entry in entries:
-        path = _inner_path(entry.filename)
         kind = stat.S_IFMT(entry.external_attr >> 16)
-        if entry.is_dir() or kind == stat.S_IFDIR:
-            continue
+        if entry.filename.endswith(("/", "\\")) or kind == stat.S_IFDIR:
+            continue  # files make their own folders
+        path = _inner_path(entry.filename)
         if kind not in (0, stat.S_IFREG):
             raise ValueError(f"{_short(entry.filename)} is a link or a device")
         if entry.compress_type not in METHODS:

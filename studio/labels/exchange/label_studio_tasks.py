@@ -37,8 +37,14 @@ from studio.labels.exchange.rows import (
     project_of,
     row,
 )
-from studio.labels.store.records import DISCARDED, DRAFT, SUBMITTED, first_problem
-from studio.labels.store.responses import ADJUDICATION, LABEL
+from studio.labels.store.records import (
+    ADJUDICATION,
+    DISCARDED,
+    DRAFT,
+    LABEL,
+    SUBMITTED,
+    first_problem,
+)
 
 __all__ = ["CHOICE", "NAME", "NOTE", "read"]
 

@@ -21,8 +21,8 @@ from pydantic import (
 from pydantic_core import from_json
 
 from backends.errors import BadInput
-from studio.labels.store import projects, responses
-from studio.labels.store.records import Kind, Setup, State, Text, first_problem
+from studio.labels.store.person_names import LONGEST, person_name
+from studio.labels.store.records import LONGEST_NOTE, Kind, Setup, State, Text, first_problem
 
 __all__ = [
     "BATCH",
@@ -48,7 +48,7 @@ DOTTED = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y")  # as German spread
 
 
 def _person(name: Any) -> Any:
-    return projects.person_name(name) if isinstance(name, str) else name
+    return person_name(name) if isinstance(name, str) else name
 
 
 def _time(value: Any) -> Any:
@@ -84,7 +84,7 @@ def _utc(value: datetime | None) -> datetime | None:
 
 
 Sha256 = Annotated[str, Field("", pattern="^([0-9a-f]{64})?$")]
-Person = Annotated[Text, BeforeValidator(_person), Field(min_length=1, max_length=projects.LONGEST)]
+Person = Annotated[Text, BeforeValidator(_person), Field(min_length=1, max_length=LONGEST)]
 Time = Annotated[datetime | None, BeforeValidator(_time), AfterValidator(_utc)]
 
 
@@ -136,7 +136,7 @@ class ResponseRow(FileRow):
     annotator: Person
     state: State = "submitted"
     value: Text | None = None
-    note: Text = Field("", max_length=responses.LONGEST)
+    note: Text = Field("", max_length=LONGEST_NOTE)
     seconds: FiniteFloat = Field(0.0, ge=0)
     created: Time = None
     number: int | None = None

@@ -19,8 +19,11 @@ from pydantic import (
 from backends.errors import BadInput
 
 __all__ = [
+    "ADJUDICATION",
     "DISCARDED",
     "DRAFT",
+    "LABEL",
+    "LONGEST_NOTE",
     "SUBMITTED",
     "Access",
     "Annotator",
@@ -40,6 +43,8 @@ __all__ = [
 DRAFT: Final = "draft"
 SUBMITTED: Final = "submitted"
 DISCARDED: Final = "discarded"
+LABEL: Final = "label"
+ADJUDICATION: Final = "adjudication"
 Order = Literal["random", "balanced", "confidence", "margin", "disagreement"]
 State = Literal["draft", "submitted", "discarded"]
 Kind = Literal["label", "adjudication"]

@@ -27,8 +27,8 @@ class Limits:
     :ivar patience: seconds to wait for another confined process to end.
     """
 
-    seconds: float = 180.0
-    processor: int = 120
+    seconds: float = 120.0
+    processor: int = 60
     memory: int = 3_000_000_000
     file: int = 2_000_000_000
     files: int = 128

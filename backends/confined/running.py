@@ -84,11 +84,12 @@ def _turn(patience: float) -> Iterator[None]:
 def _run(request: bytes, scratch: Path, seconds: float) -> str:
     """Run the process to its end; why it ended, which is empty where it ended well."""
     environment = {key: os.environ[key] for key in KEPT if key in os.environ} | FEW_THREADS
+    environment["PYDANTIC_DISABLE_PLUGINS"] = "1"  # looking for some takes as long as all the rest
     paths = [os.path.abspath(path) for path in sys.path]  # "" is the working folder
     complaints = scratch / "stderr"
     with complaints.open("wb") as told:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-X", "utf8", "-c", START, *paths],
+            [sys.executable, "-I", "-S", "-X", "utf8", "-c", START, *paths],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=told, cwd=scratch,
             env=environment,
             start_new_session=True,  # a person's Ctrl-C is for us, and we end it

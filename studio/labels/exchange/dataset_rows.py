@@ -41,6 +41,7 @@ def read(folder: Path, options: ReadOptions) -> LabelSet:
     for path in _data_files(folder):
         for values in _rows(path):
             number += 1
+            options.check_rows(number + len(labels.responses) + len(labels.suggestions))
             _take(values, f"row {number}", labels, options.keep)
             if header is None and values.get("project"):
                 header = parsed(values["project"], f"row {number}: project")

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from backends.confined import Limits
 from backends.errors import BadInput, NotFound
 from studio.labels.exchange import csv_table, label_studio, lines
+from studio.labels.exchange.allowance import VISITOR, Allowance
 from studio.labels.exchange.gathering import gather, pngs
 from studio.labels.exchange.importing import Imported, Permit, anybody, store_labels
 from studio.labels.exchange.matching import Prepare
@@ -104,7 +104,7 @@ def import_labels(
     administrator: str = "administrator",
     prepare: Prepare | None = None,
     permit: Permit = anybody,
-    limits: Limits | None = None,
+    allowance: Allowance = VISITOR,
 ) -> Imported:
     """Read a label set into a project, which is made if there is none of that name; all of it or
     nothing.
@@ -123,7 +123,7 @@ def import_labels(
     :param permit: called with the project, or None where it is new; may raise. Called before
         the file is read where its project is known by then, before its pictures are prepared, and
         within the transaction that stores the labels.
-    :param limits: of the process that reads the file.
+    :param allowance: how much the file may hold.
     :raises BadInput: the file cannot be used, with the line and the reason.
     :raises NotFound: there is no such file.
     """
@@ -137,13 +137,13 @@ def import_labels(
     known = frozenset(_names_in(database, name)) if wants_names and name else frozenset()
     with tempfile.TemporaryDirectory(prefix="import-") as scratch:
         options = ReadOptions(control, encoding, known)
-        labels, folder = parse(source, Path(scratch), format, options, limits or Limits())
+        labels, folder = parse(source, Path(scratch), format, options, allowance)
         setup, project = _setup(database, labels, name, bundle, classes, source)
         permit(project)
         return store_labels(
             database, project, setup, labels,
             prepare or functools.partial(_prepared, setup.bundle), folder / IMAGES, administrator,
-            permit,
+            permit, allowance.people,
         )  # fmt: skip
 
 

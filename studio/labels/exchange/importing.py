@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from backends.errors import BadInput
+from studio.labels.exchange.allowance import VISITOR
 from studio.labels.exchange.matching import Matched, Prepare, match_pictures
 from studio.labels.exchange.rows import LabelSet, ResponseRow, SuggestionRow, iso, moment
 from studio.labels.store import history, pictures, projects, suggestions
@@ -26,7 +27,6 @@ from studio.labels.store.records import Access, Project, Setup, Suggestion
 __all__ = ["Imported", "Permit", "anybody", "store_labels"]
 
 Permit = Callable[[Project | None], None]
-MOST_PEOPLE = 1000  # that one file may bring
 
 
 def anybody(project: Project | None) -> None:
@@ -68,6 +68,7 @@ def store_labels(
     beside: Path | None = None,
     administrator: str = "administrator",
     permit: Permit = anybody,
+    people: int = VISITOR.people,
 ) -> Imported:
     """Store a label set.
 
@@ -83,10 +84,12 @@ def store_labels(
     :param administrator: name of who administers a project that is made.
     :param permit: called with the project as it is within the transaction, or None where it is
         made; may raise.
+    :param people: how many the label set may name.
     :raises BadInput: a class is unknown, or a picture missing or another than it should be; then
         nothing is taken.
     """
     _check_classes(labels, setup.classes if project is None else project.classes, setup.name)
+    _check_people(labels, people)
     found = match_pictures(database, project, labels, prepare, beside)
     try:
         with database.write() as connection:
@@ -117,6 +120,16 @@ def _check_classes(labels: LabelSet, classes: list[str], name: str) -> None:
                 "it to the project's classes, or mend the file; nothing was taken"
             )
         row.value = meant
+
+
+def _check_people(labels: LabelSet, most: int) -> None:
+    # Each new one is compared with all others.
+    count = len({response.annotator for response in labels.responses})
+    if count > most:
+        raise BadInput(
+            f"the file names {count} people, and at most {most} are taken at once; import it in "
+            "smaller parts; nothing was taken"
+        )
 
 
 def _folded(value: str) -> str:
@@ -154,11 +167,6 @@ def _people(
     people = {person_name(who.name): who.id for who in projects.members(connection, project)}
     new = [name for name in dict.fromkeys(r.annotator for r in labels.responses)
            if person_name(name) not in people]  # fmt: skip
-    if len(new) > MOST_PEOPLE:
-        raise BadInput(
-            f"the file names {len(new)} people who are not in {project.name!r}, and at most "
-            f"{MOST_PEOPLE} are added at once; import it in smaller parts; nothing was taken"
-        )
     for name in new:
         people[name] = projects.add_person(connection, project.id, name).annotator.id
     return people, new

@@ -63,7 +63,7 @@ def read(path: Path, options: ReadOptions) -> LabelSet:
     :raises BadInput: with the task that cannot be read; or the file has several questions and the
         options name none of them; or nothing in it is a choice.
     """
-    tasks = _tasks(path)
+    tasks = _tasks(path, options)
     control = _control(tasks, options.control)
     reader = _Reader(path, control, options.keep)
     for where, task in tasks:
@@ -79,7 +79,7 @@ def read(path: Path, options: ReadOptions) -> LabelSet:
     return labels
 
 
-def _tasks(path: Path) -> list[tuple[str, Task]]:
+def _tasks(path: Path, options: ReadOptions) -> list[tuple[str, Task]]:
     try:
         # Python writes NaN; the fields that are read refuse it, others may have it.
         values = from_json(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
@@ -89,6 +89,7 @@ def _tasks(path: Path) -> list[tuple[str, Task]]:
         values = [values]
     if not isinstance(values, list):
         raise BadInput(f"{path.name} is no list of tasks; export from Label Studio as JSON")
+    options.check_rows(len(values))
     found = []
     for number, value in enumerate(values, 1):
         try:

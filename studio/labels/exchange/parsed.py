@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from backends.errors import BadInput
+from studio.labels.exchange.allowance import Allowance
 from studio.labels.exchange.containment import inside
+from studio.labels.exchange.options import PARTS
 from studio.labels.exchange.rows import (
     FileRow,
     ItemRow,
@@ -26,13 +28,12 @@ from studio.labels.exchange.rows import (
 )
 from studio.labels.store.records import Setup
 
-__all__ = ["MOST_ROWS", "KeptPictures", "received", "sent"]
+__all__ = ["KEPT", "READ", "KeptPictures", "received", "sent"]
 
 ROWS, KEPT, READ = "rows.jsonl", "kept", "unpacked"
-MOST_ROWS = 500_000  # of items, responses and suggestions together
-MOST_BYTES = 400_000_000  # of them as lines
-LONGEST_ROW = 2_000_000  # bytes; a note, a project's instructions, all classes' probabilities
-MOST_CONTENT = 2_000_000_000  # bytes of all pictures of a file
+LONGEST_ROW = 4_000_000  # bytes; a note, an address, all classes' probabilities
+MOST_REASONS = 50  # why something was left out
+NOTHING_SET: set[str] = set()
 KINDS: dict[str, type[FileRow]] = {
     "item": ItemRow, "response": ResponseRow, "suggestion": SuggestionRow,
 }  # fmt: skip
@@ -46,6 +47,7 @@ class KeptPictures:
     """
 
     folder: Path
+    allowance: Allowance
     count: int = 0
     size: int = 0
 
@@ -59,10 +61,10 @@ class KeptPictures:
         """
         self.count += 1
         self.size += len(content)
-        if self.count > MOST_ROWS or self.size > MOST_CONTENT:
+        if self.count > self.allowance.rows or self.size > self.allowance.content:
             raise BadInput(
-                f"the pictures in the file have more than {MOST_CONTENT / 1e9:g} GB; import it in "
-                "smaller parts; nothing was taken"
+                f"the file has more than {self.allowance.rows} pictures, or more than "
+                f"{self.allowance.content / 1e9:g} GB of them; {PARTS}"
             )
         path = self.folder / str(self.count)
         path.write_bytes(content)
@@ -73,14 +75,7 @@ def sent(labels: LabelSet, to: Path, source: Path) -> dict[str, Any]:
     """Write a label set's rows into a folder; the rest of it, as JSON values.
 
     :param source: the folder that the file lies in, with pictures beside it.
-    :raises BadInput: there are too many rows.
     """
-    rows = len(labels.items) + len(labels.responses) + len(labels.suggestions)
-    if rows > MOST_ROWS:
-        raise BadInput(
-            f"the file has {rows} rows, and at most {MOST_ROWS} are taken at once; import it in "
-            "smaller parts; nothing was taken"
-        )
     encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
     with (to / ROWS).open("w", encoding="utf-8", newline="\n") as file:
         for kind, some in (
@@ -91,11 +86,11 @@ def sent(labels: LabelSet, to: Path, source: Path) -> dict[str, Any]:
                 file.write(encode([kind, _values(one, to, source)]) + "\n")
     return {
         "setup": labels.setup.model_dump() if labels.setup else None, "version": labels.version,
-        "left_out": dict(labels.left_out),
+        "left_out": dict(labels.left_out.most_common(MOST_REASONS)),
     }  # fmt: skip
 
 
-def received(told: Any, folder: Path, source: Path) -> LabelSet:
+def received(told: Any, folder: Path, source: Path, allowance: Allowance) -> LabelSet:
     """The label set of which another process wrote the rows into a folder.
 
     :param told: what :func:`sent` gave there.
@@ -112,11 +107,13 @@ def received(told: Any, folder: Path, source: Path) -> LabelSet:
         ItemRow: labels.items.append, ResponseRow: labels.responses.append,
         SuggestionRow: labels.suggestions.append,
     }  # fmt: skip
-    for kind, values in _lines(folder / ROWS):
+    for kind, values in _lines(folder / ROWS, allowance):
         place = values.pop("content", None)
         one = row(kind, values, str(values.get("where", "")))
         if isinstance(one, ItemRow) and place is not None:
             one.content = _found(place, folder, source)
+        # Nobody asks a row which of its fields were given, and a set each is half its memory.
+        object.__setattr__(one, "__pydantic_fields_set__", NOTHING_SET)
         put[kind](one)
     return labels
 
@@ -133,14 +130,11 @@ def _values(one: FileRow, to: Path, source: Path) -> dict[str, Any]:
     return values
 
 
-def _lines(path: Path) -> Iterator[tuple[type[FileRow], dict[str, Any]]]:
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_BYTES:
-        raise BadInput(
-            f"the file's rows have more than {MOST_BYTES / 1e6:g} MB; import it in smaller parts; "
-            "nothing was taken"
-        )
+def _lines(path: Path, allowance: Allowance) -> Iterator[tuple[type[FileRow], dict[str, Any]]]:
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > allowance.lines:
+        raise BadInput(f"the file's rows have more than {allowance.lines / 1e6:g} MB; {PARTS}")
     with path.open("rb") as file:
-        for _ in range(MOST_ROWS):
+        for _ in range(allowance.rows):
             line = file.readline(LONGEST_ROW)
             if not line:
                 return

@@ -7,21 +7,24 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from backends.confined import Limits, allowed, limited
+from backends.confined import allowed, limited
 from backends.errors import BadInput
-from studio.labels.exchange.options import ReadOptions
+from studio.labels.exchange.allowance import VISITOR, Allowance
+from studio.labels.exchange.options import PARTS, ReadOptions
 from studio.labels.exchange.parsed import KEPT, READ, KeptPictures, received, sent
 from studio.labels.exchange.rows import LabelSet
 from studio.labels.exchange.sources import placed, reader
-from studio.labels.exchange.unzip import LARGEST, unzip
+from studio.labels.exchange.unzip import unzip
 
 __all__ = ["parse"]
 
-LARGEST_TEXT = 500_000_000  # bytes of a file that is read into memory whole
-
 
 def parse(
-    source: Path, scratch: Path, format: str | None, options: ReadOptions, limits: Limits
+    source: Path,
+    scratch: Path,
+    format: str | None,
+    options: ReadOptions,
+    allowance: Allowance = VISITOR,
 ) -> tuple[LabelSet, Path]:
     """A source's label set, and the folder that its file lies in.
 
@@ -32,14 +35,12 @@ def parse(
     :raises NotFound: the folder does not have the format's file.
     """
     source = source.absolute()
-    if source.is_file() and source.stat().st_size > LARGEST:
-        raise BadInput(
-            f"{source.name} has more than {LARGEST / 1e9:g} GB; import it in smaller parts"
-        )
+    if source.is_file() and source.stat().st_size > allowance.content:
+        raise BadInput(f"{source.name} has more than {allowance.content / 1e9:g} GB; {PARTS}")
     told = limited(
-        parse_confined, source.name, limits, source=str(source), scratch=str(scratch),
+        parse_confined, source.name, allowance.process, source=str(source), scratch=str(scratch),
         format=format, control=options.control, encoding=options.encoding,
-        known=sorted(options.known),
+        known=sorted(options.known), counts=allowance.counts,
     )  # fmt: skip
     told = told if isinstance(told, dict) else {}
     folder = source if source.is_dir() else source.parent
@@ -47,26 +48,26 @@ def parse(
         folder = scratch / READ / told["unpacked"]
         if not folder.resolve().is_relative_to(scratch.resolve()):
             raise BadInput(f"{source.name} leads out of its folder; zip the folder again")
-    return received(told, scratch, folder), folder
+    return received(told, scratch, folder, allowance), folder
 
 
 @allowed
 def parse_confined(
     source: str, scratch: str, format: str | None, control: str | None, encoding: str | None,
-    known: list[str],
+    known: list[str], counts: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """As :func:`parse`, in the process that is confined."""
+    allowance = Allowance(**counts)
     file, place, told = Path(source), Path(scratch), {}
     given = file
     if file.is_file() and (zipfile.is_zipfile(file) or file.suffix.lower() == ".zip"):
         given = unzip(file, place / READ)
         told["unpacked"] = given.relative_to(place / READ).as_posix()
     path, chosen = placed(given, format, file.name)
-    if path.is_file() and path.stat().st_size > LARGEST_TEXT:
-        raise BadInput(
-            f"{path.name} has more than {LARGEST_TEXT / 1e6:g} MB; import it in smaller parts"
-        )
-    pictures = KeptPictures(place / KEPT)
-    options = ReadOptions(control, encoding, frozenset(known), pictures.keep)
+    if path.is_file() and path.stat().st_size > allowance.text:
+        raise BadInput(f"{path.name} has more than {allowance.text / 1e6:g} MB; {PARTS}")
+    pictures = KeptPictures(place / KEPT, allowance)
+    options = ReadOptions(control, encoding, frozenset(known), pictures.keep, allowance.rows)
     labels: LabelSet = reader(chosen).read(path, options)
+    options.check_rows(len(labels.items) + len(labels.responses) + len(labels.suggestions))
     return told | sent(labels, place, given if given.is_dir() else given.parent)

@@ -143,7 +143,7 @@ def import_labels(
         return store_labels(
             database, project, setup, labels,
             prepare or functools.partial(_prepared, setup.bundle), folder / IMAGES, administrator,
-            permit, allowance.people,
+            permit, allowance,
         )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from backends.errors import BadInput
-from studio.labels.exchange.allowance import VISITOR
+from studio.labels.exchange.allowance import VISITOR, Allowance
 from studio.labels.exchange.matching import Matched, Prepare, match_pictures
 from studio.labels.exchange.rows import LabelSet, ResponseRow, SuggestionRow, iso, moment
 from studio.labels.store import history, pictures, projects, suggestions
@@ -68,7 +68,7 @@ def store_labels(
     beside: Path | None = None,
     administrator: str = "administrator",
     permit: Permit = anybody,
-    people: int = VISITOR.people,
+    allowance: Allowance = VISITOR,
 ) -> Imported:
     """Store a label set.
 
@@ -84,13 +84,13 @@ def store_labels(
     :param administrator: name of who administers a project that is made.
     :param permit: called with the project as it is within the transaction, or None where it is
         made; may raise.
-    :param people: how many the label set may name.
+    :param allowance: how many people the label set may name, and pixels its pictures have.
     :raises BadInput: a class is unknown, or a picture missing or another than it should be; then
         nothing is taken.
     """
     _check_classes(labels, setup.classes if project is None else project.classes, setup.name)
-    _check_people(labels, people)
-    found = match_pictures(database, project, labels, prepare, beside)
+    _check_people(labels, allowance.people)
+    found = match_pictures(database, project, labels, prepare, beside, allowance.pixels)
     try:
         with database.write() as connection:
             if project is not None:

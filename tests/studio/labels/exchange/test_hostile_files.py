@@ -18,7 +18,7 @@ from PIL import Image
 from backends.confined import Limits
 from backends.errors import BadInput, NotFound
 from studio.labels import exchange
-from studio.labels.exchange import importing, unzip
+from studio.labels.exchange import dataset_folder, importing, unzip
 from studio.labels.exchange.allowance import Allowance
 from studio.labels.store import pictures, projects, responses
 from studio.labels.store.records import Setup
@@ -304,6 +304,24 @@ def test_a_file_that_takes_too_long_is_a_sentence(exported, elsewhere):
 def test_a_file_of_too_many_people_is_a_sentence(exported, elsewhere):
     with pytest.raises(BadInput, match="names 3 people, and at most 2"):
         exchange.import_labels(elsewhere, None, exported("csv"), allowance=Allowance(people=2))
+
+
+def test_pictures_that_are_too_large_together_are_a_sentence(exported, elsewhere):
+    few = Allowance(pixels=5 * 64)
+    with pytest.raises(BadInput, match="pictures are too large together"):
+        exchange.import_labels(elsewhere, None, exported("datasets"), allowance=few)
+
+
+def test_a_manifest_that_names_files_elsewhere_is_not_pushed(exported, secret):
+    folder = exported("jsonl").parent / "out"
+    shutil.copytree(secret, folder)
+    (arrow,) = folder.glob("*.arrow")
+    arrow.unlink()
+    arrow.symlink_to(secret / arrow.name)
+    for name in (arrow.name, str(secret / arrow.name), f"../secret/{arrow.name}"):
+        (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": name}]}))
+        with pytest.raises(BadInput, match="names a file that is not in it"):
+            dataset_folder.push(folder, "lab/ones")
 
 
 def test_the_right_is_asked_for_before_a_file_is_read(database, spoken, tmp_path):

@@ -123,6 +123,9 @@ def _values(one: FileRow, to: Path, source: Path) -> dict[str, Any]:
     if "created" in values:
         values["created"] = iso(values["created"])
     content = values.get("content")
+    if content is not None:
+        # Nobody looks for the picture by it, and a data: URL would be all of it again.
+        values.pop("reference", None)
     if isinstance(content, Path):
         own = content.is_relative_to(to / KEPT)
         base = to / KEPT if own else source
@@ -139,9 +142,10 @@ def _lines(path: Path, allowance: Allowance) -> Iterator[tuple[type[FileRow], di
             if not line:
                 return
             values = parsed(line, "a row of the file")
-            if len(values) != 2 or values[0] not in KINDS or not isinstance(values[1], dict):
+            kind, fields = values if isinstance(values, list) and len(values) == 2 else ("", "")
+            if not isinstance(kind, str) or kind not in KINDS or not isinstance(fields, dict):
                 raise BadInput("the file has a row of no known kind; export it again")
-            yield KINDS[values[0]], values[1]
+            yield KINDS[kind], fields
 
 
 def _found(place: Any, folder: Path, source: Path) -> Path:

@@ -3,10 +3,7 @@
 import json
 import random
 import shutil
-import sys
 import zipfile
-
-import pytest
 
 from backends.errors import BadInput, NotFound
 from studio.labels import exchange
@@ -55,13 +52,6 @@ WORDS = [
     b"99999999999999999999999", b"2024-13-45T99:99:99Z", b"0000-00-00", b"9" * 5000, b"../../",
     b"C:\\\\", b",", b"\n", b"\xe2\x80\xae",
 ]  # fmt: skip
-
-
-def peak():
-    """Bytes of memory that this process has had at most."""
-    resource = pytest.importorskip("resource", reason="Windows does not tell")
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
 
 
 def packed(folder):

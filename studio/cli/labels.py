@@ -211,12 +211,13 @@ def import_labels(
 ) -> None:
     """Take labels into a project, made if there is none; all or nothing, and nothing twice."""
     from studio.labels import exchange
+    from studio.labels.exchange.allowance import OWNER
 
     with _store(database) as store:
         done = exchange.import_labels(
             store, project, source, format_, bundle=bundle,
             classes=classes.split(",") if classes else None, control=control, encoding=encoding,
-            administrator=administrator,
+            administrator=administrator, allowance=OWNER,
         )  # fmt: skip
     for reason, count in done.left_out.items():
         print(f"left out: {reason}: {count}", file=sys.stderr)

@@ -71,6 +71,7 @@ def read(path: Path, options: ReadOptions) -> LabelSet:
         named = dict(zip(columns, cells, strict=False))
         unnamed += any(cell.strip() for c, cell in zip(columns, cells, strict=False) if not c)
         rows.append((_values(named, where), where))
+        options.check_rows(len(rows))
     labels = collected(rows, path.name)
     for column in columns:
         if column and column not in COLUMNS:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.errors import BadInput, Unreachable
+from studio.labels.exchange.containment import inside
 from studio.labels.exchange.dataset_rows import PROJECT, read
 from studio.labels.exchange.rows import (
     BATCH,
     FileRow,
     ItemRow,
     LabelSet,
+    parsed,
     plain,
 )
 from studio.labels.stats.consensus import distributions
@@ -185,11 +187,23 @@ def _opened(folder: Path) -> Dataset:
     from datasets import Dataset
 
     try:
+        _require_own_files(folder)
         return Dataset.load_from_disk(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(
             f"{folder} is no datasets folder ({error}); give one that labels were exported to"
         ) from error
+
+
+def _require_own_files(folder: Path) -> None:
+    """Refuse a manifest that names files elsewhere, which would be pushed with the rest.
+
+    :raises ValueError: it does, or is no manifest.
+    """
+    state = parsed((folder / "state.json").read_bytes(), "state.json")
+    files = state["_data_files"]
+    if not all(inside(folder / file["filename"], folder) for file in files):
+        raise ValueError("its state.json names a file that is not in it")
 
 
 @contextmanager

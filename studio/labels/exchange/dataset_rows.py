@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from backends.errors import BadInput
-from studio.labels.exchange.options import ReadOptions
+from studio.labels.exchange.containment import inside
+from studio.labels.exchange.options import Keep, ReadOptions
 from studio.labels.exchange.rows import (
     BATCH,
     ItemRow,
@@ -40,7 +41,8 @@ def read(folder: Path, options: ReadOptions) -> LabelSet:
     for path in _data_files(folder):
         for values in _rows(path):
             number += 1
-            _take(values, f"row {number}", labels)
+            options.check_rows(number + len(labels.responses) + len(labels.suggestions))
+            _take(values, f"row {number}", labels, options.keep)
             if header is None and values.get("project"):
                 header = parsed(values["project"], f"row {number}: project")
     if not number:
@@ -52,7 +54,7 @@ def read(folder: Path, options: ReadOptions) -> LabelSet:
 
 def _project_file(folder: Path) -> Any:
     """What project.json says, in the folder or in a split's."""
-    found = next((p for p in sorted(folder.glob(f"**/{PROJECT}")) if _inside(p, folder)), None)
+    found = next((p for p in sorted(folder.glob(f"**/{PROJECT}")) if inside(p, folder)), None)
     return None if found is None else parsed(found.read_bytes(), PROJECT)
 
 
@@ -61,7 +63,7 @@ def _data_files(folder: Path) -> list[Path]:
         path for kind in ("arrow", "parquet") for path in sorted(folder.rglob(f"*.{kind}"))
         # What datasets computed of it, and what the hub's client keeps.
         if not path.name.startswith("cache-") and ".cache" not in path.relative_to(folder).parts
-        and _inside(path, folder)
+        and inside(path, folder)
     ]  # fmt: skip
     if not files:
         raise BadInput(
@@ -69,10 +71,6 @@ def _data_files(folder: Path) -> list[Path]:
             "labels were exported to, or that a dataset repository was downloaded to"
         )
     return files
-
-
-def _inside(path: Path, folder: Path) -> bool:
-    return path.is_file() and path.resolve().is_relative_to(folder.resolve())
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -119,7 +117,7 @@ def _check_columns(columns: list[str], path: Path) -> None:
         )
 
 
-def _take(values: Mapping[str, Any], where: str, labels: LabelSet) -> None:
+def _take(values: Mapping[str, Any], where: str, labels: LabelSet, keep: Keep) -> None:
     """Append what a row says."""
     image = values.get("image")
     content = image.get("bytes") if isinstance(image, Mapping) else None
@@ -127,7 +125,8 @@ def _take(values: Mapping[str, Any], where: str, labels: LabelSet) -> None:
     if content is not None and not about["picture"]:
         about["record"] = where  # two rows of one name are two pictures
     item = row(ItemRow, {**about, "names": values.get("names")}, where)
-    labels.items.append(item.model_copy(update={"content": content}))
+    kept = keep(content) if isinstance(content, bytes) else None
+    labels.items.append(item.model_copy(update={"content": kept}))
     for response in _objects(values["responses"]):
         labels.responses.append(row(ResponseRow, {**response, **about}, where))
     for suggestion in _objects(values.get("suggestions")):

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import functools
 import tempfile
-import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -28,12 +26,14 @@ from PIL import Image
 
 from backends.errors import BadInput, NotFound
 from studio.labels.exchange import csv_table, label_studio, lines
+from studio.labels.exchange.allowance import VISITOR, Allowance
 from studio.labels.exchange.gathering import gather, pngs
-from studio.labels.exchange.importing import Imported, store_labels
+from studio.labels.exchange.importing import Imported, Permit, anybody, store_labels
 from studio.labels.exchange.matching import Prepare
 from studio.labels.exchange.options import ReadOptions
+from studio.labels.exchange.parsing import parse
 from studio.labels.exchange.rows import LabelSet
-from studio.labels.exchange.unzip import unzip
+from studio.labels.exchange.sources import FORMATS, SUFFIXES, format_of, known_format
 from studio.labels.exchange.whole import whole_file, whole_folder
 from studio.labels.store import pictures, projects
 from studio.labels.store.database import Database
@@ -41,9 +41,7 @@ from studio.labels.store.records import Project, Setup
 
 __all__ = ["FORMATS", "IMAGES", "Exported", "Imported", "export", "format_of", "import_labels"]
 
-FORMATS = ("csv", "jsonl", "datasets", "label-studio")
 IMAGES = "images"
-SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "label-studio"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def export(
         folder already.
     :raises NotFound: there is no such version.
     """
-    chosen = _known(format or SUFFIXES.get(to.suffix.lower(), "datasets"))
+    chosen = known_format(format or SUFFIXES.get(to.suffix.lower(), "datasets"))
     labels = gather(database, project, version, history=history)
     if not labels.items:
         raise BadInput(f"{project.name!r} has no pictures yet; add some first")
@@ -105,7 +103,8 @@ def import_labels(
     encoding: str | None = None,
     administrator: str = "administrator",
     prepare: Prepare | None = None,
-    permit: Callable[[Project | None], None] = lambda project: None,
+    permit: Permit = anybody,
+    allowance: Allowance = VISITOR,
 ) -> Imported:
     """Read a label set into a project, which is made if there is none of that name; all of it or
     nothing.
@@ -121,8 +120,10 @@ def import_labels(
     :param administrator: name of who administers a new project.
     :param prepare: a picture as the bundle's models see it; the bundle's own
         preparation unless given.
-    :param permit: called with the project, or None where it is new, before anything is stored;
-        may raise.
+    :param permit: called with the project, or None where it is new; may raise. Called before
+        the file is read where its project is known by then, before its pictures are prepared, and
+        within the transaction that stores the labels.
+    :param allowance: how much the file may hold.
     :raises BadInput: the file cannot be used, with the line and the reason.
     :raises NotFound: there is no such file.
     """
@@ -130,71 +131,23 @@ def import_labels(
         raise NotFound(f"there is no file {source}; check the path")
     if name:
         permit(_find(database, name))  # before a file is read that may be large
+    # What the file says is not known yet, but whether there is such a format.
+    format = known_format(format) if format else None
+    wants_names = name and (format or SUFFIXES.get(source.suffix.lower(), "csv")) == "csv"
+    known = frozenset(_names_in(database, name)) if wants_names and name else frozenset()
     with tempfile.TemporaryDirectory(prefix="import-") as scratch:
-        if source.is_file() and (zipfile.is_zipfile(source) or source.suffix.lower() == ".zip"):
-            path, chosen = _place(unzip(source, Path(scratch)), format, source.name)
-        else:
-            path, chosen = _place(source, format, source.name)
-        known = frozenset(_names_in(database, name)) if chosen == "csv" and name else frozenset()
-        labels = _reader(chosen).read(path, ReadOptions(control, encoding, known))
+        options = ReadOptions(control, encoding, known)
+        labels, folder = parse(source, Path(scratch), format, options, allowance)
         setup, project = _setup(database, labels, name, bundle, classes, source)
         permit(project)
-        folder = path if path.is_dir() else path.parent
         return store_labels(
             database, project, setup, labels,
             prepare or functools.partial(_prepared, setup.bundle), folder / IMAGES, administrator,
+            permit, allowance,
         )  # fmt: skip
 
 
-def format_of(source: Path) -> str | None:
-    """The format of a file or folder by its name or content; None where nothing tells."""
-    if not source.is_dir():
-        return SUFFIXES.get(source.suffix.lower())
-    inside = {"csv": csv_table.NAME, "jsonl": lines.NAME, "label-studio": label_studio.NAME}
-    found = next((name for name, file in inside.items() if (source / file).is_file()), None)
-    if found is None and any(
-        next(source.rglob(f"*.{kind}"), None) for kind in ("arrow", "parquet")
-    ):
-        return "datasets"
-    only = _only_file(source)
-    return found or (only and SUFFIXES[only.suffix.lower()]) or None
-
-
-def _only_file(folder: Path) -> Path | None:
-    """The one file of a folder that may hold labels; None where there are several."""
-    files = [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
-    some = [path for path in files if path.suffix.lower() in SUFFIXES]
-    return some[0] if len(some) == 1 else None
-
-
-def _place(source: Path, format: str | None, name: str) -> tuple[Path, str]:
-    chosen = format_of(source) if format is None else _known(format)
-    if chosen is None:
-        raise BadInput(
-            f"{name} does not tell its format; say --format with one of: {', '.join(FORMATS)}"
-        )
-    if chosen == "datasets":
-        if not source.is_dir():
-            raise BadInput(f"{name} is no folder; give the folder that labels were exported to")
-        return source, chosen
-    if not source.is_dir():
-        return source, chosen
-    path = source / _reader(chosen).NAME
-    only = _only_file(source)
-    if not path.is_file() and only is not None and SUFFIXES[only.suffix.lower()] == chosen:
-        path = only
-    if not path.is_file():
-        raise NotFound(f"there is no {path.name} in {name}; give the file itself")
-    return path, chosen
-
-
-def _known(format: str) -> str:
-    if format not in FORMATS:
-        raise BadInput(f"there is no format {format!r}; choose from: {', '.join(FORMATS)}")
-    return format
-
-
-def _reader(format: str) -> ModuleType:
+def _writer(format: str) -> ModuleType:
     if format == "datasets":
         from studio.labels.exchange import dataset_folder
 
@@ -206,11 +159,11 @@ def _write_file(database: Database, format: str, path: Path, labels: LabelSet) -
     if format == "label-studio":
         label_studio.write(path, labels, pngs(database, labels))
     else:
-        _reader(format).write(path, labels)
+        _writer(format).write(path, labels)
 
 
 def _write_folder(database: Database, format: str, folder: Path, labels: LabelSet) -> None:
-    module = _reader(format)
+    module = _writer(format)
     if format == "datasets":
         module.write(folder, labels, pngs(database, labels))
         return

@@ -7,7 +7,7 @@ import json
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from backends.errors import BadInput
+from studio.labels.exchange.allowance import VISITOR, Allowance
 from studio.labels.exchange.matching import Matched, Prepare, match_pictures
 from studio.labels.exchange.rows import LabelSet, ResponseRow, SuggestionRow, iso, moment
 from studio.labels.store import history, pictures, projects, suggestions
@@ -23,7 +24,13 @@ from studio.labels.store.database import Database
 from studio.labels.store.projects import person_name
 from studio.labels.store.records import Access, Project, Setup, Suggestion
 
-__all__ = ["Imported", "store_labels"]
+__all__ = ["Imported", "Permit", "anybody", "store_labels"]
+
+Permit = Callable[[Project | None], None]
+
+
+def anybody(project: Project | None) -> None:
+    """The permission of who has the database itself."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,8 @@ def store_labels(
     prepare: Prepare,
     beside: Path | None = None,
     administrator: str = "administrator",
+    permit: Permit = anybody,
+    allowance: Allowance = VISITOR,
 ) -> Imported:
     """Store a label set.
 
@@ -73,15 +82,22 @@ def store_labels(
         not tell.
     :param beside: a folder with pictures named by their sha256.
     :param administrator: name of who administers a project that is made.
+    :param permit: called with the project as it is within the transaction, or None where it is
+        made; may raise.
+    :param allowance: how many people the label set may name, and pixels its pictures have.
     :raises BadInput: a class is unknown, or a picture missing or another than it should be; then
         nothing is taken.
     """
     _check_classes(labels, setup.classes if project is None else project.classes, setup.name)
-    found = match_pictures(database, project, labels, prepare, beside)
+    _check_people(labels, allowance.people)
+    found = match_pictures(database, project, labels, prepare, beside, allowance.pixels)
     try:
         with database.write() as connection:
             if project is not None:
+                # A right may have gone while the file was read, which can take minutes.
+                permit(projects.locked(connection, project.id))
                 return _stored(connection, project.id, labels, found, None)
+            permit(None)
             access = projects.create_within(connection, setup, administrator)
             return _stored(connection, access.annotator.project_id, labels, found, access)
     except IntegrityError as error:
@@ -104,6 +120,16 @@ def _check_classes(labels: LabelSet, classes: list[str], name: str) -> None:
                 "it to the project's classes, or mend the file; nothing was taken"
             )
         row.value = meant
+
+
+def _check_people(labels: LabelSet, most: int) -> None:
+    # Each new one is compared with all others.
+    count = len({response.annotator for response in labels.responses})
+    if count > most:
+        raise BadInput(
+            f"the file names {count} people, and at most {most} are taken at once; import it in "
+            "smaller parts; nothing was taken"
+        )
 
 
 def _folded(value: str) -> str:

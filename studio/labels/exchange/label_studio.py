@@ -30,8 +30,7 @@ from studio.labels.exchange.rows import (
     iso,
     plain,
 )
-from studio.labels.store.records import DISCARDED, DRAFT
-from studio.labels.store.responses import ADJUDICATION
+from studio.labels.store.records import ADJUDICATION, DISCARDED, DRAFT
 
 __all__ = ["CHOICE", "NAME", "NOTE", "config", "read", "write"]
 

@@ -21,8 +21,9 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from backends.errors import BadInput
+from studio.labels.exchange.containment import inside
 from studio.labels.exchange.label_studio_models import Annotation, Result, Task, TaskPrediction
-from studio.labels.exchange.options import ReadOptions
+from studio.labels.exchange.options import Keep, ReadOptions
 from studio.labels.exchange.picture_names import (
     PictureNames,
     looks_like_picture,
@@ -38,13 +39,14 @@ from studio.labels.exchange.rows import (
     row,
 )
 from studio.labels.store.records import (
+    ADJUDICATION,
     DISCARDED,
     DRAFT,
+    LABEL,
     LONGEST_SECONDS,
     SUBMITTED,
     first_problem,
 )  # fmt: skip
-from studio.labels.store.responses import ADJUDICATION, LABEL
 
 __all__ = ["CHOICE", "NAME", "NOTE", "read"]
 
@@ -63,9 +65,9 @@ def read(path: Path, options: ReadOptions) -> LabelSet:
     :raises BadInput: with the task that cannot be read; or the file has several questions and the
         options name none of them; or nothing in it is a choice.
     """
-    tasks = _tasks(path)
+    tasks = _tasks(path, options)
     control = _control(tasks, options.control)
-    reader = _Reader(path, control)
+    reader = _Reader(path, control, options.keep)
     for where, task in tasks:
         reader.take(task, where)
     labels = reader.labels
@@ -79,7 +81,7 @@ def read(path: Path, options: ReadOptions) -> LabelSet:
     return labels
 
 
-def _tasks(path: Path) -> list[tuple[str, Task]]:
+def _tasks(path: Path, options: ReadOptions) -> list[tuple[str, Task]]:
     try:
         # Python writes NaN; the fields that are read refuse it, others may have it.
         values = from_json(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
@@ -89,6 +91,7 @@ def _tasks(path: Path) -> list[tuple[str, Task]]:
         values = [values]
     if not isinstance(values, list):
         raise BadInput(f"{path.name} is no list of tasks; export from Label Studio as JSON")
+    options.check_rows(len(values))
     found = []
     for number, value in enumerate(values, 1):
         try:
@@ -126,8 +129,9 @@ def _control(tasks: list[tuple[str, Task]], wanted: str | None) -> str | None:
 class _Reader:
     """Collects the rows of one file."""
 
-    def __init__(self, path: Path, control: str | None) -> None:
+    def __init__(self, path: Path, control: str | None, keep: Keep) -> None:
         self.labels = LabelSet(None)
+        self._keep = keep
         self.folder = path.parent
         self.control = control
         self._beside: PictureNames[Path] | None = None
@@ -201,15 +205,15 @@ class _Reader:
             head, _, body = reference.partition(",")
             try:
                 if not head.endswith(";base64"):
-                    return unquote_to_bytes(body)
-                return base64.b64decode("".join(body.split()), validate=True)
+                    return self._keep(unquote_to_bytes(body))
+                return self._keep(base64.b64decode("".join(body.split()), validate=True))
             except (binascii.Error, ValueError) as error:
                 raise BadInput(f"{where}: its data: URL is damaged; export again") from error
         if self._beside is None:
             self._beside = PictureNames(_files(self.folder))
         for parts in paths_of(reference):
             path = self.folder.joinpath(*parts)
-            if path.is_file() and path.resolve().is_relative_to(self.folder.resolve()):
+            if inside(path, self.folder):
                 return path
         try:
             return self._beside.find(reference)
@@ -319,9 +323,9 @@ def _reference(data: dict[str, Any], where: str) -> str:
 def _files(folder: Path) -> list[tuple[str, Path]]:
     """Files beside the JSON and in its folder images, by their names there; never elsewhere."""
     images = folder / "images"
-    inside = sorted(path for path in images.rglob("*") if path.is_file())
-    found = [(path.relative_to(images).as_posix(), path) for path in inside]
-    beside = [path for path in sorted(folder.iterdir()) if path.is_file()]
+    some = sorted(path for path in images.rglob("*") if inside(path, folder))
+    found = [(path.relative_to(images).as_posix(), path) for path in some]
+    beside = [path for path in sorted(folder.iterdir()) if inside(path, folder)]
     return found + [(path.name, path) for path in beside if looks_like_picture(path.name)]
 
 

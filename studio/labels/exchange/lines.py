@@ -54,6 +54,7 @@ def read(path: Path, options: ReadOptions) -> LabelSet:
             if not isinstance(values, dict):
                 raise BadInput(f"line {number} of {path.name} is no JSON object; mend it")
             rows.append((values, f"line {number}"))
+            options.check_rows(len(rows))
     return collected(rows, path.name)
 
 

@@ -11,6 +11,8 @@ from PIL import Image
 
 from backends import imaging
 from backends.errors import BadInput, StudioError
+from studio.labels.exchange.containment import inside
+from studio.labels.exchange.options import PARTS
 from studio.labels.exchange.picture_names import PictureNames
 from studio.labels.exchange.rows import BATCH, FileRow, ItemRow, LabelSet
 from studio.labels.store import pictures
@@ -36,6 +38,7 @@ def match_pictures(
     labels: LabelSet,
     prepare: Prepare,
     beside: Path | None,
+    most: int,
 ) -> dict[str, Matched]:
     """The picture of every row, by the rows' keys; the pictures are in the store then.
 
@@ -44,6 +47,7 @@ def match_pictures(
     :param project: that the labels go into; None where it is new.
     :param prepare: a picture as the bundle's models see it; of pictures without a sha256.
     :param beside: a folder with pictures named by their sha256.
+    :param most: pixels of all pictures that are read.
     :raises BadInput: a picture is missing, damaged, another than it should be, or may be several.
     """
     wanted = _wanted(labels)
@@ -58,7 +62,11 @@ def match_pictures(
         if item.picture in here:
             found[key] = Matched(item.picture, names)
         elif content is not None:
-            pixels = _pixels(content, item, prepare)
+            picture = _picture(content, item)
+            most -= picture.width * picture.height
+            if most < 0:
+                raise BadInput(f"{item.where}: the file's pictures are too large together; {PARTS}")
+            pixels = _pixels(picture, item, prepare)
             found[key] = Matched(pictures.digest(pixels), names)
             waiting.append(pixels)
         else:
@@ -87,16 +95,22 @@ def _wanted(labels: LabelSet) -> dict[str, tuple[ItemRow, list[str]]]:
 
 def _beside(folder: Path | None, sha256: str) -> Path | None:
     path = folder / f"{sha256}.png" if folder and sha256 else None
-    return path if path and path.is_file() else None
+    return path if folder and path and inside(path, folder.parent) else None
 
 
-def _pixels(content: bytes | Path, item: ItemRow, prepare: Prepare) -> np.ndarray:
+def _picture(content: bytes | Path, item: ItemRow) -> Image.Image:
     try:
-        picture = imaging.read_picture(content)
-        if not item.picture:
-            return prepare(picture)
+        return imaging.read_picture(content)
     except StudioError as error:
         raise BadInput(f"{item.where}: {error}; nothing was taken") from error
+
+
+def _pixels(picture: Image.Image, item: ItemRow, prepare: Prepare) -> np.ndarray:
+    if not item.picture:
+        try:
+            return prepare(picture)
+        except StudioError as error:
+            raise BadInput(f"{item.where}: {error}; nothing was taken") from error
     pixels = pictures.pixels_of(picture)
     if pictures.digest(pixels) != item.picture:
         raise BadInput(

@@ -21,8 +21,9 @@ from pydantic import (
 from pydantic_core import from_json
 
 from backends.errors import BadInput
-from studio.labels.store import projects, responses
+from studio.labels.store.person_names import require_name
 from studio.labels.store.records import (
+    LONGEST_NOTE,
     LONGEST_SECONDS,
     Agent,
     Kind,
@@ -59,7 +60,7 @@ DOTTED = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y")  # as German spread
 
 def _person(name: Any) -> str:
     try:
-        return projects.require_name(name)
+        return require_name(name)
     except BadInput as error:
         raise ValueError(str(error)) from error
 
@@ -149,7 +150,7 @@ class ResponseRow(FileRow):
     annotator: Person
     state: State = "submitted"
     value: Label | None = None
-    note: Text = Field("", max_length=responses.LONGEST)
+    note: Text = Field("", max_length=LONGEST_NOTE)
     seconds: FiniteFloat = Field(0.0, ge=0, le=LONGEST_SECONDS)
     created: Time = None
     number: int | None = None

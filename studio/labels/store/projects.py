@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-import unicodedata
 from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
@@ -13,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from backends.errors import BadInput, NotFound
 from studio.labels.store.database import Database
+from studio.labels.store.person_names import person_name, require_name
 from studio.labels.store.records import Access, Annotator, Project, Role, Setup, line_of
 from studio.labels.store.schema import Annotators, Projects
 
@@ -39,11 +39,6 @@ __all__ = [
 
 ADMINISTRATOR: Final = "administrator"
 ANNOTATOR: Final = "annotator"
-LONGEST = 60  # characters of a person's name
-# Letters of Persian and Indic words, emoji and flags are joined by these, which do not print.
-JOINERS = {0x200C, 0x200D, *range(0xE0020, 0xE0080)}
-# Soft hyphen, zero-width space, direction marks, word joiner, byte order mark: nothing is seen.
-INVISIBLE = dict.fromkeys([0x00AD, 0x200B, 0x200E, 0x200F, 0x061C, 0x2060, 0xFEFF])
 
 
 def create(database: Database, setup: Setup, administrator: str) -> tuple[Project, Access]:
@@ -184,26 +179,6 @@ def create_within(connection: Connection, setup: Setup, administrator: str) -> A
     row = setup.model_dump() | {"revision": 0, "created": time.time()}
     (number,) = connection.execute(insert(Projects).values(row).returning(Projects.id)).one()
     return add_person(connection, number, administrator, ADMINISTRATOR)
-
-
-def person_name(text: str) -> str:
-    """A person's name as it is kept, so that one person has one spelling: in Unicode's form NFC,
-    every kind of space a plain one, without characters that nobody sees."""
-    text = unicodedata.normalize("NFC", text.translate(INVISIBLE))
-    text = "".join(" " if unicodedata.category(c) == "Zs" else c for c in text)
-    return text.strip(" \t\r\n\u200c\u200d")
-
-
-def require_name(given: Any) -> str:
-    """A person's name as it is kept.
-
-    :raises BadInput: it is no name.
-    """
-    name = person_name(given) if isinstance(given, str) else ""
-    seen = "".join(c for c in name if ord(c) not in JOINERS)
-    if not name or len(name) > LONGEST or not seen.isprintable():
-        raise BadInput(f"give a name of 1 to {LONGEST} characters")
-    return name
 
 
 def add_person(connection: Connection, project: int, name: str, role: Role = ANNOTATOR) -> Access:

@@ -22,9 +22,12 @@ from backends.errors import BadInput
 from studio.web.field_names import field_name
 
 __all__ = [
+    "ADJUDICATION",
     "DISCARDED",
     "DRAFT",
     "INTEGER",
+    "LABEL",
+    "LONGEST_NOTE",
     "LONGEST_SECONDS",
     "SUBMITTED",
     "Access",
@@ -55,6 +58,8 @@ __all__ = [
 DRAFT: Final = "draft"
 SUBMITTED: Final = "submitted"
 DISCARDED: Final = "discarded"
+LABEL: Final = "label"
+ADJUDICATION: Final = "adjudication"
 Order = Literal["random", "balanced", "confidence", "margin", "disagreement"]
 State = Literal["draft", "submitted", "discarded"]
 Kind = Literal["label", "adjudication"]

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -16,8 +16,10 @@ from backends.errors import BadInput, NotFound
 from studio.labels.store import projects, reservations
 from studio.labels.store.database import Database
 from studio.labels.store.records import (
+    ADJUDICATION,
     DISCARDED,
     DRAFT,
+    LABEL,
     LONGEST_NOTE,
     SUBMITTED,
     Annotator,
@@ -30,6 +32,8 @@ from studio.labels.store.records import (
 from studio.labels.store.schema import Annotators, Items, Projects, Responses
 
 __all__ = [
+    "ADJUDICATION",
+    "LABEL",
     "Submission",
     "adjudicate",
     "answer",
@@ -40,8 +44,6 @@ __all__ = [
     "undo",
 ]
 
-LABEL: Final = "label"
-ADJUDICATION: Final = "adjudication"
 LONGEST = LONGEST_NOTE
 TOGETHER = ":together:"  # between the name of a message about several items, and an item
 

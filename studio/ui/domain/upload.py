@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from backends.errors import BadInput
-from studio.labels.exchange.unzip import unzip
+from studio.labels.exchange.unzip import unpacked
 
 __all__ = ["Uploads"]
 
@@ -39,7 +39,7 @@ class Uploads:
                 self._file = ""
                 place = self._folder / Path(file).stem
                 place.mkdir(parents=True)
-                self._pictures = _inner(unzip(Path(file), place, BY_HAND))
+                self._pictures = _inner(unpacked(Path(file), place, BY_HAND))
                 self._file = file
             return self._pictures
 

@@ -8,6 +8,8 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from backends import service
+from backends.confined import AT_ONCE
 from backends.errors import BadInput
 from backends.settings import on_a_space
 from studio.labels import exchange
@@ -31,6 +34,7 @@ __all__ = ["ExchangePanel"]
 
 ENDINGS = {"csv": "csv", "jsonl": "jsonl", "label-studio": "json", "datasets": "zip"}
 EXPORT, KEPT = "export-", 600.0  # seconds; the page has its own copy by then
+MOST_WAITING = 8  # imports that go on or wait
 LOST = (
     "This studio runs as a Space, whose disk is not kept: push the labels to a dataset repository "
     "before it restarts, or give it a database of its own (STUDIO_DATABASE)."
@@ -50,6 +54,8 @@ class ExchangePanel:
     ) -> None:
         self.controllers, self.labels = controllers, labels
         self._project, self._codes, self._person = project, codes, person
+        self._importing = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="import")
+        self._waiting = 0
         with gr.Accordion("Export", open=False, visible=False, elem_id="exchange") as self._panel:
             gr.Markdown(LOST, visible=on_a_space())
             self._format = gr.Dropdown(
@@ -133,8 +139,10 @@ class ExchangePanel:
                     )
                     return asyncio.run_coroutine_threadsafe(asked, loop).result()
 
-                done = await asyncio.to_thread(
-                    self._import_file, Path(file), name, control, which, person, prepare, held
+                done = await self._in_turn(
+                    partial(
+                        self._import_file, Path(file), name, control, which, person, prepare, held
+                    )
                 )
                 if done.access:
                     held[done.project] = done.access.code
@@ -146,6 +154,21 @@ class ExchangePanel:
             [bundle, self._source, self._into, self._control, self._person, self._codes],
             [self._imported, *places], show_progress_on=self._imported, **quiet,
         )  # fmt: skip
+
+    async def _in_turn(self, work: Callable[[], Imported]) -> Imported:
+        """Import in the threads that are for it, so that files keep nobody else waiting.
+
+        :raises BadInput: too many wait already.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise BadInput(f"{self._waiting} other files wait to be imported; try again later")
+        if self._waiting >= AT_ONCE:
+            gr.Info("Other files are being imported; yours is next when they are done.")
+        self._waiting += 1  # only the event loop counts
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._importing, work)
+        finally:
+            self._waiting -= 1
 
     async def _exported(
         self, name: str | None, held: Codes | None, form: str, whole: bool, history: bool
@@ -213,11 +236,17 @@ class ExchangePanel:
     ) -> Imported:  # fmt: skip
         def permit(project: Project | None) -> None:
             if project is not None:  # only its administrator brings labels into a project
-                self.labels.require_administrator(project.name, held)
+                right = self.labels.require_administrator(project.name, held)
+                if right.project.id != project.id:
+                    raise BadInput(
+                        f"somebody else changed {project.name!r} meanwhile; import the file again"
+                    )
             elif not administrator:  # who brings a new one administers it
                 raise BadInput("type your name first: the imported project is kept under it")
 
         administrator = line_of(person or "", "your name").strip()
+        if not (name or "").strip() and not held:
+            permit(None)  # what the file says is not known yet, but nothing here is this person's
         return exchange.import_labels(
             self.labels.database(), line_of(name or "", "the project's name").strip() or None,
             file, bundle=bundle, administrator=administrator,

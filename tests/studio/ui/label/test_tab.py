@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 import re
+import threading
 import zipfile
 from itertools import product
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from backends.errors import BadInput
 from studio.labels.store import class_examples, invitations, pictures, projects, responses
 from studio.labels.store.responses import Submission
 from studio.runs.background_tasks import BackgroundTasks
+from studio.ui.label import exchange as panel
 from studio.ui.label.projects import LATER
 from studio.ui.label.widget import session
 from studio.ui.page import build
@@ -168,6 +170,44 @@ def test_labels_leave_the_page_and_come_back(labels, controller, tiny, form):
     # Into a project that is there only its administrator may bring labels.
     with pytest.raises(gr.Error, match="oin a project first"):
         asyncio.run(bring(request, tiny, path, "ours", "", "Eve", {}))
+
+
+def test_imports_that_wait_hold_up_nobody_else(labels, controller, tiny, tmp_path, monkeypatch):
+    (tmp_path / "labels.csv").write_text("item,annotator,value\n")
+    bring = handler(build(controller, labels=labels), "wire.<locals>.import_labels")
+    running, done = [], threading.Event()
+
+    def slow(*arguments, **options):
+        running.append(1)
+        done.wait(20)
+        raise BadInput("done with it")
+
+    monkeypatch.setattr(panel.exchange, "import_labels", slow)
+
+    def start():
+        return bring(visit(), tiny, str(tmp_path / "labels.csv"), "new", "", "Bob", {})
+
+    async def visitors():
+        tasks = [asyncio.create_task(start()) for _ in range(panel.MOST_WAITING)]
+        while len(running) < panel.AT_ONCE:
+            await asyncio.sleep(0.01)
+        others = [asyncio.to_thread(int) for _ in range(20)]
+        assert await asyncio.wait_for(asyncio.gather(*others), 5) == [0] * 20
+        with pytest.raises(gr.Error, match="other files wait to be imported"):
+            await start()
+        assert len(running) == panel.AT_ONCE
+        done.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    told = asyncio.run(visitors())
+    assert all("one with it" in str(error) for error in told)
+
+
+def test_nobodys_import_without_a_project_is_refused_unread(labels, controller, tiny, tmp_path):
+    (tmp_path / "labels.zip").write_bytes(b"no zip")
+    bring = handler(build(controller, labels=labels), "wire.<locals>.import_labels")
+    with pytest.raises(gr.Error, match="ype your name first"):
+        asyncio.run(bring(visit(), tiny, str(tmp_path / "labels.zip"), "", "", "", {}))
 
 
 def test_only_administrators_export(labels, controller, tiny):

@@ -76,3 +76,9 @@ def test_on_a_space_nobody_pushes_with_its_owners_token(monkeypatch, tmp_path):
         push(None)
     push(type("Login", (), {"token": "visitor's"}))
     assert used == ["owner's", "visitor's"]
+    monkeypatch.delenv("SPACE_ID")
+    panel.labels.access = AccessPolicy("team")
+    with pytest.raises(Exception, match="not pushed with this studio's account"):
+        push(None)
+    push(type("Login", (), {"token": "visitor's"}))
+    assert len(used) == 3

@@ -208,13 +208,12 @@ class ExchangePanel:
         """Push as the visitor; with the studio's own token only who may, and never on a Space."""
         from studio.labels.exchange.dataset_folder import push
 
-        if login is None:
-            with show_errors():
-                self.labels.access.require("push", request)
         token = login.token if login else None if on_a_space() else os.environ.get("HF_TOKEN")
 
         def work() -> str:
             assignment = self.labels.require_administrator(name, held)
+            if login is None:
+                self.labels.access.require("push", request)
             where = line_of(repository or "", "the repository").strip()
             if not where:
                 raise BadInput("say which repository: owner/name")

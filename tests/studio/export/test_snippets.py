@@ -115,6 +115,7 @@ def test_a_region_of_the_whole_picture_needs_no_mask(record):
 
 def test_the_client_snippets_are_what_the_studio_offers(record, tmp_path):
     from studio.api.messages import QuestionMessage
+    from studio.web.messages import FORM_TEXTS
 
     fields = QuestionMessage.model_fields
     http = words(code(record, "HTTP"))
@@ -122,6 +123,6 @@ def test_the_client_snippets_are_what_the_studio_offers(record, tmp_path):
     message = dict(part.partition("=")[::2] for part in sent)
     assert message.keys() <= fields.keys()
     del message["image"], message["mask"]
-    question = QuestionMessage.model_validate(message)
+    question = QuestionMessage.model_validate(message, context={FORM_TEXTS: True})
     assert (question.target, question.seed) == (record["target"], record["seed"])
     assert question.settings == record["settings"]

@@ -37,7 +37,6 @@ def test_strangers_make_nothing(strangers):
         "wire.<locals>.import_labels": ("tiny", "f.csv", "p", "", "Eve", {}),
         "wire.<locals>.retrain": ("p", {}, "m", "majority"),
         "_annotated": ("p", {}, "classifier", ""),
-        "_pushed": ("p", {}, "eve/labels", None),
         "wire.<locals>.fetch_all": ("tiny",),
     }
     for name, values in asked.items():

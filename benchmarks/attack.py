@@ -26,7 +26,6 @@ import requests
 from PIL import Image
 
 from backends import bundles
-from benchmarks.digits import table
 from studio.ui.serving import free_port
 
 ROOT = Path(__file__).parent.parent
@@ -198,7 +197,8 @@ def _compare(address: str, digit: bytes, studio: subprocess.Popen[bytes], second
         {"what": "memory (MB)", "undisturbed": quiet, "attacked": quiet * grown,
          "asked": f"≤ {GROWN:g} times"},
     ]  # fmt: skip
-    table("attack", rows)
+    for row in rows:
+        print(", ".join(f"{name}: {value}" for name, value in row.items()))
     for one in strangers:
         print(f"{one.name}: {dict(sorted(one.told.items()))}")
     alive = studio.poll() is None

@@ -8,20 +8,22 @@ import time
 from collections.abc import Callable
 
 from studio.engines.core import Engine, Event, Failed, Job, Queued, advance
-from studio.engines.turns import Turns
+from studio.engines.turns import Turns, group_of
 
 __all__ = ["LocalEngine"]
 
 log = logging.getLogger(__name__)
 PATIENCE = 5.0  # seconds that closing waits for the running step
-HURRY = 0.25  # seconds of quick steps after which a fair one comes
+HURRY = 0.25  # seconds of quick steps, or by which an address may be ahead, before a long one
+LEAST = 0.001  # seconds that a step counts as; shorter ones are equal
 LOOKS = 1.0  # seconds between two looks of the watchdog
 
 
 class LocalEngine(Engine):
-    """Quick jobs first, but not for longer than a moment while long ones wait; of both kinds
-    addresses and owners in turn, a step each, an owner's own in order; idle ones at last. A step
-    that does not end is left to itself: its job fails, and another thread goes on with the others.
+    """Quick jobs first, but not for longer than a moment while long ones wait, nor those of an
+    address that has used more than its share; of both kinds the address that has used least time,
+    and its owners in turn, a step each, an owner's own in order; idle ones at last. A step that
+    does not end is left to itself: its job fails, and another thread goes on with the others.
 
     :param longest: seconds of a step.
     """
@@ -29,8 +31,9 @@ class LocalEngine(Engine):
     def __init__(self, longest: float = 900.0) -> None:
         self._longest = longest
         self._wake = threading.Condition()
-        self._turns = {"quick": Turns(), "fair": Turns(), "idle": Turns()}
-        self._hurried = 0.0  # seconds of quick steps since the last fair one
+        self._hurried = 0.0  # seconds of quick steps since the last long one
+        self._used: dict[str, float] = {}  # seconds by address, of those that wait
+        self._turns = {turn: Turns(self._used) for turn in ("quick", "fair", "idle")}
         self._closed = False
         self._running: tuple[Job, float] | None = None  # and since when
         self._begin()
@@ -39,6 +42,9 @@ class LocalEngine(Engine):
     def accept(self, job: Job) -> None:
         """Let the job wait for its turn."""
         with self._wake:
+            # Who comes begins with what the others have used: nobody saves time up.
+            least = min(self._used.values(), default=0.0)
+            self._used.setdefault(group_of(job), least)
             job.sink(Queued(self._turns[job.turn].add(job)))
             self._wake.notify()
 
@@ -72,9 +78,11 @@ class LocalEngine(Engine):
     def _next(self) -> Job | None:
         """The job that takes the next step; None when nothing waits."""
         quick, fair, idle = (self._turns[turn] for turn in ("quick", "fair", "idle"))
-        if fair and (not quick or self._hurried > HURRY):
-            return fair.first()
-        return quick.first() if quick else idle.first() if idle else None
+        if quick and fair:
+            hurried, long = quick.first(), fair.first()
+            ahead = self._used[group_of(hurried)] - self._used[group_of(long)]
+            return long if max(ahead, self._hurried) > HURRY else hurried
+        return next((turns.first() for turns in (quick, fair, idle) if turns), None)
 
     def _loop(self) -> None:
         while True:
@@ -90,9 +98,20 @@ class LocalEngine(Engine):
                 if self._thread is not threading.current_thread():
                     return  # given up: another one goes on
                 self._running = None
-                seconds = time.monotonic() - began
-                self._hurried = self._hurried + seconds if job.turn == "quick" else 0.0
-                self._turns[job.turn].after(job, going)
+                self._after(job, going, time.monotonic() - began)
+
+    def _after(self, job: Job, going: bool, seconds: float) -> None:
+        """Note the time of a step, and let the next one come."""
+        self._turns[job.turn].after(job, going)
+        group = group_of(job)
+        self._used[group] += max(seconds, LEAST)
+        self._hurried = self._hurried + seconds if job.turn == "quick" else 0.0
+        waiting = {one for turns in self._turns.values() for one in turns.groups}
+        if group not in waiting:
+            # Kept for as long as others wait, or a stream of short jobs would always be new.
+            for gone in [one for one in self._used if one not in waiting]:
+                if not waiting or self._used[gone] <= min(self._used[one] for one in waiting):
+                    del self._used[gone]
 
     def _watch(self) -> None:
         """Give up a step that does not end, and a thread that has."""
@@ -109,7 +128,7 @@ class LocalEngine(Engine):
                     job, _ = running
                     told, job.sink = job.sink, _nobody
                     job.stop()
-                    self._turns[job.turn].after(job, False)
+                    self._after(job, False, self._longest)
                 self._begin()
             if running:
                 text = f"a step took longer than {self._longest:g} seconds and was given up"

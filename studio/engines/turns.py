@@ -1,20 +1,26 @@
-"""Whose job is next: addresses take turns, then the owners of an address, each job in order."""
+"""Whose job is next: the address that has used least time, then its owners in turn, each job in
+order."""
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 
 from studio.engines.core import Job
 from studio.engines.owners import address_of
 
-__all__ = ["Turns"]
+__all__ = ["Turns", "group_of"]
 
 
 class Turns:
-    """Jobs in lines. A caller names its own session, so that one address has one turn, however
-    many sessions it names; an owner of unknown address has a turn of its own."""
+    """Jobs in lines. A caller names its own session, so that one address has one share, however
+    many sessions it names; an owner of unknown address has a share of its own.
 
-    def __init__(self) -> None:
+    :param used: seconds of each address, of all kinds of turns together.
+    """
+
+    def __init__(self, used: dict[str, float]) -> None:
+        self._used = used
         self._groups: OrderedDict[str, OrderedDict[str, deque[Job]]] = OrderedDict()
 
     def __bool__(self) -> bool:
@@ -22,14 +28,14 @@ class Turns:
 
     def add(self, job: Job) -> int:
         """Let a job wait; returns how many of the same owner come first."""
-        owners = self._groups.setdefault(_group(job), OrderedDict())
+        owners = self._groups.setdefault(group_of(job), OrderedDict())
         line = owners.setdefault(job.owner, deque())
         line.append(job)
         return len(line) - 1
 
     def first(self) -> Job:
         """The job that takes the next step."""
-        owners = next(iter(self._groups.values()))
+        owners = self._groups[min(self._groups, key=lambda group: self._used.get(group, 0.0))]
         return next(iter(owners.values()))[0]
 
     def after(self, job: Job, going: bool) -> None:
@@ -38,7 +44,7 @@ class Turns:
         :param job: which took the step.
         :param going: whether it takes further ones.
         """
-        group = _group(job)
+        group = group_of(job)
         owners = self._groups[group]
         line = owners[job.owner]
         if not going:
@@ -56,6 +62,12 @@ class Turns:
         """All of them."""
         return [job for owners in self._groups.values() for line in owners.values() for job in line]
 
+    @property
+    def groups(self) -> Iterable[str]:
+        """The addresses that wait."""
+        return self._groups.keys()
 
-def _group(job: Job) -> str:
+
+def group_of(job: Job) -> str:
+    """Whose share a job's time is."""
     return address_of(job.owner) or job.owner

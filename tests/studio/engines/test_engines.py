@@ -331,6 +331,41 @@ def test_an_address_has_one_turn_however_it_calls_itself(local, turn):
     assert order[:8] == ["many", "one"] * 4
 
 
+def test_an_address_has_its_share_of_time_and_not_of_steps(local):
+    """Somebody asks without a pause, by long steps and by short jobs; another one's run of short
+    steps takes not much longer than both would need in turn."""
+    ended = threading.Event()
+
+    def hoard(turn, name):
+        while not ended.is_set():
+            log = Log()
+            who = owner_at(name, "6.6.6.6")
+            local.submit(lambda: iter([time.sleep(0.05)]), who, log, turn)
+            log.wait()
+
+    hoarders = [
+        threading.Thread(target=hoard, args=(turn, f"{turn} {n}"))
+        for turn in ("quick", "fair") for n in range(4)
+    ]  # fmt: skip
+    for one in hoarders:
+        one.start()
+    time.sleep(0.5)
+    start, run = time.monotonic(), Log()
+
+    def steps():
+        for _ in range(20):
+            time.sleep(0.02)
+            yield
+
+    local.submit(steps, owner_at("me", "7.7.7.7"), run)
+    assert run.wait() == Done()
+    seconds = time.monotonic() - start
+    ended.set()
+    for one in hoarders:
+        one.join()
+    assert seconds < 2, "0.4 alone, 0.8 in turn"
+
+
 def test_owners_of_one_address_take_turns(local):
     gate, order = Gate(local), []
 

@@ -30,7 +30,7 @@ LOOSE = {
     "backends": {"core", "errors", "registry", "settings", "files", "version"},
     "studio": {"__main__"},
     # What people and what programs come in by, where that is served, and its colours.
-    "studio/ui": {"page", "functions", "serving", "theme"},
+    "studio/ui": {"page", "functions", "serving", "sessions", "theme"},
     "studio/labels": {"api", "management"},
 }
 

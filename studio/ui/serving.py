@@ -33,6 +33,7 @@ from studio.runs.background_tasks import BackgroundTasks
 from studio.runs.kept import usual_store
 from studio.runs.study import Study, usual_file
 from studio.ui.page import build, shown_bundles
+from studio.ui.sessions import use_light_sessions
 from studio.ui.shared import shortcuts
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import LabelController
@@ -112,6 +113,7 @@ def launch(
         options["app_kwargs"] = {
             "routes": described(routes), "middleware": [Middleware(Gate, access=access)],
         }  # fmt: skip
+        use_light_sessions()
         try:
             page.launch(
                 server_name=host, server_port=port, mcp_server=mcp,

@@ -20,6 +20,7 @@ from studio import export
 from studio.ui import serving
 from studio.ui.page import build
 from studio.ui.serving import launch_options
+from studio.ui.sessions import use_light_sessions
 from studio.ui.shared import canvas, form, frames, shortcuts
 from studio.ui.shared.model_list import Offered
 from studio.ui.shared.requests import uploaded
@@ -68,6 +69,15 @@ def test_progress_is_shown_in_few_places(page):
         places = function.show_progress_on
         told = function.outputs if places is None else places
         assert len(told) <= (0 if function.show_progress == "hidden" else 8), function.name
+
+
+def test_a_new_session_costs_little(page):
+    use_light_sessions()
+    app = gr.routes.App.create_app(page)
+    session = app.state_holder["somebody"]
+    assert session.config_values == {}
+    assert len(session.blocks_config.blocks) == len(page.blocks)
+    assert app.state_holder["somebody"] is session
 
 
 @pytest.mark.slow

@@ -85,7 +85,7 @@ class Settings(BaseSettings):
         "any number",
     )
     sessions: int = Field(
-        120, ge=1, description="Open pages whose state is kept, of 4 MB each; the oldest go first"
+        300, ge=1, description="Open pages whose state and picture are kept; the oldest go first"
     )
     step_seconds: int = Field(
         900, ge=1, description="Seconds after which a single step is given up; a whole number"

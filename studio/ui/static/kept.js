@@ -87,7 +87,9 @@ window.keptRuns = (() => {
   }
 
   document.addEventListener("click", act);
-  window.addEventListener("popstate", () => tell("opened"));
+  // Back pressed twice opens one run: two that arrive at once could end with the first.
+  let steps = 0;
+  window.addEventListener("popstate", () => { clearTimeout(steps); steps = setTimeout(() => tell("opened"), 250); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { check(); tell("listed"); } });
   window.addEventListener("focus", check);
   setInterval(check, 10000);

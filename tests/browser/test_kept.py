@@ -132,6 +132,7 @@ def test_back_and_forward_walk_through_the_runs(visit, address):
     wait_for_answer(page)
     page.go_forward()
     expect(chosen).to_have_value("PLACE")
+    page.wait_for_timeout(1500)  # until all of it is on the page
     page.go_back()
     page.go_back()  # to the page as it was first: still the studio
     expect(page.locator("#counterfactual .compare")).to_have_count(0)

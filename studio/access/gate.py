@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
@@ -180,4 +180,4 @@ def _basic(header: str) -> tuple[str, str]:
 def _told(headers: Iterable[tuple[bytes, bytes]], name: str) -> list[tuple[bytes, bytes]]:
     """The headers with the name of the person, and with none that was sent as such."""
     own = [(key, value) for key, value in headers if key.lower() != USER.encode()]
-    return [*own, (USER.encode(), name.encode())] if name else own
+    return [*own, (USER.encode(), quote(name).encode())] if name else own

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal, Protocol
+from urllib.parse import unquote
 
 from backends.errors import BadInput, NotAllowed
 from backends.settings import Settings, on_a_space
@@ -39,6 +40,11 @@ class Visit(Protocol):
     def headers(self) -> Mapping[str, str]:
         """Of HTTP."""
         ...
+
+
+def name_of(visit: Visit | None) -> str:
+    """Who the gate says has sent a request; empty for nobody who logged in."""
+    return unquote(visit.headers.get(USER, "")) if visit is not None else ""
 
 
 @dataclass(frozen=True)
@@ -126,8 +132,7 @@ class AccessPolicy:
     def most(self) -> Rights:
         """What the most able of its people may do."""
         return {
-            "private": EVERYTHING, "team": Rights(fetch=True, projects=True, training=True),
-            "demo": NOTHING,
+            "private": EVERYTHING, "team": replace(MEMBER, fetch=True), "demo": NOTHING,
         }[self.mode]  # fmt: skip
 
     def rights(self, visit: Visit | None) -> Rights:
@@ -136,8 +141,13 @@ class AccessPolicy:
             return self.most
         if not self.login:
             return MEMBER
-        name = visit.headers.get(USER, "") if visit is not None else ""
-        return self.most if name in self.users.administrators else MEMBER if name else NOTHING
+        if self.administers(visit):
+            return self.most
+        return MEMBER if name_of(visit) else NOTHING
+
+    def administers(self, visit: Visit | None) -> bool:
+        """Whether the person of a request has logged in as an administrator."""
+        return name_of(visit) in self.users.administrators
 
     def require(self, right: str, visit: Visit | None) -> None:
         """Let only those go on who may.

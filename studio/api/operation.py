@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 
 from backends.errors import NotAllowed, StudioError
 from studio.access import AccessPolicy
-from studio.access.rights import LOOPBACK, USER
+from studio.access.rights import LOOPBACK
 from studio.engines.core import Engine
 from studio.runs import Runs
 from studio.runs.metrics import GOING
@@ -46,10 +46,9 @@ def routes(runs: Runs, access: AccessPolicy, checks: Mapping[str, Check]) -> lis
     @router.get("/metrics")
     def metrics(request: Request) -> Response:
         """Give the figures, to this machine and to administrators."""
-        name = request.headers.get(USER, "")
         near = request.client is not None and request.client.host in LOOPBACK
         proxied = "x-forwarded-for" in request.headers
-        if name not in access.users.administrators and (not near or proxied):
+        if not access.administers(request) and (not near or proxied):
             raise NotAllowed("the figures are for this machine and the studio's administrators")
         for state, number in runs.counts().items():
             GOING.labels(state).set(number)

@@ -32,8 +32,10 @@ class LocalEngine(Engine):
         self._longest = longest
         self._wake = threading.Condition()
         self._hurried = 0.0  # seconds of quick steps since the last long one
-        self._used: dict[str, float] = {}  # seconds by address, of those that wait
-        self._turns = {turn: Turns(self._used) for turn in ("quick", "fair", "idle")}
+        # Seconds by address of quick and long steps. Idle ones are what nobody waits for: with a
+        # share, a training would let newcomers begin far below those who came before.
+        self._used: dict[str, float] = {}
+        self._turns = {"quick": Turns(self._used), "fair": Turns(self._used), "idle": Turns({})}
         self._closed = False
         self._running: tuple[Job, float] | None = None  # and since when
         self._begin()
@@ -42,9 +44,10 @@ class LocalEngine(Engine):
     def accept(self, job: Job) -> None:
         """Let the job wait for its turn."""
         with self._wake:
-            # Who comes begins with what the others have used: nobody saves time up.
-            least = min(self._used.values(), default=0.0)
-            self._used.setdefault(group_of(job), least)
+            if job.turn != "idle":
+                # Who comes begins with what the others have used: nobody saves time up.
+                least = min(self._used.values(), default=0.0)
+                self._used.setdefault(group_of(job), least)
             job.sink(Queued(self._turns[job.turn].add(job)))
             self._wake.notify()
 
@@ -103,10 +106,12 @@ class LocalEngine(Engine):
     def _after(self, job: Job, going: bool, seconds: float) -> None:
         """Note the time of a step, and let the next one come."""
         self._turns[job.turn].after(job, going)
+        if job.turn == "idle":
+            return
         group = group_of(job)
         self._used[group] += max(seconds, LEAST)
         self._hurried = self._hurried + seconds if job.turn == "quick" else 0.0
-        waiting = {one for turns in self._turns.values() for one in turns.groups}
+        waiting = {*self._turns["quick"].groups, *self._turns["fair"].groups}
         if group not in waiting:
             # Kept for as long as others wait, or a stream of short jobs would always be new.
             for gone in [one for one in self._used if one not in waiting]:

@@ -86,6 +86,10 @@ class ZeroEngine(Engine):
             # With what gradio knows of the visitor, whose quota the card is charged to.
             self._threads.submit(copy_context().run, self._follow, job)
 
+    def problem(self) -> str:
+        """What is wrong with the thread of what needs no card."""
+        return self._here.problem()
+
     def close(self) -> None:
         """Stop everything and give the cards back."""
         for job in list(self._waiting):

@@ -104,6 +104,19 @@ def test_people_log_in_with_their_passwords(team):
     assert client.get("/healthz").status_code == 200, "what watches the studio needs no name"
 
 
+@pytest.mark.parametrize("name", ["josé", "安娜", "a%20b"])
+def test_names_of_all_languages_keep_their_rights(name):
+    access = AccessPolicy("team", users.Users().with_user(name, PASSWORD, True))
+    app, seen = FastAPI(), []
+
+    @app.get("/")
+    def may(request: Request):
+        seen.append((rights.name_of(request), access.rights(request).fetch))
+
+    assert TestClient(Gate(app, access)).get("/", headers=basic(name)).status_code == 200
+    assert seen == [(name, True)]
+
+
 def test_a_login_lasts_without_the_password(team):
     """The page's scripts send a bearer token, where name and password would stand."""
     client = served(team)

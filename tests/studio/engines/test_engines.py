@@ -366,6 +366,41 @@ def test_an_address_has_its_share_of_time_and_not_of_steps(local):
     assert seconds < 2, "0.4 alone, 0.8 in turn"
 
 
+def test_a_newcomer_does_not_go_before_whom_an_idle_job_outlasts(local):
+    """A training goes on for hours; who has computed for long then shares with who comes."""
+    ended, first = threading.Event(), Log()
+
+    def training():
+        while not ended.is_set():
+            time.sleep(0.001)
+            yield
+
+    def steps(count, seconds=0.0):
+        for _ in range(count):
+            time.sleep(seconds)
+            yield
+
+    local.submit(training, "studio", Log(), "idle")
+    local.submit(partial(steps, 20, 0.02), owner_at("old", "6.6.6.6"), first)
+    assert first.wait() == Done()
+    order, logs = [], [Log(), Log()]
+
+    def told(name):
+        for _ in range(5):
+            order.append(name)
+            time.sleep(0.01)
+            yield
+
+    gate = Gate(local)
+    for name, address, log in (("new", "7.7.7.7", logs[0]), ("old", "6.6.6.6", logs[1])):
+        local.submit(partial(told, name), owner_at(name, address), log)
+    gate.open.set()
+    for log in logs:
+        assert log.wait() == Done()
+    ended.set()
+    assert "old" in order[:3], "in turn, not one after the other"
+
+
 def test_owners_of_one_address_take_turns(local):
     gate, order = Gate(local), []
 

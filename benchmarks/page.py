@@ -79,9 +79,14 @@ def faces(page: Page, clicks: int) -> list[dict[str, object]]:
     ]
 
 
-def _run(page: Page, title: str) -> float:
+def choose_method(page: Page, title: str) -> None:
+    """Choose a method in the sentence."""
     page.locator("#method input").click()
     page.locator(f'#method [role=option][aria-label="{title}"]').click()
+
+
+def _run(page: Page, title: str) -> float:
+    choose_method(page, title)
     seconds = page.evaluate(CLICKED, ["#run", "#frame img"])
     page.wait_for_selector("#counterfactual .compare", timeout=120_000)
     page.wait_for_selector("#run:visible")

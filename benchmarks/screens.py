@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from PIL import Image
 
 from backends import bundles
-from benchmarks.page import ROOT, served
+from benchmarks.page import ROOT, choose_method, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -81,8 +81,7 @@ def _digits(page: Page, project: str) -> Iterator[str]:
     yield "empty"
     page.locator("#examples button").nth(8).click()
     page.wait_for_selector(".region-canvas.ready")
-    page.locator("#method input").click()
-    page.locator('#method [role=option][aria-label="RCSB"]').click()
+    choose_method(page, "RCSB")
     page.locator("#region-source").get_by_text("Where the model looks").click()
     page.wait_for_function("document.querySelector('#factual .area').innerText.includes('%')")
     page.locator("#run").click()

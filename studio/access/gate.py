@@ -25,7 +25,7 @@ GUESSES = 2  # passwords that are checked at once: each takes 16 MB
 BURST = 10  # seconds' worth of requests that an address may send at once
 COOKIE, HOURS, SESSIONS = "studio-session", 12, 10_000
 TRIES, WINDOW = 20, 60.0  # wrong passwords from an address, in seconds
-REALM = {"WWW-Authenticate": 'Basic realm="Counterfactual Studio", charset="UTF-8"'}
+REALM = 'Basic realm="Counterfactual Studio", charset="UTF-8"'
 
 
 class Gate:
@@ -48,17 +48,21 @@ class Gate:
         headers = Headers(scope=scope)
         peer = str((scope.get("client") or ("",))[0])
         address = self._address(peer, headers)
-        refusal = _foreign(headers) or (None if self._may_ask(address) else _hurried())
+        refusal = _foreign(headers)
         name = ""
-        if refusal is None and self._access.login and scope["path"] not in OPEN:
+        if refusal is None and not self._may_ask(address):
+            text = "too much is asked from your address; wait a few seconds"
+            refusal = _refusal(text, 429, Retry_After="5")
+        elif refusal is None and self._access.login and scope["path"] not in OPEN:
             name = self._known(headers)
-            if not name:
-                if len(self._lately(address)) >= TRIES:
-                    refusal = _tried()
-                elif name := await self._who(peer, address, headers):
-                    send = self._remembering(scope, name, send)
-                else:
-                    refusal = _unknown()
+            if not name and len(self._lately(address)) >= TRIES:
+                text = "too many wrong passwords came from your address; wait a minute"
+                refusal = _refusal(text, 429, Retry_After=f"{WINDOW:.0f}")
+            elif not name and (name := await self._who(peer, address, headers)):
+                send = self._remembering(scope, name, send)
+            elif not name:
+                text = "log in with your name and password"
+                refusal = _refusal(text, 401, WWW_Authenticate=REALM)
         if refusal is None:
             told = dict(scope, headers=_told(scope["headers"], name), client=(address, 0))
             await self._app(told, receive, send)
@@ -146,23 +150,12 @@ def _foreign(headers: Headers) -> Response | None:
     own = {headers.get("host", ""), headers.get("x-forwarded-host", "")} - {""}
     if urlsplit(origin).netloc in own:
         return None
-    text = "the page of another site asks this; open the studio itself"
-    return JSONResponse({"error": text}, 403)
+    return _refusal("the page of another site asks this; open the studio itself", 403)
 
 
-def _unknown() -> Response:
-    text = "log in with your name and password"
-    return JSONResponse({"error": text}, 401, headers=REALM)
-
-
-def _hurried() -> Response:
-    text = "too much is asked from your address; wait a few seconds"
-    return JSONResponse({"error": text}, 429, headers={"Retry-After": "5"})
-
-
-def _tried() -> Response:
-    text = "too many wrong passwords came from your address; wait a minute"
-    return JSONResponse({"error": text}, 429, headers={"Retry-After": str(int(WINDOW))})
+def _refusal(sentence: str, status: int, **headers: str) -> Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return JSONResponse({"error": sentence}, status, headers=named)
 
 
 def _basic(header: str) -> tuple[str, str]:

@@ -21,7 +21,6 @@ from studio.labels.store import class_examples, pictures, projects, queue, respo
 from studio.labels.store.database import Database, StoreProblem
 from studio.labels.store.records import (
     Annotator,
-    Line,
     Number,
     Seconds,
     State,
@@ -30,6 +29,7 @@ from studio.labels.store.records import (
     first_problem,
 )
 from studio.labels.store.records import Response as Stored
+from studio.labels.store.texts import Line
 from studio.labels.tasks import guideline_text
 from studio.web.sentences import route
 

@@ -23,7 +23,8 @@ from studio.engines.core import Engine
 from studio.labels import exchange
 from studio.labels.store import pictures, projects
 from studio.labels.store.database import Database
-from studio.labels.store.records import Annotator, Line, Project, Setup, storable_name
+from studio.labels.store.records import Annotator, Project, Setup
+from studio.labels.store.texts import Line, storable_name
 from studio.labels.tasks import add_pictures
 from studio.labels.tasks import retrain as training
 from studio.runs.asking import ask

@@ -6,7 +6,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from backends import bundles
-from tests.browser.test_journey import run, status, upload, wait_for_answer
+from tests.browser.test_journey import drag, run, status, upload, wait_for_answer
 
 pytestmark = pytest.mark.browser
 
@@ -23,22 +23,14 @@ def photograph(folder):
     return folder / "paper.png"
 
 
-def drag(page, x0, y0, x1, y1):
-    sheet = page.locator("#adjust canvas")
-    sheet.scroll_into_view_if_needed()
-    box = sheet.bounding_box()
-    page.mouse.move(box["x"] + x0 * box["width"], box["y"] + y0 * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + x1 * box["width"], box["y"] + y1 * box["height"], steps=5)
-    page.mouse.up()
-
-
 def test_turned_cropped_and_thresholded(page, tmp_path):
     upload(page, photograph(tmp_path))
     panel = page.locator("#adjust details")
     panel.locator("summary").click()
     panel.get_by_role("button", name="Turn right").click()
-    drag(page, 0.03, 0.02, 0.97, 0.62)  # what is at the left is at the top now
+    drag(
+        page, page.locator("#adjust canvas"), 0.03, 0.02, 0.97, 0.62
+    )  # what is at the left is at the top now
     slider = panel.get_by_role("slider")
     slider.fill("150")
     expect(panel.locator("output")).to_have_text("150")
@@ -56,7 +48,7 @@ def test_the_frame_is_moved_by_keys(page, tmp_path):
     upload(page, photograph(tmp_path))
     page.locator("#adjust summary").click()
     sheet = page.locator("#adjust canvas")
-    drag(page, 0.1, 0.1, 0.5, 0.5)
+    drag(page, sheet, 0.1, 0.1, 0.5, 0.5)
     sheet.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowDown")

@@ -34,14 +34,18 @@ def choose_example(page, index=8):  # two of each class in order: the first four
     page.wait_for_selector(".region-canvas.ready")
 
 
-def paint(page, x0=0.3, y0=0.15, x1=0.7, y1=0.45):
-    canvas = page.locator("#factual canvas")
+def drag(page, canvas, x0, y0, x1, y1):
+    """Press at one place of a canvas, and let go at another; in shares of its sides."""
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     page.mouse.move(box["x"] + x0 * box["width"], box["y"] + y0 * box["height"])
     page.mouse.down()
     page.mouse.move(box["x"] + x1 * box["width"], box["y"] + y1 * box["height"], steps=12)
     page.mouse.up()
+
+
+def paint(page, x0=0.3, y0=0.15, x1=0.7, y1=0.45):
+    drag(page, page.locator("#factual canvas"), x0, y0, x1, y1)
 
 
 def area(page):

@@ -21,7 +21,7 @@ from studio.labels.exchange.matching import Matched, Prepare, match_pictures
 from studio.labels.exchange.rows import LabelSet, ResponseRow, SuggestionRow, iso, moment
 from studio.labels.store import history, pictures, projects, suggestions
 from studio.labels.store.database import Database
-from studio.labels.store.projects import person_name
+from studio.labels.store.person_names import person_name
 from studio.labels.store.records import Access, Project, Setup, Suggestion
 
 __all__ = ["Imported", "Permit", "anybody", "store_labels"]

@@ -22,18 +22,8 @@ from pydantic_core import from_json
 
 from backends.errors import BadInput
 from studio.labels.store.person_names import require_name
-from studio.labels.store.records import (
-    LONGEST_NOTE,
-    LONGEST_SECONDS,
-    Agent,
-    Kind,
-    Label,
-    Line,
-    Setup,
-    State,
-    Text,
-    first_problem,
-)  # fmt: skip
+from studio.labels.store.records import LONGEST_SECONDS, Kind, Setup, State, first_problem
+from studio.labels.store.texts import LONGEST_NOTE, Agent, Label, Line, Text
 
 __all__ = [
     "BATCH",

@@ -16,8 +16,9 @@ from backends.core import Request
 from backends.errors import BadInput, NotFound
 from studio.labels.store import pictures
 from studio.labels.store.database import Database
-from studio.labels.store.records import PathAnswer, checked, line_of
+from studio.labels.store.records import PathAnswer, checked
 from studio.labels.store.schema import LeapAnswers, Paths
+from studio.labels.store.texts import line_of
 
 __all__ = [
     "InteractiveRun",

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Row, insert, select, update
 from backends.errors import BadInput, NotFound
 from studio.labels.store import projects
 from studio.labels.store.database import Database
-from studio.labels.store.records import INTEGER, Access, Project, line_of
+from studio.labels.store.records import INTEGER, Access, Project
 from studio.labels.store.schema import Invitations
+from studio.labels.store.texts import line_of
 
 __all__ = ["DAYS", "Invitation", "accept", "listed", "make", "opened", "revoke"]
 

@@ -15,8 +15,9 @@ from sqlalchemy import Connection, delete, insert, or_, select
 from backends.errors import NotFound
 from studio import export
 from studio.labels.store.database import Database
-from studio.labels.store.records import Item, Project, storable_name
+from studio.labels.store.records import Item, Project
 from studio.labels.store.schema import ClassExamples, ItemNames, Items, StoredPictures
+from studio.labels.store.texts import storable_name
 
 __all__ = [
     "add",
@@ -104,7 +105,7 @@ def add_items(
     """Make items of stored pictures, within a transaction: every item's number by its picture's
     digest, and how many are new.
 
-    :param named: digests with names, kept as :func:`.records.storable_name` makes them. A picture
+    :param named: digests with names, kept as :func:`.texts.storable_name` makes them. A picture
         may come under several, and is found by each; the first is shown. A blank name is none.
     """
     names: dict[str, list[str]] = defaultdict(list)

@@ -13,8 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from backends.errors import BadInput, NotFound
 from studio.labels.store.database import Database
 from studio.labels.store.person_names import person_name, require_name
-from studio.labels.store.records import Access, Annotator, Project, Role, Setup, line_of
+from studio.labels.store.records import Access, Annotator, Project, Role, Setup
 from studio.labels.store.schema import Annotators, Projects
+from studio.labels.store.texts import line_of
 
 __all__ = [
     "add_person",
@@ -32,9 +33,7 @@ __all__ = [
     "of",
     "of_id",
     "people",
-    "person_name",
     "require_class",
-    "require_name",
 ]
 
 ADMINISTRATOR: Final = "administrator"

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    StringConstraints,
     TypeAdapter,
     ValidationError,
     field_validator,
 )  # fmt: skip
 
 from backends.errors import BadInput
+from studio.labels.store.texts import LONGEST_NOTE, Agent, Label, Line, Text
 from studio.web.field_names import field_name
 
 __all__ = [
@@ -27,16 +25,12 @@ __all__ = [
     "DRAFT",
     "INTEGER",
     "LABEL",
-    "LONGEST_NOTE",
     "LONGEST_SECONDS",
     "SUBMITTED",
     "Access",
-    "Agent",
     "Annotator",
     "Item",
-    "Label",
     "LabelProgress",
-    "Line",
     "Number",
     "Order",
     "PathAnswer",
@@ -46,13 +40,9 @@ __all__ = [
     "Setup",
     "Submission",
     "Suggestion",
-    "Text",
     "Via",
     "checked",
     "first_problem",
-    "line_of",
-    "storable_name",
-    "text_of",
 ]
 
 DRAFT: Final = "draft"
@@ -65,44 +55,8 @@ State = Literal["draft", "submitted", "discarded"]
 Kind = Literal["label", "adjudication"]
 Role = Literal["annotator", "administrator"]
 Via = Literal["key", "mouse", "touch", "pen", "grid", "page", "api", "import", "undo"]
-LONGEST_NOTE = 2000  # characters
-LONGEST_LABEL = 200  # characters of a class, or of what else is one word or a few
-LONGEST_LINE = 1000  # characters of a name that may be a path
 LONGEST_SECONDS = 86_400.0  # a day: whoever takes longer has left the page open
 INTEGER = 2**31 - 1  # the greatest of PostgreSQL's
-# NUL, which PostgreSQL refuses, and other controls, which XML does; halves of surrogate pairs,
-# which UTF-8 cannot write; what Unicode says is no character.
-UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-BREAKS = re.compile("[\t\n\r\u2028\u2029]")
-
-
-def _storable(text: str) -> str:
-    """What every database and every file format holds."""
-    if UNSTORABLE.search(text):
-        raise ValueError("it holds a NUL or another control character, or half of a character")
-    return text
-
-
-def _in_one_line(text: str) -> str:
-    if BREAKS.search(text):
-        raise ValueError("it holds a tab or a line's end; write it in one line")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_storable)]
-Line = Annotated[
-    str, StringConstraints(max_length=LONGEST_LINE), AfterValidator(_storable),
-    AfterValidator(_in_one_line),
-]  # fmt: skip
-# Without spaces around it, which a spreadsheet would not keep.
-Label = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=LONGEST_LABEL),
-    AfterValidator(_storable), AfterValidator(_in_one_line),
-]  # fmt: skip
-Agent = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_LINE),
-    AfterValidator(_storable), AfterValidator(_in_one_line),
-]  # fmt: skip
 # Strict, or true and "1" would be the number 1.
 Number = Annotated[int, Field(strict=True, ge=1, le=INTEGER)]
 Seconds = Annotated[float, Field(strict=True, ge=0, le=LONGEST_SECONDS, allow_inf_nan=False)]
@@ -367,37 +321,6 @@ def checked(record: Some) -> Some:
     return valid
 
 
-def storable_name(name: str) -> str:
-    """A picture's name as it is kept: whatever a file system, a zip or a browser calls it, what no
-    file could hold becomes _, and of a very long one the end stays."""
-    return BREAKS.sub("_", UNSTORABLE.sub("_", name))[-LONGEST_LINE:]
-
-
-def line_of(value: Any, what: str) -> str:
-    """A name or a code that came from outside, such as a browser's memory, which may hold
-    anything.
-
-    :param what: it is, for the message.
-    :raises BadInput: it is no text that a database could hold.
-    """
-    try:
-        found: str = _line.validate_python(value, strict=True)
-    except ValidationError as error:
-        raise BadInput(f"{what} is no text of one line; give it again") from error
-    return found
-
-
-def text_of(value: Any, what: str) -> str:
-    """As :func:`line_of`, of several lines."""
-    try:
-        found: str = _text.validate_python(value, strict=True)
-    except ValidationError as error:
-        raise BadInput(f"{what} cannot be read as a text; write it again") from error
-    return found
-
-
-_line: TypeAdapter[str] = TypeAdapter(Line)
-_text: TypeAdapter[str] = TypeAdapter(Text)
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 

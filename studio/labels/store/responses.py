@@ -20,7 +20,6 @@ from studio.labels.store.records import (
     DISCARDED,
     DRAFT,
     LABEL,
-    LONGEST_NOTE,
     SUBMITTED,
     Annotator,
     Kind,
@@ -28,8 +27,9 @@ from studio.labels.store.records import (
     Response,
     Submission,
     checked,
-)  # fmt: skip
+)
 from studio.labels.store.schema import Annotators, Items, Projects, Responses
+from studio.labels.store.texts import LONGEST_NOTE
 
 __all__ = [
     "ADJUDICATION",

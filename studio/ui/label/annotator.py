@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from backends.service import annotation
-from studio.labels.store.records import line_of, text_of
+from studio.labels.store.texts import line_of, text_of
 from studio.labels.tasks.annotate import Annotated, annotate
 from studio.runs.background_tasks import BackgroundTask
 from studio.ui.label.project_task import ProjectTask

@@ -24,7 +24,8 @@ from backends.errors import BadInput
 from backends.settings import on_a_space
 from studio.labels import exchange
 from studio.labels.exchange import Exported, Imported
-from studio.labels.store.records import Project, line_of
+from studio.labels.store.records import Project
+from studio.labels.store.texts import line_of
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController, held_codes

@@ -9,7 +9,8 @@ from typing import Any
 import gradio as gr
 
 from studio.labels.store import projects
-from studio.labels.store.records import Project, Setup, text_of
+from studio.labels.store.records import Project, Setup
+from studio.labels.store.texts import text_of
 from studio.ui.shared import form, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers

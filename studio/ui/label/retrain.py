@@ -14,7 +14,7 @@ from backends.training.retrain_settings import Learning, Learnt
 from studio.labels.stats.consensus import RULES
 from studio.labels.stats.training_quality import agreement, told, weaknesses
 from studio.labels.store import projects
-from studio.labels.store.records import line_of
+from studio.labels.store.texts import line_of
 from studio.labels.tasks import retrain as training
 from studio.runs.background_tasks import BackgroundTask
 from studio.templates import Markup, render

@@ -15,7 +15,9 @@ from backends.errors import BadInput, NotFound, StudioError
 from studio.access import MEMBERS, AccessPolicy
 from studio.labels.store import invitations, pictures, projects
 from studio.labels.store.database import Database
-from studio.labels.store.records import Access, Annotator, Project, Setup, line_of
+from studio.labels.store.person_names import require_name
+from studio.labels.store.records import Access, Annotator, Project, Setup
+from studio.labels.store.texts import line_of
 from studio.labels.tasks import add_pictures
 from studio.labels.tasks import retrain as training
 from studio.runs.background_tasks import BackgroundTasks
@@ -241,7 +243,7 @@ def count_of(number: Any, most: int) -> int:
 def _named_person(name: Any) -> str:
     if name is None or (isinstance(name, str) and not name.strip()):
         raise BadInput("type your name first; what you make and answer is kept under it")
-    return projects.require_name(name)
+    return require_name(name)
 
 
 def _learnt(entry: dict[str, Any] | None) -> bool:

@@ -54,7 +54,7 @@ class PictureInput:
                     sources=["upload", "clipboard"], elem_id="upload",
                 )  # fmt: skip
                 self._adjust = AdjustInput(controllers)
-                self._scan = ScanInput(controllers)
+                self._scan = ScanInput(controllers, self._adjust)
             with gr.Tab("Draw", id="draw", visible=shown["draw"]) as draw:
                 self._board = canvas.sketch_board("sketch")
                 self._use_drawing = gr.Button("Use this drawing", elem_id="use-drawing")
@@ -85,13 +85,12 @@ class PictureInput:
             file: dict[str, Any] | None, name: str, request: gr.Request
         ) -> dict[Any, Any]:
             if file is None:
-                return self._scan.closed() | self._adjust.hidden()
+                return self._scan.closed()
             try:
                 path = uploaded(file)
                 updates, reading = await self._scan.open(path, name, request)
             except StudioError as error:  # raised, it would lie over every control
                 return refuse(owner_of(request), error) | {self._upload: None}
-            updates |= self._adjust.offered(reading.picture)
             if Path(path).suffix.lower() not in BROWSERS:
                 preview = reading.picture.copy()
                 preview.thumbnail((PREVIEW, PREVIEW))
@@ -122,7 +121,7 @@ class PictureInput:
         # preprocess=False: our own reader explains what is wrong with a file; gradio's would not.
         self._upload.input(
             predict, [self._upload, bundle],
-            [self._upload, self._adjust.panel, *self._scan.places, *places],
+            [self._upload, *self._scan.places, *places],
             show_progress_on=self._upload, api_visibility="private", preprocess=False,
         )  # fmt: skip
         self._scan.wire(bundle, put, refuse, places)

@@ -9,6 +9,7 @@ import gradio as gr
 
 from backends.errors import StudioError
 from backends.imaging import Reading
+from studio.ui.explain.adjust_input import AdjustInput
 from studio.ui.shared import markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
@@ -25,13 +26,14 @@ class ScanInput:
     """A file, its page and its window, laid out inside the current Blocks. Page and window are
     shown only for files that have some.
 
+    :param adjust: is offered for the file that is open, as it is seen.
     :ivar asked: the controls that say what of a file is seen; the window is as wide as 0 for
         files without one.
     :ivar places: what :meth:`open` and :meth:`closed` fill, beside the picture's own places.
     """
 
-    def __init__(self, controllers: Controllers) -> None:
-        self.controllers = controllers
+    def __init__(self, controllers: Controllers, adjust: AdjustInput) -> None:
+        self.controllers, self._adjust = controllers, adjust
         self._file = gr.File(
             label="Or a file: DICOM, TIFF, HEIC, JPEG 2000, NumPy", file_types=FILES, height=90,
             elem_id="scan",
@@ -52,7 +54,7 @@ class ScanInput:
         self._note = gr.HTML(elem_id="scan-note")
         self._path = gr.State(None)  # of the file that page and window are of
         self.asked = [self._path, self._page, self._centre, self._width]
-        self.places = [self._path, self._page, self._centre, self._width, self._note]
+        self.places = [*self.asked, self._note, adjust.panel]
 
     def wire(
         self, bundle: gr.Dropdown,
@@ -127,7 +129,7 @@ class ScanInput:
     def closed(self) -> dict[Any, Any]:
         """Updates for a picture that is no such file, or for none."""
         hidden = dict.fromkeys([self._page, self._centre, self._width], gr.update(visible=False))
-        return {self._path: None, self._note: "", **hidden}
+        return {self._path: None, self._note: "", **hidden, **self._adjust.hidden()}
 
     async def _show(
         self, path: str | None, name: str, request: gr.Request, page: float | None,
@@ -148,4 +150,5 @@ class ScanInput:
         reading = found.reading
         assert reading is not None
         note = markup.hint(f"Seen: {reading.note}.") if reading.note else ""
-        return self._put(owner, controller, found) | {self._note: note}, reading
+        shown = self._put(owner, controller, found) | {self._note: note}
+        return shown | self._adjust.offered(reading.picture), reading

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from backends.errors import BadInput
+from studio.ui.explain.adjust_input import AdjustInput
 from studio.ui.explain.scan_input import ScanInput
 from studio.ui.shared.controllers import Controllers
 
@@ -21,7 +22,8 @@ PERSON = SimpleNamespace(session_hash="me")
 def scans(controller):
     with gr.Blocks():
         bundle, place = gr.Dropdown([controller.bundle], value=controller.bundle), gr.State()
-        made = ScanInput(Controllers(controller))
+        controllers = Controllers(controller)
+        made = ScanInput(controllers, AdjustInput(controllers))
         made.wire(bundle, lambda owner, of, shown: {place: shown}, lambda owner, error: {}, [place])
     made.place = place
     return made
@@ -47,6 +49,15 @@ def test_a_file_of_several_pages_shows_how_many(scans, file):
     assert shown[scans._page]["maximum"] == 2
     assert not shown[scans._centre]["visible"]
     assert "page 1 of 2" in shown[scans._note]
+
+
+def test_what_can_be_turned_and_cropped_is_the_file_that_is_open(scans, file, tmp_path):
+    """However it was uploaded: another one's preview would be cut out of this one."""
+    first = opened(scans, file)[scans._adjust.panel]["picture"]
+    Image.new("L", (20, 20), 200).save(tmp_path / "other.png")
+    assert first.startswith("data:image/png")
+    assert opened(scans, str(tmp_path / "other.png"))[scans._adjust.panel]["picture"] != first
+    assert scans.closed()[scans._adjust.panel]["picture"] == ""
 
 
 def test_another_page_is_shown_with_its_own_window(scans, file):

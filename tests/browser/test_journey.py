@@ -258,6 +258,15 @@ def test_run_waits_for_a_picture_that_is_on_its_way(page):
     assert "the model said “4”" in status(page)
 
 
+def test_ctrl_enter_runs_from_a_control(page):
+    choose_example(page)
+    choose_method(page, "PLACE")
+    page.locator("#method input").focus()
+    page.keyboard.press("Control+Enter")
+    wait_for_answer(page)
+    assert "the model said “4”" in status(page)
+
+
 def test_examples_are_named_and_reached_by_arrow_keys(page):
     page.locator("#examples button").first.focus()
     page.keyboard.press("ArrowRight")

@@ -13,6 +13,7 @@ TOOL, HOW = "#factual [data-tool={}]", "#factual [data-how={}]"
 SHORTCUTS = {
     # key: (selectors of what to click, the first that is there; what it does)
     "r": ("#run, #compare-run", "Run, or compare"),
+    "ctrl+enter": ("#run, #compare-run", "The same, also while you type"),
     "s": (
         "#stop, #compare-stop, .labelling [data-act=skip], .labelling [data-grid=skip]",
         "Stop; when labelling, skip",

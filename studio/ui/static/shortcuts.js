@@ -17,9 +17,9 @@ function control(key) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.altKey || event.defaultPrevented || typing(event.target)) return;
-  if (document.querySelector("dialog[open]")) return;
   const key = pressed(event);
+  if (event.altKey || event.defaultPrevented || (typing(event.target) && key !== "ctrl+enter")) return;
+  if (document.querySelector("dialog[open]")) return;
   if (key === "enter" && pressable(event.target)) return;
   if (key === "f") hold(true);
   const node = control(key);

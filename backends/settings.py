@@ -67,25 +67,27 @@ class Settings(BaseSettings):
         None, description="File of the people who log in, made by: studio users add NAME"
     )
     user_header: str = Field(
-        "", description="Header in which a reverse proxy says who somebody is, as X-Forwarded-User"
+        "", description="Header in which a reverse proxy names the user, such as X-Forwarded-User"
     )
     proxies: str = Field(
         default_factory=lambda: "127.0.0.1,::1,10.0.0.0/8" if on_a_space() else "127.0.0.1,::1",
-        description="Addresses or networks of the proxies that are believed so, with commas",
+        description="Addresses or networks of the proxies whose headers are trusted, with commas",
     )
     address_runs: int = Field(
         8,
         ge=0,
-        description="Runs that an address may have waiting or going in a demo; 0 for any number",
+        description="Most unfinished runs of an address in a demo; 0 is no limit",
     )
     address_requests: int = Field(
         30,
         ge=0,
-        description="Requests a second of an address in a demo, ten times as many at once; 0 for "
-        "any number",
+        description="Most requests of an address per second in a demo, averaged over ten seconds; "
+        "0 is no limit",
     )
     sessions: int = Field(
-        300, ge=1, description="Open pages whose state and picture are kept; the oldest go first"
+        300,
+        ge=1,
+        description="Most open pages whose state and picture are kept; the oldest go first",
     )
     step_seconds: int = Field(
         900, ge=1, description="Seconds after which a single step is given up; a whole number"

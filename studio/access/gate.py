@@ -1,4 +1,4 @@
-"""The gate that every request passes: who comes from where, and as whom."""
+"""Middleware for all requests: the client's address, its limits, and who has logged in."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ REALM = 'Basic realm="Counterfactual Studio", charset="UTF-8"'
 
 
 class Gate:
-    """An ASGI application before another one. It finds the address that a request comes from,
-    lets each have a number of them, answers no page of another origin, asks who somebody is where
-    people log in, and says so to what is behind it."""
+    """ASGI middleware. It finds the client's address, limits requests per address, refuses pages
+    of other origins, checks logins, and passes the user's name on in a header."""
 
     def __init__(self, app: ASGIApp, access: AccessPolicy) -> None:
         self._app, self._access = app, access
@@ -51,12 +50,12 @@ class Gate:
         refusal = _foreign(headers)
         name = ""
         if refusal is None and not self._may_ask(address):
-            text = "too much is asked from your address; wait a few seconds"
+            text = "too many requests come from your address; wait a few seconds"
             refusal = _refusal(text, 429, Retry_After="5")
         elif refusal is None and self._access.login and scope["path"] not in OPEN:
             name = self._known(headers)
             if not name and len(self._lately(address)) >= TRIES:
-                text = "too many wrong passwords came from your address; wait a minute"
+                text = "too many wrong passwords come from your address; wait a minute"
                 refusal = _refusal(text, 429, Retry_After=f"{WINDOW:.0f}")
             elif not name and (name := await self._who(peer, address, headers)):
                 send = self._remembering(scope, name, send)
@@ -72,8 +71,8 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008})
 
     def _known(self, headers: Headers) -> str:
-        """Whose session the cookie is; empty for none. The page's own scripts send a bearer token
-        in place of name and password."""
+        """The user of the session cookie; empty for none. The page's scripts need it, because they
+        send a bearer token in the header of name and password."""
         token = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
         name, until = self._sessions.get(token, ("", 0.0))
         return name if time.monotonic() < until else ""
@@ -97,7 +96,8 @@ class Gate:
         return send_with_it
 
     def _address(self, peer: str, headers: Headers) -> str:
-        """Where a request comes from: the last address that a proxy names and that is none."""
+        """The client's address: behind trusted proxies the last one of X-Forwarded-For that is no
+        proxy itself."""
         if not self._access.is_proxy(peer):
             return peer
         named = [one.strip() for one in headers.get("x-forwarded-for", "").split(",")]
@@ -106,7 +106,7 @@ class Gate:
         )
 
     def _may_ask(self, address: str) -> bool:
-        """Take one of an address's requests, of which it gets some each second (token bucket)."""
+        """Whether an address may send a request now (token bucket)."""
         rate = self._access.rate
         if not rate:
             return True
@@ -150,7 +150,9 @@ def _foreign(headers: Headers) -> Response | None:
     own = {headers.get("host", ""), headers.get("x-forwarded-host", "")} - {""}
     if urlsplit(origin).netloc in own:
         return None
-    return _refusal("the page of another site asks this; open the studio itself", 403)
+    return _refusal(
+        "this request comes from the page of another site; open the studio's own page", 403
+    )
 
 
 def _refusal(sentence: str, status: int, **headers: str) -> Response:

@@ -1,4 +1,4 @@
-"""What whoever opens the studio may do: everything, what members may, or look and ask alone."""
+"""Access modes of the studio, and the rights that users have in each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backends.errors import BadInput, NotAllowed
 from backends.settings import Settings, on_a_space
 from studio.access.users import Users
 
-__all__ = ["LOOPBACK", "MEMBERS", "USER", "AccessPolicy", "Mode", "Rights", "Visit"]
+__all__ = ["LOOPBACK", "MEMBERS", "USER", "AccessPolicy", "Mode", "Rights", "WithHeaders"]
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 USER = "x-studio-user"  # the header in which the gate says who somebody is; it lets no other in
@@ -33,7 +33,7 @@ def networks(text: str) -> tuple[Network, ...]:
         ) from error
 
 
-class Visit(Protocol):
+class WithHeaders(Protocol):
     """A request, as gradio and Starlette have it."""
 
     @property
@@ -42,8 +42,8 @@ class Visit(Protocol):
         ...
 
 
-def name_of(visit: Visit | None) -> str:
-    """Who the gate says has sent a request; empty for nobody who logged in."""
+def name_of(visit: WithHeaders | None) -> str:
+    """The name of the user who sent a request, as the gate found it; empty without a login."""
     return unquote(visit.headers.get(USER, "")) if visit is not None else ""
 
 
@@ -88,9 +88,9 @@ class AccessPolicy:
     :ivar mode: ``private``: the person at the machine may do everything. ``team``: people log in;
         members make projects, administrators fetch, too. ``demo``: anybody comes in, and only asks.
     :ivar users: who may log in, by name and password.
-    :ivar header: in which a reverse proxy says who somebody is; empty for none.
-    :ivar proxies: whose word is taken for it, and for the address that a request comes from.
-    :ivar rate: requests a second of an address; 0 for as many as it likes.
+    :ivar header: of HTTP, in which a reverse proxy names the user; empty for none.
+    :ivar proxies: addresses of the proxies whose headers are trusted.
+    :ivar rate: most requests of an address per second; 0 is no limit.
     """
 
     mode: Mode = "private"
@@ -101,8 +101,8 @@ class AccessPolicy:
 
     @classmethod
     def of(cls, settings: Settings, host: str) -> AccessPolicy:
-        """As the environment says; else private on this machine's own address, and a demo on all
-        others where nobody can log in.
+        """The policy of the environment's settings. Mode ``auto`` is ``team`` where users can log
+        in, ``private`` on this machine's own address, and ``demo`` on all others.
 
         :raises BadInput: the file of users cannot be read.
         """
@@ -135,7 +135,7 @@ class AccessPolicy:
             "private": EVERYTHING, "team": replace(MEMBER, fetch=True), "demo": NOTHING,
         }[self.mode]  # fmt: skip
 
-    def rights(self, visit: Visit | None) -> Rights:
+    def rights(self, visit: WithHeaders | None) -> Rights:
         """What the person of a request may do."""
         if self.mode != "team":
             return self.most
@@ -145,18 +145,18 @@ class AccessPolicy:
             return self.most
         return MEMBER if name_of(visit) else NOTHING
 
-    def administers(self, visit: Visit | None) -> bool:
+    def administers(self, visit: WithHeaders | None) -> bool:
         """Whether the person of a request has logged in as an administrator."""
         return name_of(visit) in self.users.administrators
 
-    def require(self, right: str, visit: Visit | None) -> None:
-        """Let only those go on who may.
+    def require(self, right: str, visit: WithHeaders | None) -> None:
+        """Check that the user of a request has a right.
 
-        :param right: one of the fields of :class:`Rights`.
-        :raises NotAllowed: they may not.
+        :param right: a field of :class:`Rights`.
+        :raises NotAllowed: the user does not have it.
         """
         if not getattr(self.rights(visit), right):
             raise NotAllowed(REFUSALS[right])
 
 
-MEMBERS = AccessPolicy("team")  # whom nobody asks to log in: they label, and make projects
+MEMBERS = AccessPolicy("team")  # without a login: everybody is a member

@@ -46,7 +46,7 @@ class Users:
 
     @classmethod
     def read(cls, path: Path) -> Users:
-        """Those of a file; none where there is no file yet.
+        """Read a file of users; without a file there are none.
 
         :raises BadInput: it is no such file.
         """
@@ -78,7 +78,7 @@ class Users:
         return frozenset(user.name for user in self.people if user.administrator)
 
     def with_user(self, name: str, password: str, administrator: bool = False) -> Users:
-        """The same people and one more, or with that one's password changed.
+        """The users with one more, or with a new password of an existing one.
 
         :raises BadInput: the name or the password cannot be one.
         """
@@ -98,21 +98,22 @@ class Users:
         return replace(self, people=(*self._without(name), user))
 
     def without(self, name: str) -> Users:
-        """The same people but one.
+        """The users without one.
 
         :raises BadInput: nobody is called so.
         """
         if name not in self.names:
-            raise BadInput(f"nobody is called {name!r}; there are: {', '.join(self.names)}")
+            known = f"choose from: {', '.join(self.names)}" if self.names else "there are none yet"
+            raise BadInput(f"there is no user {name!r}; {known}")
         return replace(self, people=tuple(self._without(name)))
 
     def _without(self, name: str) -> Iterable[User]:
         return (user for user in self.people if user.name != name)
 
     def check(self, name: str, password: str) -> bool:
-        """Whether that is the person's password. A right one is remembered by its digest, as it
-        comes with every request; a wrong one takes scrypt's time, whether or not the name is one.
-        """
+        """Whether that is the user's password. The digest of a right password is kept in memory,
+        because browsers send it with every request. A wrong one always takes scrypt's time, also
+        for a name that does not exist."""
         key = hashlib.blake2b(f"{name}\0{password}".encode(), key=KEY).digest()
         if self._seen.get(key) == name:
             return True

@@ -1,4 +1,4 @@
-"""What those who run a studio ask it: whether it is well, and its figures for Prometheus."""
+"""Routes for those who operate a studio: its health, and metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -45,11 +45,13 @@ def routes(runs: Runs, access: AccessPolicy, checks: Mapping[str, Check]) -> lis
 
     @router.get("/metrics")
     def metrics(request: Request) -> Response:
-        """Give the figures, to this machine and to administrators."""
+        """Return the metrics, to this machine and to administrators."""
         near = request.client is not None and request.client.host in LOOPBACK
         proxied = "x-forwarded-for" in request.headers
         if not access.administers(request) and (not near or proxied):
-            raise NotAllowed("the figures are for this machine and the studio's administrators")
+            raise NotAllowed(
+                "only this machine and the studio's administrators may read the metrics"
+            )
         for state, number in runs.counts().items():
             GOING.labels(state).set(number)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

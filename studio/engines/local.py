@@ -14,16 +14,20 @@ __all__ = ["LocalEngine"]
 
 log = logging.getLogger(__name__)
 PATIENCE = 5.0  # seconds that closing waits for the running step
-HURRY = 0.25  # seconds of quick steps, or by which an address may be ahead, before a long one
+QUICK = 0.25  # seconds of quick steps, or of an address's lead, after which a long step comes first
 LEAST = 0.001  # seconds that a step counts as; shorter ones are equal
 LOOKS = 1.0  # seconds between two looks of the watchdog
 
 
 class LocalEngine(Engine):
-    """Quick jobs first, but not for longer than a moment while long ones wait, nor those of an
-    address that has used more than its share; of both kinds the address that has used least time,
-    and its owners in turn, a step each, an owner's own in order; idle ones at last. A step that
-    does not end is left to itself: its job fails, and another thread goes on with the others.
+    """One thread that computes all jobs, a step at a time.
+
+    Quick jobs come before fair ones, and idle ones last. A fair job comes first when quick ones
+    took :data:`QUICK` seconds since the last fair step, or when the quick job's address has used so
+    much more time than the fair one's. Among jobs of one kind the address with the least time is
+    next, then its owners take turns; an owner's jobs keep their order.
+
+    A step that takes too long is given up: its job fails, and a new thread does the others.
 
     :param longest: seconds of a step.
     """
@@ -31,7 +35,7 @@ class LocalEngine(Engine):
     def __init__(self, longest: float = 900.0) -> None:
         self._longest = longest
         self._wake = threading.Condition()
-        self._hurried = 0.0  # seconds of quick steps since the last long one
+        self._quick_seconds = 0.0  # seconds of quick steps since the last long one
         # Seconds by address of quick and long steps. Idle ones are what nobody waits for: with a
         # share, a training would let newcomers begin far below those who came before.
         self._used: dict[str, float] = {}
@@ -82,9 +86,9 @@ class LocalEngine(Engine):
         """The job that takes the next step; None when nothing waits."""
         quick, fair, idle = (self._turns[turn] for turn in ("quick", "fair", "idle"))
         if quick and fair:
-            hurried, long = quick.first(), fair.first()
-            ahead = self._used[group_of(hurried)] - self._used[group_of(long)]
-            return long if max(ahead, self._hurried) > HURRY else hurried
+            short, long = quick.first(), fair.first()
+            ahead = self._used[group_of(short)] - self._used[group_of(long)]
+            return long if max(ahead, self._quick_seconds) > QUICK else short
         return next((turns.first() for turns in (quick, fair, idle) if turns), None)
 
     def _loop(self) -> None:
@@ -110,7 +114,7 @@ class LocalEngine(Engine):
             return
         group = group_of(job)
         self._used[group] += max(seconds, LEAST)
-        self._hurried = self._hurried + seconds if job.turn == "quick" else 0.0
+        self._quick_seconds = self._quick_seconds + seconds if job.turn == "quick" else 0.0
         waiting = {*self._turns["quick"].groups, *self._turns["fair"].groups}
         if group not in waiting:
             # Kept for as long as others wait, or a stream of short jobs would always be new.
@@ -131,7 +135,7 @@ class LocalEngine(Engine):
                 self._running = None
                 if running:
                     job, _ = running
-                    told, job.sink = job.sink, _nobody
+                    told, job.sink = job.sink, _ignored
                     job.stop()
                     self._after(job, False, self._longest)
                 self._begin()
@@ -140,8 +144,8 @@ class LocalEngine(Engine):
                 _report(told, Failed(text))
 
 
-def _nobody(event: Event) -> None:
-    """Hear what comes of a step that was given up."""
+def _ignored(event: Event) -> None:
+    """Take the late events of a step that was given up."""
 
 
 def _advanced(job: Job) -> bool:

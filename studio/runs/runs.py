@@ -40,7 +40,7 @@ class Runs:
         (``backends.service.stopped``).
     :param store: keeps visitors' ended runs; None keeps none beyond their page.
     :param unwatched: how many runs of all closed pages may go on at a time.
-    :param address_going: how many unfinished runs an address may have; 0 for as many as it likes.
+    :param address_going: most unfinished runs of an address; 0 is no limit.
     :param most: ended runs that stay in memory, of all owners together.
     :ivar durations: how long runs took.
     """
@@ -132,7 +132,8 @@ class Runs:
         self._settle(run)
 
     def _check_address(self, owner: str) -> None:
-        """A caller names its own session, so that those of one address share a number."""
+        """Refuse a run of an address with too many unfinished ones: a caller chooses the name of
+        its session, but not its address."""
         address = address_of(owner)
         if not (address and self._address_going):
             return

@@ -1,11 +1,11 @@
-"""Events that show no progress of gradio's."""
+"""Settings of events for which gradio shows no progress."""
 
 from typing import Any
 
 __all__ = ["QUIET"]
 
-# Nowhere, rather than only hidden: on every change of any event the page would otherwise tell
-# each output of each event that ever ran how it goes.
+# The empty list matters: with "hidden" alone, gradio's page updates every output of every event
+# that has run, whenever any event changes its state.
 QUIET: dict[str, Any] = {
     "show_progress": "hidden", "show_progress_on": [], "api_visibility": "private",
 }  # fmt: skip

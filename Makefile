@@ -1,12 +1,12 @@
 # make run: install and open the studio.     make check: lint, types, imports, quick tests (2 min).
 # make test: everything, Chromium included.  make format: let ruff rewrite the files.
-# make attack: strangers attack a demo while somebody uses it.
+# make attack: strangers attack a demo while somebody uses it.  make fuzz: 50 000 odd inputs.
 # make space SPACE=owner/name: upload it to a Hugging Face Space.
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run check test attack lint format requirements space
+.PHONY: run check test attack fuzz lint format requirements space
 
 run: .venv/.runtime
 	$(BIN)/python app.py
@@ -21,6 +21,9 @@ test: lint
 
 attack: .venv/.development
 	$(BIN)/python -m benchmarks.attack
+
+fuzz: .venv/.development
+	$(BIN)/python -m benchmarks.fuzz
 
 lint: .venv/.development
 	$(BIN)/ruff check .

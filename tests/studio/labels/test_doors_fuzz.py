@@ -3,7 +3,6 @@ exported in every format and imported again."""
 
 import io
 import json
-import math
 import random
 
 import numpy as np
@@ -13,6 +12,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from backends.errors import StudioError
+from benchmarks.fuzz.damage import TEXTS, anything
 from studio.engines.local import LocalEngine
 from studio.labels import exchange
 from studio.labels.api import answer_by, routes
@@ -26,19 +26,6 @@ from tests.conftest import write_tiny
 from tests.studio.labels.conftest import drawn
 
 CLASSES = ["one", "-seven", "'=x", "naïve, “写”; |"]
-TEXTS = [
-    "", " ", "one", "-seven", "banana", "a\0b", "half \ud83d", "\ud800", "bell \x07", "\x85",
-    "\ufffe", "two\nlines", "\ttab", "\r\n", "\u2028", "\u200b", "=1+1", "'", "'=", "'one", "@x",
-    "+1", "-1.5", '"', '"",;\t|', "a,b", "None", "null", "nan", "true", "1", "1e999", "draft",
-    "discarded", "undo", "import", "page", "ones", "Ada", "x" * 61, "x" * 101, "x" * 2001,
-    "é" * 2000, "📷" * 900, "q:together:1", "import:1", "{class}", "../../etc/passwd", "%00", "<b>",
-    "&#0;", "]]>",
-]  # fmt: skip
-OTHERS = [
-    None, True, False, 0, 1, 2, -1, 1.0, 1.5, -0.0, 3, 86_400, 86_401, 2**31 - 1, 2**31, 2**63,
-    10**30, -(10**30), 10**400, 1e-320, 1e308, math.nan, math.inf, -math.inf, [], [None], [1],
-    [1, 1], ["one"], [[1]], {}, {"one": 1}, {"\ud800": 1}, {"": None}, [0.5] * 200, [1, 2, 3],
-]  # fmt: skip
 MESSAGES = {
     "join": {"project": "ones", "name": "Bob"},
     "next": {"ahead": 3, "alike": True},
@@ -92,18 +79,6 @@ def client(store, tmp_path, monkeypatch):
     with TestClient(app, raise_server_exceptions=False) as made:
         yield made
     engine.close()
-
-
-def anything(draw, depth=2):
-    """A value of JSON, likely or not."""
-    kind = draw.random()
-    if kind < 0.5:
-        return draw.choice(TEXTS)
-    if kind < 0.9 or not depth:
-        return draw.choice(OTHERS)
-    if kind < 0.95:
-        return [anything(draw, depth - 1) for _ in range(draw.randrange(4))]
-    return {draw.choice(TEXTS): anything(draw, depth - 1) for _ in range(draw.randrange(4))}
 
 
 def mutated(draw, message):

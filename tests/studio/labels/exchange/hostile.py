@@ -6,6 +6,7 @@ import shutil
 import zipfile
 
 from backends.errors import BadInput, NotFound
+from benchmarks.fuzz.damage import damaged
 from studio.labels import exchange
 
 
@@ -27,31 +28,9 @@ def flipped(whole, at):
 
 
 def mutations(whole, count, seed):
-    """That many damaged copies of a file: bytes, stretches, lengths, numbers."""
+    """That many damaged copies of a file."""
     draw = random.Random(seed)
-    for _ in range(count):
-        content = bytearray(whole)
-        for _ in range(draw.choice((1, 1, 2, 8))):
-            at = draw.randrange(max(1, len(content)))
-            kind = draw.randrange(5)
-            if kind == 0:
-                content[at : at + 1] = bytes([draw.randrange(256)])
-            elif kind == 1:
-                del content[at : at + draw.choice((1, 4, 100, len(content)))]
-            elif kind == 2:
-                content[at:at] = content[max(0, at - 50) : at] * draw.choice((1, 20))
-            elif kind == 3:
-                content[at : at + 4] = draw.choice((b"\xff\xff\xff\x7f", bytes(4), b"\x80" * 4))
-            else:
-                content[at:at] = draw.choice(WORDS)
-        yield bytes(content)
-
-
-WORDS = [
-    b"1e999", b"-1", b"null", b"[[[[", b"{}", b'"', b"\x00", b"\xed\xa0\x80", b"\\ud800",
-    b"99999999999999999999999", b"2024-13-45T99:99:99Z", b"0000-00-00", b"9" * 5000, b"../../",
-    b"C:\\\\", b",", b"\n", b"\xe2\x80\xae",
-]  # fmt: skip
+    return [damaged(draw, whole) for _ in range(count)]
 
 
 def packed(folder):

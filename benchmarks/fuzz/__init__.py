@@ -1,0 +1,1 @@
+"""Inputs that nobody should send, at every door."""

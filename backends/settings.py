@@ -57,7 +57,7 @@ class Settings(BaseSettings):
         7860, ge=0, le=65535, description="Port of app.py; a number from 0 to 65535, 0 a free one"
     )
     bundle: str = Field("digits", description="Bundle that app.py opens")
-    engine: str = Field("auto", description="Engine of app.py: auto, local, or zero (ZeroGPU)")
+    engine: str = Field("auto", description="Engine of app.py: auto, local, ray, or zero (ZeroGPU)")
     mode: Literal["auto", "private", "team", "demo"] = Field(
         "auto",
         description="Who may do what: private, team, demo, or auto: team where people log in, "
@@ -91,6 +91,11 @@ class Settings(BaseSettings):
     )
     step_seconds: int = Field(
         900, ge=1, description="Seconds after which a single step is given up; a whole number"
+    )
+    workers: int = Field(
+        0,
+        ge=0,
+        description="Most workers on a Ray cluster; 0 is one for each accelerator or core",
     )
     zero_seconds: int = Field(
         60, ge=1, description="Seconds of a ZeroGPU card that a run may take; a whole number"

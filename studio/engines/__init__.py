@@ -1,5 +1,5 @@
-"""What advances runs: in this process (inline), in one device thread (local), or on cards that
-ZeroGPU lends (zero)."""
+"""What advances runs: in this process (inline), in one device thread (local), on cards that
+ZeroGPU lends (zero), or on the workers of a Ray cluster (ray)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from backends.errors import BadInput
 from backends.settings import settings
 from studio.engines.core import Engine
 from studio.engines.local import LocalEngine
+from studio.engines.ray import RayEngine
 from studio.engines.zero import ZeroEngine, is_zero
 
 __all__ = ["ENGINES", "opened", "require_engine"]
 
-ENGINES = ("auto", "local", "zero")
+ENGINES = ("auto", "local", "ray", "zero")
 
 
 def require_engine(name: str, among: Sequence[str] = ENGINES) -> None:
@@ -33,5 +34,7 @@ def opened(name: str, ahead: Sequence[str] = ()) -> Engine:
     :raises MissingPart: it needs a package that is not installed.
     """
     require_engine(name)
+    if name == "ray":
+        return RayEngine(ahead)
     zero = name == "zero" or (name == "auto" and is_zero())
     return ZeroEngine(ahead) if zero else LocalEngine(settings().step_seconds)

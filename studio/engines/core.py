@@ -23,6 +23,7 @@ __all__ = [
     "Stepped",
     "Stopped",
     "Turn",
+    "Work",
     "advance",
     "end_of",
 ]
@@ -72,6 +73,7 @@ class Failed:
 
 
 Turn = Literal["quick", "fair", "idle"]
+Work = Callable[[], Iterator[Any]]
 Event = Queued | Stepped | Done | Stopped | Failed
 
 
@@ -91,11 +93,11 @@ def end_of(event: Event) -> tuple[str, str] | None:
 _numbers = itertools.count(1)
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """One submitted generator. ``stop`` only sets a flag and may be called from anywhere."""
 
-    work: Callable[[], Iterator[Any]]
+    work: Work
     owner: str
     sink: Callable[[Event], None]
     turn: Turn = "fair"
@@ -119,7 +121,7 @@ class Engine(ABC):
 
     def submit(
         self,
-        work: Callable[[], Iterator[Any]],
+        work: Work,
         owner: str,
         sink: Callable[[Event], None],
         turn: Turn = "fair",

@@ -10,26 +10,24 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 from importlib import import_module
-from typing import Any
 
 from backends import service
 from backends.compute import devices
 from backends.core import Request
 from backends.errors import MissingPart, StudioError
 from backends.settings import settings
-from studio.engines.core import Done, Engine, Event, Job, Queued, Stepped, advance
+from studio.engines.core import Done, Engine, Event, Job, Queued, Stepped, Work, advance
 from studio.engines.local import LocalEngine
 
 __all__ = ["ZeroEngine", "is_zero", "on_card"]
 
 AT_ONCE = 8  # runs that wait for cards, or have one
 SPARE = 10  # seconds on top of what a run took before: a new process has to load its networks
-Work = Callable[[], Iterator[Any]]
 
 
 def is_zero() -> bool:

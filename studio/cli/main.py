@@ -159,10 +159,10 @@ def explain(
         return
     if names == [method]:
         answer, frames = options.ask(requests[method])
-        options.print_and_write(
-            answer.record,
-            out and partial(export.write, out, answer, frames, options.reports(wanted, bundle)),
-        )
+        write = None
+        if out is not None:
+            write = partial(export.write, out, answer, frames, options.reports(wanted, bundle))
+        options.print_and_write(answer.record, write)
         return
     found, problems = {}, {}
     for name, request in requests.items():
@@ -174,15 +174,15 @@ def explain(
         raise BadInput(next(iter(problems.values())))
     records = {name: answer.record for name, (answer, _) in found.items()}
     printed = {n: records[n] if n in records else {"problem": problems[n]} for n in names}
-    options.print_and_write(
-        {"methods": printed},
-        out and partial(
+    write = None
+    if out is not None:
+        write = partial(
             export.write_all, out, found,
             tables.as_csv([tables.answer_row(n, printed[n]) for n in names]),
             options.reports(wanted, bundle),
             options.comparison_reports(wanted, bundle, found, problems),
-        ),
-    )  # fmt: skip
+        )  # fmt: skip
+    options.print_and_write({"methods": printed}, write)
 
 
 @app.command()

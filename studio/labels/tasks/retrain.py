@@ -77,7 +77,7 @@ def retrain(
     version = project.version if version is None else version
     rows = yield from off_engine(partial(rows_for_training, database, project, version, rule))
     counts = label_counts(rows)
-    before = None
+    before: Learning | None = None
     for news in retraining.retrain(project.setup.bundle, name, rows, dict(settings)):
         if isinstance(news, Learnt):
             row = {
@@ -86,7 +86,8 @@ def retrain(
                 "counts": counts, "shared": not weaknesses(counts, news.quality),
             }  # fmt: skip
             yield from off_engine(partial(_note, database, row), meanwhile=before)
-        before = news
+        else:
+            before = news
         yield news
 
 

@@ -19,6 +19,7 @@ from backends.targets.reference import FORMS
 from backends.targets.trust import trusted
 from backends.version import studio_version
 from studio.cli import domains, options
+from studio.cli.backup import backup, restore
 from studio.cli.bundles import bundles_app
 from studio.cli.labels import labels
 from studio.cli.signals import interruptible
@@ -282,6 +283,8 @@ def spectrum(
     print(json.dumps({"prior": prior, "singular_values": values}))
 
 
+app.command()(backup)
+app.command()(restore)
 app.command()(domains.new)
 app.command()(domains.train)
 

@@ -161,8 +161,9 @@ class Counterfactual:
     forward and backward calls of each network, ``settings`` what repeats the run,
     ``latent`` and ``reconstruction`` as in :class:`Step` (a generator's reconstruction only of
     photographs, since it drew the others), ``name`` what the method calls this answer, ``step``
-    the step that it is, and ``alternatives`` the method's other answers, by their names: they
-    share the run's ``nfe`` and ``seconds`` and state none of their own.
+    the step that it is, ``alternatives`` the method's other answers, by their names: they share
+    the run's ``nfe`` and ``seconds`` and state none of their own, and ``unjudged`` why parts of the
+    bundle that judge answers did not judge this one, by their names.
     """
 
     image: Tensor
@@ -180,6 +181,7 @@ class Counterfactual:
     name: str = ""
     step: int = 0
     alternatives: Mapping[str, Counterfactual] = field(default_factory=dict)
+    unjudged: Mapping[str, str] = field(default_factory=dict)
 
 
 Strength = Literal["speed", "closeness", "realism", "regions"]

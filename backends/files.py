@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -9,7 +10,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["atomic_folder", "atomic_write", "scratch_folder"]
+__all__ = ["FULL", "atomic_folder", "atomic_write", "require_room", "scratch_folder", "unwritten"]
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def unwritten(what: str, error: OSError) -> str:
+    """Say why something cannot be written, and what to do.
+
+    :param what: that is not there now, such as ``the zip``.
+    """
+    where = f" ({error.filename})" if isinstance(error.filename, (str, Path)) else ""
+    if error.errno in FULL:
+        return f"{what} cannot be written{where}: the disk is full; free some space on it"
+    if error.errno in FORBIDDEN:
+        return f"{what} cannot be written{where}: its folder may not be written; choose another"
+    return f"{what} cannot be written{where}: {error.strerror or error}"
+
+
+def require_room(folder: Path, size: int) -> None:
+    """Check that a disk has room for a file.
+
+    :raises OSError: it has not.
+    """
+    if shutil.disk_usage(folder).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 @contextmanager

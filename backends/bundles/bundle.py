@@ -20,7 +20,7 @@ from backends.bundles.manifest import (
     Part,
     read_manifest,
 )
-from backends.bundles.networks import Networks, Unfit, load_network
+from backends.bundles.networks import Networks, NotNumbers, Unfit, load_network
 from backends.bundles.problems import not_fetched, unusable
 from backends.compute import devices
 from backends.errors import MissingPart, NotFound
@@ -273,6 +273,11 @@ class Bundle:
             ) from error
         except Unfit as error:
             raise MissingPart(f"{whose} does not fit {error}; {again}") from error
+        except NotNumbers as error:
+            raise MissingPart(
+                f"{whose} holds weights that are no numbers (NaN, in {error}); {again}, or train "
+                "it anew"
+            ) from error
 
 
 def installed() -> list[str]:

@@ -9,9 +9,10 @@ from typing import Any, Protocol, runtime_checkable
 from backends import registry
 from backends.bundles.manifest import Part
 from backends.compute import devices
+from backends.compute.finite import unusable_weight
 from backends.compute.oom import guarded
 
-__all__ = ["Networks", "Unfit", "load_network"]
+__all__ = ["Networks", "NotNumbers", "Unfit", "load_network"]
 
 
 @runtime_checkable
@@ -23,6 +24,10 @@ class FromFile(Protocol):
 
 class Unfit(Exception):
     """A file's tensors are not those of the part's architecture."""
+
+
+class NotNumbers(Exception):
+    """A file holds NaN or infinity as weights."""
 
 
 class Networks(dict[str, Any]):
@@ -50,11 +55,18 @@ def _bytes(network: Any) -> int:
     return sum(weight.numel() * weight.element_size() for weight in network.parameters())
 
 
+def _of_numbers(network: Any) -> Any:
+    if name := unusable_weight(network):
+        raise NotNumbers(name)
+    return network
+
+
 def load_network(part: Part, path: Path, device: str) -> Any:
     """A part's network on a device, in eval mode, without gradients of its weights.
 
     :param path: its safetensors file.
     :raises Unfit: the file is another architecture's.
+    :raises NotNumbers: its weights are no finite numbers.
     :raises ImportError: the architecture needs a package that is not installed.
     :raises OutOfMemory: the device has no room for it.
     """
@@ -63,12 +75,13 @@ def load_network(part: Part, path: Path, device: str) -> Any:
 
     made = registry.architecture(part.architecture)
     if isinstance(made, FromFile):
-        return made.from_file(path, device, **part.arguments)
+        return _of_numbers(made.from_file(path, device, **part.arguments))
     try:
         network = made(**part.arguments)
         network.load_state_dict(load_file(path))
     except (RuntimeError, TypeError, ValueError, SafetensorError) as error:
         raise Unfit(f"architecture {part.architecture!r}") from error
+    _of_numbers(network)
     devices.settle(device)
     with guarded(device):
         return devices.placed(network.eval().requires_grad_(False), device)

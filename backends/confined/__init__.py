@@ -10,6 +10,7 @@ user, though without its secrets from the environment.
 
 from backends.confined.limits import Limits
 from backends.confined.running import AT_ONCE, limited
+from backends.confined.warm import WarmProcesses
 from backends.confined.worker import allowed
 
-__all__ = ["AT_ONCE", "Limits", "allowed", "limited"]
+__all__ = ["AT_ONCE", "Limits", "WarmProcesses", "allowed", "limited"]

@@ -20,13 +20,13 @@ from backends import errors
 from backends.confined.limits import Limits
 from backends.confined.worker import ALLOWED, dotted
 
-__all__ = ["AT_ONCE", "limited"]
+__all__ = ["AT_ONCE", "end", "ending", "limited", "started", "value"]
 
 AT_ONCE = 2  # confined processes of one studio
 SHOWN = 4000  # bytes of what a process complained about that the log gets
 LONGEST = 2000  # characters of a message; one may repeat a cell of the file
 # Isolated, so that neither the working folder nor the environment adds modules; the path is ours.
-START = "import sys; sys.path[:] = sys.argv[1:]; from backends.confined.worker import main; main()"
+START = "import sys; sys.path[:] = sys.argv[1:]; from backends.confined.worker import {0}; {0}()"
 # What a process needs to start; secrets such as tokens and the store's address stay out.
 KEPT = (
     "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH",
@@ -66,7 +66,7 @@ def limited(
             "reply": str(reply),
         }  # fmt: skip
         ended = _run(json.dumps(request).encode(), Path(scratch), limits.seconds)
-        return _value(reply, ended, what, limits)
+        return value(reply, ended, what, limits)
 
 
 @contextlib.contextmanager
@@ -83,32 +83,46 @@ def _turn(patience: float) -> Iterator[None]:
 
 def _run(request: bytes, scratch: Path, seconds: float) -> str:
     """Run the process to its end; why it ended, which is empty where it ended well."""
-    environment = {key: os.environ[key] for key in KEPT if key in os.environ} | FEW_THREADS
-    environment["PYDANTIC_DISABLE_PLUGINS"] = "1"  # looking for some takes as long as all the rest
-    paths = [os.path.abspath(path) for path in sys.path]  # "" is the working folder
     complaints = scratch / "stderr"
     with complaints.open("wb") as told:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-X", "utf8", "-c", START, *paths],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=told, cwd=scratch,
-            env=environment,
-            start_new_session=True,  # a person's Ctrl-C is for us, and we end it
-        )  # fmt: skip
+        process = started("main", stdout=subprocess.DEVNULL, stderr=told, cwd=scratch)
         try:
             process.communicate(request, timeout=seconds)
         except subprocess.TimeoutExpired:
             return f"it took more than {seconds:g} s"
         finally:
-            _end(process)
-    if not process.returncode:
+            end(process)
+    return ending(process.returncode, complaints)
+
+
+def started(entry: str, **streams: Any) -> subprocess.Popen[bytes]:
+    """Start a Python that runs a function of :mod:`backends.confined.worker`.
+
+    :param streams: of :class:`subprocess.Popen`, and its working folder.
+    """
+    environment = {key: os.environ[key] for key in KEPT if key in os.environ} | FEW_THREADS
+    environment["PYDANTIC_DISABLE_PLUGINS"] = "1"  # looking for some takes as long as all the rest
+    paths = [os.path.abspath(path) for path in sys.path]  # "" is the working folder
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-X", "utf8", "-c", START.format(entry), *paths],
+        stdin=subprocess.PIPE, env=environment,
+        start_new_session=True,  # a person's Ctrl-C is for us, and we end it
+        **streams,
+    )  # fmt: skip
+
+
+def ending(code: int, complaints: Path) -> str:
+    """Why a process ended, with the last of its complaints; empty where it ended well."""
+    if not code:
         return ""
-    with complaints.open("rb") as file:
+    shown = ""
+    with contextlib.suppress(OSError), complaints.open("rb") as file:
         file.seek(max(0, complaints.stat().st_size - SHOWN))
         shown = file.read().decode(errors="replace").strip()
-    return f"its process ended with {process.returncode}: {shown}"
+    return f"its process ended with {code}: {shown}"
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """End a process and whatever it started, if they have not ended."""
     if process.poll() is not None:
         return
@@ -119,7 +133,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _value(reply: Path, ended: str, what: str, limits: Limits) -> Any:
+SMALLER = "export it again, or in smaller parts"
+
+
+def value(reply: Path, ended: str, what: str, limits: Limits, remedy: str = SMALLER) -> Any:
     """What the process answered, which is as little to be trusted as what it read."""
     found: Any = None
     if not ended:
@@ -134,7 +151,7 @@ def _value(reply: Path, ended: str, what: str, limits: Limits) -> Any:
     log.warning("%s could not be read: %s", what, ended or found.get("failed") or "no reply")
     raise errors.BadInput(
         f"{what} cannot be read: it is damaged, or needs more memory or time than the studio "
-        "allows; export it again, or in smaller parts"
+        f"allows; {remedy}"
     )
 
 

@@ -9,13 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from backends.compute.finite import finite
 from backends.compute.oom import guarded
 from backends.core import Counterfactual, Measuring, Status
+from backends.errors import MissingPart
 from backends.explain.question import Question
-from backends.metrics.metric import Supply, measured
+from backends.metrics.metric import METRICS, Supply, measured
 from backends.priors.density import ConditionalDensity
 
 __all__ = ["density_for", "density_of", "judge"]
+
+JUDGES = ("oracle", "density", "autoencoder")  # the last one makes the latents for the density
 
 
 @torch.no_grad()
@@ -30,33 +34,54 @@ def judge(question: Question, image: Tensor, status: Status | None = None) -> Co
     device = question.bundle.device
     question, image = question.on(device), image.to(device)
     with guarded(device, len(image)):
-        before, after, metrics = _measured(question, image)
+        before, after, metrics, unjudged = _measured(question, image)
     flipped = after.argmax(1) == question.target.cpu()
     reached = Status.FLIPPED if bool(flipped.all()) else Status.NOT_FLIPPED
     region = replace(question.region, mask=question.region.mask.cpu())
     return Counterfactual(
-        image.cpu(), region, before, after, flipped, metrics, {}, 0.0, {}, status or reached
-    )
+        image.cpu(), region, before, after, flipped, metrics, {}, 0.0, {}, status or reached,
+        unjudged=unjudged,
+    )  # fmt: skip
 
 
-def _measured(question: Question, image: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Return probabilities [B, K] before and after, and metrics [B], all on the CPU; the
-    question and the image [B, C, H, W] in [0, 1] are on the device."""
+def _measured(
+    question: Question, image: Tensor
+) -> tuple[Tensor, Tensor, dict[str, Tensor], dict[str, str]]:
+    """Return probabilities [B, K] before and after, metrics [B], all on the CPU, and which judges
+    failed, with the reason; the question and the image [B, C, H, W] in [0, 1] are on the device.
+
+    :raises MissingPart: the target model gives no numbers.
+    """
     bundle, f, factual = question.bundle, question.model, question.factual
     target, mask = question.target, question.region.mask
-    before, after = f.probabilities(factual), f.probabilities(image)
+    before, after = (finite(f.probabilities(x), "the model") for x in (factual, image))
+    unjudged: dict[str, str] = {}
     # Parts that learnt the bundle's classes measure nothing where the model has others.
     classes = list(f.class_names) == bundle.manifest.class_names
 
     def part(name: str) -> Any:
-        return None if bundle.problem(name) else bundle.part(name)
+        problem = bundle.problem(name)
+        try:
+            return None if problem else bundle.part(name)
+        except MissingPart as error:  # an answer is none the worse for a judge that is not here
+            problem = str(error)
+            return None
+        finally:
+            if problem and name in JUDGES and name in bundle.manifest.parts:
+                unjudged[name] = problem
 
     def of_classes(name: str) -> Any:
         return part(name) if classes else None
 
     def oracle() -> Tensor | None:
         network = of_classes("oracle")
-        return None if network is None else network(image).softmax(1)
+        if network is None:
+            return None
+        try:
+            return finite(network(image).softmax(1), "the oracle")
+        except MissingPart as error:
+            unjudged["oracle"] = str(error)
+            return None
 
     def latent() -> Tensor | None:
         codec = of_classes("autoencoder")
@@ -71,7 +96,11 @@ def _measured(question: Question, image: Tensor) -> tuple[Tensor, Tensor, dict[s
     metrics: dict[str, Tensor] = measured("picture", supply)
     if supply("oracle") is not None:
         metrics["oracle_label"] = supply("oracle").argmax(1)
-    return before.cpu(), after.cpu(), {name: value.cpu() for name, value in metrics.items()}
+    for name in [name for name, value in metrics.items() if bool(value.isnan().all())]:
+        del metrics[name]
+        unjudged[name] = f"{METRICS[name].title} is no number here (NaN)"
+    numbers = {name: value.cpu() for name, value in metrics.items()}
+    return before.cpu(), after.cpu(), numbers, unjudged
 
 
 def density_for(question: Question) -> ConditionalDensity | None:

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends.compute.devices import EXACT, paced, precision
+from backends.compute.finite import finite
 from backends.compute.oom import guarded
 from backends.core import Counterfactual, Region, Step
 from backends.errors import BadInput, MissingPart
@@ -129,7 +130,13 @@ class _Run:
     @torch.no_grad()
     def _shown(self, step: Step, factual: Tensor, mask: Tensor) -> Step:
         """Composite a step in 8 bits, and add the target's probability where steps are shown."""
-        q, image = self.question, composite(factual, eight_bit(step.image.float()), mask)
+        q, drawn = self.question, step.image.float()
+        lost = ~drawn.isfinite().flatten(1).all(1)
+        if bool(lost.all()):
+            finite(drawn, f"what {q.method.title} draws with")
+        # One of many that went astray stays as it was, and counts as not flipped.
+        drawn = torch.where(lost[:, None, None, None], factual, drawn)
+        image = composite(factual, eight_bit(drawn), mask)
         if not q.watched:
             return replace(step, image=image, seconds=self.seconds)
         p = q.model.probabilities(image).gather(1, q.target[:, None]).squeeze(1)

@@ -1,6 +1,7 @@
 """Pictures in and out of the backends, and their resampling."""
 
 from backends.imaging.adjusting import Adjustment, adjusted
+from backends.imaging.confined_reading import confine
 from backends.imaging.digit import digit_like, placed_digit
 from backends.imaging.fitted import fitted
 from backends.imaging.masks import as_bytes, painted_mask, read_mask, require_area
@@ -29,6 +30,7 @@ __all__ = [
     "carried",
     "centred",
     "composite",
+    "confine",
     "digit_like",
     "eight_bit",
     "feathered",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from typing import BinaryIO
 
 import numpy as np
 
 from backends.errors import BadInput
-from backends.imaging.pages import Page, Wanted, check_page, check_size
+from backends.imaging.pages import Page, Wanted, check_bytes, check_page, check_size
 
 __all__ = ["NPY", "read_npy", "read_tiff"]
 
@@ -45,6 +46,11 @@ def read_npy(source: BinaryIO, name: str, wanted: Wanted) -> Page:
     if float(np.prod([float(side) for side in shape])) * dtype.itemsize > MOST:
         raise BadInput(f"{name} holds more than {MOST // 10**9} GB; save one of its pages")
     number = check_page(name, wanted.page, count)
+    start = source.tell()
+    needed = int(np.prod([int(side) for side in shape], dtype=object)) * dtype.itemsize
+    # What the header says is asked for before it is read.
+    if source.seek(0, io.SEEK_END) < start + needed:
+        raise BadInput(f"{name} has lost its end; save it again with numpy.save")
     source.seek(0)
     try:
         values = np.load(source, allow_pickle=False)
@@ -71,6 +77,9 @@ def read_tiff(source: BinaryIO, name: str, wanted: Wanted) -> Page:
         check_size(name, (page.imagewidth, page.imagelength), wanted.accept)
         if page.imagedepth > 1 or page.samplesperpixel > 16:
             raise BadInput(f"{name} is a volume, or has many channels; save one of them")
+        itemsize = int(np.dtype(page.dtype).itemsize) if page.dtype is not None else 8
+        area = max(page.imagewidth * page.imagelength, page.tilewidth * page.tilelength)
+        check_bytes(name, area * page.samplesperpixel * itemsize)
         values = page.asarray()
         inverted = page.photometric == 0
     if values.dtype.kind not in "biuf":

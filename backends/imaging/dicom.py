@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from backends.errors import BadInput, MissingPart
-from backends.imaging.pages import Page, Wanted, check_page, check_size
+from backends.imaging.pages import Page, Wanted, check_bytes, check_page, check_size
 from backends.imaging.windows import Shape, ValueWindow
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ def read(source: BinaryIO, name: str, wanted: Wanted) -> Page:
         kind = f" ({dataset.Modality})" if dataset.get("Modality") else ""
         raise BadInput(f"{name} is a DICOM file{kind} that holds no picture; choose another")
     check_size(name, (int(dataset.Columns), int(dataset.Rows)), wanted.accept)
+    bits, samples = (int(dataset.get(key) or 1) for key in ("BitsAllocated", "SamplesPerPixel"))
+    check_bytes(name, int(dataset.Columns) * int(dataset.Rows) * samples * -(-bits // 8))
     count = int(dataset.get("NumberOfFrames") or 1)
     number = check_page(name, wanted.page, count)
     try:

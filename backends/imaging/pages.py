@@ -11,9 +11,10 @@ from PIL import Image
 from backends.errors import BadInput
 from backends.imaging.windows import Shape, ValueWindow
 
-__all__ = ["MAX_PIXELS", "Accept", "Page", "Wanted", "check_page", "check_size"]
+__all__ = ["MAX_PIXELS", "Accept", "Page", "Wanted", "check_bytes", "check_page", "check_size"]
 
 MAX_PIXELS = 50_000_000
+MAX_BYTES = 16 * MAX_PIXELS  # of a decoded page: four channels of 32 bits
 
 Accept = Callable[[tuple[int, int]], None]
 
@@ -76,6 +77,15 @@ def check_size(name: str, size: tuple[int, int], accept: Accept | None) -> None:
         raise BadInput(f"{name} has no pixels ({width}x{height}); choose another file")
     if accept is not None:
         accept(size)
+
+
+def check_bytes(name: str, count: int) -> None:
+    """:raises BadInput: a decoder would ask for so many bytes that it is no picture any more."""
+    if count > MAX_BYTES:
+        raise BadInput(
+            f"{name} needs {count / 1e9:.1f} GB when it is unpacked; save it smaller, or with "
+            "fewer channels or bits"
+        )
 
 
 def check_page(name: str, page: int, count: int) -> int:

@@ -14,14 +14,15 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from backends.errors import BadInput, NotFound, StudioError
-from backends.imaging import arrays, dicom, refusals
+from backends.imaging import arrays, confined_reading, dicom, refusals
+from backends.imaging.allocation import ICON, check_allocation, check_icons
 from backends.imaging.deep import deep_colours, deep_grey, deep_planes, low_bytes
 from backends.imaging.orientation import orientation, turn_of, turned
 from backends.imaging.pages import MAX_PIXELS, Page, Wanted, check_page, check_size
 from backends.imaging.transparency import on_page
 from backends.imaging.windows import ValueWindow, shades_of
 
-__all__ = ["Reading", "Source", "decoded", "read", "read_picture"]
+__all__ = ["Reading", "Source", "decoded", "decoded_here", "read", "read_picture"]
 
 # What browsers, cameras and scanners produce; Pillow's other readers may start outside programs.
 FORMATS = (
@@ -165,6 +166,14 @@ def decoded(source: Source, wanted: Wanted | None = None) -> Page:
         if not source:
             raise BadInput(f"{name} is empty (0 bytes); choose another file")
         source = io.BytesIO(source)
+    if confined_reading.confined() and not isinstance(source, Image.Image):
+        source.seek(0)
+        return confined_reading.decoded_confined(source.read(), name, wanted)
+    return decoded_here(source, name, wanted)
+
+
+def decoded_here(source: BinaryIO | Image.Image, name: str, wanted: Wanted) -> Page:
+    """As :func:`decoded`, in this process, whatever is set."""
     try:
         with warnings.catch_warnings():
             # Our own limit is lower than the one that Pillow warns of, and what is odd about
@@ -195,6 +204,9 @@ def _page(source: BinaryIO | Image.Image, name: str, wanted: Wanted) -> Page:
         return arrays.read_npy(source, name, wanted)
     if dicom.is_dicom(head):
         return dicom.read(source, name, wanted)
+    if head.startswith(ICON):
+        check_icons(source.read(), name)
+        source.seek(0)
     try:
         return _loaded(source, name, wanted)
     except (BadInput, Image.DecompressionBombError):
@@ -222,10 +234,12 @@ def _loaded(source: BinaryIO | Image.Image, name: str, wanted: Wanted) -> Page:
     number = check_page(name, wanted.page, count)
     turn = turn_of(picture)
     check_size(name, _upright_size(picture, turn), wanted.accept)
+    check_allocation(picture, name, number)
     # The picture that HEIC puts first need not be the first in the file.
     if form != "HEIF":
         picture.seek(number - 1)
         check_size(name, _upright_size(picture, turn), wanted.accept)
+        check_allocation(picture, name, number)
     low = None
     if not isinstance(source, Image.Image):
         if deep_planes(picture):

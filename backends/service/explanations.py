@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from backends import bundles, imaging
 from backends.bundles import latent_cache
+from backends.compute.finite import finite
 from backends.compute.oom import guarded
 from backends.core import Answer, Frame, Region, Request, Status
 from backends.errors import BadInput
@@ -60,7 +61,8 @@ def posed_question(request: Request) -> Question:
     question = resolve(request)
     device = question.bundle.device
     with torch.no_grad(), guarded(device):
-        label = question.model.probabilities(question.factual.to(device)).argmax(1)
+        p = finite(question.model.probabilities(question.factual.to(device)), "the model")
+        label = p.argmax(1)
     if int(label) == int(question.target):
         predicted = predict(request.bundle, request.picture, request.model).label
         raise BadInput(

@@ -11,6 +11,7 @@ from PIL import Image
 
 from backends import bundles, imaging
 from backends.bundles import Bundle, latent_cache
+from backends.compute.finite import finite
 from backends.compute.oom import guarded
 from backends.core import Placement, Prediction
 from backends.errors import BadInput
@@ -138,8 +139,8 @@ def predict(name: str, picture: np.ndarray, model: str = "classifier") -> Predic
     with torch.no_grad(), guarded(found.device):
         f = target_model(found, model)
         if not isinstance(f, Regressor):
-            return prediction_of(f.class_names, f.probabilities(x)[0].cpu())
-        value = float(f.measured(x))
+            return prediction_of(f.class_names, finite(f.probabilities(x), "the model")[0].cpu())
+        value = float(finite(f.measured(x), "the model"))
     return Prediction({f"{value:.2f} {f.unit}": 1.0}, value)
 
 

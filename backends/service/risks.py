@@ -20,7 +20,7 @@ class Risk(TypedDict):
 
 def warnings(record: Record) -> list[Risk]:
     """What makes the answer risky to interpret, the gravest first; often nothing."""
-    checks = (_factual, _oracle, _invisible, _density, _reconstruction, _region)
+    checks = (_factual, _oracle, _unjudged, _invisible, _density, _reconstruction, _region)
     return [risk for check in checks for risk in check(record)]
 
 
@@ -50,6 +50,15 @@ def _oracle(record: Record) -> Iterator[Risk]:
             name="oracle_disagrees",
             sentence=f"The oracle says “{oracle['label']}”, not “{target}”.",
             reason="The change may fool the model without showing what was asked for.",
+        )
+
+
+def _unjudged(record: Record) -> Iterator[Risk]:
+    for name, reason in record.get("unjudged", {}).items():
+        yield Risk(
+            name="unjudged",
+            sentence=f"The bundle’s {name.replace('_', ' ')} did not judge this answer.",
+            reason=f"{reason[:1].upper()}{reason[1:]}.",
         )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import platform
 from dataclasses import replace
 from importlib.metadata import version
+from math import isfinite
 from typing import Any
 
 from torch import Tensor
@@ -117,7 +118,8 @@ def _measurements(
         "flipped": bool(result.flipped[0]),
         "counterfactual": {"label": after.label, "probabilities": after.probabilities},
         "oracle": oracle,
-        "metrics": measured,
+        "metrics": {name: value for name, value in measured.items() if isfinite(value)},
+        **({"unjudged": dict(result.unjudged)} if result.unjudged else {}),
     }
 
 

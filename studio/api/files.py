@@ -18,7 +18,7 @@ from studio import export
 from studio.export.formats import write_answer
 from studio.runs import Run
 
-__all__ = ["decoded", "files_of", "frame_record", "urls_of", "zip_of"]
+__all__ = ["decoded", "files_of", "frame_record", "pictures_of", "urls_of", "zip_of"]
 
 
 def decoded(text: str, what: str) -> bytes:
@@ -62,6 +62,16 @@ def urls_of(run: Run, formats: Sequence[str] = ()) -> dict[str, str]:
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         found[name] = f"data:{kind};base64,{base64.b64encode(content).decode()}"
     return found
+
+
+def pictures_of(run: Run) -> dict[str, str]:
+    """The pictures of an answer alone, as data URLs, without a file on the disk."""
+    answer = run.answer
+    assert answer is not None
+    arrays = {
+        "factual": answer.factual, "counterfactual": answer.counterfactual, "region": answer.mask,
+    }  # fmt: skip
+    return {f"{name}.png": export.data_url(export.as_picture(a)) for name, a in arrays.items()}
 
 
 def zip_of(run: Run, formats: Sequence[str] = ()) -> bytes:

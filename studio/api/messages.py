@@ -99,10 +99,12 @@ class ExplainReply(BaseModel):
 
     :ivar record: what ``result.json`` holds: status, predictions, metrics, settings.
     :ivar files: the pictures and what else ``explain --out`` writes, by name, as data URLs.
+    :ivar problem: why some of the files are missing; empty where none is.
     """
 
     record: dict[str, Any]
     files: dict[str, str]
+    problem: str = ""
 
 
 class Predicted(BaseModel):

@@ -18,7 +18,8 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from backends.core import Frame
-from studio.api.files import decoded, frame_record, urls_of, zip_of
+from backends.files import unwritten
+from studio.api.files import decoded, frame_record, pictures_of, urls_of, zip_of
 from studio.api.messages import (
     About,
     ExplainReply,
@@ -149,7 +150,11 @@ async def _watched(request: Request) -> AsyncIterator[Callable[[], bool]]:
 
 def _explained(run: Run, formats: Sequence[str]) -> dict[str, Any]:
     assert run.answer is not None
-    return ExplainReply(record=run.answer.record, files=urls_of(run, formats)).model_dump()
+    try:
+        files, problem = urls_of(run, formats), ""
+    except OSError as error:  # an answer is not lost for want of a disk
+        files, problem = pictures_of(run), unwritten("the answer's other files", error)
+    return ExplainReply(record=run.answer.record, files=files, problem=problem).model_dump()
 
 
 async def _streamed(

@@ -10,6 +10,7 @@ import typer
 from backends.conversion.add_settings import AddConfig
 from backends.errors import BadInput, StudioError
 from studio.cli import options
+from studio.cli.deleting import delete_bundle
 
 __all__ = ["bundles_app"]
 
@@ -56,6 +57,9 @@ def check_bundle(name: NameArgument) -> None:
             print(f"{part}: {error}")
     if problems:
         raise StudioError(problems[0])
+
+
+bundles_app.command("delete")(delete_bundle)
 
 
 @bundles_app.command("pull")

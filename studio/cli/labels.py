@@ -14,6 +14,7 @@ import typer
 
 from backends.errors import BadInput
 from studio.cli import options
+from studio.cli.deleting import delete_model, delete_project
 from studio.labels.store.records import Access, Role, Setup
 
 if TYPE_CHECKING:
@@ -270,16 +271,8 @@ def list_models(
         print(f"{name}: trained on {label_set}")
 
 
-@labels.command("delete-model")
-def delete_model(
-    bundle: BundleArgument,
-    name: Annotated[str, typer.Argument(help="The model's name, as labels models prints it")],
-) -> None:
-    """Delete a model that was trained on labels; the labels stay."""
-    from backends.service import retraining
-
-    retraining.forget(bundle, name)
-    print(f"{name}: deleted")
+labels.command("delete")(delete_project)
+labels.command("delete-model")(delete_model)
 
 
 @labels.command("retrain")

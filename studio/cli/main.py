@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +13,13 @@ import typer
 
 from backends.core import Request
 from backends.errors import BadInput, StudioError
-from backends.files import atomic_write
+from backends.files import FULL, atomic_write, unwritten
 from backends.regions.spec import RegionSpec
 from backends.targets.reference import FORMS
 from backends.targets.trust import trusted
 from backends.version import studio_version
 from studio.cli import domains, options
+from studio.cli.backup import backup, restore
 from studio.cli.bundles import bundles_app
 from studio.cli.labels import labels
 from studio.cli.signals import interruptible
@@ -154,13 +156,14 @@ def explain(
     if seeds:
         if names != [method]:
             raise BadInput("--seeds goes with one method; ask each method by itself")
-        print(json.dumps(ask_each(requests[method], seeds_of(seeds), out), indent=2))
+        ask_each(requests[method], seeds_of(seeds), out)
         return
     if names == [method]:
         answer, frames = options.ask(requests[method])
+        write = None
         if out is not None:
-            export.write(out, answer, frames, options.reports(wanted, bundle))
-        print(json.dumps(answer.record, indent=2))
+            write = partial(export.write, out, answer, frames, options.reports(wanted, bundle))
+        options.print_and_write(answer.record, write)
         return
     found, problems = {}, {}
     for name, request in requests.items():
@@ -172,13 +175,15 @@ def explain(
         raise BadInput(next(iter(problems.values())))
     records = {name: answer.record for name, (answer, _) in found.items()}
     printed = {n: records[n] if n in records else {"problem": problems[n]} for n in names}
+    write = None
     if out is not None:
-        export.write_all(
-            out, found, tables.as_csv([tables.answer_row(n, printed[n]) for n in names]),
+        write = partial(
+            export.write_all, out, found,
+            tables.as_csv([tables.answer_row(n, printed[n]) for n in names]),
             options.reports(wanted, bundle),
             options.comparison_reports(wanted, bundle, found, problems),
         )  # fmt: skip
-    print(json.dumps({"methods": printed}, indent=2))
+    options.print_and_write({"methods": printed}, write)
 
 
 @app.command()
@@ -278,6 +283,8 @@ def spectrum(
     print(json.dumps({"prior": prior, "singular_values": values}))
 
 
+app.command()(backup)
+app.command()(restore)
 app.command()(domains.new)
 app.command()(domains.train)
 
@@ -322,8 +329,10 @@ def main() -> None:
         sys.exit(interruptible(lambda: app(standalone_mode=False)) or 0)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except (StudioError, OSError) as error:
+    except StudioError as error:
         message = f"error: {error}"
+    except OSError as error:
+        message = f"error: {unwritten('the result', error) if error.errno in FULL else error}"
     except Exception as error:
         # Typer's own complaints, whose class is click's or a copy of it, by version.
         if not hasattr(error, "format_message"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +26,7 @@ __all__ = [
     "finish",
     "methods_in",
     "pairs_in",
+    "print_and_write",
     "reports",
     "settings_in",
 ]
@@ -70,6 +72,22 @@ def ask(request: Request) -> tuple[Answer, list[Frame]]:
     *frames, answer = finish(lambda: service.explain(request))
     # A search that ends early shows its last step again, with the true total.
     return answer, list({frame.index: frame for frame in frames}.values())
+
+
+def print_and_write(record: object, write: Callable[[], None] | None) -> None:
+    """Write an answer's files, then print its record; the record also where they cannot be
+    written, since an answer may have taken long.
+
+    :raises OSError: they cannot.
+    """
+    printed = json.dumps(record, indent=2)
+    try:
+        if write is not None:
+            write()
+    except OSError:
+        print(printed)
+        raise
+    print(printed)
 
 
 def check_folder(out: Path | None) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from backends import errors
 from backends.errors import OutOfMemory, StudioError
+from backends.files import FULL, unwritten
 
 __all__ = [
     "Done",
@@ -205,5 +206,8 @@ def _close(job: Job) -> None:
 def _sentence(error: BaseException) -> str:
     if type(error).__name__ == "OutOfMemoryError":  # torch's own; the studio knows no torch
         return str(OutOfMemory(NO_MEMORY))
+    if isinstance(error, OSError) and error.errno in FULL:
+        log.error("a run failed: %s", error)
+        return unwritten("what this run keeps", error)
     log.error("a run failed", exc_info=error)
     return f"the run failed inside ({type(error).__name__}: {error}); the log has the details"

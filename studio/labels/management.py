@@ -165,7 +165,7 @@ class Management:
             """Begin to train the bundle's model on the labels."""
             name = message.name or training.model_name(project.name)
 
-            def work() -> Iterator[Learning | Learnt]:
+            def work() -> Iterator[Learning | Learnt | None]:
                 return training.retrain(store, project, message.rule, name, message.settings)
 
             tasks.start(task_name(project.name), work)

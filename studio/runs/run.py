@@ -24,7 +24,8 @@ class Run:
     owner's page is closed. A ``visitor`` can come back to a run on another page; nobody else's is
     looked at again. ``saved`` is set when the store has it, or when nothing is to be stored. The
     ``id`` cannot be guessed: whoever has it may see the run. ``brought`` tells that its files were
-    dropped on the page: nothing here computed it; ``counted``, that the figures have it.
+    dropped on the page: nothing here computed it; ``counted``, that the figures have it;
+    ``unkept`` why it could not be stored.
     """
 
     request: Request
@@ -42,6 +43,7 @@ class Run:
     visitor: str = ""
     brought: bool = False
     counted: bool = False
+    unkept: str = ""
     saved: threading.Event = field(default_factory=threading.Event)
     _watchers: list[Callable[[], None]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from backends.core import Answer, Frame, Request
+from backends.files import unwritten
 from studio.engines.core import Done, Engine, Event, Stepped, Stopped
 from studio.engines.owners import address_of, owner_at
 from studio.runs.durations import Durations
@@ -234,7 +235,11 @@ class Runs:
         assert self.store
         try:
             self.store.save(run, run.visitor)
-        except Exception:  # the answer is shown all the same
+        except OSError as error:  # the answer is shown all the same
+            run.unkept = unwritten("this answer", error)
+            log.warning("a run could not be kept: %s", error)
+        except Exception:
+            run.unkept = "this answer could not be kept; download it"
             log.exception("a run could not be kept")
         finally:
             run.saved.set()

@@ -16,7 +16,7 @@ from typing import Any
 
 from starlette.middleware import Middleware
 
-from backends import service
+from backends import imaging, service
 from backends.errors import BadInput, MissingPart
 from backends.settings import settings
 from studio import engines
@@ -72,6 +72,7 @@ def launch(
     """
     engines.require_engine(engine)
     access = AccessPolicy.of(settings(), host)
+    imaging.confine(access.mode != "private")  # visitors' pictures are strangers'
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # the gate reads whom a proxy forwards for
     if mcp and find_spec("mcp") is None:
         raise MissingPart('--mcp needs a package; run: pip install "counterfactual-studio[mcp]"')

@@ -23,6 +23,7 @@ from backends.errors import (
     StudioError,
     Unreachable,
 )  # fmt: skip
+from backends.files import FULL, unwritten
 from studio.web.field_names import field_name
 
 __all__ = ["STATUS", "problem", "refusal", "route"]
@@ -80,6 +81,9 @@ def refusal(error: Exception, statuses: Mapping[type[Exception], int] = STATUS) 
     for kind in type(error).__mro__:
         if kind in statuses:
             return _told(str(error), statuses[kind])
+    if isinstance(error, OSError) and error.errno in FULL:
+        log.error("a request failed: %s", error)
+        return _told(unwritten("what you asked for", error), 507)
     log.error("a request failed", exc_info=error)
     return _told(INSIDE, 500)
 

@@ -23,6 +23,7 @@ from sqlalchemy.exc import (
 
 from backends.errors import BadInput, MissingPart, StudioError
 from backends.settings import settings
+from studio.labels.store.pressure import Pressure, Stuck
 from studio.labels.store.schema import Base
 
 __all__ = ["Database", "StoreProblem", "usual_place"]
@@ -61,7 +62,8 @@ class Database:
                 f"the label store at {self.shown} cannot be opened: {_reason(error)}; mend that, "
                 "or give --database another file or a postgresql:// address"
             ) from error
-        self._file = _identity(url)
+        self._file, self._length = _identity(url), 0
+        self._pressure = Pressure()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -85,6 +87,7 @@ class Database:
         """
         with (
             self._problems("written"),
+            self._pressure,
             self.engine.connect().execution_options(writes=True) as connection,
             connection.begin(),
         ):
@@ -98,6 +101,11 @@ class Database:
             yield
         except (IntegrityError, ProgrammingError):
             raise
+        except Stuck as error:
+            raise StoreProblem(
+                f"the label store at {self.shown} has not answered for seconds, and others wait "
+                "for it already; nothing was stored, try again in a minute"
+            ) from error
         except DataError as error:
             raise BadInput(f"the label store cannot hold this: {_reason(error)}") from error
         except UnicodeEncodeError as error:
@@ -110,11 +118,22 @@ class Database:
         self._require_file()  # or what was written just now went into a file without a name
 
     def _require_file(self) -> None:
-        if self._file is not None and _identity(self.engine.url) != self._file:
+        if self._file is None:
+            return
+        place = str(self.engine.url.database)
+        if _identity(self.engine.url) != self._file:
             raise StoreProblem(
                 f"the label store's file {self.shown} was deleted or replaced; put it back, or "
                 "start the studio again to begin a new one; nothing was stored"
             )
+        # Pages that a connection remembers would hide that the file has lost its end.
+        length = os.stat(place).st_size
+        if length < self._length:
+            raise StoreProblem(
+                f"the label store's file {self.shown} was cut off; stop the studio, bring back a "
+                "copy of it, and start again; nothing was stored"
+            )
+        self._length = length
 
     def close(self) -> None:
         """Give the connections back."""

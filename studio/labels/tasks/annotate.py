@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from studio.labels.store import pictures, suggestions
 from studio.labels.store.database import Database
 from studio.labels.store.records import Item, Project, Suggestion
+from studio.labels.tasks.off_engine import off_engine
 
 __all__ = ["Annotated", "annotate"]
 
@@ -28,15 +30,16 @@ class Annotated:
 
 def annotate(
     database: Database, project: Project, annotator: str, prompts: Mapping[str, Sequence[str]]
-) -> Iterator[Annotated]:
+) -> Iterator[Annotated | None]:
     """Let a model of :func:`backends.service.annotation.annotate` label every picture of a project;
-    store its suggestions batch by batch, so a stop keeps it.
+    store its suggestions batch by batch, so a stop keeps it. Yields how far it is, None before
+    that is known, and the same again while the store takes its time.
 
     :raises StudioError: the model is not here, or knows none of the classes.
     """
     from backends.service import annotation
 
-    items = pictures.items(database, project)
+    items = yield from off_engine(partial(pictures.items, database, project))
     done = unsure = 0
     labelled = annotation.annotate(
         project.setup.bundle, annotator, project.classes, prompts, _arrays(database, items)
@@ -49,7 +52,10 @@ def annotate(
             )
             for item, entry in zip(items[done:], batch, strict=False)
         ]  # fmt: skip
-        suggestions.add(database, project, batch_suggestions)
+        now = Annotated(done, len(items), unsure)
+        yield from off_engine(
+            partial(suggestions.add, database, project, batch_suggestions), meanwhile=now
+        )
         done += len(batch_suggestions)
         unsure += sum(entry.score < 0.5 for entry in batch_suggestions)
         yield Annotated(done, len(items), unsure)

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -17,6 +18,7 @@ from studio.labels.stats.training_quality import label_counts, weaknesses
 from studio.labels.store.database import Database
 from studio.labels.store.records import Project
 from studio.labels.store.schema import Projects, Trainings
+from studio.labels.tasks.off_engine import off_engine
 
 __all__ = [
     "TrainedModel",
@@ -58,12 +60,13 @@ def model_name(project: str) -> str:
 def retrain(
     database: Database, project: Project, rule: str, name: str, settings: Mapping[str, Any],
     version: int | None = None,
-) -> Iterator[Learning | Learnt]:  # fmt: skip
+) -> Iterator[Learning | Learnt | None]:  # fmt: skip
     """Train the bundle's model ``name`` on a label set, as
     :func:`backends.service.retraining.retrain`, and note which set it was.
 
     One that rests on few labels (:func:`studio.labels.stats.training_quality.weaknesses`) is
-    offered to the project's administrators only, until :func:`share`.
+    offered to the project's administrators only, until :func:`share`. Yields None while the labels
+    are read, and the last step again while it is noted what was trained.
 
     :param rule: one of :data:`studio.labels.stats.consensus.RULES`.
     :param version: of the label set; the newest unless given.
@@ -72,8 +75,9 @@ def retrain(
     from backends.service import retraining
 
     version = project.version if version is None else version
-    rows = rows_for_training(database, project, version, rule)
+    rows = yield from off_engine(partial(rows_for_training, database, project, version, rule))
     counts = label_counts(rows)
+    before: Learning | None = None
     for news in retraining.retrain(project.setup.bundle, name, rows, dict(settings)):
         if isinstance(news, Learnt):
             row = {
@@ -81,9 +85,15 @@ def retrain(
                 "settings": dict(settings), "quality": news.quality, "created": time.time(),
                 "counts": counts, "shared": not weaknesses(counts, news.quality),
             }  # fmt: skip
-            with database.write() as connection:
-                connection.execute(insert(Trainings).values(row))
+            yield from off_engine(partial(_note, database, row), meanwhile=before)
+        else:
+            before = news
         yield news
+
+
+def _note(database: Database, row: dict[str, Any]) -> None:
+    with database.write() as connection:
+        connection.execute(insert(Trainings).values(row))
 
 
 def models(database: Database, project: Project) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
+from markupsafe import Markup
 
 from backends.core import Request
 from backends.errors import NotFound, StudioError
@@ -26,6 +27,7 @@ from studio.ui.shared import canvas, form, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Factual
+from studio.ui.shared.offered_file import offered_file
 from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import error_text, owner_of, running, sentence, show_errors
 from studio.ui.shared.static import static_text
@@ -246,9 +248,14 @@ class CompareTab:
             notice = markup.notice("success", noted)
         except StudioError as error:
             notice = markup.failure(str(error))
+        download, unwritten = self._zip(comparison)
         return self._filled(comparison) | {
-            self._chosen: notice, self._download: self.comparisons.archive(comparison),
+            self._chosen: notice + unwritten, self._download: download,
         }  # fmt: skip
+
+    def _zip(self, comparison: Comparison) -> tuple[Any, Markup]:
+        """The download of a comparison, or why there is none."""
+        return offered_file(lambda: self.comparisons.archive(comparison), "the zip")
 
     # ------------------------------------------------------------------ what is shown when
 
@@ -283,8 +290,9 @@ class CompareTab:
             picture = small(export.as_picture(comparison.requests[0].picture))
             label = answered[0].answer.record["factual"]["label"]
             shown[self._first] = words.factual(picture, label)
+        download, unwritten = self._zip(comparison)
         return shown | {
-            self._status: words.summary(rows, comparison.requests[0].target),
+            self._status: words.summary(rows, comparison.requests[0].target) + unwritten,
             self._table: table(
                 [*rows, *comparison.alternatives()], self._titles,
                 self.controllers.first.about["metrics"], spreads(rows), self._fixed,
@@ -292,7 +300,7 @@ class CompareTab:
             self._choice: gr.update(
                 choices=[*options, ("None of them", NONE)], value=None, visible=bool(options)
             ),
-            self._download: gr.update(value=self.comparisons.archive(comparison), visible=True),
+            self._download: download,
             **self._take_away.show(comparison),
         }  # fmt: skip
 

@@ -10,6 +10,7 @@ from studio.runs import Run
 from studio.ui.explain.take_away import TakeAway
 from studio.ui.shared import advice, frames, markup
 from studio.ui.shared.controller import BundleController
+from studio.ui.shared.offered_file import offered_file
 
 __all__ = ["AnswerPanes"]
 
@@ -89,6 +90,10 @@ class AnswerPanes:
             return gr.skip()
         return _verdict(run) if same else markup.of_another_question(run.answer.record)
 
+    def unkept(self, run: Run) -> Any:
+        """The status of an answer that could not be stored."""
+        return _verdict(run) + markup.failure(run.unkept)
+
     def show(self, run: Run, begun: bool = False) -> dict[Any, Any]:
         """Every place for the run's present state; once it has ``begun`` on the page only what
         differs from the frame before."""
@@ -110,6 +115,7 @@ class AnswerPanes:
                 )  # fmt: skip
         elif run.answer:
             panels, record = frames.panels(run), run.answer.record
+            download, unwritten = offered_file(lambda: self.controller.archive(run), "the zip")
             shown |= {
                 self.frame: "",
                 self.counterfactual: panels.pair,
@@ -117,8 +123,8 @@ class AnswerPanes:
                 self.facts: advice.answer_facts(record),
                 self.metrics: panels.further
                 + markup.metrics_table(record, self.controller.about["metrics"]),
-                self.status: _verdict(run),
-                self.download: gr.update(value=self.controller.archive(run), visible=True),
+                self.status: _verdict(run) + unwritten,
+                self.download: download,
             }
         else:
             reason = run.reason or "stopped before the first step"

@@ -11,6 +11,7 @@ from studio.runs import Run
 from studio.runs.decisions import LONGEST, Decision, decide
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.offered_file import offered_file
 from studio.ui.shared.quiet import QUIET
 
 __all__ = ["DecisionPanel"]
@@ -66,7 +67,8 @@ class DecisionPanel:
         if run is None or run.answer is None:
             return told, gr.skip()
         controller.forget(run)  # removes the zip, which was written before
-        return told, gr.update(value=controller.archive(run))
+        download, unwritten = offered_file(lambda: controller.archive(run), "the zip")
+        return told + unwritten, download
 
 
 def _status(run: Run | None) -> str:

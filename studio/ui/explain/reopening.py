@@ -121,6 +121,9 @@ class Reopening:
         if run is not None:
             await asyncio.to_thread(run.saved.wait, SAVING)
             cards = await asyncio.to_thread(self._gallery.listed, owner, run.id)
+            still = self._turns.get(owner) is turn and self.controllers.still(owner, factual)
+            if run.unkept and still:
+                cards[self._answer.status] = self._answer.unkept(run)
             # Once more: gradio drops a visibility that another update follows at once.
             yield cards | running(question.go, question.stop, False)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import functools
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,11 @@ SHARED = region_service.SHARED
 CLASSIFIER = "classifier"  # the part that a question asks unless it names another model
 CELLS = 16  # a side, of where a model of the person's own looks
 NO_PICTURE = "choose, upload or draw a picture first"
+
+
+# Not the engine's thread, which others' runs need, nor those that all handlers share: a picture
+# may be made to take long.
+_decoders = ThreadPoolExecutor(4, "decode-pictures")
 
 
 def _whole(seed: Any) -> Any:
@@ -146,11 +153,17 @@ class BundleController:
             one.
         """
 
-        def work() -> Shown:
+        def decode() -> tuple[imaging.Reading, Any]:
             reading, kept = imaging.read(source, page, window), source
             if adjustment is not None:
                 kept = imaging.adjusted(reading.picture, adjustment)
                 reading = imaging.read(kept)
+            return reading, kept
+
+        loop = asyncio.get_running_loop()
+        reading, kept = await loop.run_in_executor(_decoders, decode)
+
+        def work() -> Shown:
             picture, placement = service.place(self.bundle, reading.picture, reading.turn)
             return replace(
                 self._shown(picture), placement=placement, reading=reading,

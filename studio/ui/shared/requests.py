@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.processing_utils import check_all_files_in_cache
 
 from backends.errors import BadInput, StudioError
+from backends.files import unwritten
 from studio.engines.owners import owner_at
 
 __all__ = ["error_text", "owner_of", "running", "sentence", "show_errors", "uploaded"]
@@ -55,6 +56,8 @@ def error_text(error: Exception, what: str) -> str:
     """
     if isinstance(error, StudioError):
         return str(error)
+    if isinstance(error, OSError):
+        return unwritten(what, error)
     log.error("%s could not be shown", what, exc_info=error)
     return f"{what} could not be shown ({error}); run it again"
 

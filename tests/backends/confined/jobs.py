@@ -95,3 +95,17 @@ def waited(mark, seconds):
 
 def unmarked():
     pass
+
+
+@allowed
+def prepared():
+    """What takes long to import."""
+
+
+_words = []
+
+
+@allowed
+def remembered(word):
+    _words.append(word)
+    return _words

@@ -271,7 +271,12 @@ def test_a_trained_model_is_listed_and_deleted(run, labels, project, place, tiny
     code, out, err = labels("retrain", "ones", "--name", "my model", *words)
     assert code == 0, err
     assert run("labels", "models", tiny)[1] == "my model: trained on ones 10 majority\n"
-    assert run("labels", "delete-model", tiny, "my model")[:2] == (0, "my model: deleted\n")
+    code, out, err = run("labels", "delete-model", tiny, "my model")
+    assert (code, out) == (2, "")
+    assert "add --yes" in err
+    assert run("labels", "models", tiny)[1] != "", "nobody has said yes"
+    code, out, _ = run("labels", "delete-model", tiny, "my model", "--yes")
+    assert (code, out) == (0, "my model: deleted\n")
     assert run("labels", "models", tiny)[1] == ""
     code, out, err = run("labels", "delete-model", tiny, "my model")
     assert (code, out) == (2, "")
@@ -305,3 +310,40 @@ def test_a_table_in_another_encoding(labels, project, folder, tmp_path):
     assert labels("import", "ones", tmp_path / "l.csv")[0] == 2
     _, out, _ = labels("import", "ones", tmp_path / "l.csv", "--encoding", "cp1251")
     assert json.loads(out)["people"] == ["Анна"]
+
+
+def test_a_project_is_deleted_with_its_models(run, labels, project, place, tiny):
+    store = Database(place)
+    ones = projects.find(store, "ones")
+    noise = np.random.default_rng(0).integers(0, 256, (10, 16, 16, 1), dtype=np.uint8)
+    pictures.add(store, ones, [(f"{n}", pixels) for n, pixels in enumerate(noise)])
+    (ada,) = projects.people(store, ones)
+    for n, item in enumerate(pictures.items(store, ones)):
+        responses.answer(store, ada, Submission(item.id, ["one", "seven"][n % 2], f"{n}"))
+    store.close()
+    words = [w for s in ("steps=10", "drawn=0", "held_out=0") for w in ("--set", s)]
+    assert labels("retrain", "ones", "--name", "my model", *words)[0] == 0
+    code, out, err = labels("delete", "ones")
+    assert (code, out) == (2, "")
+    assert "10 pictures, 10 answers of 1 people, and 1 trained models; add --yes" in err
+    assert "ones" in labels("list")[1]
+    assert labels("delete", "ones", "--yes")[:2] == (0, "ones: deleted\n")
+    assert labels("list")[1] == ""
+    assert run("labels", "models", tiny)[1] == ""
+    code, _, err = labels("delete", "ones", "--yes")
+    assert code == 2
+    assert "ones" in err
+
+
+def test_a_bundle_of_ones_own_is_deleted(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDIO_BUNDLES", str(tmp_path / "bundles"))
+    write_tiny(tmp_path / "bundles" / "tiny")
+    code, out, err = run("bundles", "delete", "tiny")
+    assert (code, out) == (2, "")
+    assert "add --yes" in err
+    assert run("bundles", "delete", "tiny", "--yes")[:2] == (0, "tiny: deleted\n")
+    assert list((tmp_path / "bundles").iterdir()) == []
+    for name in ("tiny", "digits", "../bundles"):
+        code, _, err = run("bundles", "delete", name, "--yes")
+        assert code == 2
+        assert "no bundle" in err

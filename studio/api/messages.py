@@ -16,6 +16,7 @@ __all__ = [
     "PictureMessage",
     "Predicted",
     "QuestionMessage",
+    "Queue",
     "RegionFound",
     "RegionMessage",
 ]
@@ -122,6 +123,17 @@ class RegionFound(BaseModel):
     region: str
     area: float = Field(description="Share of the picture, 0 to 1")
     mask: str = Field(description="White where change is allowed, of the model's size, a data URL")
+
+
+class Queue(BaseModel):
+    """How much there is to compute for everybody."""
+
+    waiting: int = Field(description="Runs without a first step")
+    running: int = Field(description="Runs under way")
+    people: int = Field(description="Who are served in turns")
+    seconds: float | None = Field(
+        description="Until a run of that method may end if it is asked now; null where none has run"
+    )
 
 
 class About(BaseModel):

@@ -25,12 +25,14 @@ from studio.api.messages import (
     PictureMessage,
     Predicted,
     QuestionMessage,
+    Queue,
     RegionFound,
     RegionMessage,
 )
 from studio.engines.owners import address_of
 from studio.runs import Run, Runs, TooMany
 from studio.runs.asking import ask
+from studio.runs.place import Place
 
 __all__ = ["Busy", "Gone", "ProgramQuestions"]
 
@@ -68,9 +70,11 @@ class ProgramQuestions:
         self, question: QuestionMessage, image: bytes, mask: bytes | None, owner: str,
         on_frame: Callable[[Frame], None] = lambda frame: None,
         gone: Callable[[], bool] = lambda: False,
+        on_place: Callable[[Place], None] = lambda place: None,
     ) -> Run:  # fmt: skip
         """Answer a question.
 
+        :param on_place: hears each second where the question stands, until the first frame.
         :param gone: whether the asker has left; looked at each second.
         :raises StudioError: it cannot be answered.
         """
@@ -90,6 +94,8 @@ class ProgramQuestions:
                 for frame in run.frames[shown:]:  # a fast run has several between two looks
                     on_frame(frame)
                 shown = len(run.frames)
+                if not shown:
+                    on_place(self.runs.place(run))
             for frame in run.frames[shown:]:
                 on_frame(frame)
         finally:
@@ -135,6 +141,11 @@ class ProgramQuestions:
         lock = self._decoding.setdefault(address_of(owner) or owner, asyncio.Lock())
         async with lock:
             return await asyncio.to_thread(imaging.read, image, asked.page, window)
+
+    def queue(self, bundle: str, method: str) -> Queue:
+        """How much there is to compute for everybody."""
+        seconds = self.runs.expected(self._bundle(bundle), method)
+        return Queue(**self.runs.counts(), people=self.runs.people, seconds=seconds)
 
     async def bundles(self, owner: str) -> list[About]:
         """Describe the bundles that can be asked about."""

@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -27,6 +28,7 @@ from studio.api.messages import (
     PictureMessage,
     Predicted,
     QuestionMessage,
+    Queue,
     RegionFound,
     RegionMessage,
 )
@@ -34,6 +36,7 @@ from studio.api.questions import Busy, Gone, ProgramQuestions
 from studio.engines.owners import owner_at
 from studio.export.formats import formats_in
 from studio.runs import Run
+from studio.runs.place import Place
 from studio.web.messages import checked, documented, read
 from studio.web.sentences import refusal, route
 
@@ -54,8 +57,8 @@ REFUSED: dict[int | str, dict[str, Any]] = {
 }  # fmt: skip
 ANSWERED: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The answer; as a zip of its files; or as events: `frame` for every step, "
-        "then `answer` or `error`",
+        "description": "The answer; as a zip of its files; or as events: `waiting` with the place "
+        "in the queue, `frame` for every step, then `answer` or `error`",
         "content": {ZIP: {}, EVENTS: {}},
     }
 }
@@ -95,9 +98,10 @@ def routes(questions: ProgramQuestions) -> list[BaseRoute]:
         form = form or ("events" if EVENTS in accepted else "zip" if ZIP in accepted else "json")
         async with _watched(request) as gone:
             if form == "events":
-                frames: asyncio.Queue[Frame | None] = asyncio.Queue()
-                work = questions.explain(question, image, mask, who, frames.put_nowait, gone)
-                return await _streamed(asyncio.ensure_future(work), frames, further)
+                news: asyncio.Queue[Frame | Place | None] = asyncio.Queue()
+                put = news.put_nowait
+                work = questions.explain(question, image, mask, who, put, gone, put)
+                return await _streamed(asyncio.ensure_future(work), news, further)
             run = await questions.explain(question, image, mask, who, gone=gone)
         if form == "zip":
             content = await asyncio.to_thread(zip_of, run, further)
@@ -126,6 +130,11 @@ def routes(questions: ProgramQuestions) -> list[BaseRoute]:
     async def methods(who: Owner, bundle: str = "") -> list[MethodEntry]:
         """List the methods, and why one cannot run in a bundle."""
         return await questions.methods(bundle, who)
+
+    @router.get("/queue")
+    async def queue(bundle: str = "", method: str = "leapfactual") -> Queue:
+        """Say how many are served in turns, and how long a run would take now."""
+        return questions.queue(bundle, method)
 
     return list(router.routes)
 
@@ -158,23 +167,27 @@ def _explained(run: Run, formats: Sequence[str]) -> dict[str, Any]:
 
 
 async def _streamed(
-    work: asyncio.Future[Run], frames: asyncio.Queue[Frame | None], formats: Sequence[str]
+    work: asyncio.Future[Run], news: asyncio.Queue[Frame | Place | None], formats: Sequence[str]
 ) -> StreamingResponse:
-    """Server-sent events: ``frame`` with a small picture, then ``answer`` or ``error``.
+    """Server-sent events: ``waiting`` with the place among all, ``frame`` with a small picture,
+    then ``answer`` or ``error``.
 
-    :raises StudioError: there is not even a first frame, so that a status can still say so.
+    :raises StudioError: there is not even a first event, so that a status can still say so.
     """
-    work.add_done_callback(lambda _: frames.put_nowait(None))
-    first = await frames.get()
+    work.add_done_callback(lambda _: news.put_nowait(None))
+    first = await news.get()
     if first is None:
         work.result()
 
     async def events() -> AsyncIterator[str]:
-        frame = first
+        told = first
         try:
-            while frame is not None:
-                yield _event("frame", await asyncio.to_thread(frame_record, frame))
-                frame = await frames.get()
+            while told is not None:
+                if isinstance(told, Place):
+                    yield _event("waiting", asdict(told))
+                else:
+                    yield _event("frame", await asyncio.to_thread(frame_record, told))
+                told = await news.get()
             try:
                 run = work.result()
             except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -96,7 +97,8 @@ _numbers = itertools.count(1)
 
 @dataclass(eq=False)
 class Job:
-    """One submitted generator. ``stop`` only sets a flag and may be called from anywhere."""
+    """One submitted generator. ``stop`` only sets a flag and may be called from anywhere;
+    ``seconds`` are those of its own steps so far."""
 
     work: Work
     owner: str
@@ -105,6 +107,7 @@ class Job:
     portable: bool = False
     number: int = field(default_factory=lambda: next(_numbers))
     steps: Iterator[Any] | None = None
+    seconds: float = 0.0
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:
@@ -162,8 +165,7 @@ def advance(job: Job) -> bool:
         if job.stopping:
             end = Stopped()
         else:
-            job.steps = job.steps or job.work()
-            item = next(job.steps)
+            item = _timed_step(job)
             job.sink(Stepped(item))  # whose sink may be another one by now
             return True
     except StopIteration:
@@ -184,6 +186,15 @@ def advance(job: Job) -> bool:
     except Exception:
         log.exception("a run's end could not be reported")
     return False
+
+
+def _timed_step(job: Job) -> Any:
+    began = time.monotonic()
+    try:
+        job.steps = job.steps or job.work()
+        return next(job.steps)
+    finally:
+        job.seconds += time.monotonic() - began
 
 
 def _fault(error: StudioError) -> str:

@@ -5,7 +5,7 @@ A caller names its own session; its address it cannot choose.
 
 from __future__ import annotations
 
-__all__ = ["address_of", "owner_at"]
+__all__ = ["address_of", "group_at", "owner_at"]
 
 MARK = "@"
 
@@ -18,3 +18,9 @@ def owner_at(name: str, address: str) -> str:
 def address_of(owner: str) -> str:
     """Where an owner is; empty where that is not known."""
     return owner.rpartition(MARK)[2] if MARK in owner else ""
+
+
+def group_at(owner: str, visitor: str = "") -> str:
+    """Who shares the engine's time with an owner: all at its address; where that is not known, all
+    pages of its visitor."""
+    return address_of(owner) or visitor or owner

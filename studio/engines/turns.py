@@ -7,7 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 
 from studio.engines.core import Job
-from studio.engines.owners import address_of
+from studio.engines.owners import group_at
 
 __all__ = ["Turns", "group_of"]
 
@@ -70,4 +70,4 @@ class Turns:
 
 def group_of(job: Job) -> str:
     """Whose share a job's time is."""
-    return address_of(job.owner) or job.owner
+    return group_at(job.owner)

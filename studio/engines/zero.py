@@ -117,6 +117,7 @@ class ZeroEngine(Engine):
         finally:
             self._waiting.remove(job)
         if begun:
+            job.seconds = begun[-1] - begun[0]
             key, seconds = _kind(job.work), begun[-1] - begun[0]
             self._took[key] = max(seconds, self._took.get(key, 0.0))
 

@@ -18,11 +18,14 @@ class Durations:
     def __init__(self) -> None:
         self._seconds: dict[tuple[str, str], deque[float]] = defaultdict(lambda: deque(maxlen=KEPT))
 
-    def add(self, request: Request, answer: Answer) -> None:
-        """Take in a run that ended by itself; a stopped one says nothing."""
+    def add(self, request: Request, answer: Answer, seconds: float = 0.0) -> None:
+        """Take in a run that ended by itself; a stopped one says nothing.
+
+        :param seconds: of its own steps; the answer's own number counts others' turns, too.
+        """
         if answer.record["status"] != "cancelled":
             key = request.bundle, request.method
-            self._seconds[key].append(float(answer.record["seconds"]))
+            self._seconds[key].append(seconds or float(answer.record["seconds"]))
 
     def of(self, bundle: str) -> dict[str, float]:
         """The median seconds of each method that has run on a bundle."""

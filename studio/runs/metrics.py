@@ -14,9 +14,7 @@ SECONDS = Histogram(
     "studio_run_seconds", "From a run's start in the queue to its end", ["bundle", "method"],
     buckets=BUCKETS,
 )  # fmt: skip
-DEVICE = Counter(
-    "studio_device_seconds", "Seconds that answered runs computed", ["bundle", "method"]
-)
+DEVICE = Counter("studio_device_seconds", "Seconds that runs computed", ["bundle", "method"])
 GOING = Gauge("studio_runs_going", "Runs that wait or are computed", ["state"])
 
 
@@ -28,5 +26,5 @@ def counted(run: Run, seconds: float) -> None:
     asked = run.request
     ENDED.labels(asked.bundle, asked.method, run.state).inc()
     SECONDS.labels(asked.bundle, asked.method).observe(seconds)
-    if run.answer:
-        DEVICE.labels(asked.bundle, asked.method).inc(float(run.answer.record.get("seconds", 0.0)))
+    if run.job:
+        DEVICE.labels(asked.bundle, asked.method).inc(run.job.seconds)

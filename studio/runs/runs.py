@@ -16,6 +16,7 @@ from studio.engines.core import Done, Engine, Event, Stepped, Stopped
 from studio.engines.owners import address_of, owner_at
 from studio.runs.durations import Durations
 from studio.runs.metrics import counted
+from studio.runs.place import Place, group_of_run, place_of, seconds_of_another
 from studio.runs.run import Run
 from studio.runs.store import Store
 
@@ -98,7 +99,7 @@ class Runs:
 
         def on_event(event: Event) -> None:
             if isinstance(event, Stepped) and isinstance(event.item, Answer):
-                self.durations.add(request, event.item)
+                self.durations.add(request, event.item, run.job.seconds if run.job else 0.0)
             if isinstance(event, Stopped) and run.answer:
                 run.on_event(Done())  # the stop came after the answer
             elif isinstance(event, Stopped) and run.frames and (run.visitor or not run.left):
@@ -214,6 +215,20 @@ class Runs:
             self._forgotten(loaded)
         if run := self._runs.get(run_id):
             self._drop(run)
+
+    def place(self, run: Run) -> Place:
+        """Where a run that has not ended stands among all."""
+        return place_of(run, list(self._runs.values()), self.durations)
+
+    def expected(self, bundle: str, method: str) -> float | None:
+        """Seconds until a run that somebody new asked for now may end; None where nothing like it
+        has run yet."""
+        return seconds_of_another(bundle, method, list(self._runs.values()), self.durations)
+
+    @property
+    def people(self) -> int:
+        """How many are served in turns now."""
+        return len({group_of_run(run) for run in list(self._runs.values()) if not run.ended})
 
     def counts(self) -> dict[str, int]:
         """How many runs of all wait, and how many are computed."""

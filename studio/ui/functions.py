@@ -3,6 +3,7 @@
 # Annotations are evaluated here: gradio describes its clients' calls by them.
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from studio.api.files import files_of, frame_record
 from studio.api.messages import PictureMessage, QuestionMessage, RegionMessage
 from studio.api.questions import ProgramQuestions
 from studio.export.formats import formats_in
+from studio.runs.place import Place
 from studio.ui.shared.requests import owner_of, show_errors, uploaded
 from studio.web.messages import checked
 
@@ -143,21 +145,26 @@ async def _answered(
 ) -> AsyncIterator[tuple[dict[str, Any], list[FileData]]]:  # fmt: skip
     """The newest frame whenever the client has taken one, then the answer."""
     further = formats_in(question.formats)
-    newest: list[Frame] = []
+    newest: list[Frame | Place] = []
     news = asyncio.Event()
 
-    def on_frame(frame: Frame) -> None:
-        newest[:] = [frame]
+    def on_news(item: Frame | Place) -> None:
+        newest[:] = [item]
         news.set()
 
-    work = asyncio.ensure_future(questions.explain(question, image, mask, owner, on_frame))
+    asked = questions.explain(question, image, mask, owner, on_news, on_place=on_news)
+    work = asyncio.ensure_future(asked)
     work.add_done_callback(lambda _: news.set())
     try:
         while not work.done():
             await news.wait()
             news.clear()
             if newest and not work.done():
-                yield {"status": "running"} | frame_record(newest.pop()), []
+                item = newest.pop()
+                if isinstance(item, Place):
+                    yield {"status": "waiting"} | asdict(item), []
+                else:
+                    yield {"status": "running"} | frame_record(item), []
         run = work.result()
         assert run.answer is not None
         files = await asyncio.to_thread(files_of, run, further)

@@ -20,6 +20,7 @@ from studio.ui.explain.preferences import Preferences
 from studio.ui.explain.tab import ExplainTab
 from studio.ui.explain.welcome import READ_CARD
 from studio.ui.label.tab import LabelTab
+from studio.ui.sessions import LightBlocks
 from studio.ui.shared import canvas, markup, shortcuts
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
@@ -55,7 +56,7 @@ def build(
     """
     labels = labels or LabelController(usual_place(), BackgroundTasks(controller.runs.engine))
     # Old previews are deleted after a day, looked for each hour.
-    with gr.Blocks(
+    with LightBlocks(
         title="Counterfactual Studio", delete_cache=(3600, 86400), fill_width=True
     ) as blocks:
         controllers = Controllers(controller, names, access=access)

@@ -33,6 +33,7 @@ from studio.runs.background_tasks import BackgroundTasks
 from studio.runs.kept import usual_store
 from studio.runs.study import Study, usual_file
 from studio.ui.page import build, shown_bundles
+from studio.ui.prepared_pages import PreparedPages
 from studio.ui.sessions import use_light_sessions
 from studio.ui.shared import shortcuts
 from studio.ui.shared.controller import BundleController
@@ -112,7 +113,8 @@ def launch(
             *operation.routes(runs, access, checks),
         ]  # fmt: skip
         options["app_kwargs"] = {
-            "routes": described(routes), "middleware": [Middleware(Gate, access=access)],
+            "routes": described(routes),
+            "middleware": [Middleware(Gate, access=access), Middleware(PreparedPages)],
         }  # fmt: skip
         use_light_sessions()
         try:

@@ -11,6 +11,7 @@ from studio.ui.explain.take_away import TakeAway
 from studio.ui.shared import advice, frames, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.offered_file import offered_file
+from studio.ui.shared.queue_line import turns_note, waiting_note
 
 __all__ = ["AnswerPanes"]
 
@@ -80,9 +81,19 @@ class AnswerPanes:
             self.plot: _curve(run),
             self.frame: markup.frame(frames.newest(run)),
             self.status: markup.progress_line(
-                last.index, last.total, last.phase, last.seconds, last.target_probability, target
+                last.index,
+                last.total,
+                last.phase,
+                last.seconds,
+                last.target_probability,
+                target,
+                turns_note(self.controller.runs.place(run)),
             ),
         }
+
+    def _waiting(self, run: Run) -> Any:
+        place = self.controller.runs.place(run)
+        return markup.waiting(place.ahead, waiting_note(place))
 
     def compared(self, run: Run, same: bool) -> Any:
         """The status of an answer, which may be to another question than the controls ask."""
@@ -104,14 +115,14 @@ class AnswerPanes:
         if not run.ended:
             shown |= {
                 self.counterfactual: "", self.difference: "", self.facts: "", self.metrics: "",
-                self.download: gr.update(visible=False), self.status: markup.waiting(run.ahead),
+                self.download: gr.update(visible=False), self.status: self._waiting(run),
             }  # fmt: skip
             if run.frames:
                 last = run.frames[-1]
                 shown[self.frame] = markup.frame(frames.newest(run))
                 shown[self.status] = markup.progress_line(
                     last.index, last.total, last.phase, last.seconds, last.target_probability,
-                    target,
+                    target, turns_note(self.controller.runs.place(run)),
                 )  # fmt: skip
         elif run.answer:
             panels, record = frames.panels(run), run.answer.record

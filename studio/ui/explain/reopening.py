@@ -155,7 +155,7 @@ class Reopening:
         yield shown | cards | self._gallery.shows(run.id, "open")
         if not run.ended:
             seen, asked = shown[self._question.picture], shown[self._question.asked]
-            async for updates in self.follow(frames.watched(run), seen, owner, asked):
+            async for updates in self.follow(frames.watched(run, self._runs), seen, owner, asked):
                 yield updates
 
     async def _again(

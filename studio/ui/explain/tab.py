@@ -204,7 +204,7 @@ class ExplainTab:
             ],
             [*interactive.places, self._go, self._stop, self._run_id, self._asked],
             js=canvas.READ_MASK, **QUIET,
-            concurrency_limit=8, concurrency_id="explain",
+            concurrency_limit=None, concurrency_id="explain",
         )  # fmt: skip
         self._find_nearest(run.success, self._run_id)
 

@@ -15,6 +15,7 @@ from studio.ui.shared import canvas, markup
 __all__ = ["Panels", "follow", "newest", "panels", "watched"]
 
 FRAME_GAP = 0.2  # seconds; five frames a second are enough for an eye and easy on a network
+AT_ONCE = 5  # people with as many frames; more share that many, since each costs computing time
 
 
 async def follow(runs: Runs, request: Request, owner: str) -> AsyncIterator[Run]:
@@ -25,21 +26,21 @@ async def follow(runs: Runs, request: Request, owner: str) -> AsyncIterator[Run]
     except TooMany as error:
         raise BadInput("your earlier runs are still going; stop one or wait") from error
     try:
-        async for _ in watched(run):
+        async for _ in watched(run, runs):
             yield run
     finally:
         if not run.visitor:
             run.stop()
 
 
-async def watched(run: Run) -> AsyncIterator[Run]:
+async def watched(run: Run, runs: Runs) -> AsyncIterator[Run]:
     """A run whenever there is something new to show; the last time, it has ended."""
     shown = 0.0
     # Most first frames are there in no time; "starting" would only delay them.
     async for frame in run.watch(first=0.15):
         if frame is None:
             yield run
-        elif time.monotonic() - shown >= FRAME_GAP:
+        elif time.monotonic() - shown >= FRAME_GAP * max(1.0, runs.people / AT_ONCE):
             shown = time.monotonic()
             yield run
     yield run

@@ -72,13 +72,14 @@ def loss_curve(losses: Sequence[float]) -> Markup:
 
 
 def progress_line(
-    index: int, total: int, phase: str, seconds: float, probability: float, target: str
-) -> Markup:
-    """Step i of n, what is done, what is left."""
+    index: int, total: int, phase: str, seconds: float, probability: float, target: str,
+    note: str = "",
+) -> Markup:  # fmt: skip
+    """Step i of n, what is done, what is left, and a note."""
     left = seconds / max(index, 1) * (total - index)
     rest = f"about {left:.0f} s left" if left >= 0.5 else "almost done"
     state = f"step {index} of {total} · {phase} · P({target}) = {probability:.0%} · {rest}"
-    return notice("going", state)
+    return notice("going", f"{state} · {note}" if note else state)
 
 
 def answer_line(record: dict[str, Any]) -> Markup:
@@ -310,9 +311,10 @@ def hint(text: str) -> Markup:
     return notice("hint-line", text)
 
 
-def waiting(ahead: int) -> Markup:
+def waiting(ahead: int, note: str = "") -> Markup:
     """Accepted, nothing to show yet; ``ahead`` of the person's own runs come first."""
-    return notice("going", f"waiting for {ahead} of your runs …" if ahead else "starting …")
+    state = f"waiting for {ahead} of your runs …" if ahead else "starting …"
+    return notice("going", f"{state} {note}" if note else state)
 
 
 def stopping() -> Markup:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+import time
 import zipfile
 from pathlib import Path
 
@@ -385,3 +386,27 @@ def test_an_experts_file_has_a_page_and_a_window_and_gets_the_answer_back(client
     refused = client.post("/api/explain", data=fields | {"window": "wide"}, files=files)
     assert refused.status_code == 400
     assert "CENTRE,WIDTH" in refused.text
+
+
+def test_a_waiting_question_is_told_its_place(tiny, engine, png, target):
+    """While its first step takes long, events say how many wait and how long."""
+
+    def slow(request):
+        time.sleep(1.5)
+        yield from service.explain(request)
+
+    questions = ProgramQuestions(Runs(engine, slow, service.stopped), lambda: [tiny])
+    client = TestClient(FastAPI(routes=routes(questions)), raise_server_exceptions=False)
+    nothing = {"waiting": 0, "running": 0, "people": 0, "seconds": None}
+    assert client.get("/api/queue").json() == nothing
+    fields = {"target": target, "method": "leapfactual", "settings": '{"blending_leaps": 1}'}
+    for known in (False, True):
+        reply = client.post("/api/explain?as=events", data=fields, files={"image": png})
+        events = [block.split("\n", 1) for block in reply.text.strip().split("\n\n")]
+        assert events[0][0] == "event: waiting"
+        told = json.loads(events[0][1].removeprefix("data: "))
+        assert (told["ahead"], told["people"]) == (0, 1)
+        assert (told["seconds"] or 0) > 1 if known else told["seconds"] is None
+        assert events[-1][0] == "event: answer"
+    assert client.get("/api/queue").json()["seconds"] > 1
+    assert client.get("/api/queue?bundle=none").status_code == 404

@@ -1,0 +1,21 @@
+"""What a person who waits is told of the others: how many are served in turns, and how long it may
+take."""
+
+from __future__ import annotations
+
+from studio.runs.place import Place
+
+__all__ = ["turns_note", "waiting_note"]
+
+
+def turns_note(place: Place) -> str:
+    """That others are served, too; empty where there are none."""
+    return f"{place.people} people are served in turns" if place.people > 1 else ""
+
+
+def waiting_note(place: Place) -> str:
+    """The same of a run without a first step, and when it may end."""
+    told = [turns_note(place)] if place.people > 1 else []
+    if place.seconds is not None and (told or place.ahead):
+        told.append(f"done in about {max(place.seconds, 1):.0f} s")
+    return " · ".join(told)

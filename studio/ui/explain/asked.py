@@ -10,6 +10,7 @@ from typing import Any
 
 from backends.core import Request
 from backends.regions.spec import RegionSpec
+from studio.translation import _
 from studio.ui.explain.method_input import MethodInput
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
@@ -40,7 +41,7 @@ class PosedQuestion:
     def sentence(self) -> str:
         """The question in short, without its target."""
         region = RegionSpec.parse(self.request.region, given=True).describe()
-        return f"by {self.title}, change allowed {region}"
+        return _("by {title}, change allowed {region}", title=self.title, region=region)
 
 
 class QuestionReader:

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from studio.translation import _
 from studio.ui.shared import canvas, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.quiet import QUIET
@@ -32,9 +33,9 @@ class ExampleGrid:
                 _grid(controller, ALL), elem_id="examples", js_on_load=static_text("examples.js")
             )
             self._kind = gr.Dropdown(
-                list(by_class), value=ALL, label="Show", elem_id="example-class", container=False
+                list(by_class), value=ALL, label=_("Show"), elem_id="example-class", container=False
             )
-        self._chosen = gr.Textbox(visible=False, label="The example that was clicked")
+        self._chosen = gr.Textbox(visible=False, label=_("The example that was clicked"))
 
     def opened(self, controller: BundleController) -> dict[Any, Any]:
         """Updates for another bundle."""

@@ -13,6 +13,7 @@ from backends.core import Request
 from backends.errors import BadInput, NotFound
 from studio import export
 from studio.runs import Run
+from studio.translation import N_, _
 from studio.ui.explain.answer import AnswerPanes
 from studio.ui.explain.gallery import SAY, Gallery
 from studio.ui.explain.question_controls import QuestionControls
@@ -25,7 +26,7 @@ from studio.ui.shared.requests import error_text, owner_of, running, uploaded
 
 __all__ = ["Reopening"]
 
-RESTARTED = "the studio was started again since this page was opened; reload the page to go on"
+RESTARTED = N_("the studio was started again since this page was opened; reload the page to go on")
 SAVING = 10  # seconds that the list waits for the disk
 TurnTo = Callable[[str, Any, gr.Request], dict[Any, Any]]
 
@@ -176,7 +177,7 @@ class Reopening:
         seen: Factual | None,
     ) -> dict[Any, Any]:  # fmt: skip
         """Bring back what a dropped file tells."""
-        owner, _ = self._gallery.recognise(request, given)
+        owner, _visitor = self._gallery.recognise(request, given)
         note, emptied = self._gallery.note, {self._gallery.file: None}
         try:
             path = Path(uploaded(file or {}))
@@ -184,14 +185,16 @@ class Reopening:
             record, asked = found.record, found.request
             if asked is None:
                 shown = self._beside(record, seen)
-                text = "Question and settings are back. This file holds no picture: " + (
-                    "they stand beside the one you have chosen." if seen else "choose it, then Run."
+                text = _("Question and settings are back. This file holds no picture: ") + (
+                    _("they stand beside the one you have chosen.")
+                    if seen
+                    else _("choose it, then Run.")
                 )
                 return shown | emptied | {note: markup.hint(text)}
             self._require_ours(asked)
             if found.answer is None:
                 shown = await self._restored(request, asked, None, bundle, held)
-                text = "Picture, question and settings are back; press Run for the answer."
+                text = _("Picture, question and settings are back; press Run for the answer.")
                 return shown | emptied | {note: markup.hint(text)}
             state = "stopped" if record["status"] == "cancelled" else "done"
             run = Run(asked, owner, state=state, answer=found.answer, brought=True)
@@ -200,10 +203,10 @@ class Reopening:
             self._turns[owner] = object()
             await asyncio.to_thread(run.saved.wait, SAVING)
             cards = await asyncio.to_thread(self._gallery.listed, owner, run.id)
-            told = {note: markup.hint("Picture, question, settings and answer are back.")}
+            told = {note: markup.hint(_("Picture, question, settings and answer are back."))}
             return shown | emptied | cards | self._gallery.shows(run.id) | told
         except Exception as error:
-            return emptied | {note: markup.failure(error_text(error, "the file"))}
+            return emptied | {note: markup.failure(error_text(error, N_("the file")))}
 
     # ------------------------------------------------------------------ what comes back
 
@@ -275,7 +278,7 @@ class Reopening:
         return controller
 
     def _failed(self, error: Exception) -> dict[Any, Any]:
-        failed = markup.failure(error_text(error, "the answer"))
+        failed = markup.failure(error_text(error, N_("the answer")))
         shown = {self._answer.status: failed, self._answer.frame: ""}
         return shown | running(self._question.go, self._question.stop, False)
 

@@ -26,8 +26,8 @@ class StudioError(Exception):
     :param message: a template, when values follow; else the message itself.
     """
 
-    def __init__(self, message: str = "", /, **values: Any) -> None:
-        super().__init__(Sentence(message, **values))
+    def __init__(self, message: str | None = "", /, **values: Any) -> None:
+        super().__init__(Sentence(message or "", **values))
 
 
 class BadInput(StudioError):

@@ -24,9 +24,10 @@ class Sentence(str):
     :ivar values: by name.
     """
 
-    __slots__ = ("template", "values")
+    __slots__ = ("capital", "template", "values")
     template: str
     values: dict[str, Any]
+    capital: bool
 
     def __new__(cls, template: str, /, **values: Any) -> Sentence:
         """Fill a template, as :meth:`str.format` does."""
@@ -34,7 +35,14 @@ class Sentence(str):
             return template
         kept = {name: _kept(value) for name, value in values.items()}
         made = super().__new__(cls, template.format(**kept) if kept else template)
-        made.template, made.values = str.__str__(template), kept
+        made.template, made.values, made.capital = str.__str__(template), kept, False
+        return made
+
+    @property
+    def capitalized(self) -> Sentence:
+        """The same with a capital as its first letter, in every language."""
+        made = str.__new__(Sentence, _capitalized(self))
+        made.template, made.values, made.capital = self.template, self.values, True
         return made
 
     def __str__(self) -> str:
@@ -45,19 +53,24 @@ class Sentence(str):
 
         :param translate: gives the template in that language.
         """
-        template = translate(self.template) if self.template else ""
-        if not self.values:
-            return template
-        return template.format(**{
-            name: value.translated(translate) if isinstance(value, Sentence) else value
-            for name, value in self.values.items()
-        })  # fmt: skip
+        text = translate(self.template) if self.template else ""
+        if self.values:
+            text = text.format(**{
+                name: value.translated(translate) if isinstance(value, Sentence) else value
+                for name, value in self.values.items()
+            })  # fmt: skip
+        return _capitalized(text) if self.capital else text
 
 
 def joined(separator: str, parts: Iterable[str]) -> Sentence:
-    """Several texts as one, each of which stays translatable."""
+    """Several texts as one, each of which stays translatable, the separator too."""
     found = {f"part{number}": part for number, part in enumerate(parts)}
-    return Sentence(separator.join(f"{{{name}}}" for name in found), **found)
+    between = {"separator": Sentence(separator)} if len(found) > 1 else {}
+    return Sentence("{separator}".join(f"{{{name}}}" for name in found), **found, **between)
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _kept(value: Any) -> Any:

@@ -73,7 +73,8 @@ def limited(
 def _turn(patience: float) -> Iterator[None]:
     if not _running.acquire(timeout=patience):
         raise errors.BadInput(
-            f"the studio reads {AT_ONCE} other files just now; try again in a minute"
+            "the studio reads {at_once} other files just now; try again in a minute",
+            at_once=AT_ONCE,
         )
     try:
         yield
@@ -133,8 +134,9 @@ def _value(reply: Path, ended: str, what: str, limits: Limits) -> Any:
         raise _error(found.get("error"))(found["says"][:LONGEST])
     log.warning("%s could not be read: %s", what, ended or found.get("failed") or "no reply")
     raise errors.BadInput(
-        f"{what} cannot be read: it is damaged, or needs more memory or time than the studio "
-        "allows; export it again, or in smaller parts"
+        "{what} cannot be read: it is damaged, or needs more memory or time than the "
+        "studio allows; export it again, or in smaller parts",
+        what=what,
     )
 
 

@@ -176,10 +176,13 @@ def _require_port(host: str, port: int) -> None:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise BadInput(
-                f"port {port} is in use; choose another with --port, or 0 for a free one"
+                "port {port} is in use; choose another with --port, or 0 for a free one", port=port
             ) from error
         raise BadInput(
-            f"cannot listen on {host}, port {port} ({error.strerror}); choose another address"
+            "cannot listen on {host}, port {port} ({strerror}); choose another address",
+            host=host,
+            port=port,
+            strerror=error.strerror,
         ) from error
 
 
@@ -189,4 +192,6 @@ def free_port(host: str) -> int:
         with socket.create_server((host, 0)) as probe:
             return int(probe.getsockname()[1])
     except OSError as error:
-        raise BadInput(f"cannot listen on {host} ({error}); choose another address") from error
+        raise BadInput(
+            "cannot listen on {host} ({error}); choose another address", host=host, error=error
+        ) from error

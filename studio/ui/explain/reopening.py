@@ -244,8 +244,9 @@ class Reopening:
         """
         if seen is not None and seen.bundle != record["bundle"]:
             raise BadInput(
-                f"this answer is of the bundle {record['bundle']!r}; choose that bundle, and a "
-                "picture of it, then drop the file again"
+                "this answer is of the bundle {bundle!r}; choose that bundle, and a picture "
+                "of it, then drop the file again",
+                bundle=record["bundle"],
             )
         controller = self._require_model(record["bundle"], record["model"])
         return self._question.without_picture(controller, record)
@@ -260,8 +261,10 @@ class Reopening:
         wanted = (about["image_size"], about["image_size"], about["channels"])
         if asked.picture.shape != wanted:
             raise BadInput(
-                f"the picture in this file is not of the size of the bundle {asked.bundle!r}, "
-                f"{wanted[0]} pixels; drop the studio's own file"
+                "the picture in this file is not of the size of the bundle {bundle!r}, "
+                "{wanted} pixels; drop the studio's own file",
+                bundle=asked.bundle,
+                wanted=wanted[0],
             )
 
     def _require_model(self, bundle: str, model: str) -> BundleController:
@@ -272,8 +275,9 @@ class Reopening:
         controller = self.controllers[bundle]
         if model != "classifier" and not controller.about["models"].get(model):
             raise BadInput(
-                f"this answer is about the model {model!r}, which is not here; load that model "
-                "first, then drop the file again"
+                "this answer is about the model {model!r}, which is not here; load that "
+                "model first, then drop the file again",
+                model=model,
             )
         return controller
 

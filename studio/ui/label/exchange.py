@@ -166,7 +166,9 @@ class ExchangePanel:
         :raises BadInput: too many wait already.
         """
         if self._waiting >= MOST_WAITING:
-            raise BadInput(f"{self._waiting} other files wait to be imported; try again later")
+            raise BadInput(
+                "{waiting} other files wait to be imported; try again later", waiting=self._waiting
+            )
         if self._waiting >= AT_ONCE:
             gr.Info(_("Other files are being imported; yours is next when they are done."))
         self._waiting += 1  # only the event loop counts
@@ -183,7 +185,7 @@ class ExchangePanel:
             folder = _scratch(self.controllers.first.results)
             stem = f"{assignment.project.name.replace(' ', '-')}-{assignment.project.version}"
             if form not in exchange.FORMATS:
-                raise BadInput(f"there is no format {form!r}; choose another")
+                raise BadInput("there is no format {form!r}; choose another", form=form)
             packed = whole or form == "datasets"
             to = folder / stem if packed else folder / f"{stem}.{ENDINGS[form]}"
             written = exchange.export(
@@ -251,7 +253,8 @@ class ExchangePanel:
                 right = self.labels.require_administrator(project.name, held)
                 if right.project.id != project.id:
                     raise BadInput(
-                        f"somebody else changed {project.name!r} meanwhile; import the file again"
+                        "somebody else changed {name!r} meanwhile; import the file again",
+                        name=project.name,
                     )
             elif not administrator:  # who brings a new one administers it
                 raise BadInput("type your name first: the imported project is kept under it")

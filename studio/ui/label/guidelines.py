@@ -122,8 +122,9 @@ class GuidelinesPanel:
         free = [pixels for pixels in prepared if pictures.digest(pixels) not in {*asked, *there}]
         if not free:
             raise BadInput(
-                f"the bundle has no more examples of {value!r} that this project does not ask "
-                "about; choose files instead"
+                "the bundle has no more examples of {value!r} that this project does not ask "
+                "about; choose files instead",
+                value=value,
             )
         return self._shows(project, value, free[: class_examples.MOST - len(there)])
 

@@ -148,7 +148,9 @@ class LabelController:
         if assignment is None:
             raise BadInput("join a project first: choose it, type your name, press Join")
         if not assignment.person.administers:
-            raise BadInput(f"only an administrator of {assignment.project.name!r} can do that")
+            raise BadInput(
+                "only an administrator of {name!r} can do that", name=assignment.project.name
+            )
         return assignment
 
     def join(self, name: str | None, person: str) -> Access:
@@ -237,7 +239,7 @@ def count_of(number: Any, most: int) -> int:
     """
     plain = isinstance(number, (int, float)) and not isinstance(number, bool)
     if not plain or not 1 <= number <= most or number != int(number):
-        raise BadInput(f"give a whole number from 1 to {most}")
+        raise BadInput("give a whole number from 1 to {most}", most=most)
     return int(number)
 
 

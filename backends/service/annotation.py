@@ -78,7 +78,11 @@ def about(name: str, annotator: str) -> dict[str, Any]:
     found = bundles.get(name)
     kind, _, source = annotator.partition(":")
     if kind in ("clip", "hf") and source:
-        title = f"{source} ({'zero-shot' if kind == 'clip' else 'classifier'})"
+        title = (
+            Sentence("{name} (zero-shot)", name=source)
+            if kind == "clip"
+            else Sentence("{name} (classifier)", name=source)
+        )
         labels, problem = _published(found, kind, source)
     else:
         entry = found.manifest.parts.get(annotator)

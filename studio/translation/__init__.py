@@ -8,7 +8,7 @@ in ``studio/locale``.
 from backends.sentences import Sentence, joined
 from studio.translation.catalogues import ENGLISH, LANGUAGES, script_texts
 from studio.translation.negotiation import preferred
-from studio.translation.speaking import N_, _, follow, language, ngettext, speaking
+from studio.translation.texts import N_, _, follow, language, ngettext, speaking
 
 __all__ = [
     "ENGLISH",

@@ -233,13 +233,13 @@ def _title(controller: BundleController) -> str:
     return _(
         "# Counterfactual Studio\nWhat would have to be different in a picture for "
         "the model to say something else? *{title}.*",
-        title=controller.about["title"],
+        title=_(controller.about["title"]),
     )
 
 
 def _choices(names: Sequence[str]) -> list[tuple[str, str]]:
     """Title and name of each bundle."""
-    return [(str(bundles.get(name).manifest.title), name) for name in names]
+    return [(_(str(bundles.get(name).manifest.title)), name) for name in names]
 
 
 def _style(controller: BundleController) -> str:

@@ -51,7 +51,7 @@ class CompareTab:
         self.controllers, self._asked = controllers, asked
         self.comparisons = Comparisons(first.runs, first.results, first.study)
         self._methods = controllers.methods()
-        self._titles = {name: entry["title"] for name, entry in self._methods.items()}
+        self._titles = {name: N_(entry["title"]) for name, entry in self._methods.items()}
         self._fixed = {name for name, entry in self._methods.items() if not entry["seeded"]}
         self._columns = Columns(self._titles, self._fixed)
         self._shown: dict[str, str] = {}  # the comparison that each owner's page shows

@@ -124,7 +124,7 @@ def _convinces(row: Mapping[str, Any]) -> bool:
 
 def _fact(row: Mapping[str, Any], name: str, titles: Mapping[str, str]) -> dict[str, Any]:
     if name == "method":
-        label = titles.get(row["method"], row["method"])
+        label = _(titles.get(row["method"], row["method"]))
         label += f", {_(row['answer'])}" if row.get("answer") else ""
         return _cell(label, label, "head")
     if name == "flipped":

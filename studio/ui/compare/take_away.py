@@ -78,7 +78,7 @@ def _compared(comparison: Comparison) -> tuple[list[Compared], dict[str, str]]:
     found, problems = [], {}
     for i, request in enumerate(comparison.requests):
         run = comparison.runs[i]
-        title = about["methods"][request.method]["title"]
+        title = _(about["methods"][request.method]["title"])
         title += _(", seed {seed}", seed=request.seed) if several else ""
         if run and run.answer:
             chosen = comparison.choice == run.id

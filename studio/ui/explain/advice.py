@@ -57,7 +57,7 @@ class MethodAdvice:
         first = self._ranked(controllers.first.bundle, None, "whole", [])
         with gr.Accordion(_("Which method?"), open=False, elem_id="which-method") as self._fold:
             self._wants = gr.CheckboxGroup(
-                [(label, want) for want, label in WANTS.items()], elem_id="wants",
+                [(_(label), want) for want, label in WANTS.items()], elem_id="wants",
                 label=_("What matters to you?"), interactive=True,
             )  # fmt: skip
             self._take = gr.Button(**_best(first), size="sm", elem_id="take-method")
@@ -125,6 +125,6 @@ class NearestPictures:
 def _best(rows: list[Advised]) -> dict[str, Any]:
     """The button that takes the first method."""
     return {
-        "value": _("Take {title}", title=rows[0].title) if rows else _("Take"),
+        "value": _("Take {title}", title=_(rows[0].title)) if rows else _("Take"),
         "visible": bool(rows),
     }

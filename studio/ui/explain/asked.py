@@ -35,7 +35,7 @@ class PosedQuestion:
     @property
     def title(self) -> str:
         """Of the method."""
-        return str(self.controller.about["methods"][self.request.method]["title"])
+        return _(self.controller.about["methods"][self.request.method]["title"])
 
     @property
     def sentence(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from backends.errors import NotFound, StudioError
-from studio.translation import _
+from studio.translation import N_, _
 from studio.ui.explain import kept_markup
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
@@ -75,7 +75,7 @@ class Gallery:
     def __init__(self, controllers: Controllers) -> None:
         self.controllers = controllers
         self._runs = controllers.first.runs
-        self._titles = {name: str(m["title"]) for name, m in controllers.methods().items()}
+        self._titles = {name: N_(m["title"]) for name, m in controllers.methods().items()}
         self._counts: dict[str, Said] = {}
         self.said = gr.JSON(visible=False)
         self.host = on_demand("kept-host", HOST, shown="")

@@ -50,7 +50,7 @@ class MethodInput:
         self._presets: dict[str, gr.Dropdown] = {}
         chosen = self._methods[self._first] if self._first else None
         with gr.Accordion(_("Settings of the method"), open=False):
-            self._summary = gr.Markdown(chosen["summary"] if chosen else "", elem_id="summary")
+            self._summary = gr.Markdown(_(chosen["summary"]) if chosen else "", elem_id="summary")
             for name, entry in self._methods.items():
                 with gr.Group(visible=name == self._first) as self._groups[name]:
                     gr.Markdown(_("Source: {paper}", paper=entry["paper"]), padding=True)
@@ -195,7 +195,7 @@ class MethodInput:
             return updates | {self._summary: "", self.me: gr.update(visible=False)}
         entry = self._methods[name]
         return updates | {
-            self._summary: entry["summary"], self.seed: gr.update(info=form.seed_info(entry)),
+            self._summary: _(entry["summary"]), self.seed: gr.update(info=form.seed_info(entry)),
             self.me: gr.update(visible=self.by_labels(name)),
         }  # fmt: skip
 

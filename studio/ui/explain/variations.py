@@ -86,7 +86,7 @@ class VariationsPanel:
         entry = self._methods.get(name or "")
         found = ranges(entry["schema"]) if entry else {}
         seeded = bool(entry and entry["seeded"])
-        choices = [(_("Seed"), SEED)] * seeded + [(r.title, n) for n, r in found.items()]
+        choices = [(_("Seed"), SEED)] * seeded + [(_(r.title), n) for n, r in found.items()]
         value = choices[0][1] if choices else None
         about = ""
         if entry and not seeded:
@@ -95,7 +95,7 @@ class VariationsPanel:
                     "{title} draws nothing: every seed gives the same answer. Vary one of its "
                     "settings instead; other targets are under “All targets”, and another region "
                     "or method gives another answer, too.",
-                    title=entry["title"],
+                    title=_(entry["title"]),
                 )
             )
         setting = value in found

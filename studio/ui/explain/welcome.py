@@ -132,7 +132,8 @@ class Welcome:
                 if missing
                 else _("is ready")
             )
-            cards.append((name, manifest.title, manifest.description, needs, _cover(name)))
+            title, about = _(manifest.title), _(manifest.description or "")
+            cards.append((name, title, about, needs, _cover(name)))
         return markup.bundle_cards(cards)
 
 

@@ -138,7 +138,7 @@ class AnnotatorPanel:
 
 def _choices(bundle: str) -> list[tuple[str, str]]:
     """The classifier first; one that is not here is reported when it is chosen."""
-    return [(entry["title"], entry["name"]) for entry in annotation.annotators(bundle)]
+    return [(_(entry["title"]), entry["name"]) for entry in annotation.annotators(bundle)]
 
 
 def _state_text(task: BackgroundTask) -> str:

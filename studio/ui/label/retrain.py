@@ -31,6 +31,7 @@ __all__ = ["TrainingPanel"]
 Opened = Callable[[BundleController], dict[Any, Any]]
 
 # Without those that a name completes.
+WORDS = {"majority": N_("majority"), "soft": N_("soft"), "weighted": N_("weighted")}
 PLAIN = [*(rule for rule in RULES if ":" not in rule), "suggestions:0.9", "suggestions:0.5"]
 
 
@@ -57,7 +58,7 @@ class TrainingPanel:
                 max_lines=1, interactive=True, elem_id="retrain-name",
             )  # fmt: skip
             self._rule = gr.Dropdown(
-                PLAIN, value="majority", label=_("Whose labels"), interactive=True,
+                _named(PLAIN), value="majority", label=_("Whose labels"), interactive=True,
                 info=_("majority, shares (soft), shares weighted by agreement, one person’s, or "
                 "models’ suggestions of that score where nobody answered"),
                 elem_id="retrain-rule",
@@ -103,7 +104,7 @@ class TrainingPanel:
         rules = [*PLAIN, *(f"annotator:{name}" for name in self._people(assignment))]
         return shown | {
             self._name: training.model_name(assignment.project.name),
-            self._rule: gr.update(choices=rules, value="majority"),
+            self._rule: gr.update(choices=_named(rules), value="majority"),
         }
 
     def wire(
@@ -242,6 +243,10 @@ class TrainingPanel:
             for row in training.history(self.labels.database(), assignment.project)[:10]
         ]
         return render("label.html", "history", rows) if rows else Markup()
+
+
+def _named(rules: Sequence[str]) -> list[tuple[str, str]]:
+    return [(_(WORDS.get(rule, rule)), rule) for rule in rules]
 
 
 def _asks_again(name: str | None) -> Any:

@@ -120,7 +120,7 @@ class FetchPanel:
         # Other bundles may use what was fetched too.
         await asyncio.to_thread(self.controllers.refresh)
         yield running(self._go, self._stop, False) | {
-            self._status: _end(pull, controller.about["title"])
+            self._status: _end(pull, _(controller.about["title"]))
         }
 
 

@@ -46,7 +46,7 @@ class TakeAwayMenu:
             gr.HTML(render("take_away.html", "introduction"))
             with gr.Row(elem_classes="take-away-files"):
                 buttons = {
-                    key: gr.Button(title, size="sm", elem_id=f"{name}-{key}", min_width=140)
+                    key: gr.Button(_(title), size="sm", elem_id=f"{name}-{key}", min_width=140)
                     for key, title in choices.items()
                 }
             self._said = gr.HTML(elem_id=f"{name}-status")
@@ -78,7 +78,7 @@ class TakeAwayMenu:
     async def _take(
         self, key: str, which: str, request: gr.Request
     ) -> AsyncIterator[dict[Any, Any]]:
-        title = self._titles[key]
+        title = _(self._titles[key])
         yield {
             self._file: None,
             self._said: markup.notice("going", _("Making: {title} …", title=title)),

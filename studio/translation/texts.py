@@ -8,7 +8,8 @@ from contextvars import ContextVar
 from typing import Any
 
 from backends.sentences import Sentence
-from studio.translation.catalogues import ENGLISH, translations
+from studio.translation import catalogues
+from studio.translation.catalogues import ENGLISH
 
 __all__ = ["N_", "_", "follow", "language", "ngettext", "speaking"]
 
@@ -51,10 +52,12 @@ def _(text: str, /, **values: Any) -> str:
 
     :param text: English; a :class:`Sentence` brings its own values.
     """
-    return str.__str__(Sentence(text, **values).translated(translations(language()).gettext))
+    return str.__str__(
+        Sentence(text, **values).translated(catalogues.translations(language()).gettext)
+    )
 
 
 def ngettext(one: str, many: str, number: int, /, **values: Any) -> str:
     """One of two texts by a number, which is also the value ``count``."""
-    found = translations(language()).ngettext(one, many, number)
+    found = catalogues.translations(language()).ngettext(one, many, number)
     return str.__str__(Sentence(found, **({"count": number} | values)))

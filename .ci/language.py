@@ -4,6 +4,7 @@
 code, its templates and scripts, and those that methods, metrics, settings and bundles bring.
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from io import BytesIO
@@ -25,16 +26,37 @@ KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(ERRORS),
 }  # fmt: skip
 KINDS = {".py": "python", ".html": "jinja2", ".js": "javascript"}
-# What only the command line, programs over HTTP and files for elsewhere say, in English.
+# What only the command line, programs over HTTP and their own files say, in English; and what is
+# said of weights, training data and label files that somebody made by hand.
 ENGLISH = (
-    "backends/confined", "backends/conversion", "backends/evaluation/questions.py",
-    "backends/evaluation/rows.py", "backends/evaluation/tuning.py", "backends/fetching/archives.py",
-    "backends/fetching/index.py", "backends/training/data.py", "backends/training/digits.py",
-    "backends/training/faces.py", "backends/training/fit.py", "backends/training/fitting.py",
-    "backends/training/people.py", "backends/training/pictures.py", "studio/api", "studio/cli",
-    "studio/labels/api.py", "studio/labels/management.py", "studio/ui/functions.py",
-    "studio/ui/serving.py", "studio/web",
-)  # fmt: skip
+    "backends/confined",
+    "backends/conversion",
+    "backends/evaluation/questions.py",
+    "backends/evaluation/rows.py",
+    "backends/evaluation/tuning.py",
+    "backends/fetching",
+    "backends/priors",
+    "backends/registry.py",
+    "backends/sentences.py",
+    "backends/settings.py",
+    "backends/targets/outside",
+    "backends/targets/annotator.py",
+    "backends/targets/label_models.py",
+    "backends/targets/prompts.py",
+    "backends/targets/reference.py",
+    "backends/targets/zero_shot.py",
+    "backends/training",
+    "studio/api",
+    "studio/cli",
+    "studio/engines/zero.py",
+    "studio/labels/api.py",
+    "studio/labels/exchange",
+    "studio/labels/management.py",
+    "studio/ui/functions.py",
+    "studio/ui/serving.py",
+    "studio/web",
+)
+PLACEHOLDER = re.compile(r"\{[^}]*\}")
 HEAD = "Texts of the Counterfactual Studio's page."
 
 
@@ -43,7 +65,7 @@ def template() -> Catalog:
     found = Catalog(project="counterfactual-studio", header_comment=f"# {HEAD}", charset="utf-8")
     for text, place in [*_marked(), *_brought()]:
         single = text if isinstance(text, str) else text[0]
-        if any(letter.isalpha() for letter in single):
+        if any(letter.isalpha() for letter in PLACEHOLDER.sub("", single)):
             found.add(text, locations=[(place, 0)])
     return found
 

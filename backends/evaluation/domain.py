@@ -229,14 +229,13 @@ def _advice(
                 )
             )
     small = [name for name, n in zip(bundle.own.class_names, counts, strict=True) if n < FEW]
-    if small:
+    named = ", ".join(small[:5])
+    if len(small) > 5:
+        told.append(Sentence(
+            "{classes} and others: fewer than {few} pictures to learn from.", classes=named, few=FEW
+        ))  # fmt: skip
+    elif small:
         told.append(
-            Sentence(
-                "{classes} and others: fewer than {few} pictures to learn from."
-                if len(small) > 5
-                else "{classes}: fewer than {few} pictures to learn from.",
-                classes=", ".join(small[:5]),
-                few=FEW,
-            )
+            Sentence("{classes}: fewer than {few} pictures to learn from.", classes=named, few=FEW)
         )
     return told

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from studio.templates import Markup, render
-from studio.translation import N_, _
+from studio.translation import N_, _, ngettext
 from studio.ui.shared import markup
 from studio.ui.shared.badges import STATUS, badge
 from studio.ui.shared.requests import sentence
@@ -171,16 +171,13 @@ def note(fixed: Sequence[str], left_out: Sequence[str]) -> Markup:
     """
     texts = []
     if fixed:
-        verb, them = ("draws", "it") if len(fixed) == 1 else ("draw", _("each of them"))
-        texts.append(
-            _(
-                "{fixed} {verb} nothing, so every seed gives the same answer: one column for "
-                "{them}.",
-                fixed=", ".join(fixed),
-                verb=verb,
-                them=them,
-            )
-        )
+        titles = ", ".join(fixed)
+        text = ngettext(
+            "{titles} draws nothing, so every seed gives the same answer: one column for it.",
+            "{titles} draw nothing, so every seed gives the same answer: one column for each of "
+            "them.", len(fixed), titles=titles,
+        )  # fmt: skip
+        texts.append(text)
     if left_out:
         texts.append(
             _(

@@ -185,11 +185,15 @@ class Reopening:
             record, asked = found.record, found.request
             if asked is None:
                 shown = self._beside(record, seen)
-                text = _("Question and settings are back. This file holds no picture: ") + (
-                    _("they stand beside the one you have chosen.")
-                    if seen
-                    else _("choose it, then Run.")
+                beside = N_(
+                    "Question and settings are back. This file holds no picture: they stand beside "
+                    "the one you have chosen."
                 )
+                alone = N_(
+                    "Question and settings are back. This file holds no picture: choose it, then "
+                    "Run."
+                )
+                text = _(beside if seen else alone)
                 return shown | emptied | {note: markup.hint(text)}
             self._require_ours(asked)
             if found.answer is None:

@@ -7,17 +7,27 @@ StudioError
 ├── Unreachable     a server that parts are fetched from does not answer
 └── OutOfMemory     the device cannot hold the job
 
-Each message is one sentence that says what to do; the page shows it as it is and
+Each message is one sentence that says what to do; the page shows it in the visitor's language and
 the command line prints it behind ``error:``.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from backends.sentences import Sentence
+
 __all__ = ["BadInput", "MissingPart", "NotFound", "OutOfMemory", "StudioError", "Unreachable"]
 
 
 class StudioError(Exception):
-    """Base of everything a person may read."""
+    """Base of everything a person may read: ``BadInput("{name} has no class", name=name)``.
+
+    :param message: a template, when values follow; else the message itself.
+    """
+
+    def __init__(self, message: str | None = "", /, **values: Any) -> None:
+        super().__init__(Sentence(message or "", **values))
 
 
 class BadInput(StudioError):

@@ -108,13 +108,21 @@ COOKBOOKS = {
 
 def _find(table: dict[str, str], kind: str, name: str) -> Any:
     if name not in table:
-        raise NotFound(f"there is no {kind} {name!r}; choose one of: {', '.join(sorted(table))}")
+        raise NotFound(
+            "there is no {kind} {name!r}; choose one of: {table}",
+            kind=kind,
+            name=name,
+            table=", ".join(sorted(table)),
+        )
     module, _, attribute = table[name].partition(":")
     try:
         return getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
         raise MissingPart(
-            f"{kind} {name!r} needs the package {error.name!r}; run: pip install {error.name}"
+            "{kind} {name!r} needs the package {name_2!r}; run: pip install {name_2}",
+            kind=kind,
+            name=name,
+            name_2=error.name,
         ) from error
 
 

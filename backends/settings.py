@@ -170,7 +170,11 @@ def _read(_environment: tuple[tuple[str, str], ...]) -> Settings:
         name = str(first["loc"][0])
         wanted = Settings.model_fields[name].description
         raise BadInput(
-            f"{PREFIX}{name.upper()} is {first['input']!r}; set it to: {wanted}"
+            "{prefix}{name} is {input!r}; set it to: {wanted}",
+            prefix=PREFIX,
+            name=name.upper(),
+            input=first["input"],
+            wanted=wanted,
         ) from error
 
 

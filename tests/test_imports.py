@@ -27,10 +27,11 @@ def package(name: str) -> str:
 
 # What may lie loose in a folder; everything else belongs into one of its packages.
 LOOSE = {
-    "backends": {"core", "errors", "registry", "settings", "files", "version"},
+    "backends": {"core", "errors", "sentences", "registry", "settings", "files", "version"},
     "studio": {"__main__"},
-    # What people and what programs come in by, where that is served, and its colours.
-    "studio/ui": {"page", "functions", "serving", "sessions", "theme"},
+    # What people and what programs come in by, where and in which language that is served, and
+    # its colours.
+    "studio/ui": {"page", "functions", "serving", "languages", "sessions", "theme"},
     "studio/labels": {"api", "management"},
 }
 

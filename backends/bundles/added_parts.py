@@ -92,7 +92,9 @@ def write(bundle: str, name: str, part: Part, tensors: Mapping[str, Tensor]) -> 
         shutil.copymode(folder / f"{name}.json", folder / file)
     except OSError as error:
         raise BadInput(
-            f"{folder} cannot be written ({error.strerror}); set STUDIO_PARTS to a folder that can"
+            "{folder} cannot be written ({strerror}); set STUDIO_PARTS to a folder that can",
+            folder=folder,
+            strerror=error.strerror,
         ) from error
     if before and Path(before.file).name != file:
         Path(before.file).unlink(missing_ok=True)
@@ -106,6 +108,6 @@ def forget(bundle: str, name: str) -> None:
     part = read(bundle).get(name)
     if part is None:
         known = ", ".join(read(bundle)) or "none"
-        raise BadInput(f"nothing was added as {name!r}; there are: {known}")
+        raise BadInput("nothing was added as {name!r}; there are: {known}", name=name, known=known)
     (place(bundle) / f"{name}.json").unlink(missing_ok=True)
     Path(part.file).unlink(missing_ok=True)

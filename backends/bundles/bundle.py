@@ -53,8 +53,10 @@ class Bundle:
         self._loaded = Networks()
         if not (folder / MANIFEST).is_file():
             raise NotFound(
-                f"no bundle at {folder}: it has no {MANIFEST}; "
-                f"installed bundles are: {', '.join(installed()) or 'none'}"
+                "no bundle at {folder}: it has no {manifest}; installed bundles are: {value}",
+                folder=folder,
+                manifest=MANIFEST,
+                value=", ".join(installed()) or "none",
             )
         self.own = read_manifest(folder)
         self._models: dict[str, user_models.Model] = {}
@@ -228,8 +230,10 @@ class Bundle:
         path = self.folder / entry.file
         if not path.is_file() or checksum(path) != entry.sha256:
             raise MissingPart(
-                f"{entry.file} of bundle {self.name!r} is missing or damaged; fetch the bundle "
-                "again, or give --data a folder with MNIST's idx files"
+                "{file} of bundle {name!r} is missing or damaged; fetch the bundle again, or "
+                "give --data a folder with MNIST's idx files",
+                file=entry.file,
+                name=self.name,
             )
         with np.load(path, allow_pickle=False) as arrays:
             return arrays["pictures"], arrays["labels"].astype(np.int64)
@@ -269,14 +273,21 @@ class Bundle:
             return load_network(self.manifest.parts[name], self.path(name), self.device)
         except ImportError as error:
             raise MissingPart(
-                f"part {name!r} needs the package {error.name!r}; run: pip install {error.name}"
+                "part {name!r} needs the package {name_2!r}; run: pip install {name_2}",
+                name=name,
+                name_2=error.name,
             ) from error
         except Unfit as error:
-            raise MissingPart(f"{whose} does not fit {error}; {again}") from error
+            raise MissingPart(
+                "{whose} does not fit {error}; {again}", whose=whose, error=error, again=again
+            ) from error
         except NotNumbers as error:
             raise MissingPart(
-                f"{whose} holds weights that are no numbers (NaN, in {error}); {again}, or train "
-                "it anew"
+                "{whose} holds weights that are no numbers (NaN, in {error}); {again}, or train "
+                "it anew",
+                whose=whose,
+                error=error,
+                again=again,
             ) from error
 
 

@@ -142,4 +142,6 @@ def read_manifest(folder: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise BadInput(f"{path} cannot be read: {where}: {first['msg']}") from error
+        raise BadInput(
+            "{path} cannot be read: {where}: {msg}", path=path, where=where, msg=first["msg"]
+        ) from error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from backends.bundles import added_parts
 from backends.fetching import cache
 from backends.fetching.source import megabytes
+from backends.sentences import Sentence
 
 if TYPE_CHECKING:
     from backends.bundles.bundle import Bundle
@@ -19,36 +20,60 @@ def unusable(bundle: Bundle, name: str) -> str | None:
     file is whole."""
     part = bundle.manifest.parts.get(name)
     model = None if part is None or name in bundle.own.parts else bundle.model(part.model or name)
-    remedy = "fetch the bundle again, or train it with: python -m studio train"
+    remedy = Sentence("fetch the bundle again, or train it with: python -m studio train")
     if model is not None:
-        remedy = f"retrain {model.name!r} from its labels"
+        remedy = Sentence("retrain {name!r} from its labels", name=model.name)
         if any(bundle.fingerprint(n) != sha for n, sha in model.learnt_on.items()):
-            return f"{name!r} was trained on other parts than the bundle's; {remedy}"
+            return Sentence(
+                "{name!r} was trained on other parts than the bundle's; {remedy}",
+                name=name,
+                remedy=remedy,
+            )
     if part is None and name in bundle.own.published:
-        return (
-            f"{name} is not here: it is {bundle.own.published[name]}; fetch that, then add it "
-            f"with: {bundle.add_command}"
+        return Sentence(
+            "{name} is not here: it is {published}; fetch that, then add it with: {add_command}",
+            name=name,
+            published=bundle.own.published[name],
+            add_command=bundle.add_command,
         )
     if part is not None and added_parts.is_added(bundle.own.name, part):
-        remedy = f"add it again with: {bundle.add_command}"
+        remedy = Sentence("add it again with: {add_command}", add_command=bundle.add_command)
     if part is None and name not in bundle.trainable:
-        return (
-            f"bundle {bundle.name!r} has no part {name!r}, and no recipe trains it; choose "
-            "another method"
+        return Sentence(
+            "bundle {bundle!r} has no part {part!r}, and no recipe trains it; choose "
+            "another method",
+            bundle=bundle.name,
+            part=name,
         )
     if part is None:
-        return (
-            f"bundle {bundle.name!r} has no part {name!r}; train it with: {_training(bundle, name)}"
+        return Sentence(
+            "bundle {bundle!r} has no part {part!r}; train it with: {command}",
+            bundle=bundle.name,
+            part=name,
+            command=_training(bundle, name),
         )
     if not (bundle.folder / part.file).exists():
-        return f"{part.file} of bundle {bundle.name!r} is missing; {remedy}"
+        return Sentence(
+            "{file} of bundle {name!r} is missing; {remedy}",
+            file=part.file,
+            name=bundle.name,
+            remedy=remedy,
+        )
     if not bundle.has(part):
-        return f"{part.file} of bundle {bundle.name!r} is damaged (its sha256 differs); {remedy}"
+        return Sentence(
+            "{file} of bundle {name!r} is damaged (its sha256 differs); {remedy}",
+            file=part.file,
+            name=bundle.name,
+            remedy=remedy,
+        )
     learnt_on = part.trained.learnt_on if part.trained else {}
     if any(bundle.fingerprint(n) != sha for n, sha in learnt_on.items()):
-        return (
-            f"part {name!r} of bundle {bundle.name!r} learnt from parts that were trained anew "
-            f"since; train it again with: {_training(bundle, name)}"
+        return Sentence(
+            "part {part!r} of bundle {bundle!r} learnt from parts that were trained anew "
+            "since; train it again with: {command}",
+            part=name,
+            bundle=bundle.name,
+            command=_training(bundle, name),
         )
     return None
 
@@ -65,12 +90,22 @@ def _training(bundle: Bundle, name: str) -> str:
 def not_fetched(bundle: Bundle, name: str) -> str | None:
     """Why a part that is published elsewhere cannot be used yet; None when it is fetched."""
     trouble = cache.damage(bundle.path(name))
-    command = f"({megabytes(bundle.fetchable[name].size)}) with: {bundle.pull_command}"
+    size, command = megabytes(bundle.fetchable[name].size), bundle.pull_command
     if trouble == "missing":
-        return f"{name} of bundle {bundle.name!r} is not here yet; fetch it {command}"
+        return Sentence(
+            "{name} of bundle {name_2!r} is not here yet; fetch it ({size}) with: {command}",
+            name=name,
+            name_2=bundle.name,
+            size=size,
+            command=command,
+        )
     if trouble == "damaged":
-        return (
-            f"{name} of bundle {bundle.name!r} is damaged (its sha256 differs); "
-            f"fetch it again {command}"
+        return Sentence(
+            "{name} of bundle {name_2!r} is damaged (its sha256 differs); fetch it again ({size}) "
+            "with: {command}",
+            name=name,
+            name_2=bundle.name,
+            size=size,
+            command=command,
         )
     return None

@@ -83,12 +83,15 @@ def checked(name: str, manifest: Manifest) -> str:
     name = name.strip()
     if not NAME.fullmatch(name):
         raise BadInput(
-            f"{name!r} cannot be a model's name; use up to 40 letters, digits, blanks, - and _"
+            "{name!r} cannot be a model's name; use up to 40 letters, digits, blanks, - and _",
+            name=name,
         )
     entries = manifest.parts.values()
     taken = {*manifest.parts, *KINDS, *(kind for p in entries for kind in (p.kind, *p.serves))}
     if name.casefold() in {other.casefold() for other in taken}:
-        raise BadInput(f"the bundle has a part {name!r} already; give the model another name")
+        raise BadInput(
+            "the bundle has a part {name!r} already; give the model another name", name=name
+        )
     return name
 
 
@@ -181,7 +184,9 @@ def bench(bundle: str, name: str, key: str) -> Path:
 
 def _unwritable(folder: Path, error: OSError) -> BadInput:
     return BadInput(
-        f"{folder} cannot be written ({error.strerror}); set STUDIO_MODELS to a folder that can"
+        "{folder} cannot be written ({strerror}); set STUDIO_MODELS to a folder that can",
+        folder=folder,
+        strerror=error.strerror,
     )
 
 
@@ -193,7 +198,9 @@ def forget(bundle: str, name: str) -> None:
     folder, work = place(bundle) / name, place(bundle) / f".{name}"
     if not NAME.fullmatch(name) or not (folder.is_dir() or work.is_dir()):
         known = ", ".join(read(bundle)) or "none"
-        raise NotFound(f"there is no trained model {name!r}; there are: {known}")
+        raise NotFound(
+            "there is no trained model {name!r}; there are: {known}", name=name, known=known
+        )
     # Without its record it is gone for everybody, even where its files cannot all be removed.
     (folder / RECORD).unlink(missing_ok=True)
     for path in (folder, work):

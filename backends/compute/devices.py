@@ -60,7 +60,9 @@ def choose(name: str = "auto") -> str:
         return next(device for device, there in present.items() if there())
     if name not in present or not present[name]():
         here = ", ".join(device for device in ("cpu", "cuda", "mps") if present[device]())
-        raise BadInput(f"device {name!r} is not available here; choose from: auto, {here}")
+        raise BadInput(
+            "device {name!r} is not available here; choose from: auto, {here}", name=name, here=here
+        )
     return name
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from backends.errors import OutOfMemory
+from backends.sentences import Sentence
 
 __all__ = ["guarded", "in_batches", "is_full", "release"]
 
@@ -42,14 +43,23 @@ def guarded(device: str, count: int = 1) -> Iterator[None]:
 
 def _sentence(device: str, count: int) -> str:
     if device == "cpu":
-        what, elsewhere = "this computer's memory", ""
+        what, elsewhere = Sentence("this computer's memory"), ""
     else:
-        what, elsewhere = f"the memory of {device}", "compute on the processor with --device cpu, "
+        what, elsewhere = (
+            Sentence("the memory of {device}", device=device),
+            Sentence("compute on the processor with --device cpu, "),
+        )
     if count > 1:
-        return f"{count} pictures at once do not fit into {what}; choose a smaller batch"
-    return (
-        f"this does not fit into {what}; close other programs that use it, {elsewhere}or choose "
-        "another method or a smaller picture"
+        return Sentence(
+            "{count} pictures at once do not fit into {what}; choose a smaller batch",
+            count=count,
+            what=what,
+        )
+    return Sentence(
+        "this does not fit into {what}; close other programs that use it, "
+        "{elsewhere}or choose another method or a smaller picture",
+        what=what,
+        elsewhere=elsewhere,
     )
 
 

@@ -73,7 +73,8 @@ def limited(
 def _turn(patience: float) -> Iterator[None]:
     if not _running.acquire(timeout=patience):
         raise errors.BadInput(
-            f"the studio reads {AT_ONCE} other files just now; try again in a minute"
+            "the studio reads {at_once} other files just now; try again in a minute",
+            at_once=AT_ONCE,
         )
     try:
         yield
@@ -150,8 +151,10 @@ def value(reply: Path, ended: str, what: str, limits: Limits, remedy: str = SMAL
         raise _error(found.get("error"))(found["says"][:LONGEST])
     log.warning("%s could not be read: %s", what, ended or found.get("failed") or "no reply")
     raise errors.BadInput(
-        f"{what} cannot be read: it is damaged, or needs more memory or time than the studio "
-        f"allows; {remedy}"
+        "{what} cannot be read: it is damaged, or needs more memory or time than the studio "
+        "allows; {remedy}",
+        what=what,
+        remedy=remedy,
     )
 
 

@@ -56,8 +56,10 @@ def named_average(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     tensors = average.get("shadow_params") or []
     if len(tensors) != len(net):
         raise BadInput(
-            f"the file's moving average has {len(tensors)} tensors and its network {len(net)}; "
-            "take the network itself: --set weights=net"
+            "the file's moving average has {count} tensors and its network {count_2}; "
+            "take the network itself: --set weights=net",
+            count=len(tensors),
+            count_2=len(net),
         )
     return dict(zip(net, tensors, strict=True))
 
@@ -88,8 +90,10 @@ def adm_arguments(stored: Mapping[str, Tensor], head: int = 64) -> dict[str, Any
     thin = [w for w, has in zip(widths, attends, strict=True) if has and w % head]
     if thin:
         raise BadInput(
-            f"{thin[0]} channels are no multiple of {head}, the channels of an attention head; "
-            "say the right number: --set head_channels=N"
+            "{thin} channels are no multiple of {head}, the channels of an attention "
+            "head; say the right number: --set head_channels=N",
+            thin=thin[0],
+            head=head,
         )
     return {
         "channels": channels, "width": width, "multipliers": [w // width for w in widths],
@@ -110,7 +114,7 @@ def adm_state(stored: Mapping[str, Tensor], arguments: Mapping[str, Any]) -> dic
             tensor = tensor[:channels]
         new = _renamed(name, levels, blocks)
         if new is None:
-            raise BadInput(f"the U-Net has no place for the file's {name}")
+            raise BadInput("the U-Net has no place for the file's {name}", name=name)
         kind = new.rsplit(".", 1)[1]
         if f".qkv.{kind}" in new:
             for letter, part in zip("qkv", _split(tensor, head), strict=True):

@@ -134,7 +134,8 @@ def convert_lpips(files: dict[str, Path]) -> dict[str, Tensor]:
 
 def _unreadable(name: str) -> MissingPart:
     return MissingPart(
-        f"{name} is missing or is not the network this program knows; fetch the bundle again"
+        "{name} is missing or is not the network this program knows; fetch the bundle again",
+        name=name,
     )
 
 

@@ -65,7 +65,8 @@ class KerasFile:
 
     def _unreadable(self) -> MissingPart:
         return MissingPart(
-            f"{self.name} is missing or is not the model this program knows; fetch the bundle again"
+            "{name} is missing or is not the model this program knows; fetch the bundle again",
+            name=self.name,
         )
 
     def of_kind(self, kind: str) -> list[str]:

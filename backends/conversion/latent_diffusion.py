@@ -178,5 +178,9 @@ def text_encoder(stored: Mapping[str, Tensor]) -> Network:
 def _checked(state: dict[str, Tensor], own: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:
     """All weights, none left behind."""
     if len(state) != len(own):
-        raise BadInput(f"{len(own) - len(state)} tensors of the file's {what} have no place")
+        raise BadInput(
+            "{count} tensors of the file's {what} have no place",
+            count=len(own) - len(state),
+            what=what,
+        )
     return {name: tensor.float().contiguous() for name, tensor in state.items()}

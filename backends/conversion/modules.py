@@ -110,6 +110,7 @@ def _converted(
             state |= {f"{ours}.{kind}": stored[f"{theirs}.{kind}"] for kind in ("weight", "bias")}
     except UNREADABLE as error:
         raise MissingPart(
-            f"{name} is missing or is not the network this program knows; fetch the bundle again"
+            "{name} is missing or is not the network this program knows; fetch the bundle again",
+            name=name,
         ) from error
     return state

@@ -110,8 +110,8 @@ class Graph:
 
     def _unreadable(self) -> MissingPart:
         return MissingPart(
-            f"{self.name} is not a MobileStyleGAN that this program can read; "
-            "fetch the bundle again"
+            "{name} is not a MobileStyleGAN that this program can read; fetch the bundle again",
+            name=self.name,
         )
 
 
@@ -125,7 +125,7 @@ def convert(files: dict[str, Path]) -> dict[str, Tensor]:
     """
     for name in (f"{n}.{e}" for n in (MAPPING, SYNTHESIS) for e in ("xml", "bin")):
         if name not in files:
-            raise MissingPart(f"{name} is missing in the package; fetch the bundle again")
+            raise MissingPart("{name} is missing in the package; fetch the bundle again", name=name)
     mapping, synthesis = (
         Graph(files[f"{name}.xml"], files[f"{name}.bin"]) for name in (MAPPING, SYNTHESIS)
     )

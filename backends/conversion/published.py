@@ -81,7 +81,7 @@ def read(source: Path, size: int, config: AddConfig) -> list[Published]:
     if source.is_dir():
         return _pipeline(source, config)
     if not source.is_file():
-        raise NotFound(f"there is no file or folder {source}")
+        raise NotFound("there is no file or folder {source}", source=source)
     stored = _tensors(source)
     if adm.is_adm(stored["net"] if isinstance(stored.get("net"), Mapping) else stored):
         return _adm(stored, size, config)
@@ -90,9 +90,11 @@ def read(source: Path, size: int, config: AddConfig) -> list[Published]:
     if latent_diffusion.has_unet(stored) and latent_diffusion.has_text_encoder(stored):
         return _text(stored, size, config)
     raise BadInput(
-        f"{source.name} is no checkpoint that is known here; it can be I2SB's or RCSB's latest.pt, "
-        "ADM's 256x256_diffusion_uncond.pt, latent diffusion's model.ckpt (cin256-v2), or Stable "
-        "Diffusion 1 as a file or as a folder in diffusers' layout"
+        "{name} is no checkpoint that is known here; it can be I2SB's or RCSB's "
+        "latest.pt, ADM's 256x256_diffusion_uncond.pt, latent diffusion's model.ckpt "
+        "(cin256-v2), or Stable Diffusion 1 as a file or as a folder in diffusers' "
+        "layout",
+        name=source.name,
     )
 
 
@@ -110,9 +112,11 @@ def _tensors(path: Path) -> dict[str, Any]:
         with torch.serialization.safe_globals(records):
             stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (*UNREADABLE, EOFError, ValueError, SafetensorError) as error:
-        raise BadInput(f"{path.name} is damaged, or no checkpoint; fetch it again") from error
+        raise BadInput(
+            "{name} is damaged, or no checkpoint; fetch it again", name=path.name
+        ) from error
     if not isinstance(stored, dict):
-        raise BadInput(f"{path.name} holds no dictionary of tensors")
+        raise BadInput("{name} holds no dictionary of tensors", name=path.name)
     inner = stored.get("state_dict")
     return dict(inner) if isinstance(inner, Mapping) else stored
 
@@ -180,8 +184,9 @@ def _text(stored: Mapping[str, Any], size: int, config: AddConfig) -> list[Publi
         tokenizer = CLIPTokenizer.from_pretrained(config.tokenizer)
     except (OSError, ValueError) as error:
         raise BadInput(
-            f"the file has no tokenizer, and {config.tokenizer} is not here; name a folder with "
-            "its vocab.json and merges.txt: --set tokenizer=FOLDER"
+            "the file has no tokenizer, and {tokenizer} is not here; name a folder with "
+            "its vocab.json and merges.txt: --set tokenizer=FOLDER",
+            tokenizer=config.tokenizer,
         ) from error
     text, state = latent_diffusion.text_encoder(stored)
     encoder = CLIPTextModel(CLIPTextConfig(**text)).eval()
@@ -200,7 +205,7 @@ def _pipeline(source: Path, config: AddConfig) -> list[Published]:
 
     if not (source / "model_index.json").is_file():
         raise BadInput(
-            f"{source.name} is no folder in diffusers' layout: it has no model_index.json"
+            "{name} is no folder in diffusers' layout: it has no model_index.json", name=source.name
         )
     folder = str(source)
     networks = (

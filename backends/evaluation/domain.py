@@ -15,6 +15,7 @@ from backends.compute import devices
 from backends.evaluation.rows import Plan, Row, evaluate
 from backends.evaluation.rows import Progress as Judging
 from backends.evaluation.tuning import LEAPS, tuned
+from backends.sentences import Sentence
 from backends.training.domain_recipes import ENOUGH
 from backends.training.new import Made, NewConfig, Preparing, new
 from backends.training.stored import TRAIN, load
@@ -154,53 +155,87 @@ def _advice(
     with np.load(bundle.folder / TRAIN, allow_pickle=False) as arrays:
         counts = np.bincount(arrays["labels"], minlength=len(bundle.own.class_names))
     few = int(counts.min()) < FEW
-    helps = "more pictures" if few else "more minutes, or an accelerator"
-    told = []
-    for part, what in (("classifier", "explanations show its mistakes too"),
-                       ("oracle", "so that its agreement says little")):  # fmt: skip
+    helps = Sentence("more pictures") if few else Sentence("more minutes, or an accelerator")
+    told: list[str] = []
+    for part, what in (("classifier", Sentence("explanations show its mistakes too")),
+                       ("oracle", Sentence("so that its agreement says little"))):  # fmt: skip
         right = parts.get(part, {}).get("test_accuracy")
         if right is not None and right < ACCURATE:
             told.append(
-                f"The {part} is right about {right:.0%} of held-out pictures, {what}; "
-                f"{helps} would help."
+                Sentence(
+                    "The {part} is right about {right:.0%} of held-out pictures, {what}; {helps} "
+                    "would help.",
+                    part=part,
+                    right=right,
+                    what=what,
+                    helps=helps,
+                )
             )
     sharp = parts.get("latent_autoencoder", {}).get("test_psnr_db")
     if sharp is not None and sharp < SHARP:
         told.append(
-            f"The autoencoder rebuilds pictures at {sharp:.1f} dB, which is blurred; answers of "
-            f"LeapFactual, PLACE and LDCE cannot be sharper. {helps.capitalize()} would help."
+            Sentence(
+                "The autoencoder rebuilds pictures at {sharp:.1f} dB, which is blurred; "
+                "answers of LeapFactual, PLACE and LDCE cannot be sharper. {helps} would "
+                "help.",
+                sharp=sharp,
+                helps=helps.capitalized,
+            )
         )
     kept = parts.get("latent_autoencoder", {}).get("test_same_verdict")
     if kept is not None and kept < FAITHFUL:
         told.append(
-            f"The model says of {kept:.0%} of the rebuilt pictures what it says of the pictures "
-            f"themselves: the autoencoder loses what the model looks at. {helps.capitalize()} "
-            "would help."
+            Sentence(
+                "The model says of {kept:.0%} of the rebuilt pictures what it says of the "
+                "pictures themselves: the autoencoder loses what the model looks at. {helps} "
+                "would help.",
+                kept=kept,
+                helps=helps.capitalized,
+            )
         )
     short = [n for n, steps in ENOUGH.items() if parts.get(n, {}).get("steps", steps) < steps]
     if short:
         told.append(
-            f"{', '.join(short)} had fewer steps than they need; more minutes, or an accelerator, "
-            "would help: training again goes on from here."
+            Sentence(
+                "{short} had fewer steps than they need; more minutes, or an accelerator, "
+                "would help: training again goes on from here.",
+                short=", ".join(short),
+            )
         )
     for row in rows:
         if "problem" in row:
-            told.append(f"{row['method']} cannot run: {row['problem']}.")
+            told.append(
+                Sentence(
+                    "{method} cannot run: {problem}.", method=row["method"], problem=row["problem"]
+                )
+            )
         elif row["flip_rate"] < FLIPS:
             told.append(
-                f"{row['method']} reaches the target in {row['flip_rate']:.0%} of pictures only; "
-                "more minutes, or other settings, would help."
+                Sentence(
+                    "{method} reaches the target in {flip_rate:.0%} of pictures only; more "
+                    "minutes, or other settings, would help.",
+                    method=row["method"],
+                    flip_rate=row["flip_rate"],
+                )
             )
         elif row["oracle_agreement"] is not None and row["oracle_agreement"] < AGREES:
             told.append(
-                f"The oracle agrees with {row['oracle_agreement']:.0%} of {row['method']}'s "
-                "answers: the others may convince this model only. Better priors (more minutes) "
-                "would help."
+                Sentence(
+                    "The oracle agrees with {oracle_agreement:.0%} of {method}'s answers: the "
+                    "others may convince this model only. Better priors (more minutes) would "
+                    "help.",
+                    oracle_agreement=row["oracle_agreement"],
+                    method=row["method"],
+                )
             )
     small = [name for name, n in zip(bundle.own.class_names, counts, strict=True) if n < FEW]
-    if small:
+    named = ", ".join(small[:5])
+    if len(small) > 5:
+        told.append(Sentence(
+            "{classes} and others: fewer than {few} pictures to learn from.", classes=named, few=FEW
+        ))  # fmt: skip
+    elif small:
         told.append(
-            f"{', '.join(small[:5])}{' and others' if len(small) > 5 else ''}: fewer than {FEW} "
-            "pictures to learn from."
+            Sentence("{classes}: fewer than {few} pictures to learn from.", classes=named, few=FEW)
         )
     return told

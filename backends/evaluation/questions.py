@@ -64,7 +64,7 @@ def draw(
     for source, target in classes:
         if source == target:
             name = f.class_names[source]
-            raise BadInput(f"the pair {name}:{name} asks for no change; name two classes")
+            raise BadInput("the pair {name}:{name} asks for no change; name two classes", name=name)
     generator = torch.Generator().manual_seed(seed)
     w = None
     if data is None and not bundle.manifest.examples and bundle.manifest.test is None:
@@ -97,8 +97,10 @@ def _class(bundle: Bundle, model: TargetModel, name: str) -> int:
     names = model.class_names
     if name not in names:
         raise NotFound(
-            f"there is no class {name!r} in bundle {bundle.name!r}; "
-            f"choose from: {', '.join(names[:20])}"
+            "there is no class {name!r} in bundle {name_2!r}; choose from: {names}",
+            name=name,
+            name_2=bundle.name,
+            names=", ".join(names[:20]),
         )
     return names.index(name)
 
@@ -117,8 +119,9 @@ def _pictures(
     x, _ = split.batch(torch.randperm(len(split), generator=generator)[:count])
     if x.shape[1:] != (manifest.channels, manifest.image_size, manifest.image_size):
         raise BadInput(
-            f"bundle {bundle.name!r} does not explain MNIST's pictures; leave --data out to take "
-            "the bundle's examples"
+            "bundle {name!r} does not explain MNIST's pictures; leave --data out to take "
+            "the bundle's examples",
+            name=bundle.name,
         )
     return x
 
@@ -127,7 +130,7 @@ def _drawn(bundle: Bundle, seed: int, count: int) -> tuple[Tensor, Tensor]:
     """Pictures [N, C, H, W] in 8 bits and their w [N, D], as the bundle's generator draws them."""
     part = bundle.named("generator")
     if part not in bundle.manifest.parts:
-        raise BadInput(f"bundle {bundle.name!r} has no examples; give --data a folder")
+        raise BadInput("bundle {name!r} has no examples; give --data a folder", name=bundle.name)
     network = bundle.part(part)
     with torch.no_grad(), guarded(bundle.device):
         w = network.sample_w(count, torch.Generator().manual_seed(HELD_OUT + seed))
@@ -139,5 +142,9 @@ def _enough(questions: Questions, count: int, data: str | None) -> Questions:
     if len(questions.x) < count:
         scarce = data is None and questions.w is None
         remedy = "lower --n, or give --data a folder with more" if scarce else "lower --n"
-        raise BadInput(f"only {len(questions.x)} pictures fit the question; {remedy}")
+        raise BadInput(
+            "only {count} pictures fit the question; {remedy}",
+            count=len(questions.x),
+            remedy=remedy,
+        )
     return questions

@@ -93,7 +93,9 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
         registry.method(method)
     f, part = target_model(found, plan.model), part_of(found, plan.model)
     if isinstance(f, Regressor):
-        raise BadInput(f"{plan.model!r} gives a value; name a goal, such as: {plan.model} > 3")
+        raise BadInput(
+            "{model!r} gives a value; name a goal, such as: {model} > 3", model=plan.model
+        )
     questions = draw(found, plan.count, plan.pairs, plan.data, plan.seed, f)
     regions = {name: _region(plan, questions, name) for name in plan.regions}
     # Load first what loads at first use, so that it does not count as the first method's time.

@@ -164,7 +164,7 @@ def _after(news: DomainProgress, item: object, clock: _Clock) -> DomainProgress:
         case Report():
             return replace(news, phase="done", share=1.0, losses=(), left=None, report=item,
                            drawn=())  # fmt: skip
-    raise BadInput(f"{type(item).__name__} tells nothing of a bundle")
+    raise BadInput("{name} tells nothing of a bundle", name=type(item).__name__)
 
 
 def _previews(news: DomainProgress, part: str, clock: _Clock) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TypedDict
 from backends import registry
 from backends.bundles import Bundle
 from backends.core import Method
+from backends.sentences import Sentence, joined
 
 __all__ = ["Explained", "explained", "refusal"]
 
@@ -72,13 +73,17 @@ def refusal(
     able = _able(bundle, part, classes)
     titles = [m.title for m in able if differentiable or not m.differentiable]
     if gradients:
-        return (
-            f"{method.title} follows gradients, and labels have none; "
-            f"choose {' or '.join(titles) or 'another method'}, or retrain with a student"
+        return Sentence(
+            "{title} follows gradients, and labels have none; choose {value}, or retrain "
+            "with a student",
+            title=method.title,
+            value=joined(" or ", titles) or Sentence("another method"),
         )
-    return (
-        f"{method.title} was trained for the bundle's classes and cannot explain another "
-        f"model; choose from: {', '.join(titles)}"
+    return Sentence(
+        "{title} was trained for the bundle's classes and cannot explain another "
+        "model; choose from: {titles}",
+        title=method.title,
+        titles=", ".join(titles),
     )
 
 

@@ -146,8 +146,11 @@ def posed(bundle: Bundle, name: str, target: str) -> tuple[TargetModel, int]:
     if target not in names:
         whose = "" if name == "classifier" else f"of model {name!r} "
         raise BadInput(
-            f"there is no class {target!r} {whose}in bundle {bundle.name!r}; "
-            f"choose from: {', '.join(names[:20])}"
+            "there is no class {target!r} {whose}in bundle {name!r}; choose from: {names}",
+            target=target,
+            whose=whose,
+            name=bundle.name,
+            names=", ".join(names[:20]),
         )
     return model, names.index(target)
 
@@ -162,7 +165,10 @@ def checked_seed(seed: Any) -> int:
     except TypeError:
         number = -1
     if not 0 <= number <= GREATEST_SEED:
-        raise BadInput(f"a seed is a whole number from 0 to {GREATEST_SEED}; give another")
+        raise BadInput(
+            "a seed is a whole number from 0 to {greatest_seed}; give another",
+            greatest_seed=GREATEST_SEED,
+        )
     return number
 
 
@@ -176,7 +182,12 @@ def settings_of(config: type[C], values: Mapping[str, Any], owner: str) -> C:
         field = config.model_fields.get(key)
         # Or true would be the number 1.
         if isinstance(value, bool) and field is not None and field.annotation in (int, float):
-            raise BadInput(f"setting {key!r} of {owner} is a number, not {value}; give one")
+            raise BadInput(
+                "setting {key!r} of {owner} is a number, not {value}; give one",
+                key=key,
+                owner=owner,
+                value=value,
+            )
     try:
         return config.model_validate(values)
     except ValidationError as error:
@@ -184,8 +195,15 @@ def settings_of(config: type[C], values: Mapping[str, Any], owner: str) -> C:
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             known = ", ".join(config.model_fields)
-            raise BadInput(f"{owner} has no setting {name!r}; it has: {known}") from error
-        raise BadInput(f"setting {name!r} of {owner}: {first['msg']}") from error
+            raise BadInput(
+                "{owner} has no setting {name!r}; it has: {known}",
+                owner=owner,
+                name=name,
+                known=known,
+            ) from error
+        raise BadInput(
+            "setting {name!r} of {owner}: {msg}", name=name, owner=owner, msg=first["msg"]
+        ) from error
 
 
 def presets_of(method: type[Method]) -> Mapping[str, Preset]:
@@ -205,6 +223,11 @@ def config_of(bundle: Bundle, method: str, settings: Mapping[str, Any]) -> BaseM
         known = presets_of(found)
         if name not in known:
             names = ", ".join(known) or "none"
-            raise BadInput(f"{method} has no preset {name!r}; it has: {names}")
+            raise BadInput(
+                "{method} has no preset {name!r}; it has: {names}",
+                method=method,
+                name=name,
+                names=names,
+            )
         base = dict(known[name].settings)
     return settings_of(found.Config, base | given, method)

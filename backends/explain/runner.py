@@ -97,7 +97,9 @@ class _Run:
             if step.index < step.total:
                 yield step
         if step is None:
-            raise MissingPart(f"method {q.method.name!r} ended without a step; report this")
+            raise MissingPart(
+                "method {name!r} ended without a step; report this", name=q.method.name
+            )
         yield self._finished(step)
 
     def _parts(self) -> Generator[Step, None, tuple[dict[str, Any], int]]:
@@ -180,7 +182,9 @@ class _Run:
         latent = step.latent
         if self.held:
             if latent is None:
-                raise MissingPart(f"method {q.method.name!r} gives no latent; report this")
+                raise MissingPart(
+                    "method {name!r} gives no latent; report this", name=q.method.name
+                )
             full = replace(step, image=self.held.answer(latent))
             step = self._shown(full, q.factual, mask)
             if rebuilt is not None:

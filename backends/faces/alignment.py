@@ -114,8 +114,10 @@ def placed(picture: Image.Image, parse: Parse, size: int) -> tuple[Image.Image, 
     square = find(picture, parse)
     if square.side < size * SMALLEST:
         raise BadInput(
-            f"the face is too small: with its hair it is {square.side:.0f} pixels wide and should "
-            f"be at least {size * SMALLEST:.0f}; choose a photo taken from nearer by"
+            "the face is too small: with its hair it is {side:.0f} pixels wide and "
+            "should be at least {size:.0f}; choose a photo taken from nearer by",
+            side=square.side,
+            size=size * SMALLEST,
         )
     (x, y), half = square.middle, square.side / 2
     box = (float(x - half), float(y - half), float(x + half), float(y + half))

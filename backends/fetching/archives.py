@@ -41,14 +41,22 @@ def members(archive: Path, wanted: dict[str, str], folder: Path) -> dict[str, Pa
         for name, regular, opened in _entries(archive):
             if trick(name):
                 raise MissingPart(
-                    f"{archive.name} holds the member {name!r}, whose name {trick(name)}; "
-                    "it is not used, since an honest archive has none such"
+                    "{name} holds the member {name_2!r}, whose name {name_3}; it is not used, "
+                    "since an honest archive has none such",
+                    name=archive.name,
+                    name_2=name,
+                    name_3=trick(name),
                 )
             if name not in wanted:
                 continue
             if name in found or not regular:
                 what = "is in it twice" if name in found else "is not a regular file"
-                raise MissingPart(f"{name!r} of {archive.name} {what}; the archive is not used")
+                raise MissingPart(
+                    "{name!r} of {name_2} {what}; the archive is not used",
+                    name=name,
+                    name_2=archive.name,
+                    what=what,
+                )
             path = folder / wanted[name][:16] / PurePosixPath(name).name
             path.parent.mkdir(exist_ok=True)
             with opened() as file:
@@ -56,16 +64,22 @@ def members(archive: Path, wanted: dict[str, str], folder: Path) -> dict[str, Pa
             allowance -= length
             if digest != wanted[name]:
                 raise MissingPart(
-                    f"{name!r} of {archive.name} has another sha256 than the bundle names; "
-                    "the bundle needs a correction"
+                    "{name!r} of {name_2} has another sha256 than the bundle names; the bundle "
+                    "needs a correction",
+                    name=name,
+                    name_2=archive.name,
                 )
             found[name] = path
     except (OSError, EOFError, RuntimeError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as e:
         if isinstance(e, OSError) and e.errno:  # the disk's trouble, not the archive's
             raise
-        raise MissingPart(f"{archive.name} cannot be read as an archive: {e}") from e
+        raise MissingPart("{name} cannot be read as an archive: {e}", name=archive.name, e=e) from e
     for name in wanted.keys() - found.keys():
-        raise MissingPart(f"{archive.name} has no member {name!r}; the bundle needs a correction")
+        raise MissingPart(
+            "{name} has no member {name_2!r}; the bundle needs a correction",
+            name=archive.name,
+            name_2=name,
+        )
     return found
 
 
@@ -100,7 +114,8 @@ def _copy(file: IO[bytes], path: Path, allowance: int) -> tuple[str, int]:
             length += len(block)
             if length > allowance:
                 raise MissingPart(
-                    f"{path.name} grows far beyond the size of its archive; it is not used"
+                    "{name} grows far beyond the size of its archive; it is not used",
+                    name=path.name,
                 )
             digest.update(block)
             out.write(block)

@@ -79,8 +79,10 @@ def find(source: str) -> Checkpoint:
         return _whole(folder.resolve().name, [folder])
     if not is_repository(source):
         raise NotFound(
-            f"there is no folder {source}; name a folder with config.json and model.safetensors, "
-            f"or a repository of the model hub such as {CLIP}"
+            "there is no folder {source}; name a folder with config.json and "
+            "model.safetensors, or a repository of the model hub such as {clip}",
+            source=source,
+            clip=CLIP,
         )
     return _whole(source, _snapshots(source))
 
@@ -105,14 +107,21 @@ def download(source: str) -> Iterator[dict[str, Any]]:
     import huggingface_hub
 
     if not is_repository(source):
-        raise NotFound(f"{source!r} is no repository of the model hub; write owner/name")
+        raise NotFound(
+            "{source!r} is no repository of the model hub; write owner/name", source=source
+        )
     revision = REVISIONS.get(source, "main")
     try:
         listed = huggingface_hub.model_info(source, revision=revision, files_metadata=True).siblings
         sizes = {file.rfilename: file.size or 0 for file in listed or []}
         wanted = _wanted(list(sizes))
         if not wanted:
-            raise MissingPart(f"{source} has no {WEIGHTS} and no {OLDER}; choose another model")
+            raise MissingPart(
+                "{source} has no {weights} and no {older}; choose another model",
+                source=source,
+                weights=WEIGHTS,
+                older=OLDER,
+            )
         done, total = 0, sum(sizes[name] for name in wanted)
         for name in wanted:
             yield {"file": name, "done": done, "total": total}
@@ -123,8 +132,9 @@ def download(source: str) -> Iterator[dict[str, Any]]:
         raise
     except Exception as error:  # whatever the client's HTTP library of the day raises
         raise Unreachable(
-            f"{source} cannot be fetched from the model hub; check its name, the connection and "
-            "HF_HUB_OFFLINE, or name a folder that holds the model"
+            "{source} cannot be fetched from the model hub; check its name, the "
+            "connection and HF_HUB_OFFLINE, or name a folder that holds the model",
+            source=source,
         ) from error
 
 
@@ -158,7 +168,12 @@ def _snapshots(source: str) -> list[Path]:
                 folders.append(Path(found).parent)
     if not folders:
         size = f" ({megabytes(SIZES[source])})" if source in SIZES else ""
-        raise MissingPart(f"{source} is not here{size}; get it with: {command(source)}")
+        raise MissingPart(
+            "{source} is not here{size}; get it with: {source_2}",
+            source=source,
+            size=size,
+            source_2=command(source),
+        )
     return folders
 
 
@@ -172,7 +187,7 @@ def _whole(name: str, folders: list[Path]) -> Checkpoint:
         return Checkpoint(name, configs[0], kept[0])
     lacks = f"{CONFIG} or {PICTURES[0]}" if not configs else WEIGHTS
     again = f"fetch it again with: {command(name)}" if is_repository(name) else "put it there"
-    raise MissingPart(f"{name} lacks {lacks}; {again}")
+    raise MissingPart("{name} lacks {lacks}; {again}", name=name, lacks=lacks, again=again)
 
 
 def _safe(folder: Path) -> tuple[Path, ...]:

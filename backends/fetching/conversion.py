@@ -33,12 +33,16 @@ def convert(bundle: Bundle, name: str, files: dict[str, Path], origin: str) -> N
         raise
     except ImportError as error:
         raise MissingPart(
-            f"part {name!r} needs the package {error.name!r} to be converted; "
-            f"run: pip install {error.name}"
+            "part {name!r} needs the package {name_2!r} to be converted; run: pip install {name_2}",
+            name=name,
+            name_2=error.name,
         ) from error
     except (KeyError, ValueError, TypeError, RuntimeError, OSError) as error:
         raise MissingPart(
-            f"part {name!r} cannot be converted from {', '.join(files)}: {error}"
+            "part {name!r} cannot be converted from {files}: {error}",
+            name=name,
+            files=", ".join(files),
+            error=error,
         ) from error
     # Tensors that share memory cannot be stored, so each gets its own.
     whole = {key: tensor.detach().clone().contiguous().cpu() for key, tensor in tensors.items()}

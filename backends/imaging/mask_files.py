@@ -30,15 +30,15 @@ def json_mask(content: bytes, size: tuple[int, int]) -> np.ndarray:
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"the mask is no JSON; {WHAT}") from error
+        raise BadInput("the mask is no JSON; {what}", what=WHAT) from error
     try:
         masks = list(_masks(found, size))
     except BadInput:
         raise
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise BadInput(f"the mask's JSON is not understood; {WHAT}") from error
+        raise BadInput("the mask's JSON is not understood; {what}", what=WHAT) from error
     if not masks:
-        raise BadInput(f"the mask's JSON marks nothing; {WHAT}")
+        raise BadInput("the mask's JSON marks nothing; {what}", what=WHAT)
     if len({mask.shape for mask in masks}) > 1:
         raise BadInput("the mask's JSON is of pictures of several sizes; leave one picture's")
     return np.where(np.logical_or.reduce(masks), 255, 0).astype(np.uint8)
@@ -57,7 +57,7 @@ def _masks(found: Any, size: tuple[int, int]) -> Any:
     elif isinstance(found, dict):
         yield from _of_dict(found, size)
     else:
-        raise BadInput(f"the mask's JSON is not understood; {WHAT}")
+        raise BadInput("the mask's JSON is not understood; {what}", what=WHAT)
 
 
 def _of_dict(found: dict[str, Any], size: tuple[int, int]) -> Any:
@@ -95,7 +95,12 @@ def _is_result(found: Any) -> bool:
 def _checked(width: Any, height: Any) -> tuple[int, int]:
     width, height = int(width), int(height)
     if width < 1 or height < 1 or width * height > MOST:
-        raise BadInput(f"the mask is {width}x{height} pixels; reduce it to {MOST // 10**6} million")
+        raise BadInput(
+            "the mask is {width}x{height} pixels; reduce it to {most} million",
+            width=width,
+            height=height,
+            most=MOST // 10**6,
+        )
     return width, height
 
 
@@ -177,7 +182,7 @@ def _shape(found: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
         middle, edge = points
         radius = float(np.hypot(*(edge - middle)))
         return _drawn([_ellipse(middle[0], middle[1], radius, radius)], size)
-    raise BadInput(f"the mask has a shape {kind!r}; use polygons, rectangles and circles")
+    raise BadInput("the mask has a shape {kind!r}; use polygons, rectangles and circles", kind=kind)
 
 
 def _labelled(found: dict[str, Any], value: dict[str, Any]) -> np.ndarray:

@@ -182,8 +182,9 @@ def _painted(alpha: np.ndarray, colours: np.ndarray) -> np.ndarray:
     tones = colours[seen]
     if seen.mean() > 0.5 and len(np.unique(tones, axis=0)) > PHOTOGRAPH:
         raise BadInput(
-            "the mask is a photograph with a transparent hole, so that it is not clear which of "
-            f"the two may change; {WHY}"
+            "the mask is a photograph with a transparent hole, so that it is not clear "
+            "which of the two may change; {why}",
+            why=WHY,
         )
     # A black and white mask with a transparent margin: its own two levels count.
     both = (tones.max(-1) < NOISE).any() and (tones.min(-1) > 255 - NOISE).any()
@@ -207,8 +208,9 @@ def _coloured(colours: np.ndarray, lossy: bool) -> np.ndarray:
     one = even and (_spread(values[paint]) < 25 or (not lossy and len(distinct) <= LABELS))
     if not one or rims.mean() > HALF_SHADES:
         raise BadInput(
-            "the mask has many colours, like a photograph, so that it is not clear what was "
-            f"painted; {WHY}"
+            "the mask has many colours, like a photograph, so that it is not clear what "
+            "was painted; {why}",
+            why=WHY,
         )
     return paint
 
@@ -228,11 +230,14 @@ def _levels(values: np.ndarray, lossy: bool) -> np.ndarray:
             "or choose whole picture"
         )
     if least < 0:
-        raise BadInput(f"the mask has negative values ({least:g}); {WHY}")
+        raise BadInput("the mask has negative values ({least:g}); {why}", least=least, why=WHY)
     if greatest - least < greatest / 4 or (lossy and greatest < 128):
         raise BadInput(
-            f"the mask is nearly the same everywhere ({least:g} to {greatest:g}), so that it sets "
-            f"nothing apart; {WHY}, or choose whole picture"
+            "the mask is nearly the same everywhere ({least:g} to {greatest:g}), so that "
+            "it sets nothing apart; {why}, or choose whole picture",
+            least=least,
+            greatest=greatest,
+            why=WHY,
         )
     if len(distinct) == 2:
         return values == greatest
@@ -244,7 +249,8 @@ def _levels(values: np.ndarray, lossy: bool) -> np.ndarray:
     share = (values - least) / (greatest - least)
     if ((share > NOISE / 255) & (share < 1 - NOISE / 255)).mean() > HALF_SHADES:
         raise BadInput(
-            "the mask has many greys between its darkest and its brightest, like a photograph, "
-            f"so that it is not clear where change is allowed; {WHY}"
+            "the mask has many greys between its darkest and its brightest, like a "
+            "photograph, so that it is not clear where change is allowed; {why}",
+            why=WHY,
         )
     return share > 0.5

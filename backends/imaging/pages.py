@@ -70,11 +70,18 @@ def check_size(name: str, size: tuple[int, int], accept: Accept | None) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
         raise BadInput(
-            f"{name} has {width * height / 1e6:.0f} megapixels; "
-            f"reduce it to {MAX_PIXELS // 1_000_000} or fewer"
+            "{name} has {width:.0f} megapixels; reduce it to {max_pixels} or fewer",
+            name=name,
+            width=width * height / 1000000.0,
+            max_pixels=MAX_PIXELS // 1000000,
         )
     if width < 1 or height < 1:
-        raise BadInput(f"{name} has no pixels ({width}x{height}); choose another file")
+        raise BadInput(
+            "{name} has no pixels ({width}x{height}); choose another file",
+            name=name,
+            width=width,
+            height=height,
+        )
     if accept is not None:
         accept(size)
 
@@ -94,5 +101,11 @@ def check_page(name: str, page: int, count: int) -> int:
     :raises BadInput: the file has no such page.
     """
     if not 1 <= page <= count:
-        raise BadInput(f"{name} has {count} page{'s' * (count > 1)}, and no page {page}")
+        raise BadInput(
+            "{name} has {count} page{value}, and no page {page}",
+            name=name,
+            count=count,
+            value="s" * (count > 1),
+            page=page,
+        )
     return page

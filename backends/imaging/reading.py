@@ -21,6 +21,7 @@ from backends.imaging.orientation import orientation, turn_of, turned
 from backends.imaging.pages import MAX_PIXELS, Page, Wanted, check_page, check_size
 from backends.imaging.transparency import on_page
 from backends.imaging.windows import ValueWindow, shades_of
+from backends.sentences import Sentence, joined
 
 __all__ = ["Reading", "Source", "decoded", "decoded_here", "read", "read_picture"]
 
@@ -65,10 +66,13 @@ class Reading:
         """What a person should know of it, in a phrase; mostly nothing."""
         told = []
         if self.pages > 1:
-            told.append(f"page {self.page} of {self.pages}")
+            told.append(Sentence("page {page} of {pages}", page=self.page, pages=self.pages))
         if self.window is not None:
-            told.append("values from {:g} (black) to {:g} (white)".format(*self.ends))
-        return ", ".join(told)
+            low, high = self.ends
+            told.append(
+                Sentence("values from {low:g} (black) to {high:g} (white)", low=low, high=high)
+            )
+        return joined(", ", told)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -157,14 +161,18 @@ def decoded(source: Source, wanted: Wanted | None = None) -> Page:
     if isinstance(source, (str, Path)):
         name = Path(source).name
         if not Path(source).is_file():
-            raise NotFound(f"there is no file {source}; check the path")
+            raise NotFound("there is no file {source}; check the path", source=source)
         try:
             source = Path(source).read_bytes()
         except OSError as error:
-            raise BadInput(f"{name} cannot be read ({error.strerror}); check the file") from error
+            raise BadInput(
+                "{name} cannot be read ({strerror}); check the file",
+                name=name,
+                strerror=error.strerror,
+            ) from error
     if isinstance(source, bytes):
         if not source:
-            raise BadInput(f"{name} is empty (0 bytes); choose another file")
+            raise BadInput("{name} is empty (0 bytes); choose another file", name=name)
         source = io.BytesIO(source)
     if confined_reading.confined() and not isinstance(source, Image.Image):
         source.seek(0)
@@ -184,12 +192,14 @@ def decoded_here(source: BinaryIO | Image.Image, name: str, wanted: Wanted) -> P
         raise
     except Image.DecompressionBombError as error:
         raise BadInput(
-            f"{name} is far too large; reduce it to {MAX_PIXELS // 1_000_000} megapixels or fewer"
+            "{name} is far too large; reduce it to {max_pixels} megapixels or fewer",
+            name=name,
+            max_pixels=MAX_PIXELS // 1000000,
         ) from error
     # Decoders raise whatever they like at damaged files: RuntimeError, struct.error, KeyError ...
     except Exception as error:
         raise BadInput(
-            f"{name} cannot be read as a picture; save it as PNG or JPEG and try again"
+            "{name} cannot be read as a picture; save it as PNG or JPEG and try again", name=name
         ) from error
 
 
@@ -213,7 +223,7 @@ def _page(source: BinaryIO | Image.Image, name: str, wanted: Wanted) -> Page:
         raise
     except UnidentifiedImageError:
         if sentence := refusals.advice(head):
-            raise BadInput(f"{name} {sentence}") from None
+            raise BadInput("{name} {sentence}", name=name, sentence=sentence) from None
         if head.startswith(TIFF):
             return arrays.read_tiff(source, name, wanted)
         raise

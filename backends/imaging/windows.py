@@ -71,7 +71,9 @@ def window_in(text: str) -> tuple[float, float] | None:
     try:
         centre, width = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise BadInput(f"window {text!r} is not understood; write CENTRE,WIDTH") from error
+        raise BadInput(
+            "window {text!r} is not understood; write CENTRE,WIDTH", text=text
+        ) from error
     ValueWindow.of((centre, width))
     return centre, width
 

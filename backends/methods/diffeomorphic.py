@@ -210,9 +210,10 @@ class Diffeomorphic:
         known = (error <= config.bound).nonzero().flatten()
         if not len(known):
             raise BadInput(
-                f"the flow does not know pictures like this one: rebuilding it errs by "
-                f"{float(error.max()):.3f} (allowed: {config.bound}); choose another method, or "
-                "a smaller region"
+                "the flow does not know pictures like this one: rebuilding it errs by "
+                "{error:.3f} (allowed: {bound}); choose another method, or a smaller region",
+                error=float(error.max()),
+                bound=config.bound,
             )
         rows = (z[known], factual[known], target[known], region.mask[known])
         for step in ascend(self.f, by_row(self.g), *rows, config):

@@ -269,7 +269,7 @@ def squeeze_lpips() -> Callable[[Tensor, Tensor], Tensor]:
 
     missing = problem()
     if missing:
-        raise MissingPart(f"this bundle has no part 'lpips', and {missing}")
+        raise MissingPart("this bundle has no part 'lpips', and {missing}", missing=missing)
     return lpips
 
 

@@ -54,7 +54,7 @@ def require_halvings(x: Tensor, count: int) -> None:
     """
     k = 2**count
     if x.shape[-1] % k or x.shape[-2] % k:
-        raise BadInput(f"the picture's sides must be multiples of {k} pixels; resize it")
+        raise BadInput("the picture's sides must be multiples of {k} pixels; resize it", k=k)
 
 
 class LatentAutoencoder(nn.Module):

@@ -25,6 +25,8 @@ def schedule_of(prior: object, make: Callable[..., S], **defaults: Any) -> S:
         return make(**(defaults | stated))
     except (NotImplementedError, TypeError, ValueError) as error:
         raise MissingPart(
-            f"the noise schedule {stated} of a part cannot be used ({error}); "
-            "correct its arguments in bundle.json"
+            "the noise schedule {stated} of a part cannot be used ({error}); correct its "
+            "arguments in bundle.json",
+            stated=stated,
+            error=error,
         ) from error

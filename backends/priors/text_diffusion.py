@@ -86,9 +86,12 @@ class TextDenoiser(nn.Module):
         config = _load(DDIMScheduler, source, "scheduler", revision).config
         if config.prediction_type != "epsilon" or config.num_train_timesteps != 1000:
             raise MissingPart(
-                f"{source} predicts {config.prediction_type} on a noise schedule of "
-                f"{config.num_train_timesteps} times; choose a model that predicts the noise on "
-                "1000, as those made from Stable Diffusion 1 do"
+                "{source} predicts {prediction_type} on a noise schedule of "
+                "{num_train_timesteps} times; choose a model that predicts the noise on "
+                "1000, as those made from Stable Diffusion 1 do",
+                source=source,
+                prediction_type=config.prediction_type,
+                num_train_timesteps=config.num_train_timesteps,
             )
         schedule = {key: config[key] for key in ("beta_start", "beta_end", "beta_schedule")}
         unet = _load(UNet2DConditionModel, source, "unet", revision, use_safetensors=True)
@@ -126,8 +129,10 @@ def _load(kind: Any, source: str, folder: str, revision: str | None, **how: Any)
         return kind.from_pretrained(source, subfolder=folder, revision=revision, **how)
     except (OSError, ValueError) as error:
         raise MissingPart(
-            f"no {folder} with safetensors at {source}; "
-            "give a folder or a hub id in diffusers' layout, and check the connection"
+            "no {folder} with safetensors at {source}; give a folder or a hub id in "
+            "diffusers' layout, and check the connection",
+            folder=folder,
+            source=source,
         ) from error
 
 

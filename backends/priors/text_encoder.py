@@ -54,7 +54,10 @@ class TextEncoder(nn.Module):
         :raises BadInput: the template has no place for a class name.
         """
         if "{}" not in template:
-            raise BadInput(f"the prompt {template!r} lacks {{}}; put it where the class name goes")
+            raise BadInput(
+                "the prompt {template!r} lacks {{}}; put it where the class name goes",
+                template=template,
+            )
         content = tokenizer.backend_tokenizer.to_str().encode()
         settings = _public(encoder.config)
         with torch.device("meta"):  # no weights are drawn only to be replaced

@@ -202,7 +202,9 @@ def attribute(target_model: TargetModel, x: Tensor, name: str) -> Tensor:
     """
     title, function, gradients = ATTRIBUTIONS[name]
     if gradients and not target_model.differentiable:
-        raise BadInput(f"{title} needs gradients, which this model has not; choose Occlusion")
+        raise BadInput(
+            "{title} needs gradients, which this model has not; choose Occlusion", title=title
+        )
     with torch.no_grad():
         label = target_model.probabilities(x).argmax(1)
     try:
@@ -215,7 +217,8 @@ def attribute(target_model: TargetModel, x: Tensor, name: str) -> Tensor:
         if is_full(error):
             raise
         raise BadInput(
-            f"{title} does not work with this model's layers; choose Integrated Gradients"
+            "{title} does not work with this model's layers; choose Integrated Gradients",
+            title=title,
         ) from error
     # Its sums have one order there, so that the same picture gives the same region.
     return normalise(raw.cpu())
@@ -257,13 +260,18 @@ def cells(importance: Tensor, cell: int, area: float, *, ties: str = "cut") -> T
     height, width = importance.shape[-2:]
     if height % cell or width % cell:
         raise BadInput(
-            f"cells of {cell} pixels do not tile a {width}x{height} picture; "
-            f"choose a divisor of {width}"
+            "cells of {cell} pixels do not tile a {width}x{height} picture; choose a "
+            "divisor of {width}",
+            cell=cell,
+            width=width,
+            height=height,
         )
     if cell**2 > area * height * width + 1e-6:
         raise BadInput(
-            f"one cell of {cell}x{cell} pixels is more than {area:.0%} of the picture; "
-            "choose smaller cells or a larger area"
+            "one cell of {cell}x{cell} pixels is more than {area:.0%} of the picture; "
+            "choose smaller cells or a larger area",
+            cell=cell,
+            area=area,
         )
     sums = F.avg_pool2d(importance[:, None], cell) * cell**2
     flat = sums.flatten(1)

@@ -12,6 +12,7 @@ import numpy as np
 
 from backends.errors import BadInput
 from backends.imaging import as_bytes
+from backends.sentences import Sentence
 
 __all__ = ["Candidate", "Found", "Missed", "phrases_in", "subtract", "union"]
 
@@ -53,10 +54,15 @@ class Missed:
     def sentence(self) -> str:
         """For the page, which offers the lower threshold as a button."""
         if self.lower is None:
-            return f"Nothing found for {self.phrase!r}: try another word, or click on it."
-        return (
-            f"Nothing found for {self.phrase!r} at {self.threshold:.2f}, "
-            f"best {self.lower:.2f}: use it?"
+            return Sentence(
+                "Nothing found for {phrase!r}: try another word, or click on it.",
+                phrase=self.phrase,
+            )
+        return Sentence(
+            "Nothing found for {phrase!r} at {threshold:.2f}, best {lower:.2f}: use it?",
+            phrase=self.phrase,
+            threshold=self.threshold,
+            lower=self.lower,
         )
 
 
@@ -79,7 +85,10 @@ def phrases_in(prompt: str) -> list[str]:
     if not phrases:
         raise BadInput("no word to look for was given; write one, such as: text:cat")
     if sum(map(len, phrases)) > LONGEST:
-        raise BadInput(f"the words are longer than {LONGEST} characters; look for fewer at a time")
+        raise BadInput(
+            "the words are longer than {longest} characters; look for fewer at a time",
+            longest=LONGEST,
+        )
     return phrases
 
 

@@ -147,7 +147,7 @@ def load(source: str | Path = HUB, device: str = "cpu", *, offline: bool = True)
             source, use_safetensors=True, **where
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise MissingPart(f"Grounding DINO is not whole or not at {source}; fetch it again") from (
-            error
-        )
+        raise MissingPart(
+            "Grounding DINO is not whole or not at {source}; fetch it again", source=source
+        ) from (error)
     return Detector(processor, network.to(device))

@@ -22,18 +22,25 @@ def corners(text: str) -> Corners:
     """
     match = re.fullmatch(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*", text, re.ASCII)
     if match is None:
-        raise BadInput(f"box {text.strip()!r} is not of the form X0,Y0,X1,Y1, in whole pixels")
+        raise BadInput(
+            "box {text!r} is not of the form X0,Y0,X1,Y1, in whole pixels", text=text.strip()
+        )
     x0, y0, x1, y1 = (int(number) for number in match.groups())
     if not (x0 < x1 and y0 < y1):
-        raise BadInput(f"box {text.strip()!r} is empty; write X0,Y0,X1,Y1 with X0 < X1 and Y0 < Y1")
+        raise BadInput(
+            "box {text!r} is empty; write X0,Y0,X1,Y1 with X0 < X1 and Y0 < Y1", text=text.strip()
+        )
     return x0, y0, x1, y1
 
 
 def outside(options: str, height: int, width: int) -> BadInput:
     """The error of a box that reaches out of a picture."""
     return BadInput(
-        f"box {options!r} is not inside the {width}x{height} picture; "
-        "write X0,Y0,X1,Y1 with X0 < X1 and Y0 < Y1"
+        "box {options!r} is not inside the {width}x{height} picture; write "
+        "X0,Y0,X1,Y1 with X0 < X1 and Y0 < Y1",
+        options=options,
+        width=width,
+        height=height,
     )
 
 
@@ -46,7 +53,9 @@ def pairs(pieces: Iterable[str], example: str) -> Pairs:
     for piece in filter(None, map(str.strip, pieces)):
         key, equals, value = (part.strip() for part in piece.partition("="))
         if not (key and equals and value):
-            raise BadInput(f"{piece!r} is no setting of a region; write {example}")
+            raise BadInput(
+                "{piece!r} is no setting of a region; write {example}", piece=piece, example=example
+            )
         settings[key] = value
     return tuple(settings.items())
 

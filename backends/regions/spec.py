@@ -25,6 +25,7 @@ from backends.regions.options import (
     plain_number,
     written,
 )  # fmt: skip
+from backends.sentences import Sentence, joined
 
 __all__ = [
     "Auto", "Box", "BoxPrompt", "Clicks", "Edited", "Given", "Inverted", "MaskFile", "Mixed",
@@ -35,6 +36,11 @@ LONGEST = 1000  # characters of a story; of a longer one the beginning is kept, 
 MOST = 2000  # characters of any region, as each part of it is read within the one before
 SHORT = 60  # characters of it that a description repeats
 How = Literal["and", "but not", "but only"]
+JOINS: dict[How, Sentence] = {
+    "and": Sentence("and"),
+    "but not": Sentence("but not"),
+    "but only": Sentence("but only"),
+}
 
 
 class RegionSpec(ABC):
@@ -71,7 +77,9 @@ class RegionSpec(ABC):
         if text == Given.PAINTED:
             return Given()
         if len(text) > MOST:
-            raise BadInput(f"a region is written in at most {MOST} characters; use a mask")
+            raise BadInput(
+                "a region is written in at most {most} characters; use a mask", most=MOST
+            )
         if changed := _Changed.read(text):
             return changed
         if mixed := Mixed.read(text):
@@ -79,9 +87,15 @@ class RegionSpec(ABC):
         kind, _, options = text.partition(":")
         found = RegionSpec.kinds.get(kind.strip())
         if found is None:
-            raise BadInput(f"region {text!r} is not known; use {RegionSpec.forms()}")
+            raise BadInput(
+                "region {text!r} is not known; use {regionspec}",
+                text=text,
+                regionspec=RegionSpec.forms(),
+            )
         if not (options.strip() or found.bare):
-            raise BadInput(f"region {text!r} says too little; write {found.form}")
+            raise BadInput(
+                "region {text!r} says too little; write {form}", text=text, form=found.form
+            )
         return found._read(options)
 
     @staticmethod
@@ -169,11 +183,13 @@ class Whole(Kind):
     @classmethod
     def _read(cls, options: str) -> Whole:
         if options.strip():
-            raise BadInput(f"the whole picture has no option {options.strip()!r}; write whole")
+            raise BadInput(
+                "the whole picture has no option {options!r}; write whole", options=options.strip()
+            )
         return cls()
 
     def _phrase(self) -> str:
-        return "anywhere in the picture"
+        return Sentence("anywhere in the picture")
 
 
 @dataclass(frozen=True)
@@ -197,7 +213,7 @@ class Auto(Kind):
         return written(self.settings, ",")
 
     def _phrase(self) -> str:
-        return "where the model looks"
+        return Sentence("where the model looks")
 
 
 @dataclass(frozen=True)
@@ -220,7 +236,7 @@ class MaskFile(Kind):
         return self.file
 
     def _phrase(self) -> str:
-        return f"in the mask “{PurePath(self.file).name}”"
+        return Sentence("in the mask “{name}”", name=PurePath(self.file).name)
 
 
 @dataclass(frozen=True)
@@ -252,7 +268,8 @@ class Box(Kind):
         return self.corners
 
     def _phrase(self) -> str:
-        return "in the box from {},{} to {},{}".format(*self.corners)
+        x0, y0, x1, y1 = self.corners
+        return Sentence("in the box from {x0},{y0} to {x1},{y1}", x0=x0, y0=y0, x1=x1, y1=y1)
 
 
 @dataclass(frozen=True)
@@ -272,10 +289,12 @@ class Polygon(Kind):
         for piece in filter(None, map(str.strip, options.split(";"))):
             corner = re.fullmatch(rf"{NUMBER},{NUMBER}", piece, re.ASCII)
             if corner is None:
-                raise BadInput(f"corner {piece!r} is not understood; write {cls.form}")
+                raise BadInput(
+                    "corner {piece!r} is not understood; write {form}", piece=piece, form=cls.form
+                )
             corners.append((float(corner[1]), float(corner[2])))
         if len(corners) < 3:
-            raise BadInput(f"a polygon has at least three corners; write {cls.form}")
+            raise BadInput("a polygon has at least three corners; write {form}", form=cls.form)
         return cls(tuple(corners))
 
     @property
@@ -288,11 +307,16 @@ class Polygon(Kind):
         :raises BadInput: one is outside a picture of that size.
         """
         if any(x > width or y > height for x, y in self.corners):
-            raise BadInput(f"a corner of {self._options!r} is outside the {width}x{height} picture")
+            raise BadInput(
+                "a corner of {options!r} is outside the {width}x{height} picture",
+                options=self._options,
+                width=width,
+                height=height,
+            )
         return self.corners
 
     def _phrase(self) -> str:
-        return f"in the polygon of {len(self.corners)} corners"
+        return Sentence("in the polygon of {count} corners", count=len(self.corners))
 
 
 @dataclass(frozen=True)
@@ -320,7 +344,7 @@ class Words(Kind):
         return ";".join(filter(None, (self.prompt, written(self.settings, ";"))))
 
     def _phrase(self) -> str:
-        return f"in “{self.prompt}”"
+        return Sentence("in “{prompt}”", prompt=self.prompt)
 
 
 @dataclass(frozen=True)
@@ -348,7 +372,9 @@ class Clicks(Kind):
                 points.append((float(click[2]), float(click[3])))
                 labels.append(0 if click[1] == "-" else 1)
             else:
-                raise BadInput(f"click {piece!r} is not understood; write {cls.form}")
+                raise BadInput(
+                    "click {piece!r} is not understood; write {form}", piece=piece, form=cls.form
+                )
         if 1 not in labels:
             raise BadInput("no click says what shall change; write points:+X,Y")
         return cls(tuple(points), tuple(labels), choice)
@@ -367,11 +393,16 @@ class Clicks(Kind):
         :raises BadInput: one is outside a picture of that size.
         """
         if any(x >= width or y >= height for x, y in self.points):
-            raise BadInput(f"a click of {self._options!r} is outside the {width}x{height} picture")
+            raise BadInput(
+                "a click of {options!r} is outside the {width}x{height} picture",
+                options=self._options,
+                width=width,
+                height=height,
+            )
         return self.points
 
     def _phrase(self) -> str:
-        return "in what was clicked"
+        return Sentence("in what was clicked")
 
 
 @dataclass(frozen=True)
@@ -382,7 +413,7 @@ class BoxPrompt(Box):
     form = "sam:X0,Y0,X1,Y1 (the thing in that box)"
 
     def _phrase(self) -> str:
-        return "in the thing in the box from {},{} to {},{}".format(*self.corners)
+        return Sentence("in the thing {where}", where=super()._phrase())
 
 
 @dataclass(frozen=True)
@@ -397,9 +428,9 @@ class Given(RegionSpec):
 
     def _phrase(self) -> str:
         if self.name == self.PAINTED:
-            return "in the painted region"
+            return Sentence("in the painted region")
         short = self.name if len(self.name) <= SHORT else f"{self.name[:SHORT]}…"
-        return f"in the region “{short}”"
+        return Sentence("in the region “{name}”", name=short)
 
 
 @dataclass(frozen=True)
@@ -437,7 +468,7 @@ class Mixed(RegionSpec):
         return f"{self.base} {self.how} {self.other}"
 
     def _phrase(self) -> str:
-        return f"{self.base.describe()} {self.how} {self.other.describe()}"
+        return joined(" ", (self.base.describe(), JOINS[self.how], self.other.describe()))
 
 
 @dataclass(frozen=True)
@@ -467,11 +498,16 @@ class _Changed(RegionSpec):
     @abstractmethod
     def _change(self) -> str: ...
 
+    @property
+    @abstractmethod
+    def _told(self) -> str:
+        """The change as a description says it."""
+
     def __str__(self) -> str:
         return f"{self.base} ({self._change})"
 
     def _phrase(self) -> str:
-        return f"{self.base.describe()}, then {self._change}"
+        return joined(", ", (self.base.describe(), self._told))
 
 
 @dataclass(frozen=True)
@@ -487,8 +523,15 @@ class Resized(_Changed):
     def _change(self) -> str:
         return f"{'grown' if self.pixels > 0 else 'shrunk'} by {abs(self.pixels)}"
 
-    def _phrase(self) -> str:
-        return f"{super()._phrase()} pixel{'' if abs(self.pixels) == 1 else 's'}"
+    @property
+    def _told(self) -> str:
+        pixels = abs(self.pixels)
+        if pixels == 1:
+            grown, shrunk = Sentence("then grown by 1 pixel"), Sentence("then shrunk by 1 pixel")
+            return grown if self.pixels > 0 else shrunk
+        if self.pixels > 0:
+            return Sentence("then grown by {pixels} pixels", pixels=pixels)
+        return Sentence("then shrunk by {pixels} pixels", pixels=pixels)
 
 
 class Inverted(_Changed):
@@ -498,6 +541,10 @@ class Inverted(_Changed):
     def _change(self) -> str:
         return "inverted"
 
+    @property
+    def _told(self) -> str:
+        return Sentence("then inverted")
+
 
 class Edited(_Changed):
     """A region that a person changed with the brush."""
@@ -506,5 +553,6 @@ class Edited(_Changed):
     def _change(self) -> str:
         return "edited"
 
-    def _phrase(self) -> str:
-        return f"{self.base.describe()}, then edited by hand"
+    @property
+    def _told(self) -> str:
+        return Sentence("then edited by hand")

@@ -97,12 +97,18 @@ def _check(item: Published, classes: int, channels: int) -> None:
 
     if item.classes not in (None, classes):
         raise BadInput(
-            f"{item.title} learnt {item.classes} classes and the bundle has {classes}; add it to a "
-            "bundle with its own classes"
+            "{title} learnt {classes} classes and the bundle has {classes_2}; add it to "
+            "a bundle with its own classes",
+            title=item.title,
+            classes=item.classes,
+            classes_2=classes,
         )
     if item.channels not in (None, channels):
         raise BadInput(
-            f"{item.title} takes pictures of {item.channels} channels and the bundle has {channels}"
+            "{title} takes pictures of {channels} channels and the bundle has {channels_2}",
+            title=item.title,
+            channels=item.channels,
+            channels_2=channels,
         )
     try:
         with torch.device("meta"):  # the names and shapes are enough
@@ -110,5 +116,5 @@ def _check(item: Published, classes: int, channels: int) -> None:
         network.load_state_dict(item.tensors, assign=True)
     except (RuntimeError, TypeError, ValueError) as error:
         raise BadInput(
-            f"the file's tensors are not those of {item.title} as it was published"
+            "the file's tensors are not those of {title} as it was published", title=item.title
         ) from error

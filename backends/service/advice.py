@@ -6,22 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from backends.sentences import Sentence, joined
 from backends.service.bundles import MethodInfo
 
 __all__ = ["WANTS", "Advised", "Situation", "Want", "ranked"]
 
 Want = Literal["speed", "several", "closeness", "realism"]
 WANTS: Mapping[Want, str] = {
-    "speed": "A quick answer",
-    "several": "Several answers",
-    "closeness": "As few changes as possible",
-    "realism": "An answer that looks real",
+    "speed": Sentence("A quick answer"),
+    "several": Sentence("Several answers"),
+    "closeness": Sentence("As few changes as possible"),
+    "realism": Sentence("An answer that looks real"),
 }
 BECAUSE: Mapping[Want, str] = {
-    "speed": "it is among the quick ones",
-    "several": "another seed gives another answer",
-    "closeness": "it stays near your picture",
-    "realism": "its answers look like real pictures",
+    "speed": Sentence("it is among the quick ones"),
+    "several": Sentence("another seed gives another answer"),
+    "closeness": Sentence("it stays near your picture"),
+    "realism": Sentence("its answers look like real pictures"),
+}
+WISHES: Mapping[Want, str] = {
+    "speed": Sentence("“a quick answer”"),
+    "several": Sentence("“several answers”"),
+    "closeness": Sentence("“as few changes as possible”"),
+    "realism": Sentence("“an answer that looks real”"),
 }
 KINDS = {"method": 0.0, "variant": -0.5, "baseline": -10.0}
 WANTED, NEEDED = 1.0, 1.5  # what a wish and what the situation weigh
@@ -86,9 +93,9 @@ def _reasons(
     """What speaks for a method with what that weighs, and the wishes that it does not meet."""
     reasons: dict[str, float] = {}
     if not situation.gradients and not entry["gradients"]:
-        reasons["your model gives no gradients, and it needs none"] = NEEDED
+        reasons[Sentence("your model gives no gradients, and it needs none")] = NEEDED
     if situation.marked and "regions" in entry["suits"]:
-        reasons["you marked a region, and it is made to repaint one"] = NEEDED
+        reasons[Sentence("you marked a region, and it is made to repaint one")] = NEEDED
     missed = []
     for want in (w for w in WANTS if w in situation.wants):
         if _meets(want, name, entry, seconds):
@@ -108,12 +115,12 @@ def _meets(want: Want, name: str, entry: MethodInfo, seconds: Mapping[str, float
 
 def _sentence(entry: MethodInfo, reasons: list[str], missed: list[Want]) -> str:
     if entry["kind"] == "baseline":
-        return "A baseline, to compare the others with."
+        return Sentence("A baseline, to compare the others with.")
     if reasons:
         *first, last = reasons
-        told = f"{', '.join(first)}, and {last}" if first else last
-        return f"{told[0].upper()}{told[1:]}."
+        told = Sentence("{first}, and {last}", first=joined(", ", first), last=last)
+        return Sentence("{reasons}.", reasons=told if first else last).capitalized
     if missed:
-        wishes = " or ".join(f"“{WANTS[want].lower()}”" for want in missed)
-        return f"Not made for {wishes}."
-    return "A good choice when nothing else matters more."
+        wishes = joined(" or ", [WISHES[want] for want in missed])
+        return Sentence("Not made for {wishes}.", wishes=wishes)
+    return Sentence("A good choice when nothing else matters more.")

@@ -16,6 +16,7 @@ from backends.bundles import Bundle
 from backends.compute.oom import guarded, in_batches
 from backends.errors import BadInput, StudioError
 from backends.fetching import checkpoints
+from backends.sentences import Sentence
 from backends.targets.prompts import defaults as default_prompts
 from backends.targets.prompts import read as read_prompts
 from backends.targets.prompts import show as show_prompts
@@ -77,18 +78,25 @@ def about(name: str, annotator: str) -> dict[str, Any]:
     found = bundles.get(name)
     kind, _, source = annotator.partition(":")
     if kind in ("clip", "hf") and source:
-        title = f"{source} ({'zero-shot' if kind == 'clip' else 'classifier'})"
+        title = (
+            Sentence("{name} (zero-shot)", name=source)
+            if kind == "clip"
+            else Sentence("{name} (classifier)", name=source)
+        )
         labels, problem = _published(found, kind, source)
     else:
         entry = found.manifest.parts.get(annotator)
         own = annotator == "classifier"
         labels = found.manifest.class_names if own else (entry.classes if entry else None)
-        title = "the bundle's classifier" if own else annotator
+        title = Sentence("the bundle's classifier") if own else annotator
         if found.model(annotator):
-            title += " (learnt from labels)"
+            title = Sentence("{name} (learnt from labels)", name=title)
         problem = found.problem(annotator)
         if not labels and problem is None:
-            problem = f"{annotator!r} has no classes; choose classifier, or {DEFAULT}"
+            problem = Sentence(
+                "{annotator!r} has no classes; choose classifier, or {default}",
+                annotator=annotator, default=DEFAULT,
+            )  # fmt: skip
     return {
         "name": annotator, "title": title, "problem": problem,
         "prompts": kind == "clip" and bool(source), "labels": labels,
@@ -104,7 +112,9 @@ def fetch(annotator: str) -> Iterator[dict[str, Any]]:
     """
     kind, _, source = annotator.partition(":")
     if kind not in ("clip", "hf"):
-        raise BadInput(f"{annotator!r} is not on the model hub; name it clip:OWNER/NAME")
+        raise BadInput(
+            "{annotator!r} is not on the model hub; name it clip:OWNER/NAME", annotator=annotator
+        )
     yield from checkpoints.download(source)
 
 
@@ -179,7 +189,11 @@ def _stacked(batch: Sequence[np.ndarray], model: Annotator) -> np.ndarray:
         raise BadInput("pictures to label must be uint8 [H, W, C] of one shape, C 1 or 3")
     if model.shape not in (None, shape):
         size = "x".join(map(str, model.shape or ()))
-        raise BadInput(f"{model.agent} takes pictures of {size}; prepare them for the bundle first")
+        raise BadInput(
+            "{agent} takes pictures of {size}; prepare them for the bundle first",
+            agent=model.agent,
+            size=size,
+        )
     return np.stack(batch)
 
 

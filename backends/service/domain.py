@@ -16,6 +16,7 @@ from backends.bundles.domain_reference import DomainReference, Spread
 from backends.compute.oom import guarded
 from backends.errors import StudioError
 from backends.priors.core import Prior
+from backends.sentences import Sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,12 +31,15 @@ LOW, HIGH = "low", "high"
 # What an odd value of each measure means, by the end at which it is odd.
 MEANINGS = {
     "reconstruction": {
-        LOW: "it has hardly anything to see",
-        HIGH: "the bundle’s autoencoder cannot rebuild it",
+        LOW: Sentence("it has hardly anything to see"),
+        HIGH: Sentence("the bundle’s autoencoder cannot rebuild it"),
     },
-    "lost_contrast": {HIGH: "the bundle’s autoencoder cannot rebuild most of it"},
-    "density": {LOW: "hardly any real picture is so unlikely by the bundle’s density"},
-    "ink": {LOW: "it has less ink than real ones", HIGH: "it has more ink than real ones"},
+    "lost_contrast": {HIGH: Sentence("the bundle’s autoencoder cannot rebuild most of it")},
+    "density": {LOW: Sentence("hardly any real picture is so unlikely by the bundle’s density")},
+    "ink": {
+        LOW: Sentence("it has less ink than real ones"),
+        HIGH: Sentence("it has more ink than real ones"),
+    },
 }
 
 

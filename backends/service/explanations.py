@@ -66,7 +66,8 @@ def posed_question(request: Request) -> Question:
     if int(label) == int(question.target):
         predicted = predict(request.bundle, request.picture, request.model).label
         raise BadInput(
-            f"the model already says {predicted!r}; choose another target than its prediction"
+            "the model already says {predicted!r}; choose another target than its prediction",
+            predicted=predicted,
         )
     return question
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, Literal, TypedDict
 
+from backends.sentences import Sentence, joined
+
 __all__ = ["SMOOTH", "UNUSUAL", "Fact", "Judgement", "Record", "facts", "number", "percent"]
 
 Judgement = Literal["good", "caution", "bad", "unknown"]
@@ -17,8 +19,13 @@ BARELY = 0.1  # lead over the next class below which the model could as well say
 ALMOST_ALL = 0.5  # share of the picture above which an answer is hardly the same picture
 UNUSUAL, VERY_UNUSUAL, SMOOTH = 5.0, 1.0, 99.0  # percentiles of density
 SURE, UNSURE = 0.9, 0.5  # the oracle's probability of the target
-AMOUNTS = ((0.05, "Very little"), (0.2, "A little"), (0.5, "A part"), (0.8, "Much"))
-STRENGTHS = ((0.2, "slightly"), (0.5, "clearly"))
+AMOUNTS = (
+    (0.05, Sentence("Very little")),
+    (0.2, Sentence("A little")),
+    (0.5, Sentence("A part")),
+    (0.8, Sentence("Much")),
+)
+STRENGTHS = ((0.2, Sentence("slightly")), (0.5, Sentence("clearly")))
 
 
 class Fact(TypedDict):
@@ -49,9 +56,9 @@ def facts(record: Record) -> list[Fact]:
 def percent(share: float) -> str:
     """Write a share in [0, 1] for a person: never 0 or 100 % unless it is exactly that."""
     if 0 < share < 0.01:
-        return "under 1 %"
+        return Sentence("under 1 %")
     if 0.99 < share < 1:
-        return "over 99 %"
+        return Sentence("over 99 %")
     return f"{100 * share:.0f} %"
 
 
@@ -67,39 +74,65 @@ def number(record: Record, name: str) -> float | None:
 def _flip(record: Record) -> Told:
     told = _people_said(record) if record.get("asked") else _model_said(record)
     if record["status"] == "cancelled":
-        where = f"You stopped at step {record['step']} of {record['steps']}"
-        return "Stopped", f"{where}: this is no finished answer. {told}", "unknown"
+        stopped = Sentence(
+            "You stopped at step {step} of {steps}: this is no finished answer. {told}",
+            step=record["step"], steps=record["steps"], told=told,
+        )  # fmt: skip
+        return Sentence("Stopped"), stopped, "unknown"
     if not record["flipped"]:
-        return "No", told, "bad"
+        return Sentence("No"), told, "bad"
     lead = _lead(record)
     if lead is not None and lead < BARELY:
-        return "Only just", f"{told} Another class is almost as likely.", "caution"
-    return "Yes", told, "good"
+        close = Sentence("{told} Another class is almost as likely.", told=told)
+        return Sentence("Only just"), close, "caution"
+    return Sentence("Yes"), told, "good"
 
 
-def _model_said(record: Record) -> str:
+def _model_said(record: Record) -> Sentence:
     """What the model said before and says now."""
     target, metrics = record["target"], record["metrics"]
     if "value" in metrics and "factual_value" in metrics:
-        before, now = metrics["factual_value"], metrics["value"]
-        return f"The model measured {before:.2f} and now {now:.2f}; you asked for {target}."
+        return Sentence(
+            "The model measured {before:.2f} and now {now:.2f}; you asked for {target}.",
+            before=metrics["factual_value"], now=metrics["value"], target=target,
+        )  # fmt: skip
     before, after = record["factual"]["label"], record["counterfactual"]["label"]
     p = _probability(record)
-    sure = f" ({percent(p)})" if p is not None else ""
+    sure = joined("", (" (", percent(p), ")")) if p is not None else ""
     if record["flipped"]:
-        return f"The model said “{before}” and now says “{target}”{sure}."
+        return Sentence(
+            "The model said “{before}” and now says “{target}”{sure}.",
+            before=before, target=target, sure=sure,
+        )  # fmt: skip
     if after == target:
-        return f"The model cannot decide between “{target}”{sure} and another class."
-    says = f"still says “{after}”" if after == before else f"now says “{after}”"
-    return f"The model {says}, not “{target}”{sure}."
+        return Sentence(
+            "The model cannot decide between “{target}”{sure} and another class.",
+            target=target, sure=sure,
+        )  # fmt: skip
+    if after == before:
+        return Sentence(
+            "The model still says “{after}”, not “{target}”{sure}.",
+            after=after, target=target, sure=sure,
+        )  # fmt: skip
+    return Sentence(
+        "The model now says “{after}”, not “{target}”{sure}.",
+        after=after, target=target, sure=sure,
+    )  # fmt: skip
 
 
-def _people_said(record: Record) -> str:
+def _people_said(record: Record) -> Sentence:
     """What a person, who stood in for the model, called the answer."""
     label, target = record["asked"]["label"], record["target"]
-    called = f"“{target}”, as asked" if label == target else f"“{label}”, not “{target}”"
     model = record["counterfactual"]["label"]
-    return f"In the end you called it {called}. The model itself says “{model}”."
+    if label == target:
+        return Sentence(
+            "In the end you called it “{target}”, as asked. The model itself says “{model}”.",
+            target=target, model=model,
+        )  # fmt: skip
+    return Sentence(
+        "In the end you called it “{label}”, not “{target}”. The model itself says “{model}”.",
+        label=label, target=target, model=model,
+    )  # fmt: skip
 
 
 def _probability(record: Record) -> float | None:
@@ -124,20 +157,41 @@ def _lead(record: Record) -> float | None:
 def _judge(record: Record) -> Told:
     oracle, target = record["oracle"], record["target"]
     if not oracle:
-        told = "The bundle has no second classifier, an oracle, that knows this model’s answers."
-        return "No judge here", told, "unknown"
+        told = Sentence(
+            "The bundle has no second classifier, an oracle, that knows this model’s answers."
+        )
+        return Sentence("No judge here"), told, "unknown"
     seen, flipped = oracle["label"], record["flipped"]
-    says = f"The oracle, a classifier that no method ever sees, says “{seen}”"
-    sure = percent(oracle["target_probability"])
+    words = {"seen": seen, "target": target, "sure": percent(oracle["target_probability"])}
     if seen == target:
         if flipped:
-            return "Yes", f"{says}, too ({sure}).", "good"
-        return "It sees the target", f"{says} ({sure}), though the answer did not flip.", "caution"
+            told = Sentence(
+                "The oracle, a classifier that no method ever sees, says “{seen}”, too ({sure}).",
+                **words,
+            )
+            return Sentence("Yes"), told, "good"
+        told = Sentence(
+            "The oracle, a classifier that no method ever sees, says “{seen}” ({sure}), though the "
+            "answer did not flip.", **words,
+        )  # fmt: skip
+        return Sentence("It sees the target"), told, "caution"
     if not flipped:
-        return "Not the target", f"{says} and gives “{target}” {sure}.", "bad"
-    as_before = seen == record["factual"]["label"]
-    says += ", as the model did before," if as_before else ", which is another class again,"
-    return "No", f"{says} and gives “{target}” {sure}.", "bad"
+        told = Sentence(
+            "The oracle, a classifier that no method ever sees, says “{seen}” and gives “{target}” "
+            "{sure}.", **words,
+        )  # fmt: skip
+        return Sentence("Not the target"), told, "bad"
+    if seen == record["factual"]["label"]:
+        told = Sentence(
+            "The oracle, a classifier that no method ever sees, says “{seen}”, as the model did "
+            "before, and gives “{target}” {sure}.", **words,
+        )  # fmt: skip
+    else:
+        told = Sentence(
+            "The oracle, a classifier that no method ever sees, says “{seen}”, which is another "
+            "class again, and gives “{target}” {sure}.", **words,
+        )  # fmt: skip
+    return Sentence("No"), told, "bad"
 
 
 # ------------------------------------------------------------------ how much changed
@@ -146,26 +200,35 @@ def _judge(record: Record) -> Told:
 def _change(record: Record) -> Told:
     changed, strongest = number(record, "changed_area"), number(record, "change_inside")
     if changed is None or strongest is None:
-        return "Not known", "The changes were not measured.", "unknown"
+        return Sentence("Not known"), Sentence("The changes were not measured."), "unknown"
     if strongest == 0:
-        return "Nothing", "The answer is your picture: no pixel changed.", "bad"
-    far = f"{percent(strongest)} of the way from black to white"
+        told = Sentence("The answer is your picture: no pixel changed.")
+        return Sentence("Nothing"), told, "bad"
+    far = Sentence("{share} of the way from black to white", share=percent(strongest))
     if changed == 0:
-        told = f"No pixel changed by more than a tenth; the strongest by {far}."
-        return "Nothing that can be seen", told, "caution" if record["flipped"] else "bad"
+        told = Sentence("No pixel changed by more than a tenth; the strongest by {far}.", far=far)
+        judgement: Judgement = "caution" if record["flipped"] else "bad"
+        return Sentence("Nothing that can be seen"), told, judgement
     area = float(record["region"]["area"])
-    where = "picture" if area >= 1 else "region"
     share = min(changed / area, 1.0) if area else 1.0
-    amount = next((word for most, word in AMOUNTS if share < most), "Nearly all")
-    strength = next((word for most, word in STRENGTHS if strongest < most), "strongly")
-    value = f"{amount} of the {where}, {strength}"
-    told = (
-        f"{percent(share)} of the {where}’s pixels changed by more than a tenth, the strongest by "
-        f"{far}."
-    )
+    amount = next((word for most, word in AMOUNTS if share < most), Sentence("Nearly all"))
+    strength = next((word for most, word in STRENGTHS if strongest < most), Sentence("strongly"))
+    if area >= 1:
+        value = Sentence("{amount} of the picture, {strength}", amount=amount, strength=strength)
+        told = Sentence(
+            "{share} of the picture’s pixels changed by more than a tenth, the strongest by {far}.",
+            share=percent(share), far=far,
+        )  # fmt: skip
+    else:
+        value = Sentence("{amount} of the region, {strength}", amount=amount, strength=strength)
+        told = Sentence(
+            "{share} of the region’s pixels changed by more than a tenth, the strongest by {far}.",
+            share=percent(share), far=far,
+        )  # fmt: skip
     if changed <= ALMOST_ALL:
         return value, told, "good"
-    return value, f"{told} So much is hardly the same picture, and tells little of it.", "caution"
+    much = Sentence("{told} So much is hardly the same picture, and tells little of it.", told=told)
+    return value, much, "caution"
 
 
 # ------------------------------------------------------------------ how typical is it
@@ -176,38 +239,63 @@ def _typical(record: Record) -> Told:
     place, nats = number(record, "log_density_percentile"), number(record, "log_density")
     looked = record.get("domain", {}).get("counterfactual")
     if looked and looked["unlike"]:
-        told = f"Compared with {looked['count']} real pictures of all classes, {looked['why']}."
-        return "Unlike real ones", told, "bad"
+        told = Sentence(
+            "Compared with {count} real pictures of all classes, {why}.",
+            count=looked["count"], why=Sentence(looked["why"]),
+        )  # fmt: skip
+        return Sentence("Unlike real ones"), told, "bad"
     if place is not None:
-        share = "No real picture" if place == 0 else f"{percent(place / 100)} of real pictures"
-        verb = "is" if place == 0 else "are"
         value, judgement = _place(place)
-        told = f"{share} of “{target}” {verb} less likely than the answer, by the bundle’s density."
-        return value, f"{told} Real ones have half on average.", judgement
+        return value, _less_likely(place, target), judgement
     if nats is not None:
-        told = f"Its log density is {nats:.0f} nats; there are no real pictures to compare it with."
-        return "Not known", told, "unknown"
+        told = Sentence(
+            "Its log density is {nats:.0f} nats; there are no real pictures to compare it with.",
+            nats=nats,
+        )
+        return Sentence("Not known"), told, "unknown"
     if oracle:
         p = oracle["target_probability"]
-        told = f"No density can tell here. The oracle gives “{target}” {percent(p)}, a weaker sign."
+        told = Sentence(
+            "No density can tell here. The oracle gives “{target}” {p}, a weaker sign.",
+            target=target, p=percent(p),
+        )  # fmt: skip
         if p >= SURE:
-            return "Convincing to the oracle", told, "good"
-        return ("Doubtful", told, "caution") if p >= UNSURE else ("Not convincing", told, "bad")
-    told = "Neither a density nor an oracle knows this model’s answers, so nothing here can tell."
-    return "Not known", told, "unknown"
+            return Sentence("Convincing to the oracle"), told, "good"
+        if p >= UNSURE:
+            return Sentence("Doubtful"), told, "caution"
+        return Sentence("Not convincing"), told, "bad"
+    told = Sentence(
+        "Neither a density nor an oracle knows this model’s answers, so nothing here can tell."
+    )
+    return Sentence("Not known"), told, "unknown"
+
+
+def _less_likely(place: float, target: str) -> Sentence:
+    """How the answer's place among real pictures is said."""
+    if place == 0:
+        return Sentence(
+            "No real picture of “{target}” is less likely than the answer, by the bundle’s "
+            "density. Real ones have half on average.", target=target,
+        )  # fmt: skip
+    return Sentence(
+        "{share} of real pictures of “{target}” are less likely than the answer, by the bundle’s "
+        "density. Real ones have half on average.", share=percent(place / 100), target=target,
+    )  # fmt: skip
 
 
 def _place(percentile: float) -> tuple[str, Judgement]:
     if percentile < VERY_UNUSUAL:
-        return "Very unusual", "bad"
+        return Sentence("Very unusual"), "bad"
     if percentile < UNUSUAL:
-        return "Unusual", "caution"
-    return ("Smoother than real ones", "caution") if percentile > SMOOTH else ("Typical", "good")
+        return Sentence("Unusual"), "caution"
+    if percentile > SMOOTH:
+        return Sentence("Smoother than real ones"), "caution"
+    return Sentence("Typical"), "good"
 
 
 QUESTIONS: tuple[tuple[str, str, Callable[[Record], Told]], ...] = (
-    ("flip", "Did the answer flip?", _flip),
-    ("judge", "Does an independent judge agree?", _judge),
-    ("change", "How much changed?", _change),
-    ("typical", "How typical is the answer?", _typical),
+    ("flip", Sentence("Did the answer flip?"), _flip),
+    ("judge", Sentence("Does an independent judge agree?"), _judge),
+    ("change", Sentence("How much changed?"), _change),
+    ("typical", Sentence("How typical is the answer?"), _typical),
 )

@@ -85,10 +85,16 @@ class _OpenRun:
         if isinstance(question, Answer):
             raise BadInput("this run has ended; begin another")
         if answer not in names:
-            raise BadInput(f"{answer!r} is no class; choose from: {', '.join(names)}")
+            raise BadInput(
+                "{answer!r} is no class; choose from: {names}",
+                answer=answer,
+                names=", ".join(names),
+            )
         label = names.index(answer)
         if question.number == 0 and label == self.target:
-            raise BadInput(f"you call it {answer!r} already; choose another target than that")
+            raise BadInput(
+                "you call it {answer!r} already; choose another target than that", answer=answer
+            )
         self.answers.append(answer)
         self.asked.label = label
         while self.end is None:

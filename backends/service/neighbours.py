@@ -16,6 +16,7 @@ from backends.bundles import Bundle
 from backends.compute.oom import guarded
 from backends.core import Embedding
 from backends.priors.core import Prior
+from backends.sentences import Sentence
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,10 +93,10 @@ def _space(found: Bundle) -> _Space | None:
     if found.problem("oracle") is None:
         network = found.part("oracle")
         if isinstance(network, Embedding):
-            return _Space("oracle", "the oracle’s features", network.embed)
+            return _Space("oracle", Sentence("the oracle’s features"), network.embed)
     if found.problem("autoencoder") is None:
         codec: Prior = found.part("autoencoder")
-        return _Space("autoencoder", "the autoencoder’s latents", codec.encode)
+        return _Space("autoencoder", Sentence("the autoencoder’s latents"), codec.encode)
     return None
 
 

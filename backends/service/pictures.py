@@ -99,7 +99,9 @@ def sample(name: str, seed: int) -> np.ndarray:
     found = bundles.get(name)
     part = found.generator
     if part is None:
-        raise BadInput(f"bundle {name!r} has no generator; choose an example, or bring a picture")
+        raise BadInput(
+            "bundle {name!r} has no generator; choose an example, or bring a picture", name=name
+        )
     network = found.part(part)
     with torch.no_grad(), guarded(found.device):
         w = network.sample_w(1, torch.Generator().manual_seed(seed))
@@ -186,7 +188,9 @@ def spectrum(name: str, picture: np.ndarray, prior: str) -> list[float]:
     found = bundles.get(name)
     part = found.part(prior)
     if not isinstance(part, Prior):
-        raise BadInput(f"part {prior!r} has no coordinates; choose flow, autoencoder or gan")
+        raise BadInput(
+            "part {prior!r} has no coordinates; choose flow, autoencoder or gan", prior=prior
+        )
     with guarded(found.device):
         with torch.no_grad():
             z = part.encode(imaging.to_tensor(picture).to(found.device))

@@ -96,7 +96,9 @@ def click(
     if box is None and 1 not in labels:
         raise BadInput("click at least once on what shall change; the other clicks take away")
     if any(not (0 <= x <= width and 0 <= y <= height) for x, y in [*points, *corners]):
-        raise BadInput(f"a click or box lies outside the {width}x{height} picture")
+        raise BadInput(
+            "a click or box lies outside the {width}x{height} picture", width=width, height=height
+        )
     segmenter = _segmenter(found)
     with guarded(found.device):
         return segmenter.click(picture, points, labels, box)
@@ -125,8 +127,12 @@ def mask_of(
     if given is not None:
         if given.shape != (height, width):
             raise BadInput(
-                f"the mask is {given.shape[1]}x{given.shape[0]} pixels, the picture "
-                f"{width}x{height}; use a mask of the picture's size"
+                "the mask is {shape}x{shape_2} pixels, the picture {width}x{height}; use a "
+                "mask of the picture's size",
+                shape=given.shape[1],
+                shape_2=given.shape[0],
+                width=width,
+                height=height,
             )
         return given
     match spec:
@@ -152,7 +158,7 @@ def mask_of(
             return imaging.as_bytes(imaging.in_polygon(corners, (width, height)))
         case specs.Mixed() | specs.Resized() | specs.Inverted():
             return imaging.as_bytes(_combined(name, picture, spec, model, placement))
-    raise BadInput(f"region {str(spec)!r} needs the mask that was painted; use mask:FILE")
+    raise BadInput("region {spec!r} needs the mask that was painted; use mask:FILE", spec=str(spec))
 
 
 def _combined(
@@ -187,8 +193,10 @@ def _of_clicks(name: str, picture: np.ndarray, spec: specs.Clicks) -> np.ndarray
         return clicked.mask
     if spec.choice > len(clicked.alternatives):
         raise BadInput(
-            f"choice={spec.choice} is none of the {len(clicked.alternatives)} masks of these "
-            "clicks; only a single click has several (1 is the smallest)"
+            "choice={choice} is none of the {count} masks of these clicks; only a single "
+            "click has several (1 is the smallest)",
+            choice=spec.choice,
+            count=len(clicked.alternatives),
         )
     return clicked.alternatives[spec.choice - 1].mask
 
@@ -208,8 +216,10 @@ def _of_photographs(name: str, what: str) -> Bundle:
     found = bundles.get(name)
     if found.manifest.preparation == "digit":
         raise BadInput(
-            f"{what} need photographs, and bundle {found.name!r} has digits; brush a region, "
-            "or use auto or box:X0,Y0,X1,Y1"
+            "{what} need photographs, and bundle {name!r} has digits; brush a region, or "
+            "use auto or box:X0,Y0,X1,Y1",
+            what=what,
+            name=found.name,
         )
     return found
 
@@ -298,8 +308,11 @@ def _lender(found: Bundle) -> Bundle:
             lender = bundles.get(SHARED)
         except NotFound as error:
             raise MissingPart(
-                f"bundle {found.name!r} has no part of the kind {SEGMENTER!r}, and there is no "
-                f"bundle {SHARED!r} to lend it; use box:X0,Y0,X1,Y1 or brush the region"
+                "bundle {name!r} has no part of the kind {segmenter!r}, and there is no "
+                "bundle {shared!r} to lend it; use box:X0,Y0,X1,Y1 or brush the region",
+                name=found.name,
+                segmenter=SEGMENTER,
+                shared=SHARED,
             ) from error
     problem = lender.problem(_part_of_kind(lender, SEGMENTER) or SEGMENTER)
     if problem:
@@ -326,8 +339,11 @@ def _detector_source(found: Bundle, what: str = "other words need") -> str:
     known = _words(found)
     instead = f"use one of the words {', '.join(known)}, " if known else "use "
     raise MissingPart(
-        f"{what} Grounding DINO, which is not here; get it with: {_command()}; or {instead}"
-        "a click (points:+X,Y) or a box"
+        "{what} Grounding DINO, which is not here; get it with: {command}; or "
+        "{instead}a click (points:+X,Y) or a box",
+        what=what,
+        command=_command(),
+        instead=instead,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
+from backends.sentences import Sentence
 from backends.service.facts import SMOOTH, UNUSUAL, Record, number, percent
 
 __all__ = ["Risk", "unlike", "warnings"]
@@ -31,9 +32,13 @@ def unlike(domain: Mapping[str, Any]) -> Risk:
     """
     return Risk(
         name="domain",
-        sentence="Your picture does not look like those that the model knows.",
-        reason=f"Compared with {domain['count']} real ones, {domain['why']}. What the model says "
-        "of such a picture means little.",
+        sentence=Sentence("Your picture does not look like those that the model knows."),
+        reason=Sentence(
+            "Compared with {count} real ones, {why}. What the model says of such a "
+            "picture means little.",
+            count=domain["count"],
+            why=Sentence(domain["why"]),
+        ),
     )
 
 
@@ -48,8 +53,10 @@ def _oracle(record: Record) -> Iterator[Risk]:
     if record["flipped"] and oracle and oracle["label"] != target:
         yield Risk(
             name="oracle_disagrees",
-            sentence=f"The oracle says “{oracle['label']}”, not “{target}”.",
-            reason="The change may fool the model without showing what was asked for.",
+            sentence=Sentence(
+                "The oracle says “{label}”, not “{target}”.", label=oracle["label"], target=target
+            ),
+            reason=Sentence("The change may fool the model without showing what was asked for."),
         )
 
 
@@ -66,8 +73,8 @@ def _invisible(record: Record) -> Iterator[Risk]:
     if record["flipped"] and number(record, "changed_area") == 0:
         yield Risk(
             name="invisible",
-            sentence="The answer flipped, but nothing visible changed.",
-            reason="This shows that the model is brittle here, not what it looks at.",
+            sentence=Sentence("The answer flipped, but nothing visible changed."),
+            reason=Sentence("This shows that the model is brittle here, not what it looks at."),
         )
 
 
@@ -77,22 +84,29 @@ def _density(record: Record) -> Iterator[Risk]:
     if looked and looked["unlike"]:
         yield Risk(
             name="unreal",
-            sentence="The answer does not look like real pictures.",
-            reason=f"Compared with {looked['count']} of them, {looked['why']}: the model may react "
-            "to what is odd here, and not to the class.",
+            sentence=Sentence("The answer does not look like real pictures."),
+            reason=Sentence(
+                "Compared with {count} of them, {why}: the model may react to what is odd "
+                "here, and not to the class.",
+                count=looked["count"],
+                why=Sentence(looked["why"]),
+            ),
         )
     elif place is not None and place < UNUSUAL:
         yield Risk(
             name="untypical",
-            sentence=f"Such a “{record['target']}” hardly ever occurs.",
-            reason=f"{percent(1 - place / 100)} of real pictures are likelier: the model may react "
-            "to what is odd here, and not to the class.",
+            sentence=Sentence("Such a “{target}” hardly ever occurs.", target=record["target"]),
+            reason=Sentence(
+                "{place} of real pictures are likelier: the model may react to what is odd "
+                "here, and not to the class.",
+                place=percent(1 - place / 100),
+            ),
         )
     elif place is not None and place > SMOOTH:
         yield Risk(
             name="smooth",
-            sentence="The answer is plainer and smoother than real pictures.",
-            reason="Details that the model looks at may be gone with the rest.",
+            sentence=Sentence("The answer is plainer and smoother than real pictures."),
+            reason=Sentence("Details that the model looks at may be gone with the rest."),
         )
 
 
@@ -102,9 +116,11 @@ def _reconstruction(record: Record) -> Iterator[Risk]:
     if rebuilt is not None and beyond is not None and beyond < rebuilt:
         yield Risk(
             name="reconstruction",
-            sentence="The method cannot draw your picture well.",
-            reason="Rebuilding it unchanged alters it more than the question did, so most of the "
-            "difference says nothing about the model.",
+            sentence=Sentence("The method cannot draw your picture well."),
+            reason=Sentence(
+                "Rebuilding it unchanged alters it more than the question did, so most of the "
+                "difference says nothing about the model."
+            ),
         )
 
 
@@ -112,7 +128,9 @@ def _region(record: Record) -> Iterator[Risk]:
     if record["flipped"] and float(record["region"]["area"]) < 1:
         yield Risk(
             name="not_only_cause",
-            sentence="The region need not be the only cause.",
-            reason="What changed may count only together with what stayed (RCSB, appendix B). Try "
-            "other regions before you conclude.",
+            sentence=Sentence("The region need not be the only cause."),
+            reason=Sentence(
+                "What changed may count only together with what stayed (RCSB, appendix B). Try "
+                "other regions before you conclude."
+            ),
         )

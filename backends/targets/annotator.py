@@ -123,8 +123,12 @@ def matching(classes: Sequence[str], labels: Sequence[str], whose: str) -> dict[
     known = f"only {next(iter(found))!r}" if found else "none"
     more = ", …" if len(labels) > 20 else ""
     raise BadInput(
-        f"{whose} knows {known} of the classes {', '.join(classes[:20])}; its labels are: "
-        f"{', '.join(labels[:20])}{more}"
+        "{whose} knows {known} of the classes {classes}; its labels are: {labels}{more}",
+        whose=whose,
+        known=known,
+        classes=", ".join(classes[:20]),
+        labels=", ".join(labels[:20]),
+        more=more,
     )
 
 
@@ -137,8 +141,10 @@ def _part(bundle: Bundle, name: str, classes: Sequence[str]) -> Annotator:
     labels = bundle.manifest.class_names if name == "classifier" else entry and entry.classes
     if not labels:
         raise BadInput(
-            f"{name!r} cannot label; choose classifier, another part of bundle {bundle.name!r} "
-            "with classes, clip:REPOSITORY_OR_FOLDER, or hf:REPOSITORY_OR_FOLDER"
+            "{name!r} cannot label; choose classifier, another part of bundle {name_2!r} "
+            "with classes, clip:REPOSITORY_OR_FOLDER, or hf:REPOSITORY_OR_FOLDER",
+            name=name,
+            name_2=bundle.name,
         )
     problem = bundle.problem(name)
     if problem:

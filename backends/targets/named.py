@@ -49,8 +49,11 @@ def target_model(bundle: Bundle, name: str = "classifier") -> TargetModel:
         )  # fmt: skip
         return Classifier(network, network.labels)
     raise BadInput(
-        f"bundle {bundle.name!r} has no model {name!r}; choose from: {', '.join(_known(bundle))}, "
-        f"or write {reference.FORMS}"
+        "bundle {name!r} has no model {name_2!r}; choose from: {bundle}, or write {forms}",
+        name=bundle.name,
+        name_2=name,
+        bundle=", ".join(_known(bundle)),
+        forms=reference.FORMS,
     )
 
 
@@ -63,8 +66,10 @@ def require_known(bundle: Bundle, name: str) -> None:
     # What is known is listed, not what is refused: "net.pt2 > 3" names a file too.
     if name not in known and (goal is None or goal["name"] not in known):
         raise BadInput(
-            f"there is no model {name[:60]!r} here, and only who runs the studio can add one; "
-            f"choose from: {', '.join(known)}"
+            "there is no model {name!r} here, and only who runs the studio can add one; "
+            "choose from: {known}",
+            name=name[:60],
+            known=", ".join(known),
         )
 
 

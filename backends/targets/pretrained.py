@@ -64,7 +64,12 @@ def network_of(kinds: Any, checkpoint: Checkpoint, what: str) -> nn.Module:
             checkpoint.folder, local_files_only=True, trust_remote_code=False
         )
         if type(config) not in kinds:
-            raise BadInput(f"{checkpoint.name} ({config.model_type}) is no {what}; choose another")
+            raise BadInput(
+                "{name} ({model_type}) is no {what}; choose another",
+                name=checkpoint.name,
+                model_type=config.model_type,
+                what=what,
+            )
         # What is no safetensors is read as plain tensors.
         network, report = _class_of(kinds, config).from_pretrained(
             checkpoint.weights[0].parent, config=config, dtype=torch.float32,
@@ -74,8 +79,10 @@ def network_of(kinds: Any, checkpoint: Checkpoint, what: str) -> nn.Module:
     wrong = [*report["missing_keys"], *report.get("mismatched_keys", [])]
     if wrong:
         raise MissingPart(
-            f"{checkpoint.weights[0].name} of {checkpoint.name} lacks weights of a {what}; "
-            "fetch it again, or choose another model"
+            "{name} of {name_2} lacks weights of a {what}; fetch it again, or choose another model",
+            name=checkpoint.weights[0].name,
+            name_2=checkpoint.name,
+            what=what,
         )
     return network.eval().requires_grad_(False)
 
@@ -120,15 +127,16 @@ def readable(checkpoint: Checkpoint) -> Iterator[None]:
         raise
     except ImportError as error:
         raise MissingPart(
-            f"{checkpoint.name} needs a package that is not installed; run: pip install "
-            "sentencepiece protobuf"
+            "{name} needs a package that is not installed; run: pip install sentencepiece protobuf",
+            name=checkpoint.name,
         ) from error
     except Exception as error:  # its readers raise whatever their formats' libraries do
         if is_full(error):
             raise
         raise MissingPart(
-            f"{checkpoint.name} is damaged or of a kind that is not known here; fetch it again, or "
-            "choose another model"
+            "{name} is damaged or of a kind that is not known here; fetch it again, or "
+            "choose another model",
+            name=checkpoint.name,
         ) from error
     finally:
         logging.set_verbosity(verbosity)

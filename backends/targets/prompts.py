@@ -42,15 +42,21 @@ def read(text: str, classes: Sequence[str]) -> Prompts:
         name, rest = _owner(line.strip(), classes)
         prompts = [one.strip() for one in rest.split("|")]
         if not all(prompts):
-            raise BadInput(f"line {number} of the prompts has an empty one; write words or drop it")
+            raise BadInput(
+                "line {number} of the prompts has an empty one; write words or drop it",
+                number=number,
+            )
         if name is not None:
             own[name] += prompts
         elif all(PLACE in one for one in prompts):
             common += prompts
         else:
             raise BadInput(
-                f"line {number} of the prompts is for no class; begin it with one of "
-                f"{', '.join(classes[:20])} and a colon, or write {PLACE} where the class belongs"
+                "line {number} of the prompts is for no class; begin it with one of "
+                "{classes} and a colon, or write {place} where the class belongs",
+                number=number,
+                classes=", ".join(classes[:20]),
+                place=PLACE,
             )
     whole = {name: own[name] or common or [DEFAULT] for name in classes}
     filled(whole, classes)
@@ -75,8 +81,9 @@ def filled(prompts: Mapping[str, Sequence[str]], classes: Sequence[str]) -> Prom
     unknown = [name for name in prompts if name not in classes]
     if unknown:
         raise BadInput(
-            f"there are prompts for {unknown[0]!r}, which is no class; choose from: "
-            f"{', '.join(classes[:20])}"
+            "there are prompts for {unknown!r}, which is no class; choose from: {classes}",
+            unknown=unknown[0],
+            classes=", ".join(classes[:20]),
         )
     result: Prompts = {}
     for name in classes:
@@ -85,9 +92,14 @@ def filled(prompts: Mapping[str, Sequence[str]], classes: Sequence[str]) -> Prom
             other = re.search(r"\{\w*\}", one.replace(PLACE, ""))
             if other or not one.strip():
                 what = f"has {other[0]}" if other else "is empty"
-                raise BadInput(f"a prompt of class {name!r} {what}; only {PLACE} is filled in")
+                raise BadInput(
+                    "a prompt of class {name!r} {what}; only {place} is filled in",
+                    name=name,
+                    what=what,
+                    place=PLACE,
+                )
     if sum(map(len, result.values())) > MOST:
-        raise BadInput(f"these are more than {MOST} prompts; use fewer")
+        raise BadInput("these are more than {most} prompts; use fewer", most=MOST)
     return result
 
 

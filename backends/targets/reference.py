@@ -126,8 +126,10 @@ def checked(given: Mapping[str, object]) -> Options:
         name = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
             known = ", ".join(Options.model_fields)
-            raise BadInput(f"a model has no option {name!r}; choose from: {known}") from error
-        raise BadInput(f"{name} of a model: {first['msg']}") from error
+            raise BadInput(
+                "a model has no option {name!r}; choose from: {known}", name=name, known=known
+            ) from error
+        raise BadInput("{name} of a model: {msg}", name=name, msg=first["msg"]) from error
 
 
 def usual_name(text: str) -> str:
@@ -156,13 +158,17 @@ def parse(text: str) -> Reference:
     """
     head, _, query = text.strip().partition("?")
     if not is_reference(head):
-        raise BadInput(f"{text!r} names no model; write {FORMS}")
+        raise BadInput("{text!r} names no model; write {forms}", text=text, forms=FORMS)
     options = _options(query)
     kind, _, name = head.partition(":")
     if kind in LIBRARIES:
         name, _, weights = name.partition("@")
         if weights and kind not in ("timm", "torchvision"):
-            raise BadInput(f"@{weights} is for timm: and torchvision:; give {kind}: a folder")
+            raise BadInput(
+                "@{weights} is for timm: and torchvision:; give {kind}: a folder",
+                weights=weights,
+                kind=kind,
+            )
         return Reference(kind, name, weights, options=options)
     if code := CODE.fullmatch(head):
         return Reference("code", code["file"], attribute=code["name"], options=options)
@@ -192,7 +198,9 @@ def _names(value: str) -> tuple[str, ...]:
         content = path.read_text(encoding="utf-8")
         names = json.loads(content) if path.suffix.lower() == ".json" else content.splitlines()
     except (OSError, ValueError) as error:
-        raise BadInput(f"{value} cannot be read; give a file with one class name a line") from error
+        raise BadInput(
+            "{value} cannot be read; give a file with one class name a line", value=value
+        ) from error
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise BadInput(f"{value} is no list of names; write one a line, or a JSON list")
+        raise BadInput("{value} is no list of names; write one a line, or a JSON list", value=value)
     return tuple(name.strip() for name in names if name.strip())

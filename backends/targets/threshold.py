@@ -33,7 +33,8 @@ def parse(target: str) -> tuple[int, float]:
         value = float("nan")
     if not found or not isfinite(value):
         raise BadInput(
-            f"{target!r} is no goal for a regressor; say: more than 3.5, or: less than 2"
+            "{target!r} is no goal for a regressor; say: more than 3.5, or: less than 2",
+            target=target,
         )
     return int(found[1] == "more"), value
 

@@ -58,8 +58,10 @@ class Encoders(nn.Module):
         if tokens["input_ids"].shape[1] > most:
             longest = max(texts, key=len)
             raise BadInput(
-                f"the prompt {longest[:40]!r}… is longer than the {most} tokens that this model "
-                "reads; shorten it"
+                "the prompt {longest!r}… is longer than the {most} tokens that this model "
+                "reads; shorten it",
+                longest=longest[:40],
+                most=most,
             )
         device, read = self.network.logit_scale.device, ("input_ids", "attention_mask")
         given = {name: tokens[name].to(device) for name in read if name in tokens}
@@ -107,7 +109,9 @@ def load_encoders(checkpoint: Checkpoint, device: str = "cpu") -> Encoders:
     network = network_of(ZERO_SHOT, checkpoint, "zero-shot model")
     needed = ("get_image_features", "get_text_features", "logit_scale")
     if not all(hasattr(network, name) for name in needed):
-        raise BadInput(f"{checkpoint.name} has no pair of encoders; choose a CLIP or a SigLIP")
+        raise BadInput(
+            "{name} has no pair of encoders; choose a CLIP or a SigLIP", name=checkpoint.name
+        )
     with readable(checkpoint):
         tokenizer = AutoTokenizer.from_pretrained(
             checkpoint.folder, local_files_only=True, trust_remote_code=False

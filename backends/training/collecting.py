@@ -69,7 +69,7 @@ def entries(source: Path) -> list[Entry]:
     :raises BadInput: it is nothing of the kind, or holds no picture.
     """
     if not source.exists():
-        raise NotFound(f"there is no {source}; give {FORMS}")
+        raise NotFound("there is no {source}; give {forms}", source=source, forms=FORMS)
     if source.is_dir():
         saved = (source / "dataset_info.json").is_file() or (source / "dataset_dict.json").is_file()
         found = list(_dataset(source) if saved else _folder(source))
@@ -78,9 +78,11 @@ def entries(source: Path) -> list[Entry]:
     elif source.suffix.lower() == ".npz":
         found = list(_arrays(source))
     else:
-        raise BadInput(f"{source.name} is no source of pictures; give {FORMS}")
+        raise BadInput(
+            "{name} is no source of pictures; give {forms}", name=source.name, forms=FORMS
+        )
     if not found:
-        raise BadInput(f"{source} holds no pictures; give {FORMS}")
+        raise BadInput("{source} holds no pictures; give {forms}", source=source, forms=FORMS)
     return found
 
 
@@ -121,14 +123,17 @@ def _table(path: Path) -> Iterator[Entry]:
                 for row in csv.DictReader(file, delimiter=separator)
             ]
     except (OSError, UnicodeError, csv.Error) as error:
-        raise BadInput(f"{path.name} cannot be read; save it as a CSV file in UTF-8") from error
+        raise BadInput(
+            "{name} cannot be read; save it as a CSV file in UTF-8", name=path.name
+        ) from error
     columns = rows[0].keys() if rows else ()
     file_column = next((name for name in FILE_COLUMNS if name in columns), None)
     label_column = next((name for name in LABEL_COLUMNS if name in columns), None)
     if file_column is None or label_column is None:
         raise BadInput(
-            f"{path.name} lacks a column {'file' if file_column is None else 'label'}; "
-            "its first line must name the columns"
+            "{name} lacks a column {value}; its first line must name the columns",
+            name=path.name,
+            value="file" if file_column is None else "label",
         )
     for row in rows:
         split = row.get("split", "").lower()
@@ -141,12 +146,15 @@ def _arrays(path: Path) -> Iterator[Entry]:
         with np.load(path, allow_pickle=False) as arrays:
             held: dict[str, Any] = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError) as error:
-        raise BadInput(f"{path.name} cannot be read; save arrays with numpy.savez") from error
+        raise BadInput(
+            "{name} cannot be read; save arrays with numpy.savez", name=path.name
+        ) from error
     pictures, labels = held.get("pictures"), held.get("labels")
     usable = pictures is not None and pictures.dtype == np.uint8 and pictures.ndim in (3, 4)
     if not usable or pictures is None or labels is None or len(labels) != len(pictures):
         raise BadInput(
-            f"{path.name} must hold pictures, uint8 [N, H, W] or [N, H, W, C], and labels [N]"
+            "{name} must hold pictures, uint8 [N, H, W] or [N, H, W, C], and labels [N]",
+            name=path.name,
         )
     names = [str(name) for name in held.get("classes", [])]
     tests = held.get("test")
@@ -165,13 +173,15 @@ def _dataset(folder: Path) -> Iterator[Entry]:
     try:
         found = datasets.load_from_disk(str(folder))
     except Exception as error:  # whatever the library raises at a damaged folder
-        raise BadInput(f"{folder} cannot be read as a datasets folder ({error})") from error
+        raise BadInput(
+            "{folder} cannot be read as a datasets folder ({error})", folder=folder, error=error
+        ) from error
     splits = dict(found) if isinstance(found, datasets.DatasetDict) else {"": found}
     for split, rows in splits.items():
         image = next((n for n, f in rows.features.items() if isinstance(f, datasets.Image)), None)
         label = next((n for n in LABEL_COLUMNS if n in rows.features), None)
         if image is None or label is None:
-            raise BadInput(f"{folder} has no column of pictures, or none named label")
+            raise BadInput("{folder} has no column of pictures, or none named label", folder=folder)
         feature = rows.features[label]
         test = split in JUDGED[:2] if len(splits) > 1 else None
         for number, row in enumerate(rows):

@@ -74,12 +74,12 @@ def read_idx(path: Path) -> np.ndarray:
     with opener(path, "rb") as file:
         content = file.read()
     if len(content) < 8 or content[2] != 8:
-        raise BadInput(f"{path} is not an idx file of bytes; fetch MNIST again")
+        raise BadInput("{path} is not an idx file of bytes; fetch MNIST again", path=path)
     rank = content[3]
     shape = np.frombuffer(content, ">i4", rank, 4)
     values = np.frombuffer(content, np.uint8, offset=4 + 4 * rank)
     if len(values) != np.prod(shape, dtype=np.int64):
-        raise BadInput(f"{path} has lost its end; fetch MNIST again")
+        raise BadInput("{path} has lost its end; fetch MNIST again", path=path)
     return values.reshape(shape)
 
 
@@ -101,7 +101,8 @@ def load_mnist(source: str, split: str) -> Split:
             data = MNIST(folder, split == "train", download=True)
         except (OSError, RuntimeError) as error:
             raise Unreachable(
-                f"MNIST cannot be downloaded into {folder}; give a folder with its four idx files"
+                "MNIST cannot be downloaded into {folder}; give a folder with its four idx files",
+                folder=folder,
             ) from error
         images, labels = data.data.numpy(), data.targets.numpy()
     else:
@@ -110,8 +111,10 @@ def load_mnist(source: str, split: str) -> Split:
             found = [p for p in (Path(source) / name, Path(source) / f"{name}.gz") if p.is_file()]
             if not found:
                 raise NotFound(
-                    f"{name}(.gz) is not in {source}; give a folder with MNIST's four idx files, "
-                    "or the word mnist to download them"
+                    "{name}(.gz) is not in {source}; give a folder with MNIST's four idx files, "
+                    "or the word mnist to download them",
+                    name=name,
+                    source=source,
                 )
             arrays.append(read_idx(found[0]))
         images, labels = arrays
@@ -130,8 +133,9 @@ def test_split(bundle: Bundle, data: str | None) -> Split:
     own = bundle.test_pictures()
     if own is None:
         raise NotFound(
-            f"bundle {bundle.name!r} came without test pictures; give --data a folder with MNIST's "
-            "idx files, or the word mnist to download them"
+            "bundle {name!r} came without test pictures; give --data a folder with "
+            "MNIST's idx files, or the word mnist to download them",
+            name=bundle.name,
         )
     pictures, labels = own
     return Split(torch.from_numpy(pictures).permute(0, 3, 1, 2), torch.from_numpy(labels))

@@ -215,10 +215,10 @@ def _load(
             tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 - no mapping
             progress = json.loads(file.metadata()["progress"])
     except SafetensorError as error:
-        raise BadInput(f"the checkpoint is damaged; {again}") from error
+        raise BadInput("the checkpoint is damaged; {again}", again=again) from error
     # A field that the plan has gained since had its default then; the time allowed may differ.
     if replace(FitPlan(**progress["plan"]), seconds=plan.seconds) != plan:
-        raise BadInput(f"the checkpoint belongs to another recipe; {again}")
+        raise BadInput("the checkpoint belongs to another recipe; {again}", again=again)
 
     def under(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

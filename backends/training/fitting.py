@@ -96,8 +96,9 @@ class Fit:
                 found[kind] = name
         if not found or (self.bundle.problem(self.bundle.named("velocity")) and not space.drawn):
             raise BadInput(
-                f"bundle {self.bundle.name!r} has no field, density or ensemble to be fitted, or "
-                "no part that draws pictures; choose a method that knows no classes, such as RCSB"
+                "bundle {name!r} has no field, density or ensemble to be fitted, or no part "
+                "that draws pictures; choose a method that knows no classes, such as RCSB",
+                name=self.bundle.name,
             )
         return found
 
@@ -114,8 +115,9 @@ class Fit:
         if sum(count > 0 for count in counts) < 2:
             only = self.model.class_names[int(drawn.p.argmax(1)[0])]
             raise BadInput(
-                f"the model calls every picture that the bundle draws {only!r}; check its size, "
-                "mean and std, or choose another bundle"
+                "the model calls every picture that the bundle draws {only!r}; check its "
+                "size, mean and std, or choose another bundle",
+                only=only,
             )
         quality = {f"drawn_{name}": float(n) for name, n in zip(self._names, counts, strict=True)}
         share, done_parts = DRAWING, {}

@@ -80,14 +80,21 @@ def new(
     folder = _free(name, out)
     found = entries(source)
     if len(found) > MOST:
-        raise BadInput(f"{source} holds {len(found)} pictures; leave at most {MOST}")
+        raise BadInput(
+            "{source} holds {count} pictures; leave at most {most}",
+            source=source,
+            count=len(found),
+            most=MOST,
+        )
     channels = channels_of(config, found)
     network = _loaded(model, config.size, channels) if model else None
     if network is None and any(not entry.label for entry in found):
         lacking = sum(not entry.label for entry in found)
         raise BadInput(
-            f"{lacking} of {len(found)} pictures have no label; put each class into a folder of "
-            "its own, or name the model to explain with --model"
+            "{lacking} of {count} pictures have no label; put each class into a folder "
+            "of its own, or name the model to explain with --model",
+            lacking=lacking,
+            count=len(found),
         )
     prepare = preparation(config, channels)
     pictures, kept, left_out, seen = [], [], [], set()
@@ -111,7 +118,11 @@ def new(
     if twice:
         left_out.append(f"{twice} pictures are the same as an earlier one")
     if not pictures:
-        raise BadInput(f"no picture of {source} can be read; the first: {left_out[0]}")
+        raise BadInput(
+            "no picture of {source} can be read; the first: {left_out}",
+            source=source,
+            left_out=left_out[0],
+        )
     array = np.stack(pictures)
     classes, labels, own = _labelled(kept, array, network)
     tests = _tests(kept, labels, config.held_out)
@@ -139,12 +150,15 @@ def _free(name: str, out: Path | None) -> Path:
     """The folder of a new bundle."""
     if not re.fullmatch(r"\w[\w-]{0,39}", name):
         raise BadInput(
-            f"{name!r} cannot be the name of a bundle; take letters, digits, - and _, at most 40"
+            "{name!r} cannot be the name of a bundle; take letters, digits, - and _, at most 40",
+            name=name,
         )
     folder = out or settings().bundles / name
     shipped = out is None and (ASSETS / name).is_dir()
     if shipped or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
-        raise BadInput(f"there is a bundle {name!r} already; choose another name, or remove it")
+        raise BadInput(
+            "there is a bundle {name!r} already; choose another name, or remove it", name=name
+        )
     return folder
 
 

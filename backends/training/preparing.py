@@ -50,7 +50,11 @@ def preview(source: Path, config: NewConfig) -> Preview:
         except StudioError as error:
             refused = f"{entry.name}: {error}"
     if not chosen:
-        raise BadInput(f"no picture of {source} can be read; the first: {refused}")
+        raise BadInput(
+            "no picture of {source} can be read; the first: {refused}",
+            source=source,
+            refused=refused,
+        )
     channels = channels_of(config, found)
     prepare = preparation(config, channels)
     pairs = [(label, picture, prepare(picture)) for label, picture in chosen]

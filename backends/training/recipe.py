@@ -98,7 +98,11 @@ def train(
     unknown = set(names) - set(book.names)
     if unknown:
         known = ", ".join(book.names)
-        raise BadInput(f"there is no part {sorted(unknown)[0]!r}; choose from: {known}")
+        raise BadInput(
+            "there is no part {unknown!r}; choose from: {known}",
+            unknown=sorted(unknown)[0],
+            known=known,
+        )
     place = torch.device(device)
     _check_domain(book, out)
     data, test = book.load(source, place)
@@ -181,9 +185,12 @@ def _check_domain(book: Cookbook, out: Path) -> None:
     )  # fmt: skip
     if not same:
         raise BadInput(
-            f"{out} holds the bundle {there.name!r}, whose pictures are others than those of "
-            f"{ours.name!r}; give --out another folder, or train it with: python -m studio train "
-            f"{there.name} --minutes 60"
+            "{out} holds the bundle {name!r}, whose pictures are others than those of "
+            "{name_2!r}; give --out another folder, or train it with: python -m studio "
+            "train {name} --minutes 60",
+            out=out,
+            name=there.name,
+            name_2=ours.name,
         )
 
 
@@ -194,7 +201,9 @@ def _with_parts(out: Path, name: str, needed: tuple[str, ...]) -> bundles.Bundle
     missing = [n for n in needed if bundle is None or bundle.problem(n)]
     if missing:
         raise MissingPart(
-            f"part {name!r} learns from {' and '.join(missing)}; "
-            f"train first with: --parts {','.join(missing)}"
+            "part {name!r} learns from {missing}; train first with: --parts {missing_2}",
+            name=name,
+            missing=" and ".join(missing),
+            missing_2=",".join(missing),
         )
     return bundle

@@ -42,11 +42,18 @@ def checked_rows(rows: Labelled, bundle: Bundle) -> None:
     size, channels = bundle.manifest.image_size, bundle.manifest.channels
     count = len(rows.pictures)
     if count < FEWEST:
-        raise BadInput(f"{count} labelled pictures are too few; label at least {FEWEST}")
+        raise BadInput(
+            "{count} labelled pictures are too few; label at least {fewest}",
+            count=count,
+            fewest=FEWEST,
+        )
     if rows.pictures.shape[1:] != (size, size, channels) or rows.pictures.dtype != np.uint8:
         raise BadInput(
-            f"the labelled pictures are not {size}x{size} with {channels} channels of 8 bits; "
-            f"prepare them for bundle {bundle.name!r}"
+            "the labelled pictures are not {size}x{size} with {channels} channels of 8 "
+            "bits; prepare them for bundle {name!r}",
+            size=size,
+            channels=channels,
+            name=bundle.name,
         )
     if rows.labels.shape != (count, len(rows.classes)) or rows.weights.shape != (count,):
         raise BadInput("labels and weights do not fit the pictures; export the label set again")
@@ -86,8 +93,10 @@ class Course:
         mine, apart = mine[seen.kept.numpy()], apart[held.kept.numpy()]
         if len(mine) < FEWEST:
             raise BadInput(
-                f"of the labelled faces only {len(mine)} are known to the generator; label at "
-                f"least {FEWEST} that it drew, or that were explained before"
+                "of the labelled faces only {count} are known to the generator; label at "
+                "least {fewest} that it drew, or that were explained before",
+                count=len(mine),
+                fewest=FEWEST,
             )
         labels, held_labels = self._labels(mine).to(device), self._labels(apart).to(device)
         weights = torch.from_numpy(self.rows.weights[mine]).float().to(device)

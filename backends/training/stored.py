@@ -37,7 +37,8 @@ def load(folder: str, device: torch.device) -> tuple[Split, Split]:
 def _read(path: Path, mirror: bool) -> Split:
     if not path.is_file():
         raise NotFound(
-            f"{path} is not there; make the bundle with: python -m studio new NAME --images FOLDER"
+            "{path} is not there; make the bundle with: python -m studio new NAME --images FOLDER",
+            path=path,
         )
     with np.load(path, allow_pickle=False) as arrays:
         pictures, labels = arrays["pictures"], arrays["labels"].astype(np.int64)

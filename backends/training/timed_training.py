@@ -72,7 +72,8 @@ def parts_of(bundle: Bundle, names: Sequence[str]) -> list[str]:
     """
     if bundle.manifest.recipe != "pictures":
         raise BadInput(
-            f"bundle {bundle.name!r} was not made by: python -m studio new; train a bundle that was"
+            "bundle {name!r} was not made by: python -m studio new; train a bundle that was",
+            name=bundle.name,
         )
     recipes = cookbook(bundle.own, {}, {}).recipes
     owners = {other: name for name, recipe in recipes.items() for other in recipe.also}
@@ -80,7 +81,9 @@ def parts_of(bundle: Bundle, names: Sequence[str]) -> list[str]:
     asked = {owners.get(name, name) for name in names} or set(recipes) - there
     if unknown := sorted(asked - set(recipes)):
         raise BadInput(
-            f"there is no part {unknown[0]!r} to train; choose from: {', '.join(recipes)}"
+            "there is no part {unknown!r} to train; choose from: {recipes}",
+            unknown=unknown[0],
+            recipes=", ".join(recipes),
         )
     return [name for name in recipes if name in asked]
 

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from urllib.parse import unquote
 
 from backends.errors import BadInput, NotAllowed
+from backends.sentences import Sentence
 from backends.settings import Settings, on_a_space
 from studio.access.users import Users
 
@@ -29,7 +30,8 @@ def networks(text: str) -> tuple[Network, ...]:
         return tuple(ip_network(one.strip()) for one in text.split(",") if one.strip())
     except ValueError as error:
         raise BadInput(
-            f"STUDIO_PROXIES is {text!r}; set it to addresses or networks such as 10.0.0.0/8"
+            "STUDIO_PROXIES is {text!r}; set it to addresses or networks such as 10.0.0.0/8",
+            text=text,
         ) from error
 
 
@@ -72,12 +74,16 @@ EVERYTHING = Rights(**{one.name: True for one in fields(Rights)})
 MEMBER = Rights(projects=True, training=True)
 NOTHING = Rights()
 REFUSALS = {
-    "fetch": "only an administrator of this studio fetches parts; ask them",
-    "bundles": "only the person at the machine makes bundles here",
-    "models": "only the person at the machine adds models here",
-    "projects": "projects are made by this studio's team; ask them for an invitation to one",
-    "training": "this studio trains no models for visitors; run one of your own",
-    "push": "labels are not pushed with this studio's account; export them, and push the file",
+    "fetch": Sentence("only an administrator of this studio fetches parts; ask them"),
+    "bundles": Sentence("only the person at the machine makes bundles here"),
+    "models": Sentence("only the person at the machine adds models here"),
+    "projects": Sentence(
+        "projects are made by this studio's team; ask them for an invitation to one"
+    ),
+    "training": Sentence("this studio trains no models for visitors; run one of your own"),
+    "push": Sentence(
+        "labels are not pushed with this studio's account; export them, and push the file"
+    ),
 }
 
 

@@ -56,7 +56,7 @@ class Users:
             return cls(tuple(User(**one) for one in json.loads(path.read_text())))
         except (OSError, ValueError, TypeError, ValidationError) as error:
             raise BadInput(
-                f"{path} holds no users; make it by: python -m studio users add NAME"
+                "{path} holds no users; make it by: python -m studio users add NAME", path=path
             ) from error
 
     def write(self, path: Path) -> None:
@@ -83,7 +83,9 @@ class Users:
         :raises BadInput: the name or the password cannot be one.
         """
         if len(password) < SHORTEST:
-            raise BadInput(f"the password is too short; take {SHORTEST} characters or more")
+            raise BadInput(
+                "the password is too short; take {shortest} characters or more", shortest=SHORTEST
+            )
         salt = secrets.token_bytes(16)
         try:
             user = User(
@@ -92,8 +94,9 @@ class Users:
             )  # fmt: skip
         except ValidationError as error:
             raise BadInput(
-                f"{name!r} cannot be a user's name; take up to 60 characters without spaces and "
-                "colons"
+                "{name!r} cannot be a user's name; take up to 60 characters without spaces "
+                "and colons",
+                name=name,
             ) from error
         return replace(self, people=(*self._without(name), user))
 
@@ -104,7 +107,7 @@ class Users:
         """
         if name not in self.names:
             known = f"choose from: {', '.join(self.names)}" if self.names else "there are none yet"
-            raise BadInput(f"there is no user {name!r}; {known}")
+            raise BadInput("there is no user {name!r}; {known}", name=name, known=known)
         return replace(self, people=tuple(self._without(name)))
 
     def _without(self, name: str) -> Iterable[User]:

@@ -28,13 +28,13 @@ def decoded(text: str, what: str) -> bytes:
     :raises BadInput: it is neither, or there is none.
     """
     if not text:
-        raise BadInput(f"{what} is missing; send a file, or a data URL")
+        raise BadInput("{what} is missing; send a file, or a data URL", what=what)
     content = text.partition(",")[2] if text.startswith("data:") else text
     try:
         # Programs wrap base64 into lines, and forms make a space of a plus.
         return base64.b64decode("".join(content.strip().replace(" ", "+").split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadInput(f"{what} is no data URL and no base64; send a file") from error
+        raise BadInput("{what} is no data URL and no base64; send a file", what=what) from error
 
 
 def frame_record(frame: Frame) -> dict[str, Any]:

@@ -86,6 +86,6 @@ def disk_check(folder: Path) -> Check:
         there = next(place for place in (folder, *folder.parents) if place.exists())
         free = shutil.disk_usage(there).free
         if free < LEAST:
-            raise StudioError(f"only {free // 1_000_000} MB are free for labels and runs")
+            raise StudioError("only {free} MB are free for labels and runs", free=free // 1000000)
 
     return check

@@ -174,7 +174,11 @@ class ProgramQuestions:
     def _bundle(self, name: str) -> str:
         names = self.names()
         if name and name not in names:
-            raise NotFound(f"there is no bundle {name!r}; choose from: {', '.join(names)}")
+            raise NotFound(
+                "there is no bundle {name!r}; choose from: {names}",
+                name=name,
+                names=", ".join(names),
+            )
         return name or names[0]
 
     def _model(self, asked: PictureMessage) -> str:

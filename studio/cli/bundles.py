@@ -144,7 +144,7 @@ def _ask(question: str, what: str) -> None:
     :raises BadInput: there is nobody to ask.
     """
     if not sys.stdin.isatty():
-        raise BadInput(f"nobody can be asked here; give --yes to {what}")
+        raise BadInput("nobody can be asked here; give --yes to {what}", what=what)
     typer.confirm(question, abort=True)
 
 

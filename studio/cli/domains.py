@@ -107,7 +107,8 @@ def train(
 
     if data == "mnist" or any(Path(data).glob("*idx3-ubyte*")):
         raise BadInput(
-            f"{data} holds MNIST's pictures and is no bundle; say with --out where to write one"
+            "{data} holds MNIST's pictures and is no bundle; say with --out where to write one",
+            data=data,
         )
     shown = _Shown()
     command = shlex.join(

@@ -150,7 +150,7 @@ def add_pictures(
         new += pictures.add(store, found, waiting)
         print(f"{found.name}: {new} new pictures, {seen - new} there already, {skipped} left out")
     if not seen:
-        raise BadInput(f"nothing in {source} could be used; see the reasons above")
+        raise BadInput("nothing in {source} could be used; see the reasons above", source=source)
 
 
 @labels.command("export")

@@ -93,7 +93,7 @@ def print_and_write(record: object, write: Callable[[], None] | None) -> None:
 def check_folder(out: Path | None) -> None:
     """:raises BadInput: there is a file where the folder should be."""
     if out is not None and any(p.exists() and not p.is_dir() for p in (out, *out.parents)):
-        raise BadInput(f"{out} is a file, or lies in one; give --out a folder")
+        raise BadInput("{out} is a file, or lies in one; give --out a folder", out=out)
 
 
 def reports(names: list[str], bundle: str) -> Callable[[Path, Answer, Sequence[Frame]], None]:
@@ -158,7 +158,7 @@ def settings_in(pairs: list[str], method: str, methods: list[str]) -> dict[str, 
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise BadInput(f"--set {pair!r} is not of the form key=value")
+            raise BadInput("--set {pair!r} is not of the form key=value", pair=pair)
         owner, dot, short = key.strip().partition(".")
         if not dot or owner not in methods:
             settings[key.strip()] = value.strip()
@@ -174,7 +174,9 @@ def pairs_in(text: str) -> list[tuple[str, str]]:
     pairs = [tuple(name.strip() for name in pair.split(":")) for pair in text.split(",")]
     for pair in pairs:
         if len(pair) != 2 or not all(pair):
-            raise BadInput(f"--pairs {text!r} is not understood; write random, or 4:9,3:8")
+            raise BadInput(
+                "--pairs {text!r} is not understood; write random, or 4:9,3:8", text=text
+            )
     return [(source, target) for source, target in pairs]
 
 

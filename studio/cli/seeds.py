@@ -28,8 +28,9 @@ def ask_each(request: Request, seeds: Sequence[int], out: Path | None) -> None:
     entry = service.about(request.bundle)["methods"].get(request.method)
     if entry and not entry.get("seeded", True):
         raise BadInput(
-            f"{entry['title']} draws nothing: every seed gives the same answer; leave out --seeds, "
-            "or vary a setting with --set"
+            "{title} draws nothing: every seed gives the same answer; leave out --seeds, "
+            "or vary a setting with --set",
+            title=entry["title"],
         )
     requests = {seed: replace(request, seed=seed) for seed in seeds}
     found = {seed: options.ask(one) for seed, one in requests.items()}

@@ -23,7 +23,9 @@ def require_engine(name: str, among: Sequence[str] = ENGINES) -> None:
     :raises BadInput: there is none of that name.
     """
     if name not in among:
-        raise BadInput(f"there is no engine {name!r}; choose from: {', '.join(among)}")
+        raise BadInput(
+            "there is no engine {name!r}; choose from: {among}", name=name, among=", ".join(among)
+        )
 
 
 def opened(name: str, ahead: Sequence[str] = ()) -> Engine:

@@ -127,7 +127,8 @@ class ZeroEngine(Engine):
         except Exception as error:  # gradio's, with a sentence of ZeroGPU's in it
             said = re.sub(r"<[^>]*>", "", str(error.args[0]) if error.args else "")
             raise StudioError(
-                f"the accelerator gave no answer ({said or type(error).__name__}); try again later"
+                "the accelerator gave no answer ({value}); try again later",
+                value=said or type(error).__name__,
             ) from error
 
     def _seconds(self, work: Work) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from backends.core import Answer, Frame
 from backends.errors import BadInput, MissingPart
+from backends.sentences import Sentence
 from studio.export.answer_report import answer_report
 from studio.export.comparison_report import Compared, comparison_report, comparison_strip
 from studio.export.document import Document
@@ -51,22 +52,22 @@ def _pdf(path: Path, document: Document) -> None:
 
 FORMATS: dict[str, Format] = {
     "html": Format(
-        "Report (HTML)", "report.html",
+        Sentence("Report (HTML)"), "report.html",
         lambda path, answer, frames, about: _html(path, answer_report(answer, frames, about)),
         lambda path, found, lost, about: _html(path, comparison_report(found, lost, about)),
     ),
     "pdf": Format(
-        "Report (PDF)", "report.pdf",
+        Sentence("Report (PDF)"), "report.pdf",
         lambda path, answer, frames, about: _pdf(path, answer_report(answer, frames, about)),
         lambda path, found, lost, about: _pdf(path, comparison_report(found, lost, about)),
     ),
     "strip": Format(
-        "Film strip (PNG)", "filmstrip.png",
+        Sentence("Film strip (PNG)"), "filmstrip.png",
         lambda path, answer, frames, about: film_strip(answer, frames).save(path),
         lambda path, found, lost, about: comparison_strip(found).save(path),
     ),
     "mp4": Format(
-        "Film (MP4)", "trajectory.mp4",
+        Sentence("Film (MP4)"), "trajectory.mp4",
         lambda path, answer, frames, about: video(path, answer, frames),
         None, require_video,
     ),
@@ -82,7 +83,11 @@ def formats_in(text: str) -> list[str]:
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names:
         if name not in FORMATS:
-            raise BadInput(f"there is no format {name!r}; choose from: {', '.join(FORMATS)}")
+            raise BadInput(
+                "there is no format {name!r}; choose from: {formats}",
+                name=name,
+                formats=", ".join(FORMATS),
+            )
         FORMATS[name].require()
     return names
 

@@ -87,7 +87,11 @@ def read_returned(path: Path) -> Returned:
     :raises BadInput: it is none of the studio's files, damaged, or too large.
     """
     if path.stat().st_size > LARGEST:
-        raise BadInput(f"this file has more than {LARGEST // 1_000_000} MB; {WANTED}")
+        raise BadInput(
+            "this file has more than {largest} MB; {wanted}",
+            largest=LARGEST // 1000000,
+            wanted=WANTED,
+        )
     with path.open("rb") as file:
         head = file.read(8)
     try:
@@ -96,34 +100,39 @@ def read_returned(path: Path) -> Returned:
         if head == b"\x89PNG\r\n\x1a\n":
             return Returned(_record(_text_of(path)))
         if path.stat().st_size > LONGEST:
-            raise BadInput(f"this is no result of the studio; {WANTED}")
+            raise BadInput("this is no result of the studio; {wanted}", wanted=WANTED)
         return Returned(_record(path.read_text("utf-8")))
     except (UnicodeDecodeError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise BadInput(f"this file cannot be read as a result of the studio; {WANTED}") from error
+        raise BadInput(
+            "this file cannot be read as a result of the studio; {wanted}", wanted=WANTED
+        ) from error
 
 
 def _text_of(path: Path) -> str:
     with Image.open(path, formats=["PNG"]) as picture:
         if max(picture.size) > SIDE:
-            raise BadInput(f"this picture is larger than {SIDE} pixels; {WANTED}")
+            raise BadInput(
+                "this picture is larger than {side} pixels; {wanted}", side=SIDE, wanted=WANTED
+            )
         picture.load()  # the text may come after the pixels
         text = getattr(picture, "text", {}).get(SETTINGS)
     if text is None:
         raise BadInput(
-            "this PNG carries no settings: a picture program may have removed them, or it is "
-            f"another picture; {WANTED}"
+            "this PNG carries no settings: a picture program may have removed them, or "
+            "it is another picture; {wanted}",
+            wanted=WANTED,
         )
     return str(text)
 
 
 def _record(text: str) -> dict[str, Any]:
     if len(text) > LONGEST:
-        raise BadInput(f"this result.json is too long; {WANTED}")
+        raise BadInput("this result.json is too long; {wanted}", wanted=WANTED)
     try:
         found: dict[str, Any] = json.loads(text)
         checked = _ResultFile.model_validate(found)
     except (ValueError, RecursionError, ValidationError) as error:
-        raise BadInput(f"this is no result.json of the studio; {WANTED}") from error
+        raise BadInput("this is no result.json of the studio; {wanted}", wanted=WANTED) from error
     for probabilities in (checked.factual.probabilities, checked.counterfactual.probabilities):
         if checked.target not in probabilities:
             raise BadInput("this result.json does not say how likely its target is; download again")
@@ -138,7 +147,7 @@ def _from_zip(path: Path) -> Returned:
             raise BadInput(
                 "this zip holds several answers; unpack it and drop one result.json instead"
             )
-        raise BadInput(f"there is no result.json in this zip; {WANTED}")
+        raise BadInput("there is no result.json in this zip; {wanted}", wanted=WANTED)
     record = _record(files["result.json"].decode())
     if "factual.png" not in files:
         return Returned(record)
@@ -201,7 +210,11 @@ def _contents(archive: zipfile.ZipFile) -> dict[str, bytes]:
             content = file.read(left + 1)  # what the entry says of its size may be a lie
         left -= len(content)
         if left < 0:
-            raise BadInput(f"this zip unpacks to more than {LARGEST // 1_000_000} MB; {WANTED}")
+            raise BadInput(
+                "this zip unpacks to more than {largest} MB; {wanted}",
+                largest=LARGEST // 1000000,
+                wanted=WANTED,
+            )
         found[name] = content
     return found
 
@@ -210,12 +223,14 @@ def _pixels(content: bytes) -> np.ndarray:
     """uint8 [H, W, 1] or [H, W, 3]."""
     with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
         if max(picture.size) > SIDE or picture.mode not in ("L", "RGB"):
-            raise BadInput(f"a picture in this zip is not as the studio writes it; {WANTED}")
+            raise BadInput(
+                "a picture in this zip is not as the studio writes it; {wanted}", wanted=WANTED
+            )
         array = np.asarray(picture)
     return array[..., None] if array.ndim == 2 else array
 
 
 def _same(array: np.ndarray, factual: np.ndarray) -> np.ndarray:
     if array.shape[: factual.ndim] != factual.shape[: array.ndim]:
-        raise BadInput(f"the pictures in this zip differ in size; {WANTED}")
+        raise BadInput("the pictures in this zip differ in size; {wanted}", wanted=WANTED)
     return array

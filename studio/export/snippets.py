@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from backends.sentences import Sentence
 from studio.export.document import Snippet
 
 __all__ = ["ADDRESS", "repeat", "repeat_comparison"]
@@ -29,10 +30,10 @@ def repeat(record: Mapping[str, Any], address: str = ADDRESS) -> list[Snippet]:
     return [
         Snippet("Python", _library(record)),
         Snippet(
-            "Command line",
+            Sentence("Command line"),
             _command(record, record["method"], record["seed"], _settings(record), "again"),
         ),
-        Snippet("Client of a running studio", _client(record, address)),
+        Snippet(Sentence("Client of a running studio"), _client(record, address)),
         Snippet("HTTP", _http(record, address)),
     ]
 
@@ -52,7 +53,10 @@ def repeat_comparison(
     commands = [
         _command(record, ",".join(methods), seed, {}, f"again/seed{seed}") for seed in seeds
     ]
-    return [Snippet("Python", "\n".join(library)), Snippet("Command line", "\n".join(commands))]
+    return [
+        Snippet("Python", "\n".join(library)),
+        Snippet(Sentence("Command line"), "\n".join(commands)),
+    ]
 
 
 def _masked(record: Mapping[str, Any]) -> bool:

@@ -120,8 +120,10 @@ class Management:
 
         def administered(store: Store, who: Annotated[Annotator, Depends(person)]) -> Project:
             if not who.administers:
-                raise BadInput(f"{who.name} does not administer this project; use the "
-                               "administrator's access code")  # fmt: skip
+                raise BadInput(
+                    "{name} does not administer this project; use the administrator's access code",
+                    name=who.name,
+                )
             return projects.of(store, who)
 
         Administered = Annotated[Project, Depends(administered)]  # noqa: N806 - a type
@@ -138,7 +140,11 @@ class Management:
             setup = Setup.checked(message.project)
             if setup.bundle not in self.bundles():
                 known = ", ".join(self.bundles())
-                raise NotFound(f"there is no bundle {setup.bundle!r}; choose from: {known}")
+                raise NotFound(
+                    "there is no bundle {bundle!r}; choose from: {known}",
+                    bundle=setup.bundle,
+                    known=known,
+                )
             project, access = projects.create(store, setup, message.administrator)
             return ProjectMade(
                 project=project.name, administrator=access.annotator.name, code=access.code

@@ -40,9 +40,13 @@ def seeds_of(text: str) -> list[int]:
         found = re.fullmatch(r"(\d{1,9})(?:[-–](\d{1,9}))?", part, re.ASCII)
         first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
         if last < first:
-            raise BadInput(f"seeds {text.strip()!r} cannot be read; write 0, or 0,1,2, or 0-3")
+            raise BadInput(
+                "seeds {text!r} cannot be read; write 0, or 0,1,2, or 0-3", text=text.strip()
+            )
         if last - first >= MOST:
-            raise BadInput(f"that is too many seeds; a comparison has at most {MOST} runs")
+            raise BadInput(
+                "that is too many seeds; a comparison has at most {most} runs", most=MOST
+            )
         seeds |= dict.fromkeys(range(first, last + 1))
     return list(seeds)
 
@@ -64,8 +68,12 @@ def questions(
     ]  # fmt: skip
     if len(found) > MOST:
         raise BadInput(
-            f"{len(methods)} methods with {len(seeds)} seeds are {len(found)} runs; "
-            f"a comparison has at most {MOST}"
+            "{count} methods with {count_2} seeds are {count_3} runs; a comparison has "
+            "at most {most}",
+            count=len(methods),
+            count_2=len(seeds),
+            count_3=len(found),
+            most=MOST,
         )
     return found
 

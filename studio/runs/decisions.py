@@ -31,7 +31,11 @@ def decide(study: Study, run: Run | None, decision: Decision, note: str) -> None
         raise BadInput("there is no answer yet; press Run first")
     note = note.strip()
     if len(note) > LONGEST:
-        raise BadInput(f"the note has {len(note)} characters; at most {LONGEST} are kept")
+        raise BadInput(
+            "the note has {count} characters; at most {longest} are kept",
+            count=len(note),
+            longest=LONGEST,
+        )
     record = run.answer.record | {"decision": decision, "note": note}
     run.answer = replace(run.answer, record=record)
     study.note(_line(study, run, run.answer))

@@ -48,7 +48,9 @@ class Study:
                     study.write(line)
         except OSError as error:
             raise BadInput(
-                f"your choice is in the zip but could not be added to the study's "
-                f"{self.file.name} ({error.strerror}); whoever runs the studio should set "
-                "STUDIO_CHOICES to a file that can be written"
+                "your choice is in the zip but could not be added to the study's {name} "
+                "({strerror}); whoever runs the studio should set STUDIO_CHOICES to a file "
+                "that can be written",
+                name=self.file.name,
+                strerror=error.strerror,
             ) from error

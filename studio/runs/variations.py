@@ -67,7 +67,7 @@ def by_setting(
     :raises BadInput: there is nothing between the two.
     """
     if not low < high:
-        raise BadInput(f"{of.title}: “from” must be smaller than “to”")
+        raise BadInput("{title}: “from” must be smaller than “to”", title=of.title)
     values = [float(v) for v in np.linspace(low, high, _checked(count))]
     if of.whole:
         values = list(dict.fromkeys(round(v) for v in values))
@@ -83,5 +83,5 @@ def by_target(asked: Request, targets: Sequence[str]) -> list[tuple[str, Request
 
 def _checked(count: int) -> int:
     if not 2 <= count <= MOST:
-        raise BadInput(f"ask for 2 to {MOST} answers")
+        raise BadInput("ask for 2 to {most} answers", most=MOST)
     return count

@@ -13,6 +13,7 @@ from studio.api.questions import ProgramQuestions
 from studio.labels.store.database import usual_place
 from studio.runs.background_tasks import BackgroundTasks
 from studio.runs.pulls import Pulls
+from studio.translation import _
 from studio.ui import functions
 from studio.ui.compare.tab import CompareTab
 from studio.ui.domain.tab import DomainTab
@@ -20,7 +21,7 @@ from studio.ui.explain.preferences import Preferences
 from studio.ui.explain.tab import ExplainTab
 from studio.ui.explain.welcome import READ_CARD
 from studio.ui.label.tab import LabelTab
-from studio.ui.sessions import LightBlocks
+from studio.ui.languages import TranslatedBlocks
 from studio.ui.shared import canvas, markup, shortcuts
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
@@ -46,8 +47,8 @@ def build(
     labels: LabelController | None = None,
     *,
     access: AccessPolicy = MEMBERS,
-) -> gr.Blocks:
-    """The Blocks of a controller.
+) -> TranslatedBlocks:
+    """The Blocks of a controller, in the language at hand.
 
     :param names: of further bundles that can be chosen on the page.
     :param pulls: fetches what bundles lack.
@@ -56,8 +57,8 @@ def build(
     """
     labels = labels or LabelController(usual_place(), BackgroundTasks(controller.runs.engine))
     # Old previews are deleted after a day, looked for each hour.
-    with LightBlocks(
-        title="Counterfactual Studio", delete_cache=(3600, 86400), fill_width=True
+    with TranslatedBlocks(
+        title=_("Counterfactual Studio"), delete_cache=(3600, 86400), fill_width=True
     ) as blocks:
         controllers = Controllers(controller, names, access=access)
         # First, so that no event of the page takes their names.
@@ -79,12 +80,18 @@ class _Page:
         with gr.Row(equal_height=True, elem_id="page-head"):
             self._title = gr.Markdown(_title(first), elem_id="page-title")
             self._bundle = gr.Dropdown(
-                _choices(controllers.names), value=first.bundle, label="Bundle", elem_id="bundle",
-                container=False, scale=0, min_width=260, visible=len(controllers.names) > 1,
-            )  # fmt: skip
+                _choices(controllers.names),
+                value=first.bundle,
+                label=_("Bundle"),
+                elem_id="bundle",
+                container=False,
+                scale=0,
+                min_width=260,
+                visible=len(controllers.names) > 1,
+            )
         self._shown = gr.State(first.bundle)  # the bundle that the page shows
         self._visit = on_demand("visit", VISIT, stale="")
-        self._card = gr.Textbox(visible=False, label="The bundle whose card was clicked")
+        self._card = gr.Textbox(visible=False, label=_("The bundle whose card was clicked"))
         # Outside the tabs, of which the hidden ones would not read what the browser keeps; with
         # fixed words, or each start of the studio would forget who its people are.
         self._codes = gr.BrowserState({}, storage_key="studio-labels", secret="studio-labels")
@@ -93,15 +100,15 @@ class _Page:
         self._fetch = FetchPanel(controllers, pulls)
         bundle, codes = self._bundle, self._codes
         with gr.Tabs() as tabs:
-            with gr.Tab("Explain", id="explain"):
+            with gr.Tab(_("Explain"), id="explain"):
                 self._explain = ExplainTab(controllers, bundle, labels, person, blocks.load)
-            with gr.Tab("Compare", id="compare") as tab:
+            with gr.Tab(_("Compare"), id="compare") as tab:
                 self._compare = CompareTab(controllers, self._explain.question, tabs, tab)
-            with gr.Tab("Label", id="label") as tab:
+            with gr.Tab(_("Label"), id="label") as tab:
                 self._label = LabelTab(controllers, bundle, labels, codes, tabs, tab)
             self._domain = None
             if controllers.access.most.bundles:
-                with gr.Tab("Your own pictures", id="own-pictures"):
+                with gr.Tab(_("Your own pictures"), id="own-pictures"):
                     self._domain = DomainTab(controllers, bundle, labels.tasks)
         self._tabs = tabs
         gr.HTML(shortcuts.help_sheet())
@@ -223,15 +230,16 @@ class _Page:
 
 
 def _title(controller: BundleController) -> str:
-    return (
-        "# Counterfactual Studio\nWhat would have to be different in a picture for the model "
-        f"to say something else? *{controller.about['title']}.*"
+    return _(
+        "# Counterfactual Studio\nWhat would have to be different in a picture for "
+        "the model to say something else? *{title}.*",
+        title=_(controller.about["title"]),
     )
 
 
 def _choices(names: Sequence[str]) -> list[tuple[str, str]]:
     """Title and name of each bundle."""
-    return [(str(bundles.get(name).manifest.title), name) for name in names]
+    return [(_(str(bundles.get(name).manifest.title)), name) for name in names]
 
 
 def _style(controller: BundleController) -> str:

@@ -1,7 +1,7 @@
 """The page's own document and its description, kept as they were sent before.
 
 Gradio makes them for each visit by copying and searching every control's settings, which takes
-longer than a short run; they are the same for all who call the studio by the same name.
+longer than a short run; they are the same for all who call the studio by the same name and read the same language.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from studio.translation import language
 
 __all__ = ["PreparedPages"]
 
@@ -36,7 +38,7 @@ class PreparedPages:
             await self._app(scope, receive, send)
             return
         named = tuple(headers.get(name, "") for name in NAMES)
-        key = (scope["path"], scope["scheme"], scope.get("root_path", ""), *named)
+        key = (scope["path"], scope["scheme"], scope.get("root_path", ""), language(), *named)
         if key in self._kept:
             for message in self._kept[key]:
                 await send(dict(message))

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,14 @@ from studio.runs import Runs
 from studio.runs.background_tasks import BackgroundTasks
 from studio.runs.kept import usual_store
 from studio.runs.study import Study, usual_file
+from studio.ui.languages import LanguageOfThePage, in_languages
 from studio.ui.page import build, shown_bundles
 from studio.ui.prepared_pages import PreparedPages
 from studio.ui.sessions import use_light_sessions
 from studio.ui.shared import shortcuts
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import LabelController
-from studio.ui.shared.static import static_text
+from studio.ui.shared.static import script_of_texts, static_text
 from studio.ui.theme import theme
 
 __all__ = ["free_port", "launch", "launch_options"]
@@ -90,9 +92,8 @@ def launch(
         )  # fmt: skip
         controller = BundleController(bundle, runs, results, Study(usual_file()), warmed=True)
         names = shown_bundles(bundle)
-        page = build(controller, names, labels=labels, access=access).queue(
-            max_size=512, default_concurrency_limit=8
-        )
+        page = in_languages(partial(build, controller, names, labels=labels, access=access), _head)
+        page.queue(max_size=512, default_concurrency_limit=8)
         options = launch_options()
         if access.mode == "private":
             options["max_file_size"] = LARGEST_OWN_FILE
@@ -114,7 +115,10 @@ def launch(
         ]  # fmt: skip
         options["app_kwargs"] = {
             "routes": described(routes),
-            "middleware": [Middleware(Gate, access=access), Middleware(PreparedPages)],
+            "middleware": [
+                Middleware(Gate, access=access), Middleware(LanguageOfThePage),
+                Middleware(PreparedPages),
+            ],
         }  # fmt: skip
         use_light_sessions()
         try:
@@ -147,7 +151,8 @@ def _head() -> str:
     ``:is()`` and ``:has()`` too, so ours are nested in a rule as strong as its."""
     styles = f".gradio-container.gradio-container.gradio-container {{ {static_text(*STYLES)} }}"
     script = static_text("viewer.js", "kept.js", "early_run.js")
-    return f"<style>{DARK} {styles}</style>{shortcuts.script()}<script>{script}</script>"
+    texts = script_of_texts()
+    return f"<style>{DARK} {styles}</style>{texts}{shortcuts.script()}<script>{script}</script>"
 
 
 @contextmanager
@@ -176,10 +181,13 @@ def _require_port(host: str, port: int) -> None:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise BadInput(
-                f"port {port} is in use; choose another with --port, or 0 for a free one"
+                "port {port} is in use; choose another with --port, or 0 for a free one", port=port
             ) from error
         raise BadInput(
-            f"cannot listen on {host}, port {port} ({error.strerror}); choose another address"
+            "cannot listen on {host}, port {port} ({strerror}); choose another address",
+            host=host,
+            port=port,
+            strerror=error.strerror,
         ) from error
 
 
@@ -189,4 +197,6 @@ def free_port(host: str) -> int:
         with socket.create_server((host, 0)) as probe:
             return int(probe.getsockname()[1])
     except OSError as error:
-        raise BadInput(f"cannot listen on {host} ({error}); choose another address") from error
+        raise BadInput(
+            "cannot listen on {host} ({error}); choose another address", host=host, error=error
+        ) from error

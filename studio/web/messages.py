@@ -73,7 +73,7 @@ def _of_form(body: bytes) -> dict[str, Any]:
     try:
         return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=FIELDS))
     except ValueError as error:
-        raise BadInput(f"a form has at most {FIELDS} fields; send fewer") from error
+        raise BadInput("a form has at most {fields} fields; send fewer", fields=FIELDS) from error
 
 
 async def _of_multipart(request: Request) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -89,7 +89,9 @@ async def _of_multipart(request: Request) -> tuple[dict[str, Any], dict[str, byt
     except HTTPException as error:
         if error.status_code == 413:
             raise
-        raise BadInput(f"the form cannot be read ({error.detail}); send it again") from error
+        raise BadInput(
+            "the form cannot be read ({detail}); send it again", detail=error.detail
+        ) from error
     except Exception as error:  # whatever the parser raises at damaged forms
         raise BadInput("the form cannot be read; send it as multipart/form-data") from error
     return fields, files

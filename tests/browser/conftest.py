@@ -123,7 +123,8 @@ BEGIN = """script => {
 def board(browser):
     """The region's canvas by itself, without the page and its keys."""
     page = browser.new_page()
-    page.set_content(f"<style>{static_text('regions.css')}</style>{canvas.REGION}")
+    page.set_content(f"<style>{static_text('regions.css')}</style>{canvas.region_markup()}")
+    page.evaluate(f"const texts = {{}}; {static_text('texts.js')}")
     page.evaluate(BEGIN, static_text(*canvas.SCRIPTS))
     yield page
     page.close()

@@ -76,6 +76,7 @@ ARGUMENTS = {
     ("take_away.html", "code"): ([{"title": EVIL, "code": EVIL}],),
     ("shortcuts.html", "sheet"): ({EVIL: [(EVIL, EVIL)]},),
     ("region.html", "canvas"): ({".undo": EVIL},),
+    **{("widgets.html", name): () for name in ("sketch", "adjust", "asking", "live_path")},
     ("labelling.html", "widget"): (),
     ("labelling.html", "copied"): (EVIL, EVIL),
     ("labelling.html", "person"): (EVIL, True, EVIL, True),
@@ -148,7 +149,7 @@ OWN = {
     "this.select()",
     (
         "this.previousElementSibling.select(); document.execCommand('copy'); "
-        "this.textContent = 'Copied'"
+        "this.textContent = this.dataset.copied"
     ),
 }
 

@@ -66,7 +66,8 @@ def invert(
     """
     if picture.shape[-1] % max(sizes) or picture.shape[-2] != picture.shape[-1]:
         raise BadInput(
-            f"a portrait must be square and a multiple of {max(sizes)} pixels wide; crop it first"
+            "a portrait must be square and a multiple of {sizes} pixels wide; crop it first",
+            sizes=max(sizes),
         )
     wanted = {size: F.avg_pool2d(picture, picture.shape[-1] // size) for size in sizes}
     scale, w = _begin(network, wanted[sizes[0]], generator)

@@ -244,7 +244,11 @@ class MobileStyleGAN(nn.Module):
         :raises BadInput: the network's pictures cannot be divided to that size.
         """
         if size < 1 or self.size % size:
-            raise BadInput(f"previews of {self.size} pixels cannot have {size}; choose a divisor")
+            raise BadInput(
+                "previews of {size} pixels cannot have {size_2}; choose a divisor",
+                size=self.size,
+                size_2=size,
+            )
         near = min((int(s) for s in self.responses if int(s) >= size), default=self.size)
         picture = self._in_chunks(w, near)
         return picture if near == size else F.avg_pool2d(picture, near // size)

@@ -36,15 +36,24 @@ def code(reference: Reference, size: int, channels: int) -> Outside:
         )
     path = Path(reference.name).expanduser()
     if not path.is_file():
-        raise NotFound(f"there is no file {path}; check its name")
+        raise NotFound("there is no file {path}; check its name", path=path)
     try:
         found = reduce(getattr, reference.attribute.split("."), _imported(path))
     except AttributeError as error:
-        raise NotFound(f"{path.name} has no {reference.attribute!r}; check its name") from error
+        raise NotFound(
+            "{name} has no {attribute!r}; check its name",
+            name=path.name,
+            attribute=reference.attribute,
+        ) from error
     try:
         made = found() if _makes(found) else found
     except Exception as error:  # the person's code may raise anything
-        raise BadInput(f"{reference.attribute} of {path.name} failed: {error!r}") from error
+        raise BadInput(
+            "{attribute} of {name} failed: {error!r}",
+            attribute=reference.attribute,
+            name=path.name,
+            error=error,
+        ) from error
     return of_object(made, reference.options, name=str(reference), size=size, channels=channels)
 
 
@@ -60,7 +69,7 @@ def _imported(path: Path) -> Any:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise BadInput(f"{path} cannot be run: {error!r}") from error
+        raise BadInput("{path} cannot be run: {error!r}", path=path, error=error) from error
     finally:
         sys.path.remove(str(path.resolve().parent))
     return module

@@ -61,8 +61,9 @@ def export(reference: Reference, size: int, channels: int) -> Outside:
             network: Any = program.module()
     except Exception as error:  # the reader raises whatever its format's libraries do
         raise BadInput(
-            f"{path.name} is no program of torch.export, or of another version of torch; save it "
-            "again with torch.export.save"
+            "{name} is no program of torch.export, or of another version of torch; save "
+            "it again with torch.export.save",
+            name=path.name,
         ) from error
     given = program.example_inputs
     shape = tuple(given[0][0].shape) if given and given[0] else ()
@@ -93,8 +94,9 @@ def script(reference: Reference, size: int, channels: int) -> Outside:
             network = torch.jit.load(path, map_location="cpu").eval()
     except Exception as error:
         raise BadInput(
-            f"{path.name} is no TorchScript module; save one with torch.jit.script, or name the "
-            f"architecture of plain weights, as in timm:resnet18@{path.name}"
+            "{name} is no TorchScript module; save one with torch.jit.script, or name "
+            "the architecture of plain weights, as in timm:resnet18@{name}",
+            name=path.name,
         ) from error
     first = next((v for k, v in network.state_dict().items() if v.ndim == 4), None)
     taken = first.shape[1] if first is not None and first.shape[1] in (1, 3) else None
@@ -147,13 +149,14 @@ class _Session(nn.Module):
             import onnxruntime
         except ImportError as error:
             raise MissingPart(
-                f"{path.name} needs a package that is not installed; run: pip install "
-                "onnxruntime onnx2torch"
+                "{name} needs a package that is not installed; run: pip install onnxruntime "
+                "onnx2torch",
+                name=path.name,
             ) from error
         try:
             self.session = onnxruntime.InferenceSession(str(path))
         except Exception as error:
-            raise BadInput(f"{path.name} is no ONNX network, or it is damaged") from error
+            raise BadInput("{name} is no ONNX network, or it is damaged", name=path.name) from error
         taken = self.session.get_inputs()[0]
         self.input = taken.name
         self.shape = [n if isinstance(n, int) and n > 0 else None for n in taken.shape]
@@ -190,5 +193,5 @@ def _built(
 def _file(reference: Reference) -> Path:
     path = Path(reference.name).expanduser()
     if not path.is_file():
-        raise NotFound(f"there is no file {path}; check its name")
+        raise NotFound("there is no file {path}; check its name", path=path)
     return path

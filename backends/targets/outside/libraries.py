@@ -42,15 +42,23 @@ def torchvision(reference: Reference) -> Outside:
         weights: Any = published[version] if version else published.DEFAULT
     except KeyError as error:
         choices = ", ".join(published.__members__)
-        raise BadInput(f"{name} has no weights {version!r}; choose from: {choices}") from error
+        raise BadInput(
+            "{name} has no weights {version!r}; choose from: {choices}",
+            name=name,
+            version=version,
+            choices=choices,
+        ) from error
     if reference.file:
         state = tensors(reference.file)
     else:
         path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
         if not path.is_file():
             raise MissingPart(
-                f"the weights of {reference} are not here; get them with: python -c "
-                f"\"import torchvision; torchvision.models.{name}(weights='{weights.name}')\""
+                'the weights of {reference} are not here; get them with: python -c "import '
+                "torchvision; torchvision.models.{name}(weights='{name_2}')\"",
+                reference=reference,
+                name=name,
+                name_2=weights.name,
             )
         state = tensors(path)
     with torch.device("meta"):
@@ -86,8 +94,9 @@ def timm(reference: Reference) -> Outside:
         found = config and try_to_load_from_cache(config.hf_hub_id, "model.safetensors")
         if not isinstance(found, str):
             raise MissingPart(
-                f"the weights of {reference} are not here; get them with: "
-                f"{checkpoints.command(config.hf_hub_id) if config else 'timm'}"
+                "the weights of {reference} are not here; get them with: {value}",
+                reference=reference,
+                value=checkpoints.command(config.hf_hub_id) if config else "timm",
             )
         state = tensors(Path(found))
     with torch.device("meta"):
@@ -125,7 +134,11 @@ def clip(reference: Reference, classes: Sequence[str]) -> Outside:
     names = reference.options.classes or tuple(classes)
     given = reference.options.prompts
     if given and len(given) != len(names):
-        raise BadInput(f"{len(names)} classes need {len(names)} prompts; {len(given)} are given")
+        raise BadInput(
+            "{count} classes need {count} prompts; {count_2} are given",
+            count=len(names),
+            count_2=len(given),
+        )
     told = {name: [prompt] for name, prompt in zip(names, given, strict=True)} if given else {}
     encoders = load_encoders(checkpoints.find(reference.name), "cpu")
     network = ZeroShotNetwork(encoders, encoders.classes(words.filled(told, names)))

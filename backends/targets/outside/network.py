@@ -57,7 +57,10 @@ class Outside(nn.Module):
         count = 2 if self._pair else given.shape[1]
         if classes and len(classes) != count:
             raise BadInput(
-                f"{name} tells {count} classes apart, and {len(classes)} are named; name all"
+                "{name} tells {count} classes apart, and {count_2} are named; name all",
+                name=name,
+                count=count,
+                count_2=len(classes),
             )
         self.labels = list(classes) or [str(i) for i in range(count)]
 
@@ -80,8 +83,11 @@ class Outside(nn.Module):
             shape = "x".join(map(str, self.intake(x[:1]).shape[1:]))
             reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             raise BadInput(
-                f"{self.name} cannot look at a picture of {shape} values ({reason[:200]}); say "
-                "what it needs with size and channels"
+                "{name} cannot look at a picture of {shape} values ({reason}); say what it "
+                "needs with size and channels",
+                name=self.name,
+                shape=shape,
+                reason=reason[:200],
             ) from error
         given = getattr(given, "logits", given)
         if isinstance(given, tuple | list):
@@ -90,8 +96,11 @@ class Outside(nn.Module):
             tensor = isinstance(given, Tensor)
             what = f"shape {tuple(given.shape)}" if tensor else type(given).__name__
             raise BadInput(
-                f"{self.name} gives {what} for {len(x)} pictures, and a classifier gives "
-                f"[{len(x)}, classes]; choose one that does"
+                "{name} gives {what} for {count} pictures, and a classifier gives [{count}, "
+                "classes]; choose one that does",
+                name=self.name,
+                what=what,
+                count=len(x),
             )
         return given.float()
 
@@ -119,8 +128,10 @@ class BlackBox(nn.Module):
         given = np.asarray(self.function(x.detach().movedim(1, -1).cpu().float().numpy()))
         if len(given) != len(x) or given.ndim > 2:
             raise BadInput(
-                f"the function gives shape {given.shape} for {len(x)} pictures; let it give "
-                "labels [B] or probabilities [B, K]"
+                "the function gives shape {shape} for {count} pictures; let it give labels "
+                "[B] or probabilities [B, K]",
+                shape=given.shape,
+                count=len(x),
             )
         if given.ndim == 2:
             return torch.from_numpy(given.astype(np.float32)).clamp(min=1e-9).log().to(x.device)
@@ -133,7 +144,11 @@ class BlackBox(nn.Module):
         if isinstance(label, int) and 0 <= label < len(self.classes):
             return label
         known = ", ".join(self.classes[:20]) or "none; say them with classes"
-        raise BadInput(f"the function gives the label {label!r}, and the classes are: {known}")
+        raise BadInput(
+            "the function gives the label {label!r}, and the classes are: {known}",
+            label=label,
+            known=known,
+        )
 
 
 def of_object(
@@ -158,8 +173,9 @@ def of_object(
         network = BlackBox(made, classes)
     else:
         raise BadInput(
-            f"{name} is no model; give a torch module, a scikit-learn classifier, or a function of "
-            "pictures"
+            "{name} is no model; give a torch module, a scikit-learn classifier, or a "
+            "function of pictures",
+            name=name,
         )
     channels = options.channels or channels
     return Outside(network, intake(options, channels), classes, name, options.size or size)

@@ -23,7 +23,7 @@ def tensors(path: Path) -> dict[str, Tensor]:
     :raises BadInput: it holds something else.
     """
     if not path.is_file():
-        raise NotFound(f"there is no file {path}; check its name")
+        raise NotFound("there is no file {path}; check its name", path=path)
     try:
         if path.suffix.lower() == ".safetensors":
             from safetensors.torch import load_file
@@ -33,18 +33,19 @@ def tensors(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # the readers raise whatever their formats' libraries do
         if type(error).__name__ == "UnpicklingError":
             raise BadInput(
-                f"{path.name} holds more than tensors, which may run code; save the model's "
-                "state_dict, or convert it to safetensors"
+                "{name} holds more than tensors, which may run code; save the model's "
+                "state_dict, or convert it to safetensors",
+                name=path.name,
             ) from error
-        raise BadInput(f"{path.name} is no file of weights, or it is damaged") from error
+        raise BadInput("{name} is no file of weights, or it is damaged", name=path.name) from error
     for wrapper in WRAPPERS:
         if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
             found = found[wrapper]
     if not isinstance(found, dict):
-        raise BadInput(f"{path.name} holds no state_dict; save the model's state_dict")
+        raise BadInput("{name} holds no state_dict; save the model's state_dict", name=path.name)
     state = {k: v for k, v in found.items() if isinstance(v, Tensor)}
     if not state:
-        raise BadInput(f"{path.name} holds no tensors; save the model's state_dict")
+        raise BadInput("{name} holds no tensors; save the model's state_dict", name=path.name)
     for prefix in PREFIXES:
         if all(key.startswith(prefix) for key in state):
             state = {key.removeprefix(prefix): value for key, value in state.items()}
@@ -91,5 +92,7 @@ def fill(network: nn.Module, state: dict[str, Tensor], whose: str) -> nn.Module:
         network.load_state_dict(state)
     except RuntimeError as error:
         first = str(error).strip().splitlines()[-1].strip()
-        raise MissingPart(f"the weights do not fit {whose} ({first[:200]})") from error
+        raise MissingPart(
+            "the weights do not fit {whose} ({first})", whose=whose, first=first[:200]
+        ) from error
     return network

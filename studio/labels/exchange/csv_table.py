@@ -65,8 +65,10 @@ def read(path: Path, options: ReadOptions) -> LabelSet:
         where = f"line {line}"
         if len(cells) < len(columns) or any(cells[len(columns) :]):
             raise BadInput(
-                f"{where} of {path.name} has not as many cells as the first line; mend it, nothing "
-                "was taken"
+                "{where} of {name} has not as many cells as the first line; mend it, nothing "
+                "was taken",
+                where=where,
+                name=path.name,
             )
         named = dict(zip(columns, cells, strict=False))
         unnamed += any(cell.strip() for c, cell in zip(columns, cells, strict=False) if not c)

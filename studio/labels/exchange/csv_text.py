@@ -41,7 +41,9 @@ def decoded(path: Path, encoding: str | None, known: Set[str]) -> str:
     try:
         return content.decode(encoding or marked or "utf-8")
     except LookupError as error:
-        raise BadInput(f"there is no encoding {encoding!r}; try cp1252, or leave it out") from error
+        raise BadInput(
+            "there is no encoding {encoding!r}; try cp1252, or leave it out", encoding=encoding
+        ) from error
     except UnicodeDecodeError as error:
         if encoding is None and marked is None:
             text = _by_names(content, known) or _latin(content)
@@ -49,8 +51,11 @@ def decoded(path: Path, encoding: str | None, known: Set[str]) -> str:
                 return text
         line = content[: error.start].count(b"\n") + 1
         raise BadInput(
-            f"line {line} of {path.name} is not in {encoding or 'UTF-8'}; save the file as CSV in "
-            "UTF-8, or name its encoding with --encoding, such as cp1252; nothing was taken"
+            "line {line} of {name} is not in {value}; save the file as CSV in UTF-8, or "
+            "name its encoding with --encoding, such as cp1252; nothing was taken",
+            line=line,
+            name=path.name,
+            value=encoding or "UTF-8",
         ) from error
 
 
@@ -74,11 +79,15 @@ def table(
         if needed <= set(columns):
             twice = sorted({c for c in columns if c and columns.count(c) > 1})
             if twice:
-                raise BadInput(f"{name} has the column {twice[0]} twice; take one away")
+                raise BadInput(
+                    "{name} has the column {twice} twice; take one away", name=name, twice=twice[0]
+                )
             return columns, _checked(rows, name, skipped)
     raise BadInput(
-        f"{name} has no columns {' and '.join(sorted(needed))}; its first line must name the "
-        "columns, such as: item,annotator,value"
+        "{name} has no columns {needed}; its first line must name the columns, such "
+        "as: item,annotator,value",
+        name=name,
+        needed=" and ".join(sorted(needed)),
     )
 
 
@@ -91,8 +100,11 @@ def _checked(rows: Iterator[list[str]], name: str, skipped: int) -> Iterator[tup
             return
         except csv.Error as error:
             raise BadInput(
-                f"line {line} of {name} cannot be read as CSV ({error}); mend it, or save the "
-                "file again as CSV, nothing was taken"
+                "line {line} of {name} cannot be read as CSV ({error}); mend it, or save the "
+                "file again as CSV, nothing was taken",
+                line=line,
+                name=name,
+                error=error,
             ) from error
         if any(cell.strip() for cell in cells):
             yield line, cells

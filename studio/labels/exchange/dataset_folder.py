@@ -77,16 +77,23 @@ def push(folder: Path, repository: str, token: str | None = None) -> str:
             repo_type="dataset",
         )  # fmt: skip
     except HFValidationError as error:
-        raise BadInput(f"{repository!r} is no repository's name; give owner/name") from error
+        raise BadInput(
+            "{repository!r} is no repository's name; give owner/name", repository=repository
+        ) from error
     except HfHubHTTPError as error:
         raise Unreachable(
-            f"the hub does not take {repository} ({error}); check the name, and that you are "
-            "logged in with a token that may write"
+            "the hub does not take {repository} ({error}); check the name, and that you "
+            "are logged in with a token that may write",
+            repository=repository,
+            error=error,
         ) from error
     except Exception as error:  # whatever the client's HTTP library of the day raises
         raise Unreachable(
-            f"{repository} cannot be pushed ({error}); check the connection, then push {folder} "
-            "again"
+            "{repository} cannot be pushed ({error}); check the connection, then push "
+            "{folder} again",
+            repository=repository,
+            error=error,
+            folder=folder,
         ) from error
     return f"https://huggingface.co/datasets/{repository}"
 
@@ -191,7 +198,9 @@ def _opened(folder: Path) -> Dataset:
         return Dataset.load_from_disk(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(
-            f"{folder} is no datasets folder ({error}); give one that labels were exported to"
+            "{folder} is no datasets folder ({error}); give one that labels were exported to",
+            folder=folder,
+            error=error,
         ) from error
 
 

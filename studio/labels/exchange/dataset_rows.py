@@ -46,7 +46,7 @@ def read(folder: Path, options: ReadOptions) -> LabelSet:
             if header is None and values.get("project"):
                 header = parsed(values["project"], f"row {number}: project")
     if not number:
-        raise BadInput(f"{folder.name} has no rows; export again")
+        raise BadInput("{name} has no rows; export again", name=folder.name)
     if header is not None:
         labels.setup, labels.version = project_of(header, PROJECT)
     return labels
@@ -67,8 +67,10 @@ def _data_files(folder: Path) -> list[Path]:
     ]  # fmt: skip
     if not files:
         raise BadInput(
-            f"{folder} is no datasets folder (it holds no .arrow or .parquet files); give one that "
-            "labels were exported to, or that a dataset repository was downloaded to"
+            "{folder} is no datasets folder (it holds no .arrow or .parquet files); give "
+            "one that labels were exported to, or that a dataset repository was "
+            "downloaded to",
+            folder=folder,
         )
     return files
 
@@ -85,8 +87,9 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
                 yield from batch.slice(start, BATCH).to_pylist()
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         raise BadInput(
-            f"{path.name} cannot be read ({str(error).splitlines()[0]}); export again, or download "
-            "it again"
+            "{name} cannot be read ({error}); export again, or download it again",
+            name=path.name,
+            error=str(error).splitlines()[0],
         ) from error
 
 
@@ -113,7 +116,9 @@ def _check_columns(columns: list[str], path: Path) -> None:
     if "responses" not in columns or not {"item", "picture"} & set(columns):
         missing = "responses" if "responses" not in columns else "item"
         raise BadInput(
-            f"{path.name} has no column {missing!r}; give a folder that labels were exported to"
+            "{name} has no column {missing!r}; give a folder that labels were exported to",
+            name=path.name,
+            missing=missing,
         )
 
 

@@ -80,7 +80,7 @@ def export(
     chosen = known_format(format or SUFFIXES.get(to.suffix.lower(), "datasets"))
     labels = gather(database, project, version, history=history)
     if not labels.items:
-        raise BadInput(f"{project.name!r} has no pictures yet; add some first")
+        raise BadInput("{name!r} has no pictures yet; add some first", name=project.name)
     if chosen != "datasets" and to.suffix and not to.is_dir():
         with whole_file(to) as path:
             _write_file(database, chosen, path, labels)
@@ -128,7 +128,7 @@ def import_labels(
     :raises NotFound: there is no such file.
     """
     if not source.exists():
-        raise NotFound(f"there is no file {source}; check the path")
+        raise NotFound("there is no file {source}; check the path", source=source)
     if name:
         permit(_find(database, name))  # before a file is read that may be large
     # What the file says is not known yet, but whether there is such a format.
@@ -203,15 +203,19 @@ def _setup(
     given: dict[str, Any] = {"name": name, "bundle": bundle, "classes": classes}
     settings |= {key: value for key, value in given.items() if value}
     if "name" not in settings:
-        raise BadInput(f"{source.name} does not say its project's name; give one")
+        raise BadInput("{name} does not say its project's name; give one", name=source.name)
     project = _find(database, settings["name"])
     if project is not None:
         return project.setup, project
     missing = [key for key in ("bundle", "classes") if key not in settings]
     if missing:
         raise BadInput(
-            f"there is no project {settings['name']!r} yet, and {source.name} does not say its "
-            f"{' and '.join(missing)}; give --{' and --'.join(missing)}"
+            "there is no project {name!r} yet, and {name_2} does not say its {missing}; "
+            "give --{missing_2}",
+            name=settings["name"],
+            name_2=source.name,
+            missing=" and ".join(missing),
+            missing_2=" and --".join(missing),
         )
     return Setup.checked(settings), None
 

@@ -102,7 +102,7 @@ def store_labels(
             return _stored(connection, access.annotator.project_id, labels, found, access)
     except IntegrityError as error:
         raise BadInput(
-            f"somebody else changed {setup.name!r} meanwhile; import the file again"
+            "somebody else changed {name!r} meanwhile; import the file again", name=setup.name
         ) from error
 
 
@@ -116,8 +116,12 @@ def _check_classes(labels: LabelSet, classes: list[str], name: str) -> None:
         meant = known.get(row.value, known.get(_folded(row.value)))
         if meant is None:
             raise BadInput(
-                f"{row.where}: {row.value!r} is no class of {name!r} ({', '.join(classes)}); add "
-                "it to the project's classes, or mend the file; nothing was taken"
+                "{where}: {value!r} is no class of {name!r} ({classes}); add it to the "
+                "project's classes, or mend the file; nothing was taken",
+                where=row.where,
+                value=row.value,
+                name=name,
+                classes=", ".join(classes),
             )
         row.value = meant
 
@@ -127,8 +131,10 @@ def _check_people(labels: LabelSet, most: int) -> None:
     count = len({response.annotator for response in labels.responses})
     if count > most:
         raise BadInput(
-            f"the file names {count} people, and at most {most} are taken at once; import it in "
-            "smaller parts; nothing was taken"
+            "the file names {count} people, and at most {most} are taken at once; import "
+            "it in smaller parts; nothing was taken",
+            count=count,
+            most=most,
         )
 
 

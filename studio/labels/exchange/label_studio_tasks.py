@@ -75,8 +75,10 @@ def read(path: Path, options: ReadOptions) -> LabelSet:
     if submitted and not labels.responses and not labels.suggestions:
         left_out = ", ".join(f"{what}: {count}" for what, count in labels.left_out.items())
         raise BadInput(
-            f"{path.name} holds nothing that a project can take ({left_out}); a project's answers "
-            "are single choices; nothing was taken"
+            "{name} holds nothing that a project can take ({left_out}); a project's "
+            "answers are single choices; nothing was taken",
+            name=path.name,
+            left_out=left_out,
         )
     return labels
 
@@ -86,11 +88,15 @@ def _tasks(path: Path, options: ReadOptions) -> list[tuple[str, Task]]:
         # Python writes NaN; the fields that are read refuse it, others may have it.
         values = from_json(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
     except ValueError as error:
-        raise BadInput(f"{path.name} is no JSON ({error}); export it again") from error
+        raise BadInput(
+            "{name} is no JSON ({error}); export it again", name=path.name, error=error
+        ) from error
     if isinstance(values, dict) and "data" in values:
         values = [values]
     if not isinstance(values, list):
-        raise BadInput(f"{path.name} is no list of tasks; export from Label Studio as JSON")
+        raise BadInput(
+            "{name} is no list of tasks; export from Label Studio as JSON", name=path.name
+        )
     options.check_rows(len(values))
     found = []
     for number, value in enumerate(values, 1):
@@ -98,9 +104,11 @@ def _tasks(path: Path, options: ReadOptions) -> list[tuple[str, Task]]:
             found.append((f"task {number}", Task.model_validate(value)))
         except ValidationError as error:
             raise BadInput(
-                f"task {number} of {path.name} is no task as Label Studio exports it "
-                f"({first_problem(error, '')}); choose its export format JSON (not JSON-MIN); "
-                "nothing was taken"
+                "task {number} of {name} is no task as Label Studio exports it ({error}); "
+                "choose its export format JSON (not JSON-MIN); nothing was taken",
+                number=number,
+                name=path.name,
+                error=first_problem(error, ""),
             ) from error
     return found
 
@@ -117,11 +125,16 @@ def _control(tasks: list[tuple[str, Task]], wanted: str | None) -> str | None:
     )
     known = ", ".join(sorted(names)) or "none"
     if wanted is not None and wanted not in names:
-        raise BadInput(f"there is no question {wanted!r} in the file; its questions are: {known}")
+        raise BadInput(
+            "there is no question {wanted!r} in the file; its questions are: {known}",
+            wanted=wanted,
+            known=known,
+        )
     if wanted is None and len(names) > 1:
         raise BadInput(
-            f"the file has answers to several questions ({known}); choose one with --control; "
-            "nothing was taken"
+            "the file has answers to several questions ({known}); choose one with "
+            "--control; nothing was taken",
+            known=known,
         )
     return wanted or next(iter(names), None)
 
@@ -208,7 +221,9 @@ class _Reader:
                     return self._keep(unquote_to_bytes(body))
                 return self._keep(base64.b64decode("".join(body.split()), validate=True))
             except (binascii.Error, ValueError) as error:
-                raise BadInput(f"{where}: its data: URL is damaged; export again") from error
+                raise BadInput(
+                    "{where}: its data: URL is damaged; export again", where=where
+                ) from error
         if self._beside is None:
             self._beside = PictureNames(_files(self.folder))
         for parts in paths_of(reference):
@@ -219,8 +234,10 @@ class _Reader:
             return self._beside.find(reference)
         except BadInput as error:
             raise BadInput(
-                f"{where}: {error}; give the pictures the names that Label Studio has them under; "
-                "nothing was taken"
+                "{where}: {error}; give the pictures the names that Label Studio has them "
+                "under; nothing was taken",
+                where=where,
+                error=error,
             ) from error
 
     def _whole(self, works: Iterable[Any] | None, what: str) -> Iterator[Any]:
@@ -261,8 +278,10 @@ class _Reader:
         chosen = [c for r in results if r.from_name == self.control for c in r.choices]
         if len(chosen) > 1 or any(not isinstance(c, str) for c in chosen):
             raise BadInput(
-                f"{where} has several choices in one answer ({', '.join(map(str, chosen))}); a "
-                "project's answers are single classes; nothing was taken"
+                "{where} has several choices in one answer ({str}); a project's answers are "
+                "single classes; nothing was taken",
+                where=where,
+                str=", ".join(map(str, chosen)),
             )
         note = "\n".join(text for r in results for text in r.texts)
         others = sorted({
@@ -309,13 +328,16 @@ def _reference(data: dict[str, Any], where: str) -> str:
     pictures = [key for key, text in texts.items() if looks_like_picture(text)]
     if len(pictures) > 1:
         raise BadInput(
-            f"{where} has several pictures ({', '.join(pictures)}); a project's items are single "
-            "pictures; name the field that counts 'image'; nothing was taken"
+            "{where} has several pictures ({pictures}); a project's items are single "
+            "pictures; name the field that counts 'image'; nothing was taken",
+            where=where,
+            pictures=", ".join(pictures),
         )
     if not pictures and len(texts) != 1:
         raise BadInput(
-            f"{where} has no picture; name the field that has its address 'image'; nothing was "
-            "taken"
+            "{where} has no picture; name the field that has its address 'image'; "
+            "nothing was taken",
+            where=where,
         )
     return texts[pictures[0]] if pictures else next(iter(texts.values()))
 

@@ -52,7 +52,11 @@ def read(path: Path, options: ReadOptions) -> LabelSet:
                 continue
             values = parsed(text, f"line {number} of {path.name}")
             if not isinstance(values, dict):
-                raise BadInput(f"line {number} of {path.name} is no JSON object; mend it")
+                raise BadInput(
+                    "line {number} of {name} is no JSON object; mend it",
+                    number=number,
+                    name=path.name,
+                )
             rows.append((values, f"line {number}"))
             options.check_rows(len(rows))
     return collected(rows, path.name)
@@ -75,7 +79,10 @@ def collected(rows: Iterable[tuple[dict[str, Any], str]], name: str) -> LabelSet
             labels.suggestions.append(row(SuggestionRow, values, where))
         else:
             raise BadInput(
-                f"{where} of {name} is of the kind {kind!r}; it must be one of: project, item, "
-                "label, adjudication, suggestion"
+                "{where} of {name} is of the kind {kind!r}; it must be one of: project, "
+                "item, label, adjudication, suggestion",
+                where=where,
+                name=name,
+                kind=kind,
             )
     return labels

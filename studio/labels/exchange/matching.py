@@ -65,7 +65,11 @@ def match_pictures(
             picture = _picture(content, item)
             most -= picture.width * picture.height
             if most < 0:
-                raise BadInput(f"{item.where}: the file's pictures are too large together; {PARTS}")
+                raise BadInput(
+                    "{where}: the file's pictures are too large together; {parts}",
+                    where=item.where,
+                    parts=PARTS,
+                )
             pixels = _pixels(picture, item, prepare)
             found[key] = Matched(pictures.digest(pixels), names)
             waiting.append(pixels)
@@ -102,7 +106,9 @@ def _picture(content: bytes | Path, item: ItemRow) -> Image.Image:
     try:
         return imaging.read_picture(content)
     except StudioError as error:
-        raise BadInput(f"{item.where}: {error}; nothing was taken") from error
+        raise BadInput(
+            "{where}: {error}; nothing was taken", where=item.where, error=error
+        ) from error
 
 
 def _pixels(picture: Image.Image, item: ItemRow, prepare: Prepare) -> np.ndarray:
@@ -110,12 +116,15 @@ def _pixels(picture: Image.Image, item: ItemRow, prepare: Prepare) -> np.ndarray
         try:
             return prepare(picture)
         except StudioError as error:
-            raise BadInput(f"{item.where}: {error}; nothing was taken") from error
+            raise BadInput(
+                "{where}: {error}; nothing was taken", where=item.where, error=error
+            ) from error
     pixels = pictures.pixels_of(picture)
     if pictures.digest(pixels) != item.picture:
         raise BadInput(
-            f"{item.where}: the picture is not the one that was labelled (its sha256 differs); "
-            "export again; nothing was taken"
+            "{where}: the picture is not the one that was labelled (its sha256 differs); "
+            "export again; nothing was taken",
+            where=item.where,
         )
     return pixels
 
@@ -139,10 +148,14 @@ class _ByName:
         try:
             found = None if item.picture else self._names.find(item.reference or item.item)
         except BadInput as error:
-            raise BadInput(f"{item.where}: {error}; {ADVICE}") from error
+            raise BadInput(
+                "{where}: {error}; {advice}", where=item.where, error=error, advice=ADVICE
+            ) from error
         if found is None:
             what = f"item {item.item!r}" if item.item else f"picture {item.picture[:12]}"
-            raise BadInput(f"{item.where}: {what} is not here; {ADVICE}")
+            raise BadInput(
+                "{where}: {what} is not here; {advice}", where=item.where, what=what, advice=ADVICE
+            )
         return found
 
 

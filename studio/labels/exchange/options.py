@@ -44,4 +44,8 @@ class ReadOptions:
         :raises BadInput: it has.
         """
         if count > self.rows:
-            raise BadInput(f"the file has more than the {self.rows} rows that are taken; {PARTS}")
+            raise BadInput(
+                "the file has more than the {rows} rows that are taken; {parts}",
+                rows=self.rows,
+                parts=PARTS,
+            )

@@ -63,8 +63,11 @@ class KeptPictures:
         self.size += len(content)
         if self.count > self.allowance.rows or self.size > self.allowance.content:
             raise BadInput(
-                f"the file has more than {self.allowance.rows} pictures, or more than "
-                f"{self.allowance.content / 1e9:g} GB of them; {PARTS}"
+                "the file has more than {rows} pictures, or more than {content:g} GB of "
+                "them; {parts}",
+                rows=self.allowance.rows,
+                content=self.allowance.content / 1000000000.0,
+                parts=PARTS,
             )
         path = self.folder / str(self.count)
         path.write_bytes(content)
@@ -135,7 +138,11 @@ def _values(one: FileRow, to: Path, source: Path) -> dict[str, Any]:
 
 def _lines(path: Path, allowance: Allowance) -> Iterator[tuple[type[FileRow], dict[str, Any]]]:
     if path.is_symlink() or not path.is_file() or path.stat().st_size > allowance.lines:
-        raise BadInput(f"the file's rows have more than {allowance.lines / 1e6:g} MB; {PARTS}")
+        raise BadInput(
+            "the file's rows have more than {lines:g} MB; {parts}",
+            lines=allowance.lines / 1000000.0,
+            parts=PARTS,
+        )
     with path.open("rb") as file:
         for _ in range(allowance.rows):
             line = file.readline(LONGEST_ROW)

@@ -36,7 +36,12 @@ def parse(
     """
     source = source.absolute()
     if source.is_file() and source.stat().st_size > allowance.content:
-        raise BadInput(f"{source.name} has more than {allowance.content / 1e9:g} GB; {PARTS}")
+        raise BadInput(
+            "{name} has more than {content:g} GB; {parts}",
+            name=source.name,
+            content=allowance.content / 1000000000.0,
+            parts=PARTS,
+        )
     told = limited(
         parse_confined, source.name, allowance.process, source=str(source), scratch=str(scratch),
         format=format, control=options.control, encoding=options.encoding,
@@ -47,7 +52,7 @@ def parse(
     if isinstance(told.get("unpacked"), str):
         folder = scratch / READ / told["unpacked"]
         if not folder.resolve().is_relative_to(scratch.resolve()):
-            raise BadInput(f"{source.name} leads out of its folder; zip the folder again")
+            raise BadInput("{name} leads out of its folder; zip the folder again", name=source.name)
     return received(told, scratch, folder, allowance), folder
 
 
@@ -65,7 +70,12 @@ def parse_confined(
         told["unpacked"] = given.relative_to(place / READ).as_posix()
     path, chosen = placed(given, format, file.name)
     if path.is_file() and path.stat().st_size > allowance.text:
-        raise BadInput(f"{path.name} has more than {allowance.text / 1e6:g} MB; {PARTS}")
+        raise BadInput(
+            "{name} has more than {text:g} MB; {parts}",
+            name=path.name,
+            text=allowance.text / 1000000.0,
+            parts=PARTS,
+        )
     pictures = KeptPictures(place / KEPT, allowance)
     options = ReadOptions(control, encoding, frozenset(known), pictures.keep, allowance.rows)
     labels: LabelSet = reader(chosen).read(path, options)

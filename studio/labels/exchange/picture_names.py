@@ -222,8 +222,10 @@ class PictureNames(Generic[Target]):
                     other = self._meant.setdefault((name, target), spelling.full)
                     if other != spelling.full:
                         raise BadInput(
-                            f"both {other!r} and {spelling.full!r} may be {name!r}, and nothing "
-                            "tells which"
+                            "both {other!r} and {full!r} may be {name!r}, and nothing tells which",
+                            other=other,
+                            full=spelling.full,
+                            name=name,
                         )
                     return target
         return None
@@ -248,7 +250,11 @@ class PictureNames(Generic[Target]):
         named = {target: name for common, exact, name, target in found if (common, exact) == best}
         if len(named) > 1:
             several = " and ".join(sorted(named.values())[:2])
-            raise BadInput(f"{'/'.join(spelling.parts)!r} is there more than once ({several})")
+            raise BadInput(
+                "{parts!r} is there more than once ({several})",
+                parts="/".join(spelling.parts),
+                several=several,
+            )
         ((target, name),) = named.items()
         return name, target
 

@@ -242,7 +242,9 @@ def parsed(text: str | bytes, where: str) -> Any:
     try:
         return from_json(text, allow_inf_nan=False)
     except ValueError as error:
-        raise BadInput(f"{where} is no JSON ({error}); mend it, nothing was taken") from error
+        raise BadInput(
+            "{where} is no JSON ({error}); mend it, nothing was taken", where=where, error=error
+        ) from error
 
 
 Some = TypeVar("Some", bound=BaseModel)
@@ -260,7 +262,9 @@ def row(kind: type[Some], values: Mapping[str, Any], where: str) -> Some:
         return kind.model_validate(given)
     except ValidationError as error:
         raise BadInput(
-            f"{where}: {first_problem(error, '')}; mend it, nothing was taken"
+            "{where}: {error}; mend it, nothing was taken",
+            where=where,
+            error=first_problem(error, ""),
         ) from error
 
 
@@ -270,7 +274,7 @@ def project_of(values: Any, where: str) -> tuple[Setup, int]:
     :raises BadInput: it is no header.
     """
     if not isinstance(values, Mapping):
-        raise BadInput(f"{where} is no JSON object about a project; export again")
+        raise BadInput("{where} is no JSON object about a project; export again", where=where)
     header = row(Header, values, where)
     fields = {key: values[key] for key in Setup.model_fields if key in values}
     return row(Setup, {**fields, "name": header.project}, where), header.version

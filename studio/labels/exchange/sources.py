@@ -42,11 +42,15 @@ def placed(source: Path, format: str | None, name: str) -> tuple[Path, str]:
     chosen = format_of(source) if format is None else known_format(format)
     if chosen is None:
         raise BadInput(
-            f"{name} does not tell its format; say --format with one of: {', '.join(FORMATS)}"
+            "{name} does not tell its format; say --format with one of: {formats}",
+            name=name,
+            formats=", ".join(FORMATS),
         )
     if chosen == "datasets":
         if not source.is_dir():
-            raise BadInput(f"{name} is no folder; give the folder that labels were exported to")
+            raise BadInput(
+                "{name} is no folder; give the folder that labels were exported to", name=name
+            )
         return source, chosen
     if not source.is_dir():
         return source, chosen
@@ -55,7 +59,9 @@ def placed(source: Path, format: str | None, name: str) -> tuple[Path, str]:
     if not inside(path, source) and only is not None and SUFFIXES[only.suffix.lower()] == chosen:
         path = only
     if not inside(path, source):
-        raise NotFound(f"there is no {path.name} in {name}; give the file itself")
+        raise NotFound(
+            "there is no {name} in {name_2}; give the file itself", name=path.name, name_2=name
+        )
     return path, chosen
 
 
@@ -65,7 +71,11 @@ def known_format(format: str) -> str:
     :raises BadInput: there is none of that name.
     """
     if format not in FORMATS:
-        raise BadInput(f"there is no format {format!r}; choose from: {', '.join(FORMATS)}")
+        raise BadInput(
+            "there is no format {format!r}; choose from: {formats}",
+            format=format,
+            formats=", ".join(FORMATS),
+        )
     return format
 
 

@@ -43,7 +43,9 @@ def unzip(file: Path, folder: Path, by_hand: str = BY_HAND) -> Path:
             for path, entry in _places(entries):
                 allowed_bytes -= _extract(archive, entry, folder / path, allowed_bytes)
     except DAMAGED as error:
-        raise BadInput(f"{file.name} cannot be unpacked ({error}); zip the folder again") from error
+        raise BadInput(
+            "{name} cannot be unpacked ({error}); zip the folder again", name=file.name, error=error
+        ) from error
     inside = [path for path in folder.iterdir() if not path.name.startswith((".", "__"))]
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
 
@@ -74,8 +76,12 @@ def _allowed(file: Path, entries: list[zipfile.ZipInfo], by_hand: str) -> int:
     allowed_bytes = min(LARGEST, max(ALWAYS_ALLOWED, GREATEST_GROWTH * file.stat().st_size))
     if total > allowed_bytes or len(entries) > MOST:
         raise BadInput(
-            f"{file.name} would unpack to {total / 1e9:.1f} GB in {len(entries)} files; "
-            f"unpack it yourself if you trust it, and {by_hand}"
+            "{name} would unpack to {total:.1f} GB in {count} files; unpack it yourself "
+            "if you trust it, and {by_hand}",
+            name=file.name,
+            total=total / 1000000000.0,
+            count=len(entries),
+            by_hand=by_hand,
         )
     return allowed_bytes
 

@@ -20,7 +20,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     :raises BadInput: the place is a folder's.
     """
     if path.is_dir():
-        raise BadInput(f"{path} is a folder; give the file a name in it")
+        raise BadInput("{path} is a folder; give the file a name in it", path=path)
     with atomic_write(path) as scratch:
         yield scratch
 
@@ -32,6 +32,6 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     :raises BadInput: there is something in the given one already.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BadInput(f"{folder} is there and not empty; choose a new folder")
+        raise BadInput("{folder} is there and not empty; choose a new folder", folder=folder)
     with atomic_folder(folder) as scratch:
         yield scratch

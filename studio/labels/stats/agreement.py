@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backends.sentences import Sentence
 from studio.labels.stats.votes import NO_VOTE, SKIPPED, UNSURE, Votes, votes_of
 from studio.labels.store import pictures, projects, responses
 from studio.labels.store.database import Database
@@ -30,8 +31,8 @@ __all__ = [
     "report",
 ]
 
-NOBODY_SHARED = "no item has votes of two people; ask for more labels an item"
-ONE_CLASS = "only one class was ever voted for; chance alone would agree as well"
+NOBODY_SHARED = Sentence("no item has votes of two people; ask for more labels an item")
+ONE_CLASS = Sentence("only one class was ever voted for; chance alone would agree as well")
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,9 @@ def cohen(first: np.ndarray, second: np.ndarray) -> Figure:
     both = (first >= 0) & (second >= 0)
     first, second = first[both], second[both]
     if not len(first):
-        return Figure(None, 0, "they voted on no item in common; ask for more labels an item")
+        return Figure(
+            None, 0, Sentence("they voted on no item in common; ask for more labels an item")
+        )
     if len(np.union1d(first, second)) == 1:
         return Figure(None, len(first), ONE_CLASS)
     return Figure(float(cohen_kappa_score(first, second)), len(first))
@@ -244,12 +247,12 @@ def _person(votes: Votes, n: int, pairs: list[Pair]) -> Person:
     if shared:
         same = Figure(float((own == others)[both].mean()), shared)
     else:
-        same = Figure(None, 0, "the others agree on no item that this person voted on")
+        same = Figure(None, 0, Sentence("the others agree on no item that this person voted on"))
     if kappas:
         shared = int(((own >= 0) & (votes.counts.sum(1) >= 2)).sum())
         mean = Figure(float(np.mean(kappas)), shared)
     else:
-        mean = Figure(None, 0, "there is nobody else with whom a kappa can be computed")
+        mean = Figure(None, 0, Sentence("there is nobody else with whom a kappa can be computed"))
     answers = votes.answers[n]
     return Person(
         name, int((own >= 0).sum()), int((answers == UNSURE).sum()),

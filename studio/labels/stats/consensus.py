@@ -77,7 +77,9 @@ def _with_suggestions(
     except ValueError:
         least = -1.0
     if not 0 <= least <= 1:
-        raise BadInput(f"the score of {rule!r} is no number from 0 to 1; write: suggestions:0.9")
+        raise BadInput(
+            "the score of {rule!r} is no number from 0 to 1; write: suggestions:0.9", rule=rule
+        )
     standing = responses.standing(database, project, version)
     answered = {response.item_id for response in standing}
     sha256s = {item.id: item.picture for item in pictures.items(database, project)}
@@ -105,8 +107,11 @@ def rows_for_training(
     found = rows(database, project, version, rule)
     if not found:
         raise BadInput(
-            f"label set {version} of {project.name!r} has no label by the rule {rule!r}; "
-            "label some pictures first"
+            "label set {version} of {name!r} has no label by the rule {rule!r}; label "
+            "some pictures first",
+            version=version,
+            name=project.name,
+            rule=rule,
         )
     content = pictures.content(database, [row.picture for row in found])
     return Labelled(
@@ -142,7 +147,9 @@ def distributions(votes: Votes, rule: str) -> tuple[np.ndarray, np.ndarray]:
     elif rule == "weighted":
         weights = trust(votes)
     elif rule not in ("majority", "soft"):
-        raise BadInput(f"there is no rule {rule!r}; choose from: {', '.join(RULES)}")
+        raise BadInput(
+            "there is no rule {rule!r}; choose from: {rules}", rule=rule, rules=", ".join(RULES)
+        )
     v = np.einsum("a,ank->nk", weights, one_hot)
     sums = v.sum(1)
     voters = one_hot.sum((0, 2))
@@ -174,6 +181,7 @@ def _row(votes: Votes, name: str) -> int:
         return votes.person(name)
     except ValueError:
         raise NotFound(
-            f"nobody called {name!r} labelled anything; these did: "
-            f"{', '.join(votes.people) or 'nobody yet'}"
+            "nobody called {name!r} labelled anything; these did: {value}",
+            name=name,
+            value=", ".join(votes.people) or "nobody yet",
         ) from None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from backends.sentences import Sentence, joined
+
 if TYPE_CHECKING:
     from backends.training.labelled import Labelled
 
@@ -28,24 +30,34 @@ def weaknesses(counts: Mapping[str, int], quality: Mapping[str, float]) -> list[
     :param counts: labels by class, of all classes.
     :param quality: of :class:`backends.training.retrain_settings.Learnt`.
     """
-    found = []
+    found: list[str] = []
     none = [name for name, count in counts.items() if count == 0]
     few = [f"{name} ({count})" for name, count in counts.items() if 0 < count < FEWEST]
     if none:
-        found.append(f"Nobody labelled anything {_listed(none)}: it cannot say that.")
+        found.append(
+            Sentence("Nobody labelled anything {none}: it cannot say that.", none=_listed(none))
+        )
     if few:
-        found.append(f"It saw fewer than {FEWEST} labels of {_listed(few)}.")
+        found.append(
+            Sentence("It saw fewer than {fewest} labels of {few}.", fewest=FEWEST, few=_listed(few))
+        )
     held = round(quality.get("held_out_rows", 0))
     if held < FEWEST_HELD_OUT:
-        labels = f"Only {held} labels were" if held != 1 else "Only 1 label was"
-        found.append(f"{labels if held else 'No labels were'} held out to check it, too few.")
+        texts = {
+            0: Sentence("No labels were held out to check it, too few."),
+            1: Sentence("Only 1 label was held out to check it, too few."),
+        }
+        many = Sentence("Only {held} labels were held out to check it, too few.", held=held)
+        found.append(texts.get(held, many))
     return found
 
 
 def agreement(quality: Mapping[str, float]) -> str:
     """How many of the labels held out it gives, such as ``17 of 20``; a dash where none were."""
     value, held = quality.get("held_out_agreement"), round(quality.get("held_out_rows", 0))
-    return "–" if value is None or not held else f"{round(value * held)} of {held}"
+    if value is None or not held:
+        return "–"
+    return Sentence("{count} of {total}", count=round(value * held), total=held)
 
 
 def told(counts: Mapping[str, int]) -> str:
@@ -54,4 +66,6 @@ def told(counts: Mapping[str, int]) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    return " or ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} or {names[-1]}"
+    if len(names) < 2:
+        return "".join(names)
+    return joined(" or ", (", ".join(names[:-1]), names[-1]))

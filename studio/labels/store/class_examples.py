@@ -41,7 +41,7 @@ def add(database: Database, project: Project, value: str, shown: Sequence[np.nda
         there = select(ClassExamples.picture).where(own, ClassExamples.value == value)
         count = len(connection.scalars(there).all()) + len(sha256s)
         if count > MOST:
-            raise BadInput(f"a class has at most {MOST} examples; remove some first")
+            raise BadInput("a class has at most {most} examples; remove some first", most=MOST)
         rows = [{"project_id": project.id, "picture": p, "value": value} for p in sha256s]
         if rows:
             connection.execute(insert(ClassExamples), rows)

@@ -59,8 +59,10 @@ class Database:
             self._upgrade()
         except (SQLAlchemyError, OSError, NotImplementedError, ValueError, TypeError) as error:
             raise BadInput(
-                f"the label store at {self.shown} cannot be opened: {_reason(error)}; mend that, "
-                "or give --database another file or a postgresql:// address"
+                "the label store at {shown} cannot be opened: {error}; mend that, or give "
+                "--database another file or a postgresql:// address",
+                shown=self.shown,
+                error=_reason(error),
             ) from error
         self._file, self._length = _identity(url), 0
         self._pressure = Pressure()
@@ -107,13 +109,18 @@ class Database:
                 "for it already; nothing was stored, try again in a minute"
             ) from error
         except DataError as error:
-            raise BadInput(f"the label store cannot hold this: {_reason(error)}") from error
+            raise BadInput(
+                "the label store cannot hold this: {error}", error=_reason(error)
+            ) from error
         except UnicodeEncodeError as error:
             raise BadInput("a text has half a character in it; write it again") from error
         except SQLAlchemyError as error:
             raise StoreProblem(
-                f"the label store at {self.shown} cannot be {done}: {_reason(error)}; nothing was "
-                "stored, try again when that is mended"
+                "the label store at {shown} cannot be {done}: {error}; nothing was stored, "
+                "try again when that is mended",
+                shown=self.shown,
+                done=done,
+                error=_reason(error),
             ) from error
         self._require_file()  # or what was written just now went into a file without a name
 
@@ -123,8 +130,9 @@ class Database:
         place = str(self.engine.url.database)
         if _identity(self.engine.url) != self._file:
             raise StoreProblem(
-                f"the label store's file {self.shown} was deleted or replaced; put it back, or "
-                "start the studio again to begin a new one; nothing was stored"
+                "the label store's file {shown} was deleted or replaced; put it back, or "
+                "start the studio again to begin a new one; nothing was stored",
+                shown=self.shown,
             )
         # Pages that a connection remembers would hide that the file has lost its end.
         length = os.stat(place).st_size
@@ -184,10 +192,13 @@ def _url(place: str) -> URL:
         return _file_url(Path(str(url.database)))
     if backend != "postgresql":
         raise BadInput(
-            f"labels cannot be kept in {backend}; give a file, or a postgresql:// address"
+            "labels cannot be kept in {backend}; give a file, or a postgresql:// address",
+            backend=backend,
         )
     if url.port is not None and not 0 < url.port < 65536:
-        raise BadInput(f"port {url.port} of the database address is not between 1 and 65535")
+        raise BadInput(
+            "port {port} of the database address is not between 1 and 65535", port=url.port
+        )
     if find_spec("psycopg") is None:
         raise MissingPart(
             "labels in PostgreSQL need the package psycopg; run: pip install "
@@ -211,11 +222,15 @@ def _file_url(path: Path) -> URL:
         path = path.expanduser().absolute()
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
-            raise BadInput(f"{path} is a folder; give --database a file in it, such as labels.db")
+            raise BadInput(
+                "{path} is a folder; give --database a file in it, such as labels.db", path=path
+            )
     except (OSError, RuntimeError) as error:  # RuntimeError: nobody's home folder
         why = getattr(error, "strerror", None) or error
         raise BadInput(
-            f"{path.parent} cannot be made ({why}); give --database another file"
+            "{parent} cannot be made ({why}); give --database another file",
+            parent=path.parent,
+            why=why,
         ) from error
     return URL.create("sqlite", database=str(path))
 
@@ -311,8 +326,9 @@ def _migrate(connection: Connection, shown: str | None) -> None:
         command.upgrade(config, "head")
     except CommandError as error:  # a revision that we do not know
         raise BadInput(
-            f"the label store at {shown} was made by a newer studio; update this one, or give "
-            "--database another file"
+            "the label store at {shown} was made by a newer studio; update this one, or "
+            "give --database another file",
+            shown=shown,
         ) from error
 
 
@@ -322,6 +338,8 @@ def _require_ours(connection: Connection, shown: str | None) -> None:
     others = names if connection.dialect.name == "sqlite" else names & set(Base.metadata.tables)
     if others and "alembic_version" not in names:
         raise BadInput(
-            f"the database at {shown} is another program's (it has a table {min(others)!r}); give "
-            "--database another file or another database"
+            "the database at {shown} is another program's (it has a table {others!r}); "
+            "give --database another file or another database",
+            shown=shown,
+            others=min(others),
         )

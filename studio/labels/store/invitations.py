@@ -49,7 +49,9 @@ def make(database: Database, project: Project, days: float = DAYS) -> str:
     """
     number = isinstance(days, (int, float)) and not isinstance(days, bool)
     if not (number and 0 < days <= LONGEST):
-        raise BadInput(f"an invitation works for more than 0 and at most {LONGEST:.0f} days")
+        raise BadInput(
+            "an invitation works for more than 0 and at most {longest:.0f} days", longest=LONGEST
+        )
     token, now = secrets.token_urlsafe(24), time.time()
     row = {
         "project_id": project.id, "secret": projects.hashed(token), "created": now,
@@ -108,7 +110,11 @@ def revoke(database: Database, project: Project, number: int) -> None:
 
     :raises NotFound: the project has none of that number.
     """
-    unknown = NotFound(f"{project.name!r} has no invitation {number!r}; load the page again")
+    unknown = NotFound(
+        "{name!r} has no invitation {number!r}; load the page again",
+        name=project.name,
+        number=number,
+    )
     if type(number) is not int or not 0 < number <= INTEGER:
         raise unknown
     with database.write() as connection:

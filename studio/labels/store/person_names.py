@@ -32,5 +32,5 @@ def require_name(given: Any) -> str:
     name = person_name(given) if isinstance(given, str) else ""
     seen = "".join(c for c in name if ord(c) not in JOINERS)
     if not name or len(name) > LONGEST or not seen.isprintable():
-        raise BadInput(f"give a name of 1 to {LONGEST} characters")
+        raise BadInput("give a name of 1 to {longest} characters", longest=LONGEST)
     return name

@@ -189,7 +189,7 @@ def content(database: Database, sha256s: Sequence[str]) -> dict[str, bytes]:
             found |= {row.sha256: row.content for row in connection.execute(chosen)}
     missing = set(sha256s) - set(found)
     if missing:
-        raise NotFound(f"picture {min(missing)[:12]} is not in the label store")
+        raise NotFound("picture {missing} is not in the label store", missing=min(missing)[:12])
     return found
 
 

@@ -49,7 +49,9 @@ def create(database: Database, setup: Setup, administrator: str) -> tuple[Projec
         with database.write() as connection:
             access = create_within(connection, setup, administrator)
     except IntegrityError as error:
-        raise BadInput(f"there is a project {setup.name!r} already; choose another name") from error
+        raise BadInput(
+            "there is a project {name!r} already; choose another name", name=setup.name
+        ) from error
     return find(database, setup.name), access
 
 
@@ -61,8 +63,8 @@ def change(database: Database, project: Project, setup: Setup) -> Project:
     gone = set(project.classes) - set(setup.classes)
     if gone:
         raise BadInput(
-            f"class {sorted(gone)[0]!r} cannot be taken away, labels may name it; "
-            "make a new project instead"
+            "class {gone!r} cannot be taken away, labels may name it; make a new project instead",
+            gone=sorted(gone)[0],
         )
     if setup.bundle != project.setup.bundle:
         raise BadInput("a project keeps its bundle; make a new project instead")
@@ -84,7 +86,9 @@ def find(database: Database, name: str) -> Project:
         row = connection.execute(select(Projects.__table__).where(Projects.name == name)).first()
     if row is None:
         known = ", ".join(project.name for project in listed(database)) or "none yet"
-        raise NotFound(f"there is no project {name!r}; projects are: {known}")
+        raise NotFound(
+            "there is no project {name!r}; projects are: {known}", name=name, known=known
+        )
     return _project(row)
 
 
@@ -104,7 +108,8 @@ def join(database: Database, project: Project, name: str) -> Access:
     """
     if not project.setup.open:
         raise BadInput(
-            f"{project.name!r} is not open to everyone; ask its administrator for an access code"
+            "{name!r} is not open to everyone; ask its administrator for an access code",
+            name=project.name,
         )
     return invite(database, project, name)
 
@@ -119,8 +124,10 @@ def invite(database: Database, project: Project, name: str, role: Role = ANNOTAT
             return add_person(connection, project.id, name, role)
     except IntegrityError as error:
         raise BadInput(
-            f"somebody in {project.name!r} is called {name.strip()!r} already; choose another "
-            "name, or give that person's access code"
+            "somebody in {name!r} is called {name_2!r} already; choose another name, or "
+            "give that person's access code",
+            name=project.name,
+            name_2=name.strip(),
         ) from error
 
 
@@ -189,8 +196,9 @@ def add_person(connection: Connection, project: int, name: str, role: Role = ANN
     chosen = select(Annotators.name).where(Annotators.project_id == project)
     if any(name == person_name(other) for other in connection.scalars(chosen)):
         raise BadInput(
-            f"somebody is called {name!r} already; choose another name, or give that person's "
-            "access code"
+            "somebody is called {name!r} already; choose another name, or give that "
+            "person's access code",
+            name=name,
         )
     code = secrets.token_urlsafe(16)
     row = {
@@ -208,7 +216,10 @@ def require_class(project: Project, value: str) -> None:
     """
     if value not in project.classes:
         raise BadInput(
-            f"{value!r} is no class of {project.name!r}; choose from: {', '.join(project.classes)}"
+            "{value!r} is no class of {name!r}; choose from: {classes}",
+            value=value,
+            name=project.name,
+            classes=", ".join(project.classes),
         )
 
 

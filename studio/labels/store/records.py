@@ -317,7 +317,9 @@ def checked(record: Some) -> Some:
     try:
         valid: Some = _adapter(type(record)).validate_python(values)
     except ValidationError as error:
-        raise BadInput(f"{first_problem(error, 'the answer')}; nothing was stored") from error
+        raise BadInput(
+            "{error}; nothing was stored", error=first_problem(error, "the answer")
+        ) from error
     return valid
 
 

@@ -168,7 +168,12 @@ def standing(
         newest = connection.scalar(chosen_project) or 0
         version = newest if version is None else version
         if not 0 <= version <= newest:
-            raise NotFound(f"{project.name!r} has label sets 0 to {newest}, not {version}")
+            raise NotFound(
+                "{name!r} has label sets 0 to {newest}, not {version}",
+                name=project.name,
+                newest=newest,
+                version=version,
+            )
         chosen = (
             select(*COLUMNS)
             .join(Annotators, Annotators.id == Responses.annotator_id)
@@ -210,7 +215,8 @@ def _stored(
         meant = (given.item_id, given.value, given.state, kind)
         if meant != (repeated.item_id, repeated.value, repeated.state, repeated.kind):
             raise BadInput(
-                f"request {given.request!r} was something else before; give each answer its own"
+                "request {request!r} was something else before; give each answer its own",
+                request=given.request,
             )
         return repeated
     _check(connection, project, given)
@@ -247,7 +253,7 @@ def _check(connection: Connection, project: Project, given: Submission) -> None:
         select(Items.id).where(Items.id == given.item_id, Items.project_id == project.id)
     )
     if found is None:
-        raise NotFound(f"{project.name!r} has no item {given.item_id}")
+        raise NotFound("{name!r} has no item {item_id}", name=project.name, item_id=given.item_id)
 
 
 def _repeated(connection: Connection, annotator: Annotator, request: str) -> Response | None:

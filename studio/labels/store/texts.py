@@ -67,7 +67,7 @@ def line_of(value: Any, what: str) -> str:
     try:
         found: str = _line.validate_python(value, strict=True)
     except ValidationError as error:
-        raise BadInput(f"{what} is no text of one line; give it again") from error
+        raise BadInput("{what} is no text of one line; give it again", what=what) from error
     return found
 
 
@@ -76,7 +76,7 @@ def text_of(value: Any, what: str) -> str:
     try:
         found: str = _text.validate_python(value, strict=True)
     except ValidationError as error:
-        raise BadInput(f"{what} cannot be read as a text; write it again") from error
+        raise BadInput("{what} cannot be read as a text; write it again", what=what) from error
     return found
 
 

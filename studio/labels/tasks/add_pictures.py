@@ -44,7 +44,11 @@ def pictures_of(bundle: str, source: str, skip: Skip, seed: int = 0) -> Named:
         return _generated(bundle, source.removeprefix(GENERATE), seed)
     path = Path(source)
     if not path.exists():
-        raise NotFound(f"there is no {source}; give a folder, a zip, or {GENERATE}N")
+        raise NotFound(
+            "there is no {source}; give a folder, a zip, or {generate}N",
+            source=source,
+            generate=GENERATE,
+        )
     if path.is_file():
         one = path.suffix.lower() in SUFFIXES
         found = iter([(path.name, functools.partial(imaging.read_picture, path))])
@@ -76,7 +80,9 @@ def _in_folder(folder: Path) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
     ]
     if not paths:
-        raise BadInput(f"no pictures in {folder}; give a folder with PNG or JPEG files")
+        raise BadInput(
+            "no pictures in {folder}; give a folder with PNG or JPEG files", folder=folder
+        )
     for path in paths:
         name = path.relative_to(folder).as_posix()
         yield name, functools.partial(imaging.read_picture, path)
@@ -88,7 +94,9 @@ def _in_zip(path: Path) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
         archive = zipfile.ZipFile(path)
     except UNREADABLE as error:
         raise BadInput(
-            f"{path.name} is no zip ({error}); give a zip of pictures, or a folder"
+            "{name} is no zip ({error}); give a zip of pictures, or a folder",
+            name=path.name,
+            error=error,
         ) from error
     with archive:
         entries = [entry for entry in archive.infolist() if _is_picture(entry)]
@@ -96,11 +104,15 @@ def _in_zip(path: Path) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
         allowed = max(ALWAYS_ALLOWED, GREATEST_GROWTH * path.stat().st_size)
         if total > min(allowed, LARGEST_SUM):
             raise BadInput(
-                f"{path.name} would unpack to {total / 1e9:.1f} GB, far more than it holds; "
-                "unpack it yourself if you trust it, and give the folder"
+                "{name} would unpack to {total:.1f} GB, far more than it holds; unpack it "
+                "yourself if you trust it, and give the folder",
+                name=path.name,
+                total=total / 1000000000.0,
             )
         if not entries:
-            raise BadInput(f"no pictures in {path.name}; give a zip with PNG or JPEG files")
+            raise BadInput(
+                "no pictures in {name}; give a zip with PNG or JPEG files", name=path.name
+            )
         for entry in entries:
             yield entry.filename, functools.partial(_member, archive, entry)
 
@@ -114,13 +126,18 @@ def _is_picture(entry: zipfile.ZipInfo) -> bool:
 
 def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Image.Image:
     if entry.file_size > LARGEST_MEMBER:
-        raise BadInput(f"it has more than {LARGEST_MEMBER // 1_000_000} MB; reduce it")
+        raise BadInput(
+            "it has more than {largest_member} MB; reduce it",
+            largest_member=LARGEST_MEMBER // 1000000,
+        )
     try:
         with archive.open(entry) as file:
             # The directory may give too small a size; zipfile stops there.
             content = file.read(entry.file_size + 1)
     except UNREADABLE as error:
-        raise BadInput(f"it cannot be read out of the zip ({error}); zip it again") from error
+        raise BadInput(
+            "it cannot be read out of the zip ({error}); zip it again", error=error
+        ) from error
     return imaging.read_picture(content)
 
 
@@ -137,6 +154,10 @@ def _generated(bundle: str, count: str, seed: int) -> Named:
     from backends.service import draw
 
     if not count.isdecimal() or not int(count):
-        raise BadInput(f"{GENERATE}{count} names no number of pictures; write {GENERATE}100")
+        raise BadInput(
+            "{generate}{count} names no number of pictures; write {generate}100",
+            generate=GENERATE,
+            count=count,
+        )
     for number in range(seed, seed + int(count)):
         yield f"generated-{number}.png", draw(bundle, number)

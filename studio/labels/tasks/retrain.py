@@ -161,7 +161,12 @@ def _require(database: Database, project: Project, name: str | None) -> None:
     own = models(database, project)
     if not name or name not in own:
         known = ", ".join(own) or "none"
-        raise NotFound(f"{project.name!r} has no trained model {name!r}; there are: {known}")
+        raise NotFound(
+            "{name!r} has no trained model {name_2!r}; there are: {known}",
+            name=project.name,
+            name_2=name,
+            known=known,
+        )
 
 
 def _label_set(project: str, row: Mapping[str, Any]) -> str:

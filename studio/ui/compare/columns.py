@@ -10,6 +10,7 @@ from backends.core import Request
 from backends.regions.spec import RegionSpec
 from studio import export
 from studio.runs.comparison import Comparison
+from studio.translation import _
 from studio.ui.compare import markup
 from studio.ui.shared import canvas
 
@@ -31,12 +32,16 @@ class Columns:
     def drawn(self, request: Request) -> str:
         """With which seed, if that changes anything."""
         fixed = request.method in self.fixed
-        return markup.DRAWS_NOTHING if fixed else f"seed {request.seed}"
+        return markup.DRAWS_NOTHING if fixed else _("seed {seed}", seed=request.seed)
 
     def name(self, request: Request) -> str:
         """Method and seed, as the list of choices says them."""
         title = self.titles[request.method]
-        return title if request.method in self.fixed else f"{title}, seed {request.seed}"
+        return (
+            title
+            if request.method in self.fixed
+            else _("{title}, seed {seed}", title=title, seed=request.seed)
+        )
 
     def of(self, comparison: Comparison, i: int) -> str:
         """A run's column in its present state."""
@@ -44,7 +49,7 @@ class Columns:
         title, drawn = self.titles[request.method], self.drawn(request)
         if run is None:
             if comparison.ended:
-                return markup.unanswered(title, drawn, "not_started", "stopped before its turn")
+                return markup.unanswered(title, drawn, "not_started", _("stopped before its turn"))
             return markup.waiting(title, drawn)
         if run.answer and run.ended:
             picture = small(export.as_picture(run.answer.counterfactual))
@@ -81,5 +86,5 @@ def question(asked: Request) -> str:
     if asked.mask is not None:
         mask = Image.fromarray(((asked.mask > 0) * 115).astype("uint8"))
         picture.paste(Image.new("RGB", picture.size, TINT), mask=mask)
-        where += f", {(asked.mask > 0).mean():.1%} of the picture"
+        where += _(", {mean:.1%} of the picture", mean=(asked.mask > 0).mean())
     return markup.question(small(picture), asked.target, where)

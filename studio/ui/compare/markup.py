@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from studio.templates import Markup, render
+from studio.translation import N_, _, ngettext
 from studio.ui.shared import markup
 from studio.ui.shared.badges import STATUS, badge
 from studio.ui.shared.requests import sentence
@@ -24,7 +25,7 @@ __all__ = [
     "waiting",
 ]
 
-DRAWS_NOTHING = "draws nothing"
+DRAWS_NOTHING = N_("draws nothing")
 
 
 _render = partial(render, "compare.html")
@@ -50,9 +51,9 @@ def going(
 ) -> Markup:
     """The run under way; ``picture`` its newest frame."""
     if picture is None:
-        return _column(title, drawn, "running", lines=["starting …"])
-    pictures = [(picture, f"{title} at step {step}")]
-    lines = [f"step {step} of {total}", f"target {p:.0%}"]
+        return _column(title, drawn, "running", lines=[_("starting …")])
+    pictures = [(picture, _("{title} at step {step}", title=title, step=step))]
+    lines = [_("step {step} of {total}", step=step, total=total), _("target {p:.0%}", p=p)]
     return _column(title, drawn, "running", pictures, lines)
 
 
@@ -71,13 +72,16 @@ def answered(
     :param drawn: with which seed, as ``seed 3``, or that the method draws nothing.
     :param others: picture (a data URL) and row of each further answer.
     """
-    pictures = [(picture, f"Counterfactual of {title}"), (heat, f"How much {title} changed")]
+    pictures = [
+        (picture, _("Counterfactual of {title}", title=title)),
+        (heat, _("How much {title} changed", title=title)),
+    ]
     further = [
-        (image, f"The {its['answer']} counterfactual of {title}",
-         _opinion(its, f"{its['answer']}: {badge(its)[1]}, "))
+        (image, _("The {answer} counterfactual of {title}", answer=_(its["answer"]), title=title),
+         _opinion(its, f"{_(its['answer'])}: {_(badge(its)[1])}, "))
         for image, its in others
     ]  # fmt: skip
-    lines = _opinion(row, f"{row['answer']}: " if others else "")
+    lines = _opinion(row, f"{_(row['answer'])}: " if others else "")
     return _render(
         "column", title, drawn, *badge(row), pictures, lines, further, chosen,
     )  # fmt: skip
@@ -85,13 +89,16 @@ def answered(
 
 def _opinion(row: Mapping[str, Any], before: str) -> list[str]:
     p = row["target_probability"]
-    return [f"{before}says “{row['label']}”", *([] if p is None else [f"target {p:.0%}"])]
+    return [
+        _("{before}says “{label}”", before=before, label=row["label"]),
+        *([] if p is None else [_("target {p:.0%}", p=p)]),
+    ]
 
 
 def unanswered(title: str, drawn: str, status: str, reason: str | None) -> Markup:
     """A run without an answer, and why."""
     return _column(
-        title, drawn, status, lines=[sentence(reason or "stopped before the first step")]
+        title, drawn, status, lines=[sentence(reason or N_("stopped before the first step"))]
     )
 
 
@@ -110,34 +117,50 @@ def progress(done: int, count: int, title: str, seconds: float, *, earlier: bool
 
     :param earlier: whether it is about another picture than the page shows by now.
     """
-    text = f"{title}: run {done + 1} of {count} · {seconds:.0f} s so far"
-    return markup.notice("going", text + " · about the picture before" * earlier)
+    text = _(
+        "{title}: run {done} of {count} · {seconds:.0f} s so far",
+        title=title,
+        done=done + 1,
+        count=count,
+        seconds=seconds,
+    )
+    return markup.notice("going", f"{text} · {_('about the picture before')}" if earlier else text)
 
 
 def summary(rows: Sequence[Mapping[str, Any]], target: str) -> Markup:
     """How it ended."""
     flipped = [row for row in rows if row["status"] == "flipped"]
-    count, did = len(rows), "made" if len(rows) > 1 or flipped else "did not make"
-    runs = f"{len(flipped)} of {count} runs" if count > 1 else "The run"
-    text = f"{runs} {did} the model say “{target}”"
+    if len(rows) > 1:
+        text = _(
+            "{flipped} of {count} runs made the model say “{target}”",
+            flipped=len(flipped), count=len(rows), target=target,
+        )  # fmt: skip
+    elif flipped:
+        text = _("The run made the model say “{target}”", target=target)
+    else:
+        text = _("The run did not make the model say “{target}”", target=target)
     opinions = [row["oracle_agrees"] for row in flipped if row["oracle_agrees"] is not None]
     if opinions:
         text += f"; {_oracle_says(sum(opinions), len(flipped))}"
     text += "."
     if stopped := sum(row["status"] == "cancelled" for row in rows):
-        text += f" {stopped} stopped before the end, with the last frame as answer."
+        text += " " + _(
+            "{stopped} stopped before the end, with the last frame as answer.", stopped=stopped
+        )
     if silent := sum(row["flipped"] is None for row in rows):
-        text += f" {silent} ended without an answer."
+        text += " " + _("{silent} ended without an answer.", silent=silent)
     sound = flipped and (not opinions or any(opinions))
     return markup.notice("success" if sound else "warning", text)
 
 
 def _oracle_says(agree: int, count: int) -> str:
     if count == 1:
-        return "the oracle agrees" if agree else "the oracle disagrees"
-    if agree in (0, count):
-        return f"the oracle {'agrees' if agree else 'disagrees'} with all of them"
-    return f"the oracle agrees with {agree} of them"
+        return _("the oracle agrees") if agree else _("the oracle disagrees")
+    if agree == count:
+        return _("the oracle agrees with all of them")
+    if not agree:
+        return _("the oracle disagrees with all of them")
+    return _("the oracle agrees with {agree} of them", agree=agree)
 
 
 def note(fixed: Sequence[str], left_out: Sequence[str]) -> Markup:
@@ -148,11 +171,18 @@ def note(fixed: Sequence[str], left_out: Sequence[str]) -> Markup:
     """
     texts = []
     if fixed:
-        verb, them = ("draws", "it") if len(fixed) == 1 else ("draw", "each of them")
-        texts.append(
-            f"{', '.join(fixed)} {verb} nothing, so every seed gives the same answer: one column "
-            f"for {them}."
-        )
+        titles = ", ".join(fixed)
+        text = ngettext(
+            "{titles} draws nothing, so every seed gives the same answer: one column for it.",
+            "{titles} draw nothing, so every seed gives the same answer: one column for each of "
+            "them.", len(fixed), titles=titles,
+        )  # fmt: skip
+        texts.append(text)
     if left_out:
-        texts.append(f"Left out, since this model cannot be explained by: {', '.join(left_out)}.")
+        texts.append(
+            _(
+                "Left out, since this model cannot be explained by: {left_out}.",
+                left_out=", ".join(left_out),
+            )
+        )
     return markup.hint(" ".join(texts)) if texts else Markup()

@@ -19,6 +19,7 @@ from backends.regions.spec import RegionSpec
 from studio import export
 from studio.runs.comparison import MOST, NONE, Comparison, Comparisons, questions, seeds_of
 from studio.runs.rows import spreads
+from studio.translation import N_, _
 from studio.ui.compare import markup as words
 from studio.ui.compare.columns import Columns, question, small
 from studio.ui.compare.table import table
@@ -34,7 +35,7 @@ from studio.ui.shared.static import static_text
 
 __all__ = ["CompareTab"]
 
-FIRST = "Choose a picture and what the model should say in the Explain tab; then come back."
+FIRST = N_("Choose a picture and what the model should say in the Explain tab; then come back.")
 
 
 class CompareTab:
@@ -52,7 +53,7 @@ class CompareTab:
         self.controllers, self._asked = controllers, asked
         self.comparisons = Comparisons(first.runs, first.results, first.study)
         self._methods = controllers.methods()
-        self._titles = {name: entry["title"] for name, entry in self._methods.items()}
+        self._titles = {name: N_(entry["title"]) for name, entry in self._methods.items()}
         self._fixed = {name for name, entry in self._methods.items() if not entry["seeded"]}
         self._columns = Columns(self._titles, self._fixed)
         self._shown: dict[str, str] = {}  # the comparison that each owner's page shows
@@ -96,20 +97,20 @@ class CompareTab:
         with gr.Column(scale=3, min_width=260):
             self._question = gr.HTML(markup.hint(FIRST), elem_id="compare-question")
             self._change = gr.Button(
-                "Change the question in the Explain tab", size="sm", elem_id="compare-change"
+                _("Change the question in the Explain tab"), size="sm", elem_id="compare-change"
             )
         with gr.Column(scale=5, min_width=300):
             self._names = gr.CheckboxGroup(
-                **_offered(first), label="Methods", elem_id="compare-methods",
-                info="Each with its default settings; the Explain tab has them all",
+                **_offered(first), label=_("Methods"), elem_id="compare-methods",
+                info=_("Each with its default settings; the Explain tab has them all"),
             )  # fmt: skip
         with gr.Column(scale=2, min_width=180):
             self._seeds = gr.Textbox(
-                "0", label="Seeds", elem_id="compare-seeds", max_lines=1,
-                info=f"0, or 0,1,2, or 0-3; at most {MOST} runs",
+                "0", label=_("Seeds"), elem_id="compare-seeds", max_lines=1,
+                info=_("0, or 0,1,2, or 0-3; at most {most} runs", most=MOST),
             )  # fmt: skip
-            self._go = gr.Button("Compare", variant="primary", elem_id="compare-run")
-            self._stop = gr.Button("Stop", variant="stop", elem_id="compare-stop", visible=False)
+            self._go = gr.Button(_("Compare"), variant="primary", elem_id="compare-run")
+            self._stop = gr.Button(_("Stop"), variant="stop", elem_id="compare-stop", visible=False)
 
     def _lay_out_answers(self) -> None:
         with gr.Row(elem_id="compare-columns"):
@@ -117,12 +118,12 @@ class CompareTab:
             self._places = [gr.HTML(visible=False, elem_classes="column") for _ in range(MOST)]
         self._table = gr.HTML(elem_id="compare-table", js_on_load=static_text("sort.js"))
         self._choice = gr.Radio(
-            [], label="Which one convinces you?", elem_id="convincing", visible=False,
-            info="Kept with these answers, in the zip and, without your name, for the study",
+            [], label=_("Which one convinces you?"), elem_id="convincing", visible=False,
+            info=_("Kept with these answers, in the zip and, without your name, for the study"),
         )  # fmt: skip
         self._chosen = gr.HTML(elem_id="convincing-status")
         self._download = gr.DownloadButton(
-            "Download the comparison (zip)", elem_id="compare-download", visible=False
+            _("Download the comparison (zip)"), elem_id="compare-download", visible=False
         )
         self._take_away = ComparisonTakeAway(self.comparisons)
 
@@ -216,7 +217,7 @@ class CompareTab:
                 ended[self._status] = _of_earlier(comparison)
             yield ended
         except Exception as error:  # whatever happened, the page must go on working
-            failed = markup.failure(error_text(error, "the comparison"))
+            failed = markup.failure(error_text(error, N_("the comparison")))
             yield running(self._go, self._stop, False) | {self._status: failed}
 
     def _able(
@@ -244,10 +245,10 @@ class CompareTab:
         file = self.controllers.first.study.file.name
         try:
             self.comparisons.choose(comparison, picked)
-            noted = f"Noted, also in the study’s {file}. You may change your mind."
+            noted = _("Noted, also in the study’s {file}. You may change your mind.", file=file)
             notice = markup.notice("success", noted)
         except StudioError as error:
-            notice = markup.failure(str(error))
+            notice = markup.failure(error)
         download, unwritten = self._zip(comparison)
         return self._filled(comparison) | {
             self._chosen: notice + unwritten, self._download: download,
@@ -298,7 +299,7 @@ class CompareTab:
                 self.controllers.first.about["metrics"], spreads(rows), self._fixed,
             ),
             self._choice: gr.update(
-                choices=[*options, ("None of them", NONE)], value=None, visible=bool(options)
+                choices=[*options, (_("None of them"), NONE)], value=None, visible=bool(options)
             ),
             self._download: download,
             **self._take_away.show(comparison),
@@ -329,6 +330,9 @@ def _of_earlier(comparison: Comparison) -> str:
     target = comparison.requests[0].target
     return markup.notice(
         "warning",
-        f"The answers below are to an earlier question ({target}). Press Compare for the present "
-        "one.",
+        _(
+            "The answers below are to an earlier question ({target}). Press Compare for "
+            "the present one.",
+            target=target,
+        ),
     )

@@ -6,15 +6,21 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from studio.templates import Markup, render
+from studio.translation import N_, _
 from studio.ui.shared.badges import STATUS
 
 __all__ = ["table"]
 
 FACTS = {  # columns that are no number: heading, better, sorted first, what it means
-    "method": ("Method", "", "ascending", ""),
-    "seed": ("Seed", "", "ascending", ""),
-    "flipped": ("Flipped", "↑", "descending", "whether the model says the target"),
-    "oracle": ("Oracle says", "↑", "descending", "an independent judge that no method ever sees"),
+    "method": (N_("Method"), "", "ascending", ""),
+    "seed": (N_("Seed"), "", "ascending", ""),
+    "flipped": (N_("Flipped"), "↑", "descending", N_("whether the model says the target")),
+    "oracle": (
+        N_("Oracle says"),
+        "↑",
+        "descending",
+        N_("an independent judge that no method ever sees"),
+    ),
 }
 BETTER = {"higher": ("↑", "descending"), "lower": ("↓", "ascending"), "neither": ("", "ascending")}
 
@@ -67,14 +73,18 @@ def _spread_cell(
     """A method's mean and standard deviation of a number, or how many of its answers agree."""
     count = of["answers"]
     if name == "method":
-        return _cell(f"{titles.get(of['method'], of['method'])}, mean ± SD", None, "head")
+        return _cell(
+            _("{method}, mean ± SD", method=titles.get(of["method"], of["method"])), None, "head"
+        )
     if name == "seed":
-        return _cell(f"{count} seeds", None, "number")
+        return _cell(_("{count} seeds", count=count), None, "number")
     if name == "flipped":
-        return _cell(f"{of['flipped']} of {count}", None)
+        return _cell(_("{flipped} of {count}", flipped=of["flipped"], count=count), None)
     if name == "oracle":
         agree = of["oracle_agrees"]
-        return _cell("–" if agree is None else f"{agree} of {count} agree", None)
+        return _cell(
+            "–" if agree is None else _("{agree} of {count} agree", agree=agree, count=count), None
+        )
     if name not in of["numbers"]:
         return _cell("–", None, "number")
     number, form = of["numbers"][name], metrics[name]["form"]
@@ -88,9 +98,12 @@ def _heading(name: str, metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, A
     else:
         metric = metrics[name]
         arrow, first = BETTER[metric["direction"]]
-        label, hint = metric["short"] or metric["title"], f"{metric['title']}: {metric['unit']}"
+        label, hint = (
+            metric["short"] or metric["title"],
+            f"{_(metric['title'])}: {_(metric['unit'])}",
+        )
     return {
-        "label": f"{label} {arrow}".rstrip(), "first": first, "hint": hint,
+        "label": f"{_(label)} {arrow}".rstrip(), "first": first, "hint": hint,
         "number": name not in ("method", "flipped", "oracle"),
     }  # fmt: skip
 
@@ -111,22 +124,22 @@ def _convinces(row: Mapping[str, Any]) -> bool:
 
 def _fact(row: Mapping[str, Any], name: str, titles: Mapping[str, str]) -> dict[str, Any]:
     if name == "method":
-        label = titles.get(row["method"], row["method"])
-        label += f", {row['answer']}" if row.get("answer") else ""
+        label = _(titles.get(row["method"], row["method"]))
+        label += f", {_(row['answer'])}" if row.get("answer") else ""
         return _cell(label, label, "head")
     if name == "flipped":
-        text = {True: "✓ yes", False: "✗ no", None: "–"}[row["flipped"]]
+        text = {True: _("✓ yes"), False: _("✗ no"), None: "–"}[row["flipped"]]
         if row["status"] not in ("flipped", "not_flipped"):
             text = STATUS[row["status"]]
         elif row["flipped"] and not _convinces(row):
-            text = "✓ yes, the oracle disagrees"
+            text = _("✓ yes, the oracle disagrees")
         order = None if row["flipped"] is None else row["flipped"] + _convinces(row)
         return _cell(text, order)
     if name == "oracle":
         if row["oracle_label"] is None:
             return _cell("–", None)
         agrees = row["oracle_agrees"]
-        text = f"{row['oracle_label']} {'✓ agrees' if agrees else '✗ disagrees'}"
+        text = f"{row['oracle_label']} {_('✓ agrees') if agrees else _('✗ disagrees')}"
         return _cell(text, int(bool(agrees)))
     return _cell(str(row[name]), row[name], "number")
 

@@ -14,13 +14,14 @@ from studio.export import formats
 from studio.export.comparison_report import Compared
 from studio.export.snippets import repeat_comparison
 from studio.runs.comparison import Comparison, Comparisons
+from studio.translation import N_, _
 from studio.ui.shared.take_away import TakeAwayMenu
 
 __all__ = ["ComparisonTakeAway"]
 
 ZIP = "zip"
 CHOICES = {name: one.title for name, one in formats.FORMATS.items() if one.comparison} | {
-    ZIP: "All of it (zip)"
+    ZIP: N_("All of it (zip)")
 }
 
 
@@ -77,11 +78,11 @@ def _compared(comparison: Comparison) -> tuple[list[Compared], dict[str, str]]:
     found, problems = [], {}
     for i, request in enumerate(comparison.requests):
         run = comparison.runs[i]
-        title = about["methods"][request.method]["title"]
-        title += f", seed {request.seed}" if several else ""
+        title = _(about["methods"][request.method]["title"])
+        title += _(", seed {seed}", seed=request.seed) if several else ""
         if run and run.answer:
             chosen = comparison.choice == run.id
             found.append(Compared(title, run.answer, run.frames, chosen))
         else:
-            problems[title] = (run.reason if run else None) or "stopped before its turn"
+            problems[title] = (run.reason if run else None) or N_("stopped before its turn")
     return found, problems

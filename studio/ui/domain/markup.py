@@ -12,6 +12,7 @@ from backends import registry
 from studio import export
 from studio.runs.background_tasks import BackgroundTask
 from studio.templates import Markup, render
+from studio.translation import N_, _, ngettext
 from studio.ui.shared import markup
 
 if TYPE_CHECKING:
@@ -27,11 +28,15 @@ SIDE = 96  # pixels of an original on the page
 CLASSES = 12  # that are counted one by one
 LEFT_OUT = 10  # sentences
 PARTS = {
-    "classifier": "classifier", "oracle": "oracle, the independent judge",
-    "latent_autoencoder": "autoencoder", "velocity": "velocity field (LeapFactual, LDCE)",
-    "bridge": "bridge (RCSB)", "flow": "flow (Diffeomorphic)", "density": "density (PLACE)",
-    "latent_ensemble": "ensemble (CLARITY)",
-}  # fmt: skip
+    "classifier": N_("classifier"),
+    "oracle": N_("oracle, the independent judge"),
+    "latent_autoencoder": N_("autoencoder"),
+    "velocity": N_("velocity field (LeapFactual, LDCE)"),
+    "bridge": N_("bridge (RCSB)"),
+    "flow": N_("flow (Diffeomorphic)"),
+    "density": N_("density (PLACE)"),
+    "latent_ensemble": N_("ensemble (CLARITY)"),
+}
 
 
 def look(found: Preview, size: int) -> Markup:
@@ -40,13 +45,18 @@ def look(found: Preview, size: int) -> Markup:
     :param size: pixels a side.
     """
     total = sum(found.counts.values())
-    named = [f"{label or 'without a class'} {n}" for label, n in found.counts.items()]
-    more = f" and {len(named) - CLASSES} more classes" if len(named) > CLASSES else ""
-    colours = "grey" if found.channels == 1 else "colour"
-    text = (
-        f"{total} pictures in {len(named)} {'class' if len(named) == 1 else 'classes'}, taken as "
-        f"{colours}: {', '.join(named[:CLASSES])}{more}."
-    )
+    named = [f"{label or _('without a class')} {n}" for label, n in found.counts.items()]
+    if len(named) > CLASSES:
+        more = _("and {count} more classes", count=len(named) - CLASSES)
+        told = f"{', '.join(named[:CLASSES])} {more}"
+    else:
+        told = ", ".join(named)
+    text = ngettext(
+        "{total} pictures in {count} class, taken as {colours}: {named}.",
+        "{total} pictures in {count} classes, taken as {colours}: {named}.",
+        len(named), total=total, named=told,
+        colours=_("grey") if found.channels == 1 else _("colour"),
+    )  # fmt: skip
     pairs = [(label, _thumbnail(picture), _url(seen)) for label, picture, seen in found.pairs]
     return _render("look", text, pairs, size)
 
@@ -58,7 +68,7 @@ def state(task: BackgroundTask) -> Markup:
         return markup.failure(task.reason)
     if news is None:
         stopped = task.state == "stopped"
-        return markup.hint("Stopped.") if stopped else markup.waiting(0)
+        return markup.hint(_("Stopped.")) if stopped else markup.waiting(0)
     return _line(task, news) + _curve(news) + _pictures(news) + _made(news) + _report(news.report)
 
 
@@ -66,27 +76,50 @@ def _line(task: BackgroundTask, news: DomainProgress) -> Markup:
     part = PARTS.get(news.part, news.part)
     if task.state == "stopped":
         made = news.made is not None or news.phase in ("measuring", "training", "judging")
-        told = "Train it for as many minutes again, and it goes on from here."
-        return markup.notice("warning", f"Stopped. {told if made else 'Nothing was made.'}")
-    if task.state == "done":
-        told = "made. Train it in step 3, or" if news.made else "trained. Now"
-        return markup.notice(
-            "success", f"“{news.bundle}” is {told} press “Explain pictures of this bundle”."
+        text = (
+            _("Stopped. Train it for as many minutes again, and it goes on from here.")
+            if made
+            else _("Stopped. Nothing was made.")
         )
+        return markup.notice("warning", text)
+    if task.state == "done":
+        news_made = N_(
+            "“{bundle}” is made. Train it in step 3, or press “Explain pictures of this bundle”."
+        )
+        trained = N_("“{bundle}” is trained. Now press “Explain pictures of this bundle”.")
+        return markup.notice("success", _(news_made if news.made else trained, bundle=news.bundle))
     if news.phase == "reading":
-        many = f" {news.step} of {news.total}" if news.total else " …"
-        return markup.progress_bar(news.share, f"Reading pictures:{many}")
+        text = _("Reading pictures: …")
+        if news.total:
+            text = _("Reading pictures: {step} of {total}", step=news.step, total=news.total)
+        return markup.progress_bar(news.share, text)
     if news.phase == "measuring":
-        return markup.notice("going", f"Measuring how fast this machine trains the {part} …")
+        return markup.notice(
+            "going", _("Measuring how fast this machine trains the {part} …", part=part)
+        )
     if news.phase == "judging":
-        return markup.progress_bar(news.share, f"Judging {news.part} on held-out pictures")
-    left = "" if news.left is None else f" · about {_minutes(news.left)} left"
-    text = f"Training the {part}: step {news.step} of about {news.total}{left} · {news.share:.0%}"
+        return markup.progress_bar(
+            news.share,
+            _("Judging {part} on held-out pictures", part=_(PARTS.get(news.part, news.part))),
+        )
+    left = "" if news.left is None else " · " + _("about {left} left", left=_minutes(news.left))
+    text = _(
+        "Training the {part}: step {step} of about {total}{left} · {share:.0%}",
+        part=part,
+        step=news.step,
+        total=news.total,
+        left=left,
+        share=news.share,
+    )
     return markup.progress_bar(news.share, text)
 
 
 def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(seconds, 1):.0f} s"
+    return (
+        _("{seconds:.0f} min", seconds=seconds / 60)
+        if seconds >= 90
+        else f"{max(seconds, 1):.0f} s"
+    )
 
 
 def _curve(news: DomainProgress) -> Markup:
@@ -121,7 +154,7 @@ def _made(news: DomainProgress) -> Markup:
     shown = _render("counts", rows)
     if made.left_out:
         some, count = made.left_out[:LEFT_OUT], len(made.left_out)
-        shown += _render("sentences", "Left out:", some, max(count - LEFT_OUT, 0))
+        shown += _render("sentences", _("Left out:"), some, max(count - LEFT_OUT, 0))
     return shown
 
 
@@ -134,7 +167,7 @@ def _report(report: Report | None) -> Markup:
         count = max((row.get("n", 0) for row in report.methods), default=0)
         shown += _render("methods", [_method(row) for row in report.methods], count)
     if report.advice:
-        shown += _render("sentences", "What would help:", report.advice, 0)
+        shown += _render("sentences", _("What would help:"), report.advice, 0)
     return shown
 
 

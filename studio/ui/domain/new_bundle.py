@@ -12,6 +12,7 @@ import gradio as gr
 
 from backends.training.new_settings import NewConfig
 from studio.runs.background_tasks import BackgroundTask
+from studio.translation import N_, _
 from studio.ui.domain import markup
 from studio.ui.domain.upload import Uploads
 from studio.ui.domain.work import MAKING, DomainWork
@@ -22,7 +23,7 @@ from studio.ui.shared.requests import error_text, running, show_errors
 
 __all__ = ["NewBundlePanel"]
 
-HELP = (
+HELP = N_(
     "A zip with a folder of pictures for each class makes a domain of its own: the studio trains a "
     "classifier and a judge on it, and what the methods need. Nothing leaves this machine."
 )
@@ -39,41 +40,45 @@ class NewBundlePanel:
     def __init__(self, work: DomainWork, uploads: Uploads) -> None:
         self._work, self._uploads = work, uploads
         with gr.Column(scale=4, min_width=300):
-            gr.Markdown("### 1 · Your pictures")
-            gr.Markdown(HELP)
+            gr.Markdown(_("### 1 · Your pictures"))
+            gr.Markdown(_(HELP))
             self._zip = gr.File(
-                label="Zip of pictures, a folder for each class", file_types=[".zip"], height=150,
+                label=_("Zip of pictures, a folder for each class"),
+                file_types=[".zip"],
+                height=150,
                 elem_id="own-zip",
-            )  # fmt: skip
+            )
             self._settings = self._lay_out_settings()
         with gr.Column(scale=5, min_width=320):
-            gr.Markdown("### 2 · As the models see them")
+            gr.Markdown(_("### 2 · As the models see them"))
             self._look = gr.HTML(
-                shared.hint("Upload a zip, and some of its pictures appear here."),
+                shared.hint(_("Upload a zip, and some of its pictures appear here.")),
                 elem_id="own-look",
             )
             self._name = gr.Textbox(
-                label="Name of the bundle", info="Letters, digits, - and _", max_lines=1,
+                label=_("Name of the bundle"), info=_("Letters, digits, - and _"), max_lines=1,
                 elem_id="own-name",
             )  # fmt: skip
             self._minutes = gr.Number(
-                5, label="Minutes for the classifier and the judge", minimum=0, maximum=600,
-                info="With 0 they are trained in step 3", elem_id="own-minutes",
+                5, label=_("Minutes for the classifier and the judge"), minimum=0, maximum=600,
+                info=_("With 0 they are trained in step 3"), elem_id="own-minutes",
             )  # fmt: skip
-            self._go = gr.Button("Make this bundle", variant="primary", elem_id="own-make")
-            self._stop = gr.Button("Stop", variant="stop", visible=False, elem_id="own-make-stop")
+            self._go = gr.Button(_("Make this bundle"), variant="primary", elem_id="own-make")
+            self._stop = gr.Button(
+                _("Stop"), variant="stop", visible=False, elem_id="own-make-stop"
+            )
             self._state = gr.HTML(elem_id="own-made")
 
     def _lay_out_settings(self) -> dict[str, gr.components.Component]:
         fields = NewConfig.model_json_schema()["properties"]
         first = (*LOOKS, "mirror")
         settings = {name: _control(name, fields[name]) for name in first}
-        with gr.Accordion("More", open=False):
+        with gr.Accordion(_("More"), open=False):
             settings |= {n: _control(n, field) for n, field in fields.items() if n not in first}
             self._model = gr.Textbox(
-                label="Model to explain", max_lines=1, elem_id="own-classifier",
-                info="Empty: a classifier is trained on the folders’ names. Else such as "
-                "torchvision:resnet18, timm:NAME, hf:OWNER/NAME, or a file",
+                label=_("Model to explain"), max_lines=1, elem_id="own-classifier",
+                info=_("Empty: a classifier is trained on the folders’ names. Else such as "
+                "torchvision:resnet18, timm:NAME, hf:OWNER/NAME, or a file"),
             )  # fmt: skip
         return settings
 
@@ -91,7 +96,7 @@ class NewBundlePanel:
             show_progress_on=self._look, api_visibility="private", trigger_mode="always_last",
         )  # fmt: skip
         self._zip.clear(
-            lambda: shared.hint("Upload a zip, and some of its pictures appear here."), None,
+            lambda: shared.hint(_("Upload a zip, and some of its pictures appear here.")), None,
             self._look, queue=False, **QUIET,
         )  # fmt: skip
 
@@ -149,7 +154,7 @@ class NewBundlePanel:
         try:
             found = looked_at(self._uploads.pictures(file), settings)
         except Exception as error:  # whatever happened, the page must go on working
-            return {self._look: shared.failure(error_text(error, "the pictures"))}
+            return {self._look: shared.failure(error_text(error, N_("the pictures")))}
         return {self._look: markup.look(found, size), self._name: name or _usual_name(file)}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from studio.runs.background_tasks import BackgroundTasks
+from studio.translation import _
 from studio.ui.domain.new_bundle import NewBundlePanel
 from studio.ui.domain.training import BundleTrainingPanel, trainable
 from studio.ui.domain.upload import Uploads
@@ -38,7 +39,7 @@ class DomainTab:
             with gr.Column(scale=5, min_width=320):
                 self._training = BundleTrainingPanel(self._work, controllers.names)
                 self.open = gr.Button(
-                    "Explain pictures of this bundle", elem_id="own-open",
+                    _("Explain pictures of this bundle"), elem_id="own-open",
                     visible=bool(trainable(controllers.names)),
                 )  # fmt: skip
 

@@ -12,6 +12,7 @@ import gradio as gr
 from backends import bundles
 from backends.errors import BadInput
 from studio.runs.background_tasks import BackgroundTask
+from studio.translation import N_, _
 from studio.ui.domain import markup
 from studio.ui.domain.work import TRAINING, DomainWork
 from studio.ui.shared import markup as shared
@@ -20,7 +21,7 @@ from studio.ui.shared.requests import running, show_errors
 
 __all__ = ["BundleTrainingPanel", "trainable"]
 
-HELP = (
+HELP = N_(
     "Trains an autoencoder, fields, a bridge and a flow, each for its share of the time, then asks "
     "every method about held-out pictures. It goes on when this page is closed; after a stop, the "
     "same minutes go on where it was."
@@ -41,19 +42,23 @@ class BundleTrainingPanel:
     def __init__(self, work: DomainWork, names: Sequence[str]) -> None:
         self._work = work
         own = trainable(names)
-        gr.Markdown("### 3 · What the methods need")
-        gr.Markdown(HELP)
+        gr.Markdown(_("### 3 · What the methods need"))
+        gr.Markdown(_(HELP))
         with gr.Row():
             self.bundle = gr.Dropdown(
-                own, value=own[0] if own else None, label="Bundle to train", elem_id="own-bundle",
-                info="Those made of your pictures", interactive=True,
-            )  # fmt: skip
+                own,
+                value=own[0] if own else None,
+                label=_("Bundle to train"),
+                elem_id="own-bundle",
+                info=_("Those made of your pictures"),
+                interactive=True,
+            )
             self._minutes = gr.Number(
-                60, label="Train for so many minutes", minimum=1, maximum=10_000,
-                info="More is better; an hour for small pictures", elem_id="own-train-minutes",
+                60, label=_("Train for so many minutes"), minimum=1, maximum=10_000,
+                info=_("More is better; an hour for small pictures"), elem_id="own-train-minutes",
             )  # fmt: skip
-        self._go = gr.Button("Train", variant="primary", elem_id="own-train")
-        self._stop = gr.Button("Stop", variant="stop", visible=False, elem_id="own-train-stop")
+        self._go = gr.Button(_("Train"), variant="primary", elem_id="own-train")
+        self._stop = gr.Button(_("Stop"), variant="stop", visible=False, elem_id="own-train-stop")
         self._state = gr.HTML(elem_id="own-trained")
 
     @property

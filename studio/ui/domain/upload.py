@@ -8,10 +8,11 @@ from pathlib import Path
 
 from backends.errors import BadInput
 from studio.labels.exchange.unzip import unpacked
+from studio.translation import N_
 
 __all__ = ["Uploads"]
 
-BY_HAND = "make the bundle with: python -m studio new NAME --images FOLDER"
+BY_HAND = N_("make the bundle with: python -m studio new NAME --images FOLDER")
 
 
 class Uploads:

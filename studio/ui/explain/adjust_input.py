@@ -12,6 +12,8 @@ from pydantic import ValidationError
 
 from backends.errors import BadInput, StudioError
 from backends.imaging import Adjustment
+from studio.templates import render
+from studio.translation import _
 from studio.ui.shared import canvas
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
@@ -23,16 +25,6 @@ __all__ = ["AdjustInput"]
 
 SIDE = 440  # pixels of the preview
 READ = "(...a) => { a[0] = JSON.stringify(window.adjustment); return a; }"
-PANEL = """
-<details class="adjust" hidden><summary>Turn, crop or threshold it</summary>
-  <div class="sheet"><canvas tabindex="0" role="img" aria-label="Your picture; drag to crop. The arrow keys move the frame, with Shift they size it"></canvas></div>
-  <div class="row"><button type="button" data-act="turn">Turn right</button>
-  <button type="button" data-act="all">Keep all of it</button></div>
-  <label>Black and white from <output>no threshold</output>
-  <input type="range" min="0" max="255" value="0" aria-label="Threshold: the brightness from which on all is white; 0 is none"></label>
-  <button type="button" class="use" data-act="use">Use it so</button>
-</details>
-"""  # noqa: E501 - markup
 
 
 class AdjustInput:
@@ -45,9 +37,12 @@ class AdjustInput:
     def __init__(self, controllers: Controllers) -> None:
         self.controllers = controllers
         self.panel = gr.HTML(
-            elem_id="adjust", html_template=PANEL, js_on_load=static_text("adjust.js"), picture=""
+            elem_id="adjust",
+            html_template=str(render("widgets.html", "adjust")),
+            js_on_load=static_text("adjust.js"),
+            picture="",
         )
-        self._wanted = gr.Textbox(visible=False, label="How the picture is adjusted (JSON)")
+        self._wanted = gr.Textbox(visible=False, label=_("How the picture is adjusted (JSON)"))
 
     def offered(self, picture: Image.Image) -> dict[Any, Any]:
         """Updates for a picture that was uploaded."""

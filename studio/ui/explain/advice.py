@@ -9,6 +9,7 @@ import gradio as gr
 
 from backends import service
 from backends.service.advice import WANTS, Advised, Situation, Want, ranked
+from studio.translation import _
 from studio.ui.explain.method_input import MethodInput
 from studio.ui.shared import advice
 from studio.ui.shared.controllers import Controllers
@@ -54,10 +55,10 @@ class MethodAdvice:
     def __init__(self, controllers: Controllers, methods: MethodInput) -> None:
         self.controllers, self._methods = controllers, methods
         first = self._ranked(controllers.first.bundle, None, "whole", [])
-        with gr.Accordion("Which method?", open=False, elem_id="which-method") as self._fold:
+        with gr.Accordion(_("Which method?"), open=False, elem_id="which-method") as self._fold:
             self._wants = gr.CheckboxGroup(
-                [(label, want) for want, label in WANTS.items()], elem_id="wants",
-                label="What matters to you?", interactive=True,
+                [(_(label), want) for want, label in WANTS.items()], elem_id="wants",
+                label=_("What matters to you?"), interactive=True,
             )  # fmt: skip
             self._take = gr.Button(**_best(first), size="sm", elem_id="take-method")
             self._list = gr.HTML(advice.methods(first), elem_id="method-advice")
@@ -123,4 +124,7 @@ class NearestPictures:
 
 def _best(rows: list[Advised]) -> dict[str, Any]:
     """The button that takes the first method."""
-    return {"value": f"Take {rows[0].title}" if rows else "Take", "visible": bool(rows)}
+    return {
+        "value": _("Take {title}", title=_(rows[0].title)) if rows else _("Take"),
+        "visible": bool(rows),
+    }

@@ -12,17 +12,19 @@ from backends.errors import BadInput
 from studio import export
 from studio.runs.series import Series
 from studio.runs.variations import by_target
+from studio.translation import N_, _
 from studio.ui.explain import grid
 from studio.ui.explain.asked import PosedQuestion, QuestionReader
 from studio.ui.explain.series import SeriesView
 from studio.ui.shared import canvas
+from studio.ui.shared.controller import goal_of
 from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of
 
 __all__ = ["AllTargetsPanel"]
 
 MOST = 10  # classes, the model's likeliest first
-FIRST = (
+FIRST = N_(
     "Ask for every class with the chosen method; of more than 10, for the model's likeliest 10. "
     "Then press a cell to make its class the target."
 )
@@ -43,7 +45,7 @@ class AllTargetsPanel:
     def __init__(self, question: QuestionReader) -> None:
         self.question = question
         self._pressed = gr.JSON(visible=False)
-        self.view = SeriesView("targets", "Ask for every class", FIRST, PRESSED)
+        self.view = SeriesView("targets", _("Ask for every class"), FIRST, PRESSED)
 
     def wire(self) -> None:
         """Let the panel's controls act."""
@@ -95,10 +97,7 @@ async def _targets(asked: PosedQuestion, owner: str) -> list[str]:
     seen = await controller.ask(owner, lambda: service.predict(one.bundle, one.picture, one.model))
     about = controller.about["models"].get(one.model) or {}
     if seen.value is not None:
-        found = [
-            f"{'more' if value > seen.value else 'less'} than {value:g}"
-            for value in about.get("suggested", [])
-        ]
+        found = [goal_of(at, seen.value) for at in about.get("suggested", [])]
     else:
         likeliest = list(seen.probabilities)[1 : MOST + 1]
         order = about.get("classes") or controller.about["class_names"]

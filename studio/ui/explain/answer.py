@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from studio.runs import Run
+from studio.translation import N_, _
 from studio.ui.explain.take_away import TakeAway
 from studio.ui.shared import advice, frames, markup
 from studio.ui.shared.controller import BundleController
@@ -15,8 +16,8 @@ from studio.ui.shared.queue_line import turns_note, waiting_note
 
 __all__ = ["AnswerPanes"]
 
-BROUGHT = "Its files were dropped here; “Run again” tells whether this studio finds the same."
-FIRST = "Choose a picture, choose what the model should say, then press Run."
+BROUGHT = N_("Its files were dropped here; “Run again” tells whether this studio finds the same.")
+FIRST = N_("Choose a picture, choose what the model should say, then press Run.")
 
 
 class AnswerPanes:
@@ -36,13 +37,15 @@ class AnswerPanes:
         """Lay out the search's present state, then the counterfactual."""
         self.frame = gr.HTML(elem_id="frame")
         self.counterfactual = gr.HTML(elem_id="counterfactual")
-        gr.HTML(markup.blank("The answer appears here, step by step."), elem_classes="blank-pane")
+        gr.HTML(
+            markup.blank(_("The answer appears here, step by step.")), elem_classes="blank-pane"
+        )
 
     def right(self) -> None:
         """Lay out the difference, and the target's probability over the steps."""
         self.difference = gr.HTML(elem_id="difference")
         self.plot = gr.HTML(elem_id="trajectory-plot")
-        gr.HTML(markup.blank("What changed appears here."), elem_classes="blank-pane")
+        gr.HTML(markup.blank(_("What changed appears here.")), elem_classes="blank-pane")
 
     def facts_row(self) -> None:
         """Lay out what a person can say of the answer."""
@@ -50,12 +53,12 @@ class AnswerPanes:
 
     def below(self) -> None:
         """Lay out all of the answer's numbers, its files, and earlier answers."""
-        with gr.Accordion("All numbers", open=False, elem_id="numbers"):
+        with gr.Accordion(_("All numbers"), open=False, elem_id="numbers"):
             self.metrics = gr.HTML(elem_id="metrics")
         self.take_away = TakeAway(self.controller)
         with gr.Row():
             self.download = gr.DownloadButton(
-                "Download everything (zip)", elem_id="download", visible=False, size="sm"
+                _("Download everything (zip)"), elem_id="download", visible=False, size="sm"
             )
 
     @property
@@ -138,7 +141,7 @@ class AnswerPanes:
                 self.download: download,
             }
         else:
-            reason = run.reason or "stopped before the first step"
+            reason = run.reason or _("stopped before the first step")
             shown |= {self.frame: "", self.status: markup.failure(reason)}
         return shown
 

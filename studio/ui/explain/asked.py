@@ -10,6 +10,7 @@ from typing import Any
 
 from backends.core import Request
 from backends.regions.spec import RegionSpec
+from studio.translation import _
 from studio.ui.explain.method_input import MethodInput
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
@@ -34,13 +35,13 @@ class PosedQuestion:
     @property
     def title(self) -> str:
         """Of the method."""
-        return str(self.controller.about["methods"][self.request.method]["title"])
+        return _(self.controller.about["methods"][self.request.method]["title"])
 
     @property
     def sentence(self) -> str:
         """The question in short, without its target."""
         region = RegionSpec.parse(self.request.region, given=True).describe()
-        return f"by {self.title}, change allowed {region}"
+        return _("by {title}, change allowed {region}", title=self.title, region=region)
 
 
 class QuestionReader:

@@ -9,6 +9,7 @@ import gradio as gr
 from backends.errors import StudioError
 from studio.runs import Run
 from studio.runs.decisions import LONGEST, Decision, decide
+from studio.translation import N_, _
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.offered_file import offered_file
@@ -16,7 +17,7 @@ from studio.ui.shared.quiet import QUIET
 
 __all__ = ["DecisionPanel"]
 
-OPEN = "Does this answer convince you? Your decision joins its files and, unnamed, the study."
+OPEN = N_("Does this answer convince you? Your decision joins its files and, unnamed, the study.")
 
 
 class DecisionPanel:
@@ -25,15 +26,15 @@ class DecisionPanel:
     def __init__(self, controllers: Controllers) -> None:
         self.controllers = controllers
         self._run_id = gr.State("")  # the run shown, which may be an earlier one
-        with gr.Accordion("Accept or discard this answer", open=False, elem_id="decision"):
+        with gr.Accordion(_("Accept or discard this answer"), open=False, elem_id="decision"):
             self._status = gr.HTML(markup.hint(OPEN), elem_id="decision-status")
             self._note = gr.Textbox(
-                label="Note", lines=2, max_length=LONGEST, elem_id="decision-note",
-                info="What convinced you, or what is wrong",
+                label=_("Note"), lines=2, max_length=LONGEST, elem_id="decision-note",
+                info=_("What convinced you, or what is wrong"),
             )  # fmt: skip
             with gr.Row():
-                self._accept = gr.Button("Accept", elem_id="decision-accept")
-                self._discard = gr.Button("Discard", elem_id="decision-discard")
+                self._accept = gr.Button(_("Accept"), elem_id="decision-accept")
+                self._discard = gr.Button(_("Discard"), elem_id="decision-discard")
 
     def wire(self, run_id: gr.State, download: gr.DownloadButton) -> None:
         """Follow the run that the page shows.
@@ -63,7 +64,7 @@ class DecisionPanel:
             decide(controller.study, run, decision, note)
             told = _status(run)
         except StudioError as error:
-            told = markup.failure(str(error))
+            told = markup.failure(error)
         if run is None or run.answer is None:
             return told, gr.skip()
         controller.forget(run)  # removes the zip, which was written before
@@ -77,4 +78,9 @@ def _status(run: Run | None) -> str:
     if decision is None:
         return markup.hint(OPEN)
     kind = "success" if decision == "accepted" else "warning"
-    return markup.notice(kind, f"{decision.capitalize()}. You may change your mind.")
+    return markup.notice(
+        kind,
+        _("Accepted. You may change your mind.")
+        if decision == "accepted"
+        else _("Discarded. You may change your mind."),
+    )

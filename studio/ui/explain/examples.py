@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
+from studio.translation import _
 from studio.ui.shared import canvas, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.quiet import QUIET
@@ -32,15 +33,19 @@ class ExampleGrid:
                 _grid(controller, ALL), elem_id="examples", js_on_load=static_text("examples.js")
             )
             self._kind = gr.Dropdown(
-                list(by_class), value=ALL, label="Show", elem_id="example-class", container=False
+                _kinds(by_class),
+                value=ALL,
+                label=_("Show"),
+                elem_id="example-class",
+                container=False,
             )
-        self._chosen = gr.Textbox(visible=False, label="The example that was clicked")
+        self._chosen = gr.Textbox(visible=False, label=_("The example that was clicked"))
 
     def opened(self, controller: BundleController) -> dict[Any, Any]:
         """Updates for another bundle."""
         return {
             self._grid: _grid(controller, ALL),
-            self._kind: gr.update(choices=list(_by_class(controller)), value=ALL),
+            self._kind: gr.update(choices=_kinds(_by_class(controller)), value=ALL),
         }
 
     def wire(
@@ -73,6 +78,11 @@ def _by_class(controller: BundleController) -> dict[str, list[dict[str, Any]]]:
         found[example["label"]].append(example)
     first = [example for examples in found.values() for example in examples[:2]]
     return {ALL: first} | {name: examples for name, examples in found.items() if examples}
+
+
+def _kinds(by_class: Iterable[str]) -> list[tuple[str, str]]:
+    """What can be shown: all, or a class."""
+    return [(_("all") if name == ALL else name, name) for name in by_class]
 
 
 def _grid(controller: BundleController, kind: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.translation import _
 from studio.ui.explain.all_targets import AllTargetsPanel
 from studio.ui.explain.asked import QuestionReader
 from studio.ui.explain.live_path import LivePathPanel
@@ -27,12 +28,12 @@ class FurtherAnswers:
         self, controllers: Controllers, question: Sequence[Any], methods: MethodInput
     ) -> None:
         controls = QuestionReader(controllers, question, methods)
-        with gr.Accordion("More than one answer", open=False, elem_id="further"), gr.Tabs():
-            with gr.Tab("Slider", id="slider"):
+        with gr.Accordion(_("More than one answer"), open=False, elem_id="further"), gr.Tabs():
+            with gr.Tab(_("Slider"), id="slider"):
                 self._live = LivePathPanel(controls)
-            with gr.Tab("Several answers", id="several"):
+            with gr.Tab(_("Several answers"), id="several"):
                 self._several = VariationsPanel(controls)
-            with gr.Tab("All targets", id="targets"):
+            with gr.Tab(_("All targets"), id="targets"):
                 self._targets = AllTargetsPanel(controls)
 
     def clear(self) -> dict[Any, Any]:

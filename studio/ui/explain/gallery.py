@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from backends.errors import NotFound, StudioError
+from studio.translation import N_, _
 from studio.ui.explain import kept_markup
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
@@ -74,7 +75,7 @@ class Gallery:
     def __init__(self, controllers: Controllers) -> None:
         self.controllers = controllers
         self._runs = controllers.first.runs
-        self._titles = {name: str(m["title"]) for name, m in controllers.methods().items()}
+        self._titles = {name: N_(m["title"]) for name, m in controllers.methods().items()}
         self._counts: dict[str, Said] = {}
         self.said = gr.JSON(visible=False)
         self.host = on_demand("kept-host", HOST, shown="")
@@ -83,18 +84,20 @@ class Gallery:
         """Lay out what can be done with the answer that is shown."""
         with gr.Row():
             self.again = gr.Button(
-                "Run again, with the same seed", visible=False, elem_id="run-again", size="sm"
+                _("Run again, with the same seed"), visible=False, elem_id="run-again", size="sm"
             )
-            self._link = gr.Button("Copy link", visible=False, elem_id="copy-link", size="sm")
+            self._link = gr.Button(_("Copy link"), visible=False, elem_id="copy-link", size="sm")
         gr.HTML('<p id="link-note" role="status"></p>')
 
     def panel(self) -> None:
         """Lay out the cards."""
-        with gr.Accordion("Your earlier answers", open=False, elem_id="kept-panel") as self._panel:
+        with gr.Accordion(
+            _("Your earlier answers"), open=False, elem_id="kept-panel"
+        ) as self._panel:
             self.history = gr.HTML(elem_id="history")
             self._compared = gr.HTML(elem_id="kept-compare")
             self.file = gr.File(
-                label="Restore an answer: result.zip, result.json or counterfactual.png",
+                label=_("Restore an answer: result.zip, result.json or counterfactual.png"),
                 file_types=[".zip", ".json", ".png"], height=90, elem_id="restore-file",
             )  # fmt: skip
             self.note = gr.HTML(elem_id="restore-note")
@@ -135,7 +138,11 @@ class Gallery:
         kept = store.of(visitor) if store and visitor else []
         going = self._runs.going(visitor)
         count = self._counts.get(owner, Said()).count
-        label = f"Your earlier answers: {len(kept)}" if kept else "Your earlier answers"
+        label = (
+            _("Your earlier answers: {count}", count=len(kept))
+            if kept
+            else _("Your earlier answers")
+        )
         return {
             self.history: kept_markup.gallery(going, kept, count, self._titles, shown),
             self._panel: gr.update(label=label),
@@ -182,4 +189,4 @@ class Gallery:
         try:
             return await asyncio.to_thread(compare)
         except StudioError as error:
-            return markup.failure(str(error))
+            return markup.failure(error)

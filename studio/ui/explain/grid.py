@@ -12,6 +12,7 @@ from studio.runs import Run
 from studio.runs.rows import row_of
 from studio.runs.series import Series
 from studio.templates import Markup, render
+from studio.translation import _
 from studio.ui.shared import canvas, markup
 from studio.ui.shared.badges import STATUS, badge
 from studio.ui.shared.requests import sentence
@@ -35,12 +36,12 @@ def of_series(
         _cell(name, run, series, targets[i] if targets else None)
         for i, (name, run) in enumerate(zip(names, series.runs, strict=True))
     ]
-    return _render("grid", cells, (factual, "Your picture") if factual else None)
+    return _render("grid", cells, (factual, _("Your picture")) if factual else None)
 
 
 def _cell(name: str, run: Run | None, series: Series, target: str | None) -> dict[str, Any]:
     pictures: list[tuple[str, str, str, str, str]] = []
-    state = "not started" if series.ended else "waiting …"
+    state = _("not started") if series.ended else _("waiting …")
     if run and run.answer and run.ended:
         answers = [run.answer, *run.answer.alternatives.values()]
         called = [run.answer.record["answer"], *run.answer.alternatives]
@@ -51,7 +52,7 @@ def _cell(name: str, run: Run | None, series: Series, target: str | None) -> dic
     elif run and run.ended:
         state = sentence(run.reason or STATUS[run.state])
     elif run:
-        state = "running …"
+        state = _("running …")
     return {"name": name, "pictures": pictures, "state": state, "target": target}
 
 
@@ -62,12 +63,12 @@ def _picture(run: Run, answer: Answer, label: str, name: str) -> tuple[str, str,
     state = {"status": record["status"], "oracle_agrees": oracle["agrees"] if oracle else None}
     kind, words = badge(state)
     p = seen["probabilities"][record["target"]]
-    line = f"model: {seen['label']} · P {p:.0%}" + (
-        f" · oracle: {oracle['label']}" if oracle else ""
+    line = _("model: {label} · P {p:.0%}", label=seen["label"], p=p) + (
+        " · " + _("oracle: {label}", label=oracle["label"]) if oracle else ""
     )
     url = canvas.preview(export.as_picture(answer.counterfactual), SIDE)
-    text = f"{label} counterfactual, {name}".strip().capitalize()
-    return url, text, kind, f"{label}: {words}" if label else words, line
+    text = _("{label} counterfactual, {name}", label=_(label), name=name).strip().capitalize()
+    return url, text, kind, f"{_(label)}: {_(words)}" if label else words, line
 
 
 def spread_of(
@@ -79,9 +80,25 @@ def spread_of(
     :param heat: the map, a data URL.
     :param brightest: what its brightest colour means, in [0, 1].
     """
-    rows = [("Flipped", f"{told['flipped']} of {told['answers']}", "")]
+    rows = [
+        (
+            _("Flipped"),
+            _("{flipped} of {answers}", flipped=told["flipped"], answers=told["answers"]),
+            "",
+        )
+    ]
     if told["oracle_agrees"] is not None:
-        rows.append(("Oracle agrees", f"{told['oracle_agrees']} of {told['answers']}", ""))
+        rows.append(
+            (
+                _("Oracle agrees"),
+                _(
+                    "{oracle_agrees} of {answers}",
+                    oracle_agrees=told["oracle_agrees"],
+                    answers=told["answers"],
+                ),
+                "",
+            )
+        )
     for name, number in told["numbers"].items():
         if name in metrics:
             title, form, unit = (metrics[name][key] for key in ("title", "form", "unit"))
@@ -94,10 +111,14 @@ def summary(series: Series) -> Markup:
     """How many answers flipped, and what the oracle says of those."""
     rows = [row_of(one, run) for one, run in zip(series.requests, series.runs, strict=True)]
     flipped = [row for row in rows if row["status"] == "flipped"]
-    text = f"{len(flipped)} of {len(rows)} answers flipped"
+    text = _("{count} of {count_2} answers flipped", count=len(flipped), count_2=len(rows))
     opinions = [row["oracle_agrees"] for row in flipped if row["oracle_agrees"] is not None]
     if opinions:
-        text += f"; the oracle agrees with {sum(opinions)} of those {len(flipped)}"
+        text += _(
+            "; the oracle agrees with {opinions} of those {count}",
+            opinions=sum(opinions),
+            count=len(flipped),
+        )
     silent = sum(row["flipped"] is None for row in rows)
-    text += f". {silent} ended without an answer." if silent else "."
+    text += _(". {silent} ended without an answer.", silent=silent) if silent else "."
     return markup.notice("success" if flipped else "warning", text)

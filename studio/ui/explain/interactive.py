@@ -20,6 +20,8 @@ from studio.labels.store import interactive_runs
 from studio.labels.store.interactive_runs import InteractiveRun
 from studio.labels.store.records import LONGEST_SECONDS
 from studio.runs import Run
+from studio.templates import render
+from studio.translation import _
 from studio.ui.explain.answer import AnswerPanes
 from studio.ui.explain.gallery import Gallery
 from studio.ui.shared import canvas, markup
@@ -34,10 +36,6 @@ from studio.ui.shared.static import static_text
 __all__ = ["InteractivePanel"]
 
 SAVING = 10  # seconds that the list of answers waits for the disk
-ASKING = """
-<div class="asking" hidden><p class="what" aria-live="polite"></p>
-  <div id="path-choices" role="group" aria-label="What is this now?"></div></div>
-"""
 READ = "(...a) => { a[0] = window.pathChoice; return a; }"
 
 
@@ -62,7 +60,7 @@ class InteractivePanel:
     def rail(self) -> None:
         """Lay out what can be gone on with."""
         self._open = gr.Dropdown(
-            [], label="Go on with a run that waits for you", visible=False, elem_id="path-open",
+            [], label=_("Go on with a run that waits for you"), visible=False, elem_id="path-open",
             interactive=True,
         )  # fmt: skip
 
@@ -70,12 +68,14 @@ class InteractivePanel:
         """Lay out the questions."""
         self._choice = gr.JSON(visible=False)
         self._widget = gr.HTML(
-            elem_id="path", html_template=ASKING, asked="",
+            elem_id="path", html_template=str(render("widgets.html", "asking")), asked="",
             js_on_load=static_text("path.js"),
         )  # fmt: skip
         with gr.Row():
-            self._back = gr.Button("Take my last answer back", visible=False, elem_id="path-back")
-            self._leave = gr.Button("Go on later", visible=False, elem_id="path-leave")
+            self._back = gr.Button(
+                _("Take my last answer back"), visible=False, elem_id="path-back"
+            )
+            self._leave = gr.Button(_("Go on later"), visible=False, elem_id="path-leave")
 
     def leave(self, owner: str) -> None:
         """Forget a closed page; its interactive runs are kept."""
@@ -180,7 +180,7 @@ class InteractivePanel:
     async def _left(self, run_id: str, person: str, bundle: str) -> dict[Any, Any]:
         return self.closed() | {
             self._open: await self._waiting(bundle, person),
-            self._answer.status: markup.hint("Your answers are kept; go on whenever you like."),
+            self._answer.status: markup.hint(_("Your answers are kept; go on whenever you like.")),
             self._answer.frame: "",
         }  # fmt: skip
 
@@ -247,8 +247,14 @@ class InteractivePanel:
         shown = self._answer.show(ended) | self._gallery.listed(owner, ended.id)
         verdict = markup.notice(
             "success" if record["flipped"] else "warning",
-            f"You call the result “{record['asked']['label']}”. {agree:.0%} of your answers after "
-            f"the first agreed with the target “{run.request.target}”. {_asked(record)}",
+            _(
+                "You call the result “{label}”. {agree:.0%} of your answers after the first "
+                "agreed with the target “{target}”. {record}",
+                label=record["asked"]["label"],
+                agree=agree,
+                target=run.request.target,
+                record=_asked(record),
+            ),
         )
         return shown | {self._answer.status: verdict, self._answer.plot: ""}
 
@@ -268,30 +274,48 @@ def _choice(sent: Any) -> tuple[str, float, str]:
 def _asked(record: dict[str, Any]) -> str:
     """How many of the leaps were asked about, and why not all."""
     asked, leaps = len(record["asked"]["answers"]) - 1, record["steps"]
-    text = f"You were asked after {asked} of {leaps} leaps"
-    return f"{text}; the others changed next to nothing." if asked < leaps else f"{text}."
+    text = _("You were asked after {asked} of {leaps} leaps", asked=asked, leaps=leaps)
+    return (
+        _("{text}; the others changed next to nothing.", text=text) if asked < leaps else f"{text}."
+    )
 
 
 def _named(run: InteractiveRun) -> str:
     when = time.strftime("%d %B, %H:%M", time.localtime(run.created))
-    return f"to {run.request.target}, begun {when}"
+    return _("to {target}, begun {when}", target=run.request.target, when=when)
 
 
 def _question_text(now: LabelRequest, target: str) -> str:
     if now.number == 0:
-        return f"You are the model. What is this, before anything is changed towards “{target}”?"
-    return "What is this now?"
+        return _(
+            "You are the model. What is this, before anything is changed towards “{target}”?",
+            target=target,
+        )
+    return _("What is this now?")
 
 
 def _status(now: LabelRequest, answers: list[str], run: InteractiveRun) -> str:
     target = run.request.target
     if now.number == 0:
-        return markup.notice("going", "The run waits for your answers, also over days.")
+        return markup.notice("going", _("The run waits for your answers, also over days."))
     leaps = answers[1:]
-    agree = f"; {sum(value == target for value in leaps)} of {len(leaps)} were “{target}”"
+    agree = _(
+        "; {leaps} of {count} were “{target}”",
+        leaps=sum(value == target for value in leaps),
+        count=len(leaps),
+        target=target,
+    )
     left = now.leaps - now.leap
     more = (
-        f"at most {left} more, fewer where the picture hardly changes" if left else "the last one"
+        _("at most {left} more, fewer where the picture hardly changes", left=left)
+        if left
+        else _("the last one")
     )
-    text = f"question {now.number}, after leap {now.leap} of {now.leaps}: {more}"
+    text = _(
+        "question {number}, after leap {leap} of {leaps}: {more}",
+        number=now.number,
+        leap=now.leap,
+        leaps=now.leaps,
+        more=more,
+    )
     return markup.notice("going", f"{text}{agree if leaps else ''}")

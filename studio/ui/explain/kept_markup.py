@@ -15,11 +15,16 @@ from studio import export
 from studio.runs import Run
 from studio.runs.store import KeptRun
 from studio.templates import Markup, render
+from studio.translation import N_, _
 from studio.ui.shared import canvas
 
 __all__ = ["compared", "gallery"]
 
-VERDICTS = {"flipped": "flipped", "not_flipped": "not flipped", "cancelled": "stopped early"}
+VERDICTS = {
+    "flipped": N_("flipped"),
+    "not_flipped": N_("not flipped"),
+    "cancelled": N_("stopped early"),
+}
 _render = partial(render, "kept.html")
 
 
@@ -34,19 +39,26 @@ def gallery(
     :param shown: the id of the run that the page shows.
     """
     runs = [
-        {"id": r.id, "question": f"to “{r.request.target}”", "method": _title(r.request, titles)}
+        {
+            "id": r.id,
+            "question": _("to “{target}”", target=r.request.target),
+            "method": _title(r.request, titles),
+        }
         for r in going
     ]
     cards = [
         {
-            "id": run.id, "question": f"“{run.source}” to “{run.target}”",
-            "verdict": VERDICTS[run.status] + (", from a file" if run.brought else ""),
-            "method": titles.get(run.method, run.method), "status": run.status,
+            "id": run.id,
+            "question": _("“{source}” to “{target}”", source=run.source, target=run.target),
+            "verdict": _verdict(run),
+            "method": _(titles.get(run.method, run.method)),
+            "status": run.status,
             "when": time.strftime("%d %b, %H:%M", time.localtime(run.ended)),
-            "picture": _thumbnail(run), "shown": run.id == shown,
+            "picture": _thumbnail(run),
+            "shown": run.id == shown,
         }
         for run in kept[:count]
-    ]  # fmt: skip
+    ]
     return _render("gallery", runs, cards, len(kept) > count, len(kept))
 
 
@@ -71,25 +83,32 @@ def _facts(run: Run, titles: Mapping[str, str]) -> dict[str, str]:
     target, metrics, oracle = record["target"], record["metrics"], record["oracle"]
     region = RegionSpec.parse(request.region, given=request.mask is not None)
     facts = {
-        "Domain": request.bundle, "Model": request.model, "Asked for": target,
-        "Change allowed": region.describe(), "Method": _title(request, titles),
-        "Seed": str(request.seed), "Result": VERDICTS[record["status"]],
-        "Model’s probability of the target":
+        _("Domain"): request.bundle, _("Model"): request.model, _("Asked for"): target,
+        _("Change allowed"): _(region.describe()), _("Method"): _title(request, titles),
+        _("Seed"): str(request.seed), _("Result"): _(VERDICTS[record["status"]]),
+        _("Model’s probability of the target"):
             f"{record['counterfactual']['probabilities'][target]:.0%}",
-        "Oracle says": oracle["label"] if oracle else "–",
-        "Share of the picture changed": _number(metrics.get("changed_area"), "{:.1%}"),
-        "Amount of change (L1)": _number(metrics.get("l1"), "{:.1f}"),
-        "Seconds": f"{record['seconds']:.1f}",
+        _("Oracle says"): oracle["label"] if oracle else "–",
+        _("Share of the picture changed"): _number(metrics.get("changed_area"), "{:.1%}"),
+        _("Amount of change (L1)"): _number(metrics.get("l1"), "{:.1f}"),
+        _("Seconds"): f"{record['seconds']:.1f}",
     }  # fmt: skip
-    return facts | {f"Setting {key}": str(value) for key, value in record["settings"].items()}
+    return facts | {
+        _("Setting {key}", key=key): str(value) for key, value in record["settings"].items()
+    }
 
 
 def _number(value: float | None, form: str) -> str:
     return "–" if value is None else form.format(value)
 
 
+def _verdict(run: KeptRun) -> str:
+    verdict = _(VERDICTS[run.status])
+    return _("{verdict}, from a file", verdict=verdict) if run.brought else verdict
+
+
 def _title(request: Any, titles: Mapping[str, str]) -> str:
-    return titles.get(request.method, request.method)
+    return _(titles.get(request.method, request.method))
 
 
 def _side(run: Run) -> dict[str, str]:
@@ -98,7 +117,9 @@ def _side(run: Run) -> dict[str, str]:
     return {
         "picture": _small(export.as_picture(run.answer.counterfactual)),
         "heat": _small(export.absolute_difference(run.answer)),
-        "question": f"“{record['factual']['label']}” to “{record['target']}”",
+        "question": _(
+            "“{label}” to “{target}”", label=record["factual"]["label"], target=record["target"]
+        ),
     }
 
 
@@ -107,16 +128,18 @@ def _apart(one: Run, other: Run) -> str:
     assert one.answer is not None
     assert other.answer is not None
     if not np.array_equal(one.request.picture, other.request.picture):
-        return "The two answers are about different pictures. Only rows that differ are shown."
+        return _("The two answers are about different pictures. Only rows that differ are shown.")
     first, second = (run.answer.counterfactual.astype(np.int16) for run in (one, other))  # type: ignore[union-attr]
     if np.array_equal(first, second):
-        return (
+        return _(
             "Both answers are the same picture, to the last bit. Only rows that differ are shown."
         )
     gap = np.abs(first - second).max(axis=-1)
-    return (
-        f"The two answers differ in {np.mean(gap > 0):.0%} of the picture, by up to "
-        f"{gap.max() / 255:.0%} of the range. Only rows that differ are shown."
+    return _(
+        "The two answers differ in {np:.0%} of the picture, by up to {gap:.0%} of "
+        "the range. Only rows that differ are shown.",
+        np=np.mean(gap > 0),
+        gap=gap.max() / 255,
     )
 
 

@@ -16,6 +16,8 @@ from backends.core import Frame
 from backends.service.live_path import LivePath, live_path
 from studio import export
 from studio.runs.asking import follow
+from studio.templates import render
+from studio.translation import N_, _
 from studio.ui.explain.asked import PosedQuestion, QuestionReader
 from studio.ui.shared import canvas, markup
 from studio.ui.shared.quiet import QUIET
@@ -25,17 +27,7 @@ from studio.ui.shared.static import static_text
 __all__ = ["LivePathPanel"]
 
 SIDE = 256  # pixels of a photograph on the way
-SLIDER = """
-<div class="live-path" hidden><canvas width="32" height="32" role="img"></canvas>
-  <p class="read"></p>
-  <label><span class="title"></span>
-    <input type="range" min="0" max="1" value="0" step="1">
-    <span class="flip" aria-hidden="true"><span>▲ flips</span></span>
-    <span class="ends"><span>as it is</span><span class="end">fully the target</span></span></label>
-  <p class="about"></p>
-</div>
-"""
-FIRST = (
+FIRST = N_(
     "Compute the way from your picture to the answer once, then move through it with your finger "
     "or the arrow keys."
 )
@@ -54,14 +46,21 @@ class LivePathPanel:
         self._asked = gr.State(None)
         with gr.Row(elem_classes="told"):
             self._status = gr.HTML(markup.hint(FIRST), elem_id="live-status")
-            self._go = gr.Button("Compute the way", elem_id="live-run", scale=0, min_width=200)
+            self._go = gr.Button(_("Compute the way"), elem_id="live-run", scale=0, min_width=200)
             self._stop = gr.Button(
-                "Stop", variant="stop", elem_id="live-stop", visible=False, scale=0, min_width=200
+                _("Stop"),
+                variant="stop",
+                elem_id="live-stop",
+                visible=False,
+                scale=0,
+                min_width=200,
             )
         self._slider = gr.HTML(
-            elem_id="live-path", html_template=SLIDER, js_on_load=static_text("live_path.js"),
+            elem_id="live-path",
+            html_template=str(render("widgets.html", "live_path")),
+            js_on_load=static_text("live_path.js"),
             way="",
-        )  # fmt: skip
+        )
         self.places = [self._status, self._slider, self._asked]
 
     def clear(self) -> dict[Any, Any]:
@@ -109,11 +108,11 @@ class LivePathPanel:
             if not asked.still(owner):
                 yield idle | self.clear()
             elif way is None:
-                yield idle | {self._status: markup.hint("Stopped. " + FIRST)}
+                yield idle | {self._status: markup.hint(f"{_('Stopped.')} {_(FIRST)}")}
             else:
                 yield idle | await asyncio.to_thread(self._shown, asked, way)
         except Exception as error:  # whatever happened, the page must go on working
-            failed = markup.failure(error_text(error, "the way"))
+            failed = markup.failure(error_text(error, N_("the way")))
             yield running(self._go, self._stop, False) | {self._status: failed}
         finally:
             self._jobs.pop(owner, None)
@@ -132,7 +131,12 @@ class LivePathPanel:
         if asked[:2] == [wanted, name]:
             return asked[2]
         return markup.notice(
-            "warning", f"This way is to {asked[0]}, by {asked[1]}: another question than above."
+            "warning",
+            _(
+                "This way is to {target}, by {method}: another question than above.",
+                target=asked[0],
+                method=asked[1],
+            ),
         )
 
     def _shown(self, asked: PosedQuestion, way: LivePath) -> dict[Any, Any]:
@@ -143,7 +147,7 @@ class LivePathPanel:
             "pixelated": max(way.pictures.shape[1:3]) <= canvas.SMALL,
             "target": way.target, "p": way.probabilities, "says": way.labels,
             "at": way.positions, "steps": way.steps, "flips": way.flips,
-            "about": f"To “{way.target}” {asked.sentence}.",
+            "about": _("To “{target}” {sentence}.", target=way.target, sentence=asked.sentence),
         }  # fmt: skip
         return {
             self._slider: gr.update(way=json.dumps(content)), self._status: told,
@@ -160,9 +164,18 @@ def _progress(frame: Frame) -> str:
 def _summary(way: LivePath) -> str:
     if way.flips is None:
         return markup.notice(
-            "warning", f"The model never comes to say “{way.target}” and stay with it on this way."
+            "warning",
+            _(
+                "The model never comes to say “{target}” and stay with it on this way.",
+                target=way.target,
+            ),
         )
     share = way.positions[way.flips] / way.steps
     return markup.notice(
-        "success", f"From {share:.0%} of the way on the model says “{way.target}”."
+        "success",
+        _(
+            "From {share:.0%} of the way on the model says “{target}”.",
+            share=share,
+            target=way.target,
+        ),
     )

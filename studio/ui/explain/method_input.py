@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from backends.regions.spec import Auto, RegionSpec, Whole
+from studio.translation import _
 from studio.ui.shared import form
 from studio.ui.shared.controller import CLASSIFIER, BundleController
 from studio.ui.shared.controllers import Controllers
@@ -33,7 +34,7 @@ class MethodInput:
         names = form.method_choices(first.methods())
         self._first = names[0][1] if names else None
         self.method = gr.Dropdown(
-            names, value=self._first, label="Method", elem_id="method", container=False,
+            names, value=self._first, label=_("Method"), elem_id="method", container=False,
             filterable=False, interactive=True, render=False,
             min_width=130,
         )  # fmt: skip
@@ -48,31 +49,31 @@ class MethodInput:
         self.settings: dict[tuple[str, str], Any] = {}
         self._presets: dict[str, gr.Dropdown] = {}
         chosen = self._methods[self._first] if self._first else None
-        with gr.Accordion("Settings of the method", open=False):
-            self._summary = gr.Markdown(chosen["summary"] if chosen else "", elem_id="summary")
+        with gr.Accordion(_("Settings of the method"), open=False):
+            self._summary = gr.Markdown(_(chosen["summary"]) if chosen else "", elem_id="summary")
             for name, entry in self._methods.items():
                 with gr.Group(visible=name == self._first) as self._groups[name]:
-                    gr.Markdown(f"Source: {entry['paper']}", padding=True)
+                    gr.Markdown(_("Source: {paper}", paper=entry["paper"]), padding=True)
                     if entry["presets"]:
                         self._presets[name] = form.presets(entry["presets"], f"preset-{name}")
                     for key, component in form.controls(entry["schema"]).items():
                         self.settings[name, key] = component
             self.seed = gr.Number(
-                0, label="Seed", precision=0, minimum=0, elem_id="seed",
+                0, label=_("Seed"), precision=0, minimum=0, elem_id="seed",
                 info=form.seed_info(chosen) if chosen else None,
             )  # fmt: skip
             self.importance = gr.Checkbox(
-                False, label="Show which changes mattered (slower)", elem_id="importance"
+                False, label=_("Show which changes mattered (slower)"), elem_id="importance"
             )
             self.feather = gr.Slider(
-                0, 100, 0, step=1, label="Soft edge", elem_id="feather", interactive=True,
+                0, 100, 0, step=1, label=_("Soft edge"), elem_id="feather", interactive=True,
                 visible=first.photographs,
-                info="Of pasted.png alone, your own picture with the answer in it: pixels over "
-                "which the change fades in. Nothing outside the region changes",
+                info=_("Of pasted.png alone, your own picture with the answer in it: pixels over "
+                "which the change fades in. Nothing outside the region changes"),
             )  # fmt: skip
             self.me = gr.Checkbox(
-                False, label="Ask me after each leap", elem_id="ask-me", interactive=True,
-                info="You are the model: the leaps follow what you call each picture",
+                False, label=_("Ask me after each leap"), elem_id="ask-me", interactive=True,
+                info=_("You are the model: the leaps follow what you call each picture"),
                 visible=self.by_labels(self._first),
             )  # fmt: skip
         self._problems = gr.Accordion(**_problems(first), open=False)
@@ -194,7 +195,7 @@ class MethodInput:
             return updates | {self._summary: "", self.me: gr.update(visible=False)}
         entry = self._methods[name]
         return updates | {
-            self._summary: entry["summary"], self.seed: gr.update(info=form.seed_info(entry)),
+            self._summary: _(entry["summary"]), self.seed: gr.update(info=form.seed_info(entry)),
             self.me: gr.update(visible=self.by_labels(name)),
         }  # fmt: skip
 
@@ -218,7 +219,7 @@ class MethodInput:
 
 def _problems(controller: BundleController, model: str | None = None) -> dict[str, Any]:
     count = len(controller.problems(model))
-    return {"label": f"Not available here: {count}", "visible": count > 0}
+    return {"label": _("Not available here: {count}", count=count), "visible": count > 0}
 
 
 def _reasons(controller: BundleController, model: str | None = None) -> str:

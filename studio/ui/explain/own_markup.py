@@ -11,6 +11,7 @@ from backends.core import Proposal
 from backends.service.models import Inspected
 from studio import export
 from studio.templates import Markup, render
+from studio.translation import _
 from studio.ui.shared import canvas, markup
 
 __all__ = ["labels_only", "sight"]
@@ -29,15 +30,27 @@ def sight(
     :param picture: uint8 [H, W, C], of which the proposal is.
     """
     width, height = found.size
-    colours = "grey" if found.channels == 1 else "colour"
+    colours = _("grey") if found.channels == 1 else _("colour")
     plain = not any(found.mean) and all(value == 1 for value in found.std)
-    more = f" … and {len(found.classes) - NAMED} more" if len(found.classes) > NAMED else ""
+    more = (
+        " " + _("… and {count} more", count=len(found.classes) - NAMED)
+        if len(found.classes) > NAMED
+        else ""
+    )
     rows = [
-        ("Looks at", f"{width} × {height} pixels, {colours}"),
-        ("Values", "0 to 1" if plain else f"minus {_row(found.mean)}, by {_row(found.std)}"),
-        (f"{len(found.classes)} classes", ", ".join(found.classes[:NAMED]) + more),
+        (
+            _("Looks at"),
+            _("{width} × {height} pixels, {colours}", width=width, height=height, colours=colours),
+        ),
+        (
+            _("Values"),
+            _("0 to 1")
+            if plain
+            else _("minus {mean}, by {std}", mean=_row(found.mean), std=_row(found.std)),
+        ),
+        (_("{count} classes", count=len(found.classes)), ", ".join(found.classes[:NAMED]) + more),
     ]
-    figures = [(_url(found.seen), "Your picture as the model sees it")]
+    figures = [(_url(found.seen), _("Your picture as the model sees it"))]
     if picture is not None and proposal is not None:
         figures += _region(picture, proposal)
     return render("own_model.html", "sight", rows, figures)
@@ -49,16 +62,25 @@ def _region(picture: np.ndarray, proposal: Proposal) -> list[tuple[str, str]]:
     bright = np.where(inside, picture, picture * DIMMED).astype(np.uint8)
     heat = export.coloured(proposal.attribution, "inferno")
     return [
-        (canvas.preview(heat, SIDE), "What matters to it (Integrated Gradients), black to yellow"),
-        (_url(bright), f"Where it looks: the cells that matter most, {proposal.area:.0%} of it"),
+        (
+            canvas.preview(heat, SIDE),
+            _("What matters to it (Integrated Gradients), black to yellow"),
+        ),
+        (
+            _url(bright),
+            _("Where it looks: the cells that matter most, {area:.0%} of it", area=proposal.area),
+        ),
     ]
 
 
 def labels_only(name: str) -> Markup:
     """Why there is no region."""
     return markup.hint(
-        f"{name} gives labels only, without gradients, so that where it looks is not known; "
-        "methods that need labels alone can explain it."
+        _(
+            "{name} gives labels only, without gradients, so that where it looks is not "
+            "known; methods that need labels alone can explain it.",
+            name=name,
+        )
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.translation import N_, _
 from studio.ui.explain import own_markup
 from studio.ui.shared import markup
 from studio.ui.shared.controller import BundleController
@@ -17,7 +18,7 @@ from studio.ui.shared.requests import error_text, owner_of
 __all__ = ["OwnModel"]
 
 FILES = [".pt2", ".pt", ".onnx", ".safetensors", ".pth"]
-HELP = (
+HELP = N_(
     "`torchvision:resnet50`, `timm:NAME`, `hf:OWNER/NAME`, `clip:OWNER/NAME?classes=cat,dog`, or a "
     "file: torch.export (`.pt2`), TorchScript (`.pt`), ONNX; or weights (`.safetensors`, `.pth`) "
     "of the architecture that is named, as in `timm:resnet18`. What it does not say itself "
@@ -35,16 +36,19 @@ class OwnModel:
     def __init__(self, controllers: Controllers) -> None:
         self.controllers = controllers
         visible = controllers.access.most.models
-        with gr.Accordion("Explain a model of yours", open=False, visible=visible):
-            gr.Markdown(HELP)
+        with gr.Accordion(_("Explain a model of yours"), open=False, visible=visible):
+            gr.Markdown(_(HELP))
             self._name = gr.Textbox(
-                label="Model", placeholder="torchvision:resnet50", elem_id="own-model", max_lines=1
+                label=_("Model"),
+                placeholder="torchvision:resnet50",
+                elem_id="own-model",
+                max_lines=1,
             )
             self._file = gr.File(
-                label="File of the model, or of its weights", file_types=FILES, height=90,
+                label=_("File of the model, or of its weights"), file_types=FILES, height=90,
                 elem_id="own-model-file",
             )  # fmt: skip
-            self._add = gr.Button("Add this model", elem_id="add-model")
+            self._add = gr.Button(_("Add this model"), elem_id="add-model")
         self._status = gr.HTML(elem_id="own-model-status", visible=visible)
         self.sight = gr.HTML(elem_id="own-model-sight", visible=visible)
 
@@ -76,7 +80,9 @@ class OwnModel:
             self.controllers.refresh()
             entry = controller.about["models"][added]
             if entry is None or seen is None:
-                told = f"{added} can be explained; choose a picture to see what it says"
+                told = _(
+                    "{added} can be explained; choose a picture to see what it says", added=added
+                )
                 yield {self._status: markup.notice("success", told)}
                 return
             shown = await controller.look_again(owner, seen)
@@ -90,14 +96,19 @@ class OwnModel:
             if self.controllers.still(owner, seen):
                 yield {self.sight: own_markup.sight(found, seen.pixels, region)}
         except Exception as error:  # whatever happened, the page must go on working
-            yield {self._status: markup.failure(error_text(error, "the model"))}
+            yield {self._status: markup.failure(error_text(error, N_("the model")))}
 
     def _looked(
         self, owner: str, controller: BundleController, added: str, shown: Shown
     ) -> dict[Any, Any]:
         """The page with what the model says of its picture."""
         says = shown.opinions[added]
-        told = f"{added} says {says.label}, with {says.probabilities[says.label]:.0%}"
+        told = _(
+            "{added} says {label}, with {probabilities:.0%}",
+            added=added,
+            label=says.label,
+            probabilities=says.probabilities[says.label],
+        )
         return self._put(owner, controller, shown, added) | {
             self._status: markup.notice("success", told)
         }

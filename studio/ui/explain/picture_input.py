@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from backends.errors import StudioError
+from studio.translation import _
 from studio.ui.explain.adjust_input import AdjustInput
 from studio.ui.explain.examples import ExampleGrid
 from studio.ui.explain.scan_input import ScanInput
@@ -36,29 +37,29 @@ class PictureInput:
         first = controllers.first
         shown = _tabs(first)
         with gr.Tabs(selected=_selected(shown)) as self._tabs:
-            with gr.Tab("Examples", id="examples", visible=shown["examples"]) as examples:
+            with gr.Tab(_("Examples"), id="examples", visible=shown["examples"]) as examples:
                 self._examples = ExampleGrid(first)
-            with gr.Tab("New face", id="sample", visible=shown["sample"]) as sample:
-                gr.Markdown("A face of nobody, drawn by the bundle’s generator.")
-                self._draw = gr.Button("New face", elem_id="new-face")
+            with gr.Tab(_("New face"), id="sample", visible=shown["sample"]) as sample:
+                gr.Markdown(_("A face of nobody, drawn by the bundle’s generator."))
+                self._draw = gr.Button(_("New face"), elem_id="new-face")
                 with gr.Row():
                     self._seed = gr.Number(
-                        0, label="Seed of the face", precision=0, minimum=0, elem_id="face-seed",
-                        info="Press Enter to see the face of this seed",
+                        0, label=_("Seed of the face"), precision=0, minimum=0, elem_id="face-seed",
+                        info=_("Press Enter to see the face of this seed"),
                     )  # fmt: skip
-            with gr.Tab("Upload", id="upload"):
+            with gr.Tab(_("Upload"), id="upload"):
                 self._upload = gr.Image(
-                    label="Upload, paste or photograph", height=190, format="png",
+                    label=_("Upload, paste or photograph"), height=190, format="png",
                     # No "webcam": without one its panel has no way back; a phone offers its camera
                     # among the files.
                     sources=["upload", "clipboard"], elem_id="upload",
                 )  # fmt: skip
                 self._adjust = AdjustInput(controllers)
                 self._scan = ScanInput(controllers, self._adjust)
-            with gr.Tab("Draw", id="draw", visible=shown["draw"]) as draw:
+            with gr.Tab(_("Draw"), id="draw", visible=shown["draw"]) as draw:
                 self._board = canvas.sketch_board("sketch")
-                self._use_drawing = gr.Button("Use this drawing", elem_id="use-drawing")
-                self._drawing = gr.Textbox(visible=False, label="Drawing (PNG data URL)")
+                self._use_drawing = gr.Button(_("Use this drawing"), elem_id="use-drawing")
+                self._drawing = gr.Textbox(visible=False, label=_("Drawing (PNG data URL)"))
         self._optional = {"examples": examples, "sample": sample, "draw": draw}
 
     def opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from backends.core import Prediction
+from studio.translation import _
 from studio.ui.shared import markup
 from studio.ui.shared.controller import CLASSIFIER, BundleController
 from studio.ui.shared.controllers import Controllers
@@ -35,11 +36,11 @@ class QuestionInput:
         self._opinions = gr.State({})  # each model that can be asked, and what it says
         # What a person types may be a free prompt; other words are told of at once.
         self.model = gr.Dropdown(
-            [], label="Model", elem_id="model", visible=False, container=False, render=False,
+            [], label=_("Model"), elem_id="model", visible=False, container=False, render=False,
             filterable=False, interactive=True, min_width=120,
         )  # fmt: skip
         self.target = gr.Dropdown(
-            [], label="What it should say", elem_id="target", filterable=True, container=False,
+            [], label=_("What it should say"), elem_id="target", filterable=True, container=False,
             allow_custom_value=True, render=False, min_width=110,
         )  # fmt: skip
         self.instead = gr.HTML(markup.instead(None), elem_id="instead", render=False)
@@ -47,7 +48,7 @@ class QuestionInput:
     def below(self) -> None:
         """Lay out what the model says."""
         self.prediction = gr.Label(
-            label="The model says (click another to ask for it)", num_top_classes=5,
+            label=_("The model says (click another to ask for it)"), num_top_classes=5,
             elem_id="prediction",
         )  # fmt: skip
         self._people = gr.HTML(elem_id="opinions")
@@ -116,13 +117,20 @@ class QuestionInput:
 def _named(model: ModelChoice) -> str:
     """What the list of models calls one."""
     if model.kind == "classifier":
-        return "the model"
-    return f"{model.title} ({KINDS['people']})" if model.kind == "people" else model.title
+        return _("the model")
+    if model.kind == "people":
+        return f"{model.title} ({_(KINDS['people'])})"
+    return model.title if model.kind == "own" else _(model.title)
 
 
 def _ask_for(event: gr.SelectData, shown: dict[str, float]) -> Any:
     predicted = max(shown, key=shown.__getitem__)
     if event.value != predicted:
         return event.value
-    gr.Info(f"The model says {predicted} already; choose another class to ask for.")
+    gr.Info(
+        _(
+            "The model says {predicted} already; choose another class to ask for.",
+            predicted=predicted,
+        )
+    )
     return gr.skip()

@@ -12,6 +12,7 @@ from backends.errors import NotFound, StudioError
 from backends.regions.settings import AutoRegion
 from backends.regions.spec import Auto, Clicks, MaskFile, RegionSpec, Whole, Words
 from studio import export
+from studio.translation import N_, _
 from studio.ui.explain.earlier_region import latest_region
 from studio.ui.explain.region_prompts import RegionPrompts
 from studio.ui.shared import canvas, form
@@ -24,11 +25,11 @@ from studio.ui.shared.requests import owner_of, sentence
 __all__ = ["RegionInput"]
 
 SOURCES = [
-    ("Anything", "whole"),
-    ("Where I paint", "painted"),
-    ("Where the model looks", "auto"),
+    (N_("Anything"), "whole"),
+    (N_("Where I paint"), "painted"),
+    (N_("Where the model looks"), "auto"),
 ]
-SPOKEN = [("What words say", "words"), ("What I click on", "clicks")]
+SPOKEN = [(N_("What words say"), "words"), (N_("What I click on"), "clicks")]
 # A source that is chosen takes up its tool.
 TAKE_UP = "(...a) => { window.regionCanvas.from(a[0]); return a; }"
 
@@ -48,13 +49,13 @@ class RegionInput:
     def __init__(self, controllers: Controllers) -> None:
         self.controllers = controllers
         first = controllers.first
-        self.mask = gr.Textbox(visible=False, label="Mask (PNG data URL)")
-        self.story = gr.Textbox(visible=False, label="How the mask was made")
-        self._file = gr.Textbox(visible=False, label="A mask file (data URL)")
-        self._of = gr.Textbox(visible=False, label="The picture that it is a mask of")
-        self._name = gr.Textbox(visible=False, label="That file's name")
+        self.mask = gr.Textbox(visible=False, label=_("Mask (PNG data URL)"))
+        self.story = gr.Textbox(visible=False, label=_("How the mask was made"))
+        self._file = gr.Textbox(visible=False, label=_("A mask file (data URL)"))
+        self._of = gr.Textbox(visible=False, label=_("The picture that it is a mask of"))
+        self._name = gr.Textbox(visible=False, label=_("That file's name"))
         self.source = gr.Radio(
-            _sources(first), value="whole", label="Where change is allowed", container=False,
+            _sources(first), value="whole", label=_("Where change is allowed"), container=False,
             elem_id="region-source", render=False,
         )  # fmt: skip
         self.language = RegionPrompts(controllers)
@@ -67,11 +68,11 @@ class RegionInput:
 
     def below(self) -> None:
         """Lay out how the model proposes a region."""
-        with gr.Accordion("How the model proposes a region", open=False):
+        with gr.Accordion(_("How the model proposes a region"), open=False):
             self.settings = form.controls(AutoRegion.model_json_schema())
-            self._propose = gr.Button("Propose", elem_id="propose")
+            self._propose = gr.Button(_("Propose"), elem_id="propose")
             self.preview = gr.Image(
-                label="What mattered to the model", format="png", interactive=False,
+                label=_("What mattered to the model"), format="png", interactive=False,
                 height=200, visible=False, elem_id="region-preview", buttons=[],
             )  # fmt: skip
 
@@ -191,7 +192,8 @@ class RegionInput:
 
 
 def _sources(controller: BundleController) -> list[tuple[str, str]]:
-    return SOURCES + SPOKEN if controller.photographs else SOURCES
+    found = SOURCES + SPOKEN if controller.photographs else SOURCES
+    return [(_(label), name) for label, name in found]
 
 
 def _clickable(controller: BundleController) -> bool:

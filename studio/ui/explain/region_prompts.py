@@ -10,6 +10,7 @@ import gradio as gr
 import numpy as np
 
 from backends.regions.candidates import Candidate, Missed, union
+from studio.translation import N_, _
 from studio.ui.shared import canvas, markup
 from studio.ui.shared.controller import SHARED, BundleController
 from studio.ui.shared.controllers import Controllers
@@ -19,8 +20,11 @@ from studio.ui.shared.requests import error_text, owner_of, sentence
 
 __all__ = ["RegionPrompts"]
 
-SIZES = {2: ("smaller", "larger"), 3: ("part", "object", "whole")}
-CLICKING = (
+SIZES = {
+    2: (N_("smaller"), N_("larger")),
+    3: (N_("part"), N_("object"), N_("whole")),
+}
+CLICKING = N_(
     "Click on the picture: **Click +** (C) marks what may change, **Click −** (V, or the right "
     "mouse button) what may not; Undo takes a click back, Enter applies what was found."
 )
@@ -42,31 +46,31 @@ class RegionPrompts:
         with gr.Group(visible=False) as self._words:
             self._known = gr.Dataset(
                 components=["textbox"], samples=_samples(first), type="values", layout="gallery",
-                label="Words that this bundle knows", elem_id="known-words", samples_per_page=40,
+                label=_("Words that this bundle knows"), elem_id="known-words", samples_per_page=40,
                 visible=bool(first.language["known"]),
             )  # fmt: skip
             with gr.Row(equal_height=True):
                 self._phrase = gr.Textbox(
-                    label="What may change?", placeholder="beard, left eye …", max_lines=1,
-                    info="Commas between several things", elem_id="phrase", scale=4,
+                    label=_("What may change?"), placeholder=_("beard, left eye …"), max_lines=1,
+                    info=_("Commas between several things"), elem_id="phrase", scale=4,
                 )  # fmt: skip
-                self._find = gr.Button("Find", elem_id="find-words", scale=1, min_width=80)
+                self._find = gr.Button(_("Find"), elem_id="find-words", scale=1, min_width=80)
             self.offer = gr.HTML(elem_id="word-offer")
-            self.use = gr.Button("Use it", elem_id="use-offer", size="sm", visible=False)
+            self.use = gr.Button(_("Use it"), elem_id="use-offer", size="sm", visible=False)
             self.chips = gr.CheckboxGroup(
-                [], label="Found: tick what counts", elem_id="candidates", visible=False
+                [], label=_("Found: tick what counts"), elem_id="candidates", visible=False
             )
         self._lacking = gr.HTML(elem_id="region-lacking", visible=False)
-        self.fetch = gr.Button("Fetch", size="sm", elem_id="fetch-region", visible=False)
-        self._points = gr.Textbox(visible=False, label="Clicks (JSON)")
+        self.fetch = gr.Button(_("Fetch"), size="sm", elem_id="fetch-region", visible=False)
+        self._points = gr.Textbox(visible=False, label=_("Clicks (JSON)"))
         self.found, self.missed, self.parts = (gr.State([]) for _ in range(3))
 
     def below(self) -> None:
         """Lay out what stands under the canvas."""
         with gr.Group(visible=False) as self._clicks:
-            gr.Markdown(CLICKING, padding=True)
+            gr.Markdown(_(CLICKING), padding=True)
             self.sizes = gr.Radio(
-                [], label="How much of it?", elem_id="alternatives", visible=False
+                [], label=_("How much of it?"), elem_id="alternatives", visible=False
             )
 
     # ------------------------------------------------------------------ what is shown when
@@ -98,7 +102,9 @@ class RegionPrompts:
             self._words: gr.update(visible=source == "words"),
             self._clicks: gr.update(visible=source == "clicks" and not problem),
             self._lacking: gr.update(value=markup.hint(problem or ""), visible=bool(problem)),
-            self.fetch: gr.update(value=f"Fetch what is missing ({size})", visible=bool(shared)),
+            self.fetch: gr.update(
+                value=_("Fetch what is missing ({size})", size=size), visible=bool(shared)
+            ),
         }
 
     def look_again(self, event: Callable[..., Any]) -> None:
@@ -163,7 +169,7 @@ class RegionPrompts:
             controller, factual = self.controllers.of(seen)
             new = await controller.words(owner, factual.pixels, phrase, settings or {})
         except Exception as error:
-            failed = markup.failure(error_text(error, "what was found"))
+            failed = markup.failure(error_text(error, N_("what was found")))
             gone = seen is not None and not self.controllers.still(owner, seen)
             return self._unchanged() if gone else {
                 self.offer: failed, self.use: gr.update(visible=False)
@@ -180,7 +186,11 @@ class RegionPrompts:
         missed = [*new.missed, *(rest or [])]
         lower = next((one for one in missed if one.lower is not None), None)
         sentences = "".join(markup.hint(one.sentence) for one in missed)
-        text = f"Use {lower.phrase!r} at {lower.lower:.2f}" if lower else ""
+        text = (
+            _("Use {phrase!r} at {lower:.2f}", phrase=lower.phrase, lower=lower.lower)
+            if lower
+            else ""
+        )
         shown = {
             self.found: found, self.missed: missed, self.offer: sentences,
             self.use: gr.update(value=text, visible=lower is not None),
@@ -238,7 +248,7 @@ class RegionPrompts:
             controller, factual = self.controllers.of(seen)
             one = await controller.click(owner_of(request), factual.pixels, places, labels)
         except Exception as error:  # whatever happened, the canvas must not wait on
-            of, said = seen.digest if seen else "", sentence(error_text(error, "the thing"))
+            of, said = seen.digest if seen else "", sentence(error_text(error, N_("the thing")))
             refused = canvas.scene(refused=len(rows), of=of, message=said)
             return {self.board: gr.update(scene=refused)}
         if not self.controllers.still(owner_of(request), factual):
@@ -246,10 +256,11 @@ class RegionPrompts:
         signed = (("+" if label else "-") + f"{x:g},{y:g}" for x, y, label in rows)
         story = "points:" + ";".join(signed)
         parts = [(part, f"{story};choice={i}") for i, part in enumerate(one.alternatives, 1)]
-        taken = next((i for i, (part, _) in enumerate(parts) if part.mask is one.mask), None)
+        taken = next((i for i, (part, _story) in enumerate(parts) if part.mask is one.mask), None)
         names = SIZES.get(len(parts), ())
         sizes = [
-            (f"{name} · {part.score:.2f}", i) for i, (name, (part, _)) in _counted(names, parts)
+            (f"{_(name)} · {part.score:.2f}", i)
+            for i, (name, (part, _story)) in _counted(names, parts)
         ]
         overlay = canvas.Overlay(one.mask, "clicks", story, len(rows))
         return {

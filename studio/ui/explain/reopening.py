@@ -13,6 +13,7 @@ from backends.core import Request
 from backends.errors import BadInput, NotFound
 from studio import export
 from studio.runs import Run
+from studio.translation import N_, _
 from studio.ui.explain.answer import AnswerPanes
 from studio.ui.explain.gallery import SAY, Gallery
 from studio.ui.explain.question_controls import QuestionControls
@@ -25,7 +26,7 @@ from studio.ui.shared.requests import error_text, owner_of, running, uploaded
 
 __all__ = ["Reopening"]
 
-RESTARTED = "the studio was started again since this page was opened; reload the page to go on"
+RESTARTED = N_("the studio was started again since this page was opened; reload the page to go on")
 SAVING = 10  # seconds that the list waits for the disk
 TurnTo = Callable[[str, Any, gr.Request], dict[Any, Any]]
 
@@ -179,7 +180,7 @@ class Reopening:
         seen: Factual | None,
     ) -> dict[Any, Any]:  # fmt: skip
         """Bring back what a dropped file tells."""
-        owner, _ = self._gallery.recognise(request, given)
+        owner, _visitor = self._gallery.recognise(request, given)
         note, emptied = self._gallery.note, {self._gallery.file: None}
         try:
             path = Path(uploaded(file or {}))
@@ -187,14 +188,20 @@ class Reopening:
             record, asked = found.record, found.request
             if asked is None:
                 shown = self._beside(record, seen)
-                text = "Question and settings are back. This file holds no picture: " + (
-                    "they stand beside the one you have chosen." if seen else "choose it, then Run."
+                beside = N_(
+                    "Question and settings are back. This file holds no picture: they stand beside "
+                    "the one you have chosen."
                 )
+                alone = N_(
+                    "Question and settings are back. This file holds no picture: choose it, then "
+                    "Run."
+                )
+                text = _(beside if seen else alone)
                 return shown | emptied | {note: markup.hint(text)}
             self._require_ours(asked)
             if found.answer is None:
                 shown = await self._restored(request, asked, None, bundle, held)
-                text = "Picture, question and settings are back; press Run for the answer."
+                text = _("Picture, question and settings are back; press Run for the answer.")
                 return shown | emptied | {note: markup.hint(text)}
             state = "stopped" if record["status"] == "cancelled" else "done"
             run = Run(asked, owner, state=state, answer=found.answer, brought=True)
@@ -203,10 +210,10 @@ class Reopening:
             self._turns[owner] = object()
             await asyncio.to_thread(run.saved.wait, SAVING)
             cards = await asyncio.to_thread(self._gallery.listed, owner, run.id)
-            told = {note: markup.hint("Picture, question, settings and answer are back.")}
+            told = {note: markup.hint(_("Picture, question, settings and answer are back."))}
             return shown | emptied | cards | self._gallery.shows(run.id) | told
         except Exception as error:
-            return emptied | {note: markup.failure(error_text(error, "the file"))}
+            return emptied | {note: markup.failure(error_text(error, N_("the file")))}
 
     # ------------------------------------------------------------------ what comes back
 
@@ -244,8 +251,9 @@ class Reopening:
         """
         if seen is not None and seen.bundle != record["bundle"]:
             raise BadInput(
-                f"this answer is of the bundle {record['bundle']!r}; choose that bundle, and a "
-                "picture of it, then drop the file again"
+                "this answer is of the bundle {bundle!r}; choose that bundle, and a picture "
+                "of it, then drop the file again",
+                bundle=record["bundle"],
             )
         controller = self._require_model(record["bundle"], record["model"])
         return self._question.without_picture(controller, record)
@@ -260,8 +268,10 @@ class Reopening:
         wanted = (about["image_size"], about["image_size"], about["channels"])
         if asked.picture.shape != wanted:
             raise BadInput(
-                f"the picture in this file is not of the size of the bundle {asked.bundle!r}, "
-                f"{wanted[0]} pixels; drop the studio's own file"
+                "the picture in this file is not of the size of the bundle {bundle!r}, "
+                "{wanted} pixels; drop the studio's own file",
+                bundle=asked.bundle,
+                wanted=wanted[0],
             )
 
     def _require_model(self, bundle: str, model: str) -> BundleController:
@@ -272,13 +282,14 @@ class Reopening:
         controller = self.controllers[bundle]
         if model != "classifier" and not controller.about["models"].get(model):
             raise BadInput(
-                f"this answer is about the model {model!r}, which is not here; load that model "
-                "first, then drop the file again"
+                "this answer is about the model {model!r}, which is not here; load that "
+                "model first, then drop the file again",
+                model=model,
             )
         return controller
 
     def _failed(self, error: Exception) -> dict[Any, Any]:
-        failed = markup.failure(error_text(error, "the answer"))
+        failed = markup.failure(error_text(error, N_("the answer")))
         shown = {self._answer.status: failed, self._answer.frame: ""}
         return shown | running(self._question.go, self._question.stop, False)
 

@@ -9,6 +9,7 @@ import gradio as gr
 
 from backends.errors import StudioError
 from backends.imaging import Reading
+from studio.translation import _
 from studio.ui.explain.adjust_input import AdjustInput
 from studio.ui.shared import markup
 from studio.ui.shared.controller import BundleController
@@ -35,20 +36,20 @@ class ScanInput:
     def __init__(self, controllers: Controllers, adjust: AdjustInput) -> None:
         self.controllers, self._adjust = controllers, adjust
         self._file = gr.File(
-            label="Or a file: DICOM, TIFF, HEIC, JPEG 2000, NumPy", file_types=FILES, height=90,
+            label=_("Or a file: DICOM, TIFF, HEIC, JPEG 2000, NumPy"), file_types=FILES, height=90,
             elem_id="scan",
         )  # fmt: skip
         with gr.Row():
             self._page = gr.Number(
-                1, label="Page", precision=0, minimum=1, visible=False, elem_id="scan-page",
+                1, label=_("Page"), precision=0, minimum=1, visible=False, elem_id="scan-page",
                 min_width=90,
             )  # fmt: skip
             self._centre = gr.Slider(
-                0, 1, label="Window level", info="The value in the middle", visible=False,
+                0, 1, label=_("Window level"), info=_("The value in the middle"), visible=False,
                 elem_id="scan-centre", min_width=180,
             )  # fmt: skip
             self._width = gr.Slider(
-                0, 1, label="Window width", info="From black to white", visible=False,
+                0, 1, label=_("Window width"), info=_("From black to white"), visible=False,
                 elem_id="scan-width", min_width=180,
             )  # fmt: skip
         self._note = gr.HTML(elem_id="scan-note")
@@ -108,7 +109,7 @@ class ScanInput:
         updates, reading = await self._seen(path, name, request, 1, None)
         number = gr.update(
             value=1, maximum=reading.pages, visible=reading.pages > 1,
-            label=f"Page (of {reading.pages})",
+            label=_("Page (of {pages})", pages=reading.pages),
         )  # fmt: skip
         return updates | self._sliders(reading) | {self._path: path, self._page: number}, reading
 
@@ -149,6 +150,6 @@ class ScanInput:
         found = await controller.show(owner, path, page, window)
         reading = found.reading
         assert reading is not None
-        note = markup.hint(f"Seen: {reading.note}.") if reading.note else ""
+        note = markup.hint(_("Seen: {note}.", note=reading.note)) if reading.note else ""
         shown = self._put(owner, controller, found) | {self._note: note}
         return shown | self._adjust.offered(reading.picture), reading

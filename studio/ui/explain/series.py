@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from studio.runs.series import Series
+from studio.translation import N_, _
 from studio.ui.explain.asked import PosedQuestion
 from studio.ui.shared import markup
 from studio.ui.shared.quiet import QUIET
@@ -37,7 +38,7 @@ class SeriesView:
             self.status = gr.HTML(markup.hint(first), elem_id=f"{name}-status")
             self.go = gr.Button(action, elem_id=f"{name}-run", scale=0, min_width=200)
             self.stop = gr.Button(
-                "Stop",
+                _("Stop"),
                 variant="stop",
                 elem_id=f"{name}-stop",
                 visible=False,
@@ -82,13 +83,18 @@ class SeriesView:
             self.go, self.stop, True
         )
         async with aclosing(series.follow(asked.controller.runs, gap=1.0)) as news:
-            async for _ in news:
+            async for _news in news:
                 if not asked.still(owner):
                     yield running(self.go, self.stop, False) | self.clear()
                     return
                 ended = sum(bool(run and run.ended) for run in series.runs)
                 seconds = time.monotonic() - start
-                text = f"{ended} of {count} answers · {seconds:.0f} s so far"
+                text = _(
+                    "{ended} of {count} answers · {seconds:.0f} s so far",
+                    ended=ended,
+                    count=count,
+                    seconds=seconds,
+                )
                 shown: dict[Any, Any] = {self.status: markup.notice("going", text)}
                 if ended != done:
                     done, shown[self.grid] = ended, await asyncio.to_thread(show, series)
@@ -100,7 +106,7 @@ class SeriesView:
 
     def failed(self, error: Exception) -> dict[Any, Any]:
         """Updates that say why there are no answers."""
-        told = markup.failure(error_text(error, "the answers"))
+        told = markup.failure(error_text(error, N_("the answers")))
         return running(self.go, self.stop, False) | {self.status: told}
 
     def _stop_series(self, request: gr.Request) -> Any:
@@ -117,5 +123,6 @@ class SeriesView:
         if before == list(now):
             return told
         return markup.notice(
-            "warning", f"These answers are to an earlier question: {' by '.join(before)}."
+            "warning",
+            _("These answers are to an earlier question: {before}.", before=" by ".join(before)),
         )

@@ -14,6 +14,7 @@ from backends import imaging
 from backends.core import Request
 from backends.errors import StudioError
 from backends.regions.spec import RegionSpec
+from studio.translation import N_, _
 from studio.ui.explain.advice import MethodAdvice, NearestPictures, PictureNote
 from studio.ui.explain.answer import AnswerPanes
 from studio.ui.explain.decision import DecisionPanel
@@ -113,13 +114,13 @@ class ExplainTab:
         self.earlier.leave(owner)
 
     def _lay_out_sentence(self) -> None:
-        gr.HTML(markup.phrase("What would make"), elem_classes="words")
+        gr.HTML(markup.phrase(_("What would make")), elem_classes="words")
         self._asking.model.render()
-        gr.HTML(markup.phrase("say"), elem_classes="words")
+        gr.HTML(markup.phrase(_("say")), elem_classes="words")
         self._asking.target.render()
         self._asking.instead.render()
         self._regions.source.render()
-        gr.HTML(markup.phrase("by"), elem_classes="words")
+        gr.HTML(markup.phrase(_("by")), elem_classes="words")
         self._methods.method.render()
         gr.HTML(markup.phrase("?"), elem_classes="words")
 
@@ -127,20 +128,20 @@ class ExplainTab:
         with gr.Row(elem_id="verdict"):
             self._answer.verdict()
             with gr.Column(scale=0, min_width=96, elem_id="go"):
-                self._go = gr.Button("Run", variant="primary", elem_id="run")
-                self._stop = gr.Button("Stop", variant="stop", elem_id="stop", visible=False)
+                self._go = gr.Button(_("Run"), variant="primary", elem_id="run")
+                self._stop = gr.Button(_("Stop"), variant="stop", elem_id="stop", visible=False)
 
     def _lay_out_panes(self) -> None:
         with gr.Row(elem_id="panes"):
             with gr.Column(min_width=0, elem_classes="pane"):
-                gr.HTML(markup.heading("Your picture, as the model sees it"))
+                gr.HTML(markup.heading(_("Your picture, as the model sees it")))
                 self._regions.board()
             with gr.Column(min_width=0, elem_classes="pane"):
-                gr.HTML(markup.heading("Counterfactual"))
+                gr.HTML(markup.heading(_("Counterfactual")))
                 self._interactive.below()
                 self._answer.middle()
             with gr.Column(min_width=0, elem_classes="pane", elem_id="difference-pane"):
-                gr.HTML(markup.heading("Difference"))
+                gr.HTML(markup.heading(_("Difference")))
                 self._answer.right()
 
     def _lay_out_rest(self) -> None:
@@ -266,7 +267,7 @@ class ExplainTab:
     def _refuse(self, owner: str, error: StudioError) -> dict[Any, Any]:
         """Why a picture cannot be shown, and which one stands."""
         text = sentence(error).rstrip(".")
-        stands = " The picture before it stays." if self.controllers.shows(owner) else ""
+        stands = " " + _("The picture before it stays.") if self.controllers.shows(owner) else ""
         return {self._answer.status: markup.failure(f"{text}.{stands}")}
 
     async def _restored(self, owner: str, asked: Request) -> dict[Any, Any]:
@@ -303,7 +304,7 @@ class ExplainTab:
                 yield shown | put_away
                 put_away = {}
         except Exception as error:  # whatever happened, the page must go on working
-            failed = markup.failure(error_text(error, "the answer"))
+            failed = markup.failure(error_text(error, N_("the answer")))
             shown = {self._answer.status: failed, self._answer.frame: ""}
             yield running(self._go, self._stop, False) | shown
 

@@ -13,6 +13,7 @@ from studio import export
 from studio.export import formats
 from studio.export.snippets import repeat
 from studio.runs import Run
+from studio.translation import N_
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.take_away import TakeAwayMenu
 
@@ -20,9 +21,9 @@ __all__ = ["TakeAway"]
 
 GIF, ZIP = "gif", "zip"
 CHOICES = {name: one.title for name, one in formats.FORMATS.items()} | {
-    GIF: "Film (GIF)", ZIP: "All of it (zip)",
+    GIF: N_("Film (GIF)"), ZIP: N_("All of it (zip)"),
 }  # fmt: skip
-GONE = "that answer is no longer kept; run it again"
+GONE = N_("that answer is no longer kept; run it again")
 
 
 class TakeAway:

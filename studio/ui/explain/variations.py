@@ -13,6 +13,7 @@ from studio import export
 from studio.runs.rows import row_of, spread
 from studio.runs.series import Series
 from studio.runs.variations import MOST, by_seed, by_setting, ranges
+from studio.translation import N_, _
 from studio.ui.explain import grid
 from studio.ui.explain.asked import PosedQuestion, QuestionReader
 from studio.ui.explain.series import SeriesView
@@ -23,7 +24,7 @@ from studio.ui.shared.requests import owner_of
 __all__ = ["VariationsPanel"]
 
 SEED = "seed"  # the choice of the seed; no setting has that name
-FIRST = "Ask the question several times, and see how much the answers differ."
+FIRST = N_("Ask the question several times, and see how much the answers differ.")
 
 
 class VariationsPanel:
@@ -36,22 +37,30 @@ class VariationsPanel:
         shown = self._described(name)
         with gr.Row(elem_classes="told"):
             self._vary = gr.Dropdown(
-                shown["choices"], value=shown["value"], label="What differs", interactive=True,
+                shown["choices"], value=shown["value"], label=_("What differs"), interactive=True,
                 elem_id="vary", scale=2, min_width=180,
             )  # fmt: skip
             limits = shown["range"]
             self._low = gr.Number(
-                limits[0], label="From", elem_id="vary-low", visible=shown["setting"], min_width=90
+                limits[0],
+                label=_("From"),
+                elem_id="vary-low",
+                visible=shown["setting"],
+                min_width=90,
             )
             self._high = gr.Number(
-                limits[1], label="To", elem_id="vary-high", visible=shown["setting"], min_width=90
+                limits[1],
+                label=_("To"),
+                elem_id="vary-high",
+                visible=shown["setting"],
+                min_width=90,
             )
             self._count = gr.Slider(
-                2, MOST, 4, step=1, label="How many answers", elem_id="vary-count", scale=2,
+                2, MOST, 4, step=1, label=_("How many answers"), elem_id="vary-count", scale=2,
                 min_width=180,
             )  # fmt: skip
         self._about = gr.HTML(shown["about"], elem_id="vary-about")
-        self.view = SeriesView("variations", "Ask several times", FIRST)
+        self.view = SeriesView("variations", _("Ask several times"), FIRST)
 
     def wire(self) -> None:
         """Let the panel's controls act."""
@@ -77,14 +86,17 @@ class VariationsPanel:
         entry = self._methods.get(name or "")
         found = ranges(entry["schema"]) if entry else {}
         seeded = bool(entry and entry["seeded"])
-        choices = [("Seed", SEED)] * seeded + [(r.title, n) for n, r in found.items()]
+        choices = [(_("Seed"), SEED)] * seeded + [(_(r.title), n) for n, r in found.items()]
         value = choices[0][1] if choices else None
         about = ""
         if entry and not seeded:
             about = markup.hint(
-                f"{entry['title']} draws nothing: every seed gives the same answer. Vary one of "
-                "its settings instead; other targets are under “All targets”, and another region "
-                "or method gives another answer, too."
+                _(
+                    "{title} draws nothing: every seed gives the same answer. Vary one of its "
+                    "settings instead; other targets are under “All targets”, and another region "
+                    "or method gives another answer, too.",
+                    title=_(entry["title"]),
+                )
             )
         setting = value in found
         limits = (found[value].low, found[value].high) if value in found else (None, None)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from backends import bundles, service
 from backends.errors import StudioError
+from studio.translation import _
 from studio.ui.shared import canvas, form, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
@@ -61,14 +62,14 @@ class Welcome:
         first = controllers.first
         with gr.Column(elem_id="welcome"):
             self._heading = gr.HTML(
-                markup.heading("Begin with one of these, or choose a picture at the left")
+                markup.heading(_("Begin with one of these, or choose a picture at the left"))
             )
             with gr.Row(elem_id="worked"):
                 self._buttons = [
                     gr.Button(**_button(first, place), elem_id=f"worked-{place}", size="lg")
                     for place in range(COUNT)
                 ]
-            gr.HTML(markup.heading("Bundles: what can be explained here"))
+            gr.HTML(markup.heading(_("Bundles: what can be explained here")))
             self.cards = gr.HTML(
                 self._cards(), elem_id="bundle-cards", js_on_load=static_text("cards.js")
             )
@@ -126,8 +127,13 @@ class Welcome:
         for name in self.controllers.names:
             manifest = bundles.get(name).manifest
             missing = sum(item["size"] - item["have"] for item in _missing(name))
-            needs = f"fetches {markup.megabytes(missing)} first" if missing else "is ready"
-            cards.append((name, manifest.title, manifest.description, needs, _cover(name)))
+            needs = (
+                _("fetches {missing} first", missing=markup.megabytes(missing))
+                if missing
+                else _("is ready")
+            )
+            title, about = _(manifest.title), _(manifest.description or "")
+            cards.append((name, title, about, needs, _cover(name)))
         return markup.bundle_cards(cards)
 
 
@@ -141,7 +147,7 @@ def worked_questions(controller: BundleController) -> list[Worked]:
     sources = _sources(controller)
     second = "rcsb" if "rcsb" in names else names[-1]
     asked = [("whole", names[0]), ("auto", second), ("whole", names[1 % len(names)])]
-    where = {"whole": "anything may change", "auto": "only where the model looks"}
+    where = {"whole": _("anything may change"), "auto": _("only where the model looks")}
     return [
         Worked(source, region, name, f"{title} · {where[region]} · {methods[name]['title']}")
         for (title, source), (region, name) in zip(sources, asked, strict=False)
@@ -151,13 +157,13 @@ def worked_questions(controller: BundleController) -> list[Worked]:
 def _sources(controller: BundleController) -> Sequence[tuple[str, str | int]]:
     """Pictures of different classes, with what each is."""
     if controller.about["samples"]:
-        return [(f"Face {seed}", seed) for seed in range(1, COUNT + 1)]
+        return [(_("Face {seed}", seed=seed), seed) for seed in range(1, COUNT + 1)]
     by_class = {
         e["label"]: str(controller.folder / e["file"]) for e in controller.about["examples"]
     }
     found = list(by_class.items())
     spread = max(1, len(found) // COUNT)
-    return [(f"Why “{label}”?", path) for label, path in found[::spread][:COUNT]]
+    return [(_("Why “{label}”?", label=label), path) for label, path in found[::spread][:COUNT]]
 
 
 def _button(controller: BundleController, place: int) -> dict[str, Any]:

@@ -16,13 +16,14 @@ from studio.labels.stats.agreement import Agreement, Disputed
 from studio.labels.store import pictures, responses
 from studio.labels.store.responses import Submission
 from studio.templates import Markup, render
+from studio.translation import N_, _
 from studio.ui.shared import markup
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
 from studio.ui.shared.requests import sentence, show_errors
 
 __all__ = ["AdminPanel"]
 
-NOTHING = "No picture is waiting for a decision."
+NOTHING = N_("No picture is waiting for a decision.")
 
 
 class AdminPanel:
@@ -33,26 +34,26 @@ class AdminPanel:
     ) -> None:
         self.labels = labels
         with gr.Accordion(
-            "Progress, agreement, adjudication", open=False, visible=False, elem_id="admin"
+            _("Progress, agreement, adjudication"), open=False, visible=False, elem_id="admin"
         ) as self._panel:
-            look = gr.Button("Count now", elem_id="admin-look")
+            look = gr.Button(_("Count now"), elem_id="admin-look")
             self._table = gr.HTML(elem_id="agreement")
             with gr.Row():
                 self._who = gr.Dropdown(
-                    [], label="Confusion: who", interactive=True, elem_id="confusion-who"
+                    [], label=_("Confusion: who"), interactive=True, elem_id="confusion-who"
                 )
                 self._whom = gr.Dropdown(
-                    [], label="Compared with", interactive=True, elem_id="confusion-whom"
+                    [], label=_("Compared with"), interactive=True, elem_id="confusion-whom"
                 )
             self._confusion = gr.HTML(elem_id="confusion")
-            gr.Markdown("#### To decide")
+            gr.Markdown(_("#### To decide"))
             self._disputed = gr.HTML(markup.hint(NOTHING), elem_id="adjudicate-picture")
             self._verdict = gr.Radio(
-                [], label="What it is", visible=False, elem_id="adjudicate-choice",
+                [], label=_("What it is"), visible=False, elem_id="adjudicate-choice",
                 interactive=True,
             )  # fmt: skip
-            self._note = gr.Textbox(label="Why", visible=False, max_lines=2, interactive=True)
-            self._decide = gr.Button("Decide", visible=False, elem_id="adjudicate")
+            self._note = gr.Textbox(label=_("Why"), visible=False, max_lines=2, interactive=True)
+            self._decide = gr.Button(_("Decide"), visible=False, elem_id="adjudicate")
         self._item = gr.State(None)
         places = [
             self._table, self._who, self._whom, self._confusion, self._disputed, self._verdict,
@@ -93,7 +94,7 @@ class AdminPanel:
         return {
             self._table: _table(found),
             self._who: gr.update(choices=people, value=first),
-            self._whom: gr.update(choices=["the others’ consensus", *people], value=second),
+            self._whom: gr.update(choices=[_("the others’ consensus"), *people], value=second),
             self._confusion: _confusion(found, first, second),
             **self._next(assignment, found.to_adjudicate),
         }  # fmt: skip
@@ -145,8 +146,8 @@ class AdminPanel:
 
 def _table(found: Agreement) -> Markup:
     figures = [
-        ("observed agreement", found.observed), ("Fleiss’ κ", found.fleiss_kappa),
-        ("Krippendorff’s α", found.krippendorff_alpha),
+        (_("observed agreement"), found.observed), (_("Fleiss’ κ"), found.fleiss_kappa),
+        (_("Krippendorff’s α"), found.krippendorff_alpha),
     ]  # fmt: skip
     reason = next((figure.reason for _, figure in figures if figure.value is None), "")
     return render("label.html", "agreement", found, figures, sentence(reason))
@@ -173,7 +174,9 @@ def _confusion(found: Agreement, who: str | None, whom: str | None) -> Markup:
 
 
 def _question(item: Disputed, picture: str, waiting: int) -> Markup:
-    opinions = [f"{count} for {name}" for name, count in item.votes.items()]
-    opinions += [f"{item.unsure} unsure"] * bool(item.unsure)
-    opinions += [f"{item.skipped} skipped"] * bool(item.skipped)
+    opinions = [
+        _("{count} for {name}", count=count, name=name) for name, count in item.votes.items()
+    ]
+    opinions += [_("{unsure} unsure", unsure=item.unsure)] * bool(item.unsure)
+    opinions += [_("{skipped} skipped", skipped=item.skipped)] * bool(item.skipped)
     return render("label.html", "disputed", picture, ", ".join(opinions), waiting)

@@ -12,6 +12,7 @@ from backends.service import annotation
 from studio.labels.store.texts import line_of, text_of
 from studio.labels.tasks.annotate import Annotated, annotate
 from studio.runs.background_tasks import BackgroundTask
+from studio.translation import N_, _
 from studio.ui.label.project_task import ProjectTask
 from studio.ui.shared import markup
 from studio.ui.shared.controller import BundleController
@@ -34,37 +35,47 @@ class AnnotatorPanel:
     ) -> None:
         self.labels, self._task = labels, ProjectTask(labels, "annotate")
         with gr.Accordion(
-            "Automatic annotator", open=False, visible=False, elem_id="annotator"
+            _("Automatic annotator"), open=False, visible=False, elem_id="annotator"
         ) as self._panel:
             gr.Markdown(
-                "A model labels all pictures. Its labels are suggestions: they order the pictures "
-                "(choose *confidence* or *margin* in the settings to see first what it was unsure "
-                "about) and may be shown, but they never count as a person’s."
+                _(
+                    "A model labels all pictures. Its labels are suggestions: they order the "
+                    "pictures (choose *confidence* or *margin* in the settings to see first what "
+                    "it was unsure about) and may be shown, but they never count as a person’s."
+                )
             )
             self._which = gr.Dropdown(
                 _choices(controller.bundle),
                 value="classifier",
-                label="Annotator",
+                label=_("Annotator"),
                 interactive=True,
-                info="A part of the bundle; clip:OWNER/NAME or a folder; hf:OWNER/NAME",
+                info=_("A part of the bundle; clip:OWNER/NAME or a folder; hf:OWNER/NAME"),
                 allow_custom_value=True,
                 elem_id="annotator-name",
             )
             self._state = gr.HTML(elem_id="annotator-state")
             self._prompts = gr.Textbox(
-                label="Prompts", lines=4, visible=False, interactive=True,
-                info="A line with {class} is for all; “7: a seven | the digit seven” for one",
+                label=_("Prompts"),
+                lines=4,
+                visible=False,
+                interactive=True,
+                info=_("A line with {class} is for all; “7: a seven | the digit seven” for one"),
                 elem_id="annotator-prompts",
-            )  # fmt: skip
-            self._go = gr.Button("Label all pictures", elem_id="annotator-run")
-            self._stop = gr.Button("Stop", variant="stop", visible=False, elem_id="annotator-stop")
+            )
+            self._go = gr.Button(_("Label all pictures"), elem_id="annotator-run")
+            self._stop = gr.Button(
+                _("Stop"), variant="stop", visible=False, elem_id="annotator-stop"
+            )
         self._which.change(
             self._chosen, [project, codes, self._which], [self._state, self._prompts], **QUIET
         )
         self._go.click(
-            self._annotated, [project, codes, self._which, self._prompts],
-            [self._go, self._stop, self._state], concurrency_limit=8, **QUIET,
-        )  # fmt: skip
+            self._annotated,
+            [project, codes, self._which, self._prompts],
+            [self._go, self._stop, self._state],
+            concurrency_limit=8,
+            **QUIET,
+        )
         self._stop.click(self._task.stop, [project, codes], None, queue=False, **QUIET)
 
     def assigned(self, assignment: Assignment | None) -> dict[Any, Any]:
@@ -89,12 +100,14 @@ class AnnotatorPanel:
         """The state that a page shows which is opened later."""
         if not self._task.going(assignment):
             return ""
-        return markup.notice("going", "A model is at it; Label all pictures shows how far it is.")
+        return markup.notice(
+            "going", _("A model is at it; Label all pictures shows how far it is.")
+        )
 
     def _chosen(self, name: str | None, held: Codes | None, which: str) -> tuple[str, Any]:
         with show_errors():
             assignment = self.labels.require_administrator(name, held)
-            which = line_of(which, "the annotator's name")
+            which = line_of(which, N_("the annotator's name"))
             about = annotation.about(assignment.project.setup.bundle, which)
             written = annotation.show_prompts(
                 annotation.default_prompts(assignment.project.classes)
@@ -109,15 +122,15 @@ class AnnotatorPanel:
         with show_errors():
             self.labels.access.require("projects", request)
             assignment = await asyncio.to_thread(self.labels.require_administrator, name, held)
-            which = line_of(which, "the annotator's name")
-            text = text_of(written or "", "the prompts")
+            which = line_of(which, N_("the annotator's name"))
+            text = text_of(written or "", N_("the prompts"))
             prompts = annotation.read_prompts(text, assignment.project.classes)
             task = self._task.start(
                 assignment,
                 lambda: annotate(self.labels.database(), assignment.project, which, prompts),
             )
             yield running(self._go, self._stop, True) | {self._state: markup.waiting(0)}
-            async for _ in task.watch():
+            async for _news in task.watch():
                 if isinstance(task.news, Annotated):
                     yield {self._state: _state_text(task)}
             yield running(self._go, self._stop, False) | {self._state: _state_text(task)}
@@ -125,7 +138,7 @@ class AnnotatorPanel:
 
 def _choices(bundle: str) -> list[tuple[str, str]]:
     """The classifier first; one that is not here is reported when it is chosen."""
-    return [(entry["title"], entry["name"]) for entry in annotation.annotators(bundle)]
+    return [(_(entry["title"]), entry["name"]) for entry in annotation.annotators(bundle)]
 
 
 def _state_text(task: BackgroundTask) -> str:
@@ -133,8 +146,13 @@ def _state_text(task: BackgroundTask) -> str:
         return markup.failure(task.reason)
     now = task.news
     if not isinstance(now, Annotated):
-        return markup.hint("Stopped before the first picture.")
-    text = f"{now.done} of {now.total} pictures labelled; of {now.unsure} it is less than half sure"
+        return markup.hint(_("Stopped before the first picture."))
+    text = _(
+        "{done} of {total} pictures labelled; of {unsure} it is less than half sure",
+        done=now.done,
+        total=now.total,
+        unsure=now.unsure,
+    )
     if task.state == "going":
         return markup.notice("going", f"{text} …")
     return markup.notice("success" if task.state == "done" else "warning", f"{text}.")

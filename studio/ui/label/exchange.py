@@ -26,6 +26,7 @@ from studio.labels import exchange
 from studio.labels.exchange import Exported, Imported
 from studio.labels.store.records import Project
 from studio.labels.store.texts import line_of
+from studio.translation import N_, _
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController, held_codes
@@ -36,7 +37,7 @@ __all__ = ["ExchangePanel"]
 ENDINGS = {"csv": "csv", "jsonl": "jsonl", "label-studio": "json", "datasets": "zip"}
 EXPORT, KEPT = "export-", 600.0  # seconds; the page has its own copy by then
 MOST_WAITING = 8  # imports that go on or wait
-LOST = (
+LOST = N_(
     "This studio runs as a Space, whose disk is not kept: push the labels to a dataset repository "
     "before it restarts, or give it a database of its own (STUDIO_DATABASE)."
 )
@@ -57,46 +58,49 @@ class ExchangePanel:
         self._project, self._codes, self._person = project, codes, person
         self._importing = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="import")
         self._waiting = 0
-        with gr.Accordion("Export", open=False, visible=False, elem_id="exchange") as self._panel:
-            gr.Markdown(LOST, visible=on_a_space())
+        with gr.Accordion(
+            _("Export"), open=False, visible=False, elem_id="exchange"
+        ) as self._panel:
+            gr.Markdown(_(LOST), visible=on_a_space())
             self._format = gr.Dropdown(
-                list(exchange.FORMATS), value="csv", label="Format", interactive=True,
-                info="A table, JSON Lines, a datasets folder, or Label Studio’s tasks",
+                list(exchange.FORMATS), value="csv", label=_("Format"), interactive=True,
+                info=_("A table, JSON Lines, a datasets folder, or Label Studio’s tasks"),
                 elem_id="export-format",
             )  # fmt: skip
             self._whole = gr.Checkbox(
-                False, label="With the pictures", info="As a zip", interactive=True
+                False, label=_("With the pictures"), info=_("As a zip"), interactive=True
             )
             self._history = gr.Checkbox(
-                False, label="With what was corrected or taken back", interactive=True
+                False, label=_("With what was corrected or taken back"), interactive=True
             )
-            self._export = gr.Button("Export", elem_id="export")
-            self._file = gr.DownloadButton("Download", visible=False, elem_id="export-file")
+            self._export = gr.Button(_("Export"), elem_id="export")
+            self._file = gr.DownloadButton(_("Download"), visible=False, elem_id="export-file")
             self._repository = gr.Textbox(
-                label="Push to a dataset repository", placeholder="owner/name", max_lines=1,
-                info="On the Hugging Face hub, private; "
-                + ("log in first" if on_a_space() else "needs HF_TOKEN where the studio runs"),
+                label=_("Push to a dataset repository"), placeholder="owner/name", max_lines=1,
+                info=_("On the Hugging Face hub, private; log in first")
+                if on_a_space()
+                else _("On the Hugging Face hub, private; needs HF_TOKEN where the studio runs"),
                 interactive=True,
             )  # fmt: skip
             if on_a_space() and find_spec("authlib"):  # gradio's own need for it
                 gr.LoginButton()
-            self._push = gr.Button("Push")
+            self._push = gr.Button(_("Push"))
             self._status = gr.HTML(elem_id="export-status")
         may = labels.access.most.projects
-        with gr.Accordion("Import labels", open=False, elem_id="import", visible=may):
+        with gr.Accordion(_("Import labels"), open=False, elem_id="import", visible=may):
             self._source = gr.File(
-                label="What was exported: .csv, .jsonl, .json, or a zip of a folder",
+                label=_("What was exported: .csv, .jsonl, .json, or a zip of a folder"),
                 type="filepath", elem_id="import-file", height=110,
             )  # fmt: skip
             self._into = gr.Textbox(
-                label="Into the project", max_lines=1, elem_id="import-project",
-                info="Made if there is none of that name; empty: as the file says",
+                label=_("Into the project"), max_lines=1, elem_id="import-project",
+                info=_("Made if there is none of that name; empty: as the file says"),
             )  # fmt: skip
             self._control = gr.Textbox(
-                label="Label Studio’s question", max_lines=1, elem_id="import-control",
-                info="The control whose choices are the labels, where the file has several",
+                label=_("Label Studio’s question"), max_lines=1, elem_id="import-control",
+                info=_("The control whose choices are the labels, where the file has several"),
             )  # fmt: skip
-            self._import = gr.Button("Import", elem_id="import-run")
+            self._import = gr.Button(_("Import"), elem_id="import-run")
             self._imported = gr.HTML(elem_id="import-status")
 
     def assigned(self, assignment: Assignment | None) -> dict[Any, Any]:
@@ -162,9 +166,11 @@ class ExchangePanel:
         :raises BadInput: too many wait already.
         """
         if self._waiting >= MOST_WAITING:
-            raise BadInput(f"{self._waiting} other files wait to be imported; try again later")
+            raise BadInput(
+                "{waiting} other files wait to be imported; try again later", waiting=self._waiting
+            )
         if self._waiting >= AT_ONCE:
-            gr.Info("Other files are being imported; yours is next when they are done.")
+            gr.Info(_("Other files are being imported; yours is next when they are done."))
         self._waiting += 1  # only the event loop counts
         try:
             return await asyncio.get_running_loop().run_in_executor(self._importing, work)
@@ -179,7 +185,7 @@ class ExchangePanel:
             folder = _scratch(self.controllers.first.results)
             stem = f"{assignment.project.name.replace(' ', '-')}-{assignment.project.version}"
             if form not in exchange.FORMATS:
-                raise BadInput(f"there is no format {form!r}; choose another")
+                raise BadInput("there is no format {form!r}; choose another", form=form)
             packed = whole or form == "datasets"
             to = folder / stem if packed else folder / f"{stem}.{ENDINGS[form]}"
             written = exchange.export(
@@ -197,8 +203,14 @@ class ExchangePanel:
                 self._file: gr.update(value=path, visible=True),
                 self._status: markup.notice(
                     "success",
-                    f"Label set {written.version}: {written.items} pictures, {written.responses} "
-                    f"answers, {written.suggestions} suggestions.",
+                    _(
+                        "Label set {version}: {items} pictures, {responses} answers, {suggestions} "
+                        "suggestions.",
+                        version=written.version,
+                        items=written.items,
+                        responses=written.responses,
+                        suggestions=written.suggestions,
+                    ),
                 ),
             }
 
@@ -215,7 +227,7 @@ class ExchangePanel:
             assignment = self.labels.require_administrator(name, held)
             if login is None:
                 self.labels.access.require("push", request)
-            where = line_of(repository or "", "the repository").strip()
+            where = line_of(repository or "", N_("the repository")).strip()
             if not where:
                 raise BadInput("say which repository: owner/name")
             if on_a_space() and not token:
@@ -228,7 +240,9 @@ class ExchangePanel:
                 return push(folder, where, token)
 
         with show_errors():
-            return markup.notice("success", f"Pushed to {await asyncio.to_thread(work)}")
+            return markup.notice(
+                "success", _("Pushed to {work}", work=await asyncio.to_thread(work))
+            )
 
     def _import_file(
         self, file: Path, name: str, control: str, bundle: str, person: str,
@@ -239,18 +253,19 @@ class ExchangePanel:
                 right = self.labels.require_administrator(project.name, held)
                 if right.project.id != project.id:
                     raise BadInput(
-                        f"somebody else changed {project.name!r} meanwhile; import the file again"
+                        "somebody else changed {name!r} meanwhile; import the file again",
+                        name=project.name,
                     )
             elif not administrator:  # who brings a new one administers it
                 raise BadInput("type your name first: the imported project is kept under it")
 
-        administrator = line_of(person or "", "your name").strip()
+        administrator = line_of(person or "", N_("your name")).strip()
         if not (name or "").strip() and not held:
             permit(None)  # what the file says is not known yet, but nothing here is this person's
         return exchange.import_labels(
-            self.labels.database(), line_of(name or "", "the project's name").strip() or None,
+            self.labels.database(), line_of(name or "", N_("the project's name")).strip() or None,
             file, bundle=bundle, administrator=administrator,
-            control=line_of(control or "", "the question's name").strip() or None,
+            control=line_of(control or "", N_("the question's name")).strip() or None,
             prepare=prepare, permit=permit,
         )  # fmt: skip
 
@@ -264,10 +279,26 @@ def _scratch(results: Path) -> Path:
 
 
 def _summary(done: Imported) -> str:
-    left_out = "".join(f" Left out: {reason}: {count}." for reason, count in done.left_out.items())
-    replaced = f" {done.replaced} were answered again later." if done.replaced else ""
+    left_out = "".join(
+        " " + _("Left out: {reason}: {count}.", reason=_(reason), count=count)
+        for reason, count in done.left_out.items()
+    )
+    replaced = (
+        " " + _("{replaced} were answered again later.", replaced=done.replaced)
+        if done.replaced
+        else ""
+    )
     return markup.notice(
         "success",
-        f"“{done.project}”: {done.items} new pictures, {done.responses} answers, "
-        f"{done.suggestions} suggestions; {done.repeated} were here already.{replaced}{left_out}",
+        _(
+            "“{project}”: {items} new pictures, {responses} answers, {suggestions} "
+            "suggestions; {repeated} were here already.{replaced}{left_out}",
+            project=done.project,
+            items=done.items,
+            responses=done.responses,
+            suggestions=done.suggestions,
+            repeated=done.repeated,
+            replaced=replaced,
+            left_out=left_out,
+        ),
     )

@@ -15,6 +15,7 @@ from studio import export
 from studio.labels.store import class_examples, pictures, projects
 from studio.labels.store.records import Project, Setup
 from studio.templates import Markup, render
+from studio.translation import _
 from studio.ui.shared import markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
@@ -34,26 +35,31 @@ class GuidelinesPanel:
     ) -> None:  # fmt: skip
         self.controllers, self.labels = controllers, labels
         with gr.Accordion(
-            "Guidelines and examples", open=False, visible=False, elem_id="guidelines"
+            _("Guidelines and examples"), open=False, visible=False, elem_id="guidelines"
         ) as self._panel:
             self._text = gr.Textbox(
-                label="Guidelines", lines=5, max_lines=14, interactive=True,
-                info="How to decide, in Markdown (no pictures); everyone opens them with one click",
+                label=_("Guidelines"),
+                lines=5,
+                max_lines=14,
+                interactive=True,
+                info=_(
+                    "How to decide, in Markdown (no pictures); everyone opens them with one click"
+                ),
                 elem_id="guidelines-text",
-            )  # fmt: skip
-            self._save = gr.Button("Save the guidelines", elem_id="guidelines-save")
+            )
+            self._save = gr.Button(_("Save the guidelines"), elem_id="guidelines-save")
             self._class = gr.Dropdown(
-                [], label="Examples of the class", interactive=True, elem_id="example-class",
-                info="Pictures of which you know the class, and which nobody is asked about",
+                [], label=_("Examples of the class"), interactive=True, elem_id="example-class",
+                info=_("Pictures of which you know the class, and which nobody is asked about"),
             )  # fmt: skip
             self._files = gr.File(
-                label="Pictures of it", file_count="multiple", file_types=["image"],
+                label=_("Pictures of it"), file_count="multiple", file_types=["image"],
                 type="filepath", height=110, interactive=True, elem_id="example-files",
             )  # fmt: skip
             with gr.Row():
-                self._add = gr.Button("Add these", elem_id="example-add", size="md")
-                self._own = gr.Button("Add from the bundle", elem_id="example-bundle", size="md")
-                self._clear = gr.Button("Remove all of it", elem_id="example-clear", size="md")
+                self._add = gr.Button(_("Add these"), elem_id="example-add", size="md")
+                self._own = gr.Button(_("Add from the bundle"), elem_id="example-bundle", size="md")
+                self._clear = gr.Button(_("Remove all of it"), elem_id="example-clear", size="md")
             self._state = gr.HTML(elem_id="guidelines-status")
             self._shown = gr.HTML(elem_id="examples-shown")
         chosen, places = [project, codes, self._class], [self._state, self._shown, self._files]
@@ -79,7 +85,7 @@ class GuidelinesPanel:
             project = self.labels.require_administrator(name, held).project
             setup = Setup.checked(project.setup.model_dump() | {"instructions": text or ""})
             projects.change(self.labels.database(), project, setup)
-            return markup.notice("success", "Saved; everyone sees them from now on.")
+            return markup.notice("success", _("Saved; everyone sees them from now on."))
 
     async def _added(
         self, name: str | None, held: Codes | None, value: str | None, files: list[str] | None,
@@ -116,8 +122,9 @@ class GuidelinesPanel:
         free = [pixels for pixels in prepared if pictures.digest(pixels) not in {*asked, *there}]
         if not free:
             raise BadInput(
-                f"the bundle has no more examples of {value!r} that this project does not ask "
-                "about; choose files instead"
+                "the bundle has no more examples of {value!r} that this project does not ask "
+                "about; choose files instead",
+                value=value,
             )
         return self._shows(project, value, free[: class_examples.MOST - len(there)])
 
@@ -125,13 +132,15 @@ class GuidelinesPanel:
         self, project: Project, value: str | None, prepared: list[np.ndarray]
     ) -> dict[Any, Any]:
         count = class_examples.add(self.labels.database(), project, str(value or ""), prepared)
-        return self._told(project, f"Examples of “{value}” now: {count}.")
+        return self._told(
+            project, _("Examples of “{value}” now: {count}.", value=value, count=count)
+        )
 
     def _removed(self, name: str | None, held: Codes | None, value: str | None) -> dict[Any, Any]:
         with show_errors():
             project = self._administered(name, held)
             class_examples.remove(self.labels.database(), project, str(value or ""))
-            return self._told(project, f"Examples of “{value}” now: none.")
+            return self._told(project, _("Examples of “{value}” now: none.", value=value))
 
     def _administered(self, name: str | None, held: Codes | None) -> Project:
         return self.labels.require_administrator(name, held).project

@@ -13,6 +13,7 @@ from backends.errors import BadInput, StudioError
 from studio.labels.store import invitations, projects
 from studio.labels.store.invitations import Invitation
 from studio.templates import Markup, render
+from studio.translation import _
 from studio.ui.shared import markup
 from studio.ui.shared.label_controller import Assignment, Codes, LabelController
 from studio.ui.shared.quiet import QUIET
@@ -33,26 +34,26 @@ class InvitationPanel:
         self.labels = labels
         self._guests = gr.State([])  # names and codes that were given since the page was opened
         self._address = gr.Textbox(visible=False)
-        with gr.Accordion("Invite", open=False, visible=False, elem_id="invite") as self._panel:
+        with gr.Accordion(_("Invite"), open=False, visible=False, elem_id="invite") as self._panel:
             self._days = gr.Number(
-                invitations.DAYS, label="The link works for days", minimum=1, maximum=365,
+                invitations.DAYS, label=_("The link works for days"), minimum=1, maximum=365,
                 precision=0, interactive=True, elem_id="invitation-days",
             )  # fmt: skip
-            self._make = gr.Button("Make a link", variant="primary", elem_id="invitation-make")
+            self._make = gr.Button(_("Make a link"), variant="primary", elem_id="invitation-make")
             self._link = gr.HTML(elem_id="invitation-link")
             self._links = gr.HTML(elem_id="invitations")
             with gr.Row(visible=False) as self._revocation:
                 self._which = gr.Dropdown(
-                    [], label="Revoke a link", interactive=True, elem_id="invitation-which"
+                    [], label=_("Revoke a link"), interactive=True, elem_id="invitation-which"
                 )
                 self._revoke = gr.Button(
-                    "Revoke", scale=0, min_width=90, elem_id="invitation-revoke"
+                    _("Revoke"), scale=0, min_width=90, elem_id="invitation-revoke"
                 )
             self._guest = gr.Textbox(
-                label="Or add somebody by name", max_lines=1, elem_id="project-guest",
-                info="You give them the access code", interactive=True,
+                label=_("Or add somebody by name"), max_lines=1, elem_id="project-guest",
+                info=_("You give them the access code"), interactive=True,
             )  # fmt: skip
-            self._add = gr.Button("Add", elem_id="project-invite")
+            self._add = gr.Button(_("Add"), elem_id="project-invite")
             self._problem = gr.HTML(elem_id="invite-problem")
             self._codes = gr.HTML(elem_id="guest-codes")
         shown = [self._link, self._problem, self._links, self._which, self._revocation]
@@ -83,7 +84,7 @@ class InvitationPanel:
             days = days or 0
             token = invitations.make(self.labels.database(), assignment.project, days)
         except StudioError as error:
-            return {self._problem: markup.failure(str(error))}
+            return {self._problem: markup.failure(error)}
         query = urlencode({"project": assignment.project.name, "invitation": token})
         link = render("labelling.html", "link", f"{address}?{query}", f"{days:.0f}")
         return {self._link: link, self._problem: "", **self._listed(assignment)}
@@ -95,7 +96,7 @@ class InvitationPanel:
                 raise BadInput("choose which link to revoke")
             invitations.revoke(self.labels.database(), assignment.project, number)
         except StudioError as error:
-            return {self._problem: markup.failure(str(error))}
+            return {self._problem: markup.failure(error)}
         return {self._link: "", self._problem: "", **self._listed(assignment)}
 
     def _added(
@@ -105,7 +106,7 @@ class InvitationPanel:
             assignment = self.labels.require_administrator(name, held)
             access = projects.invite(self.labels.database(), assignment.project, guest or "")
         except StudioError as error:
-            return {self._problem: markup.failure(str(error))}
+            return {self._problem: markup.failure(error)}
         codes = [(access.annotator.name, access.code), *known]
         shown = render("labelling.html", "guests", codes)
         return {self._guests: codes, self._guest: "", self._codes: shown, self._problem: ""}
@@ -116,7 +117,9 @@ class InvitationPanel:
         return {
             self._links: _links(found[:10]),
             self._which: gr.update(
-                choices=[(f"made {_when(link.created)}", link.id) for link in standing],
+                choices=[
+                    (_("made {created}", created=_when(link.created)), link.id) for link in standing
+                ],
                 value=standing[0].id if standing else None,
             ),
             self._revocation: gr.update(visible=bool(standing)),
@@ -126,7 +129,7 @@ class InvitationPanel:
 def _links(found: Sequence[Invitation]) -> Markup:
     rows = [
         {
-            "made": f"made {_when(link.created)}", "until": _when(link.expires),
+            "made": _("made {created}", created=_when(link.created)), "until": _when(link.expires),
             "works": link.works, "joined": link.joined,
         }
         for link in found

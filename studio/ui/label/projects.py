@@ -11,6 +11,7 @@ import gradio as gr
 from studio.labels.store import projects
 from studio.labels.store.records import Project, Setup
 from studio.labels.store.texts import text_of
+from studio.translation import N_, _
 from studio.ui.shared import form, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
@@ -28,7 +29,11 @@ from studio.ui.shared.requests import owner_of, show_errors
 
 __all__ = ["ProjectPanels"]
 
-EXAMPLES, DRAWN, FILES = "The bundle’s examples", "Drawn by the bundle’s generator", "My own files"
+EXAMPLES, DRAWN, FILES = (
+    N_("The bundle’s examples"),
+    N_("Drawn by the bundle’s generator"),
+    N_("My own files"),
+)
 MOST_DRAWN = 5000  # pictures at once
 LATER = ("order", "votes", "blind", "hints", "open")  # what may be changed afterwards
 FIELDS = Setup.model_json_schema()["properties"]
@@ -39,14 +44,19 @@ class Source:
 
     def __init__(self, controller: BundleController, prefix: str) -> None:
         self.kind = gr.Radio(
-            **_kinds(controller), label="Pictures", elem_id=f"{prefix}-source", interactive=True
+            **_kinds(controller), label=_("Pictures"), elem_id=f"{prefix}-source", interactive=True
         )
         self.count = gr.Number(
-            50, label="How many to draw", precision=0, minimum=1, maximum=MOST_DRAWN, visible=False,
+            50,
+            label=_("How many to draw"),
+            precision=0,
+            minimum=1,
+            maximum=MOST_DRAWN,
+            visible=False,
             interactive=True,
-        )  # fmt: skip
+        )
         self.files = gr.File(
-            label="Pictures, or zip files of them", file_count="multiple", type="filepath",
+            label=_("Pictures, or zip files of them"), file_count="multiple", type="filepath",
             visible=False, elem_id=f"{prefix}-files", height=120, interactive=True,
         )  # fmt: skip
         self.kind.change(
@@ -63,7 +73,8 @@ class Source:
 def _kinds(controller: BundleController) -> dict[str, Any]:
     kinds = [EXAMPLES] if controller.about["examples"] else []
     kinds += [DRAWN] if controller.about["draws"] else []
-    return {"choices": [*kinds, FILES], "value": [*kinds, FILES][0]}
+    kinds.append(FILES)
+    return {"choices": [(_(kind), str(kind)) for kind in kinds], "value": str(kinds[0])}
 
 
 class ProjectPanels:
@@ -81,37 +92,42 @@ class ProjectPanels:
         self.controllers, self.labels = controllers, labels
         self._bundle, self._project, self._person, self._codes = bundle, project, person, codes
         may = labels.access.most.projects
-        with gr.Accordion("New project", open=True, visible=may) as self._new:
+        with gr.Accordion(_("New project"), open=True, visible=may) as self._new:
             self._name = gr.Textbox(
-                label=FIELDS["name"]["title"], info=FIELDS["name"]["description"], max_lines=1,
-                placeholder="our digits", elem_id="project-name",
-            )  # fmt: skip
+                label=_(FIELDS["name"]["title"]),
+                info=_(FIELDS["name"]["description"]),
+                max_lines=1,
+                placeholder=_("our digits"),
+                elem_id="project-name",
+            )
             self._question = gr.Textbox(
-                FIELDS["question"]["default"], label=FIELDS["question"]["title"], max_lines=2,
-                info=FIELDS["question"]["description"], elem_id="project-question",
+                _(FIELDS["question"]["default"]), label=_(FIELDS["question"]["title"]), max_lines=2,
+                info=_(FIELDS["question"]["description"]), elem_id="project-question",
             )  # fmt: skip
             self._classes = gr.Textbox(
                 _classes(controllers.first),
-                label=FIELDS["classes"]["title"],
+                label=_(FIELDS["classes"]["title"]),
                 elem_id="project-classes",
-                info="What people can answer: commas between, in the order of their keys",
+                info=_("What people can answer: commas between, in the order of their keys"),
             )
             self._guide = gr.Textbox(
-                label=FIELDS["instructions"]["title"], lines=1, elem_id="project-instructions",
-                info=FIELDS["instructions"]["description"],
+                label=_(FIELDS["instructions"]["title"]), lines=1, elem_id="project-instructions",
+                info=_(FIELDS["instructions"]["description"]),
             )  # fmt: skip
             self._source = Source(controllers.first, "project")
-            with gr.Accordion("More settings", open=False):
+            with gr.Accordion(_("More settings"), open=False):
                 self._first = {key: form.control(key, FIELDS[key]) for key in LATER}
-            self._create = gr.Button("Make the project", variant="primary", elem_id="project-make")
+            self._create = gr.Button(
+                _("Make the project"), variant="primary", elem_id="project-make"
+            )
         self._made = gr.HTML(elem_id="project-status")
         with gr.Accordion(
-            "Settings and pictures of this project", open=False, visible=False
+            _("Settings and pictures of this project"), open=False, visible=False
         ) as own:
             self._later = {key: form.control(key, FIELDS[key]) for key in LATER}
-            self._change = gr.Button("Change the settings", elem_id="project-change")
+            self._change = gr.Button(_("Change the settings"), elem_id="project-change")
             self._more = Source(controllers.first, "more")
-            self._add = gr.Button("Add these pictures", elem_id="project-add")
+            self._add = gr.Button(_("Add these pictures"), elem_id="project-add")
         self._own = own
 
     def opened(self, controller: BundleController, names: Sequence[str]) -> dict[Any, Any]:
@@ -148,7 +164,7 @@ class ProjectPanels:
             with show_errors():
                 self.labels.access.require("projects", request)
                 held = held_codes(held)  # before a project is made whose code would be lost
-                written = text_of(classes or "", "the list of classes")
+                written = text_of(classes or "", N_("the list of classes"))
                 names = [part.strip() for part in written.replace("\n", ",").split(",")]
                 fields = dict(zip(self._first, later, strict=True)) | {
                     "name": name, "bundle": which, "question": question, "instructions": guide,
@@ -159,7 +175,7 @@ class ProjectPanels:
                 held |= {project.name: access.code}
                 yield {
                     self._codes: held,
-                    self._made: markup.notice("going", "putting pictures in …"),
+                    self._made: markup.notice("going", _("putting pictures in …")),
                 }
                 async for text in self._filled(which, project, kind, count, files, request):
                     yield {self._made: text}
@@ -201,7 +217,9 @@ class ProjectPanels:
                 )
                 setup = Setup.checked(fields)
                 projects.change(self.labels.database(), assignment.project, setup)
-                return made(name, held or {}) | {self._made: markup.notice("success", "Changed.")}
+                return made(name, held or {}) | {
+                    self._made: markup.notice("success", _("Changed."))
+                }
 
         self._change.click(
             change, [self._project, self._codes, *self._later.values()], [self._made, *places],
@@ -226,14 +244,24 @@ class ProjectPanels:
         else:
             arriving = self.labels.fill(controller, owner, project, files or [])
         async for filled in arriving:
-            yield markup.notice("going", f"{filled.seen} pictures looked at, {filled.new} put in …")
-        text = f"{filled.new} pictures put in."
+            yield markup.notice(
+                "going",
+                _("{seen} pictures looked at, {new} put in …", seen=filled.seen, new=filled.new),
+            )
+        text = _("{new} pictures put in.", new=filled.new)
         if filled.new < filled.seen:
-            text += f" {filled.seen - filled.new} look to the models like others that are there."
+            text += _(
+                " {seen} look to the models like others that are there.",
+                seen=filled.seen - filled.new,
+            )
         if filled.refused:
-            text += f" {len(filled.refused)} could not be used, the first: {filled.refused[0]}"
+            text += _(
+                " {count} could not be used, the first: {refused}",
+                count=len(filled.refused),
+                refused=filled.refused[0],
+            )
         elif not filled.seen:
-            text += " Choose files, or another source."
+            text += _(" Choose files, or another source.")
         yield markup.notice("success" if filled.new else "warning", text)
 
 

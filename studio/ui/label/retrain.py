@@ -18,6 +18,7 @@ from studio.labels.store.texts import line_of
 from studio.labels.tasks import retrain as training
 from studio.runs.background_tasks import BackgroundTask
 from studio.templates import Markup, render
+from studio.translation import N_, _
 from studio.ui.label.project_task import ProjectTask
 from studio.ui.shared import form, markup
 from studio.ui.shared.controller import BundleController
@@ -30,6 +31,7 @@ __all__ = ["TrainingPanel"]
 Opened = Callable[[BundleController], dict[Any, Any]]
 
 # Without those that a name completes.
+WORDS = {"majority": N_("majority"), "soft": N_("soft"), "weighted": N_("weighted")}
 PLAIN = [*(rule for rule in RULES if ":" not in rule), "suggestions:0.9", "suggestions:0.5"]
 
 
@@ -42,44 +44,49 @@ class TrainingPanel:
         self.labels, self._project, self._codes = labels, project, codes
         self._task = ProjectTask(labels, "retrain")
         with gr.Accordion(
-            "Retrain: a model of what we say", open=False, visible=False, elem_id="training"
+            _("Retrain: a model of what we say"), open=False, visible=False, elem_id="training"
         ) as self._panel:
             gr.Markdown(
-                "Fits LeapFactual’s velocity field to the labels. The result is a target model "
-                "beside the bundle’s own: Explain and Compare offer it at once. Labels have no "
-                "gradients, so methods that follow gradients need the student."
+                _(
+                    "Fits LeapFactual’s velocity field to the labels. The result is a target model "
+                    "beside the bundle’s own: Explain and Compare offer it at once. Labels have no "
+                    "gradients, so methods that follow gradients need the student."
+                )
             )
             self._name = gr.Textbox(
-                label="Name of the model", info="An earlier model of that name is replaced",
+                label=_("Name of the model"), info=_("An earlier model of that name is replaced"),
                 max_lines=1, interactive=True, elem_id="retrain-name",
             )  # fmt: skip
             self._rule = gr.Dropdown(
-                PLAIN, value="majority", label="Whose labels", interactive=True,
-                info="majority, shares (soft), shares weighted by agreement, one person’s, or "
-                "models’ suggestions of that score where nobody answered",
+                _named(PLAIN), value="majority", label=_("Whose labels"), interactive=True,
+                info=_("majority, shares (soft), shares weighted by agreement, one person’s, or "
+                "models’ suggestions of that score where nobody answered"),
                 elem_id="retrain-rule",
             )  # fmt: skip
             schema = retraining.schema()
             student = schema["properties"].pop("student")
             self._settings = {"student": form.control("student", student)}
-            with gr.Accordion("Settings of the training", open=False):
+            with gr.Accordion(_("Settings of the training"), open=False):
                 self._settings |= form.controls(schema)
-            self._go = gr.Button("Retrain", variant="primary", elem_id="retrain")
-            self._stop = gr.Button("Stop", variant="stop", visible=False, elem_id="retrain-stop")
+            self._go = gr.Button(_("Retrain"), variant="primary", elem_id="retrain")
+            self._stop = gr.Button(_("Stop"), variant="stop", visible=False, elem_id="retrain-stop")
             self._state = gr.HTML(elem_id="retrain-status")
             self._history = gr.HTML(elem_id="retrain-history")
             with gr.Row(visible=False) as self._own:
                 self._models = gr.Dropdown(
-                    [], label="Models of this project", interactive=True,
-                    info="A model from few labels is yours alone until you share it; deleting is "
-                    "for everybody, and the labels stay", elem_id="trained-models",
+                    [], label=_("Models of this project"), interactive=True,
+                    info=_("A model from few labels is yours alone until you share it; deleting is "
+                    "for everybody, and the labels stay"), elem_id="trained-models",
                 )  # fmt: skip
-                self._share = gr.Button("Share with everybody", elem_id="share-model", scale=0)
-                self._delete = gr.Button("Delete", elem_id="delete-model", scale=0)
+                self._share = gr.Button(_("Share with everybody"), elem_id="share-model", scale=0)
+                self._delete = gr.Button(_("Delete"), elem_id="delete-model", scale=0)
                 self._confirm = gr.Button(
-                    "Yes, delete it", variant="stop", visible=False, elem_id="delete-model-confirm",
+                    _("Yes, delete it"),
+                    variant="stop",
+                    visible=False,
+                    elem_id="delete-model-confirm",
                     scale=0,
-                )  # fmt: skip
+                )
 
     def assigned(self, assignment: Assignment | None) -> dict[Any, Any]:
         """Updates for who works in which project."""
@@ -97,7 +104,7 @@ class TrainingPanel:
         rules = [*PLAIN, *(f"annotator:{name}" for name in self._people(assignment))]
         return shown | {
             self._name: training.model_name(assignment.project.name),
-            self._rule: gr.update(choices=rules, value="majority"),
+            self._rule: gr.update(choices=_named(rules), value="majority"),
         }
 
     def wire(
@@ -117,7 +124,10 @@ class TrainingPanel:
                     self.labels.require_administrator, project, held
                 )
                 settings = dict(zip(self._settings, values, strict=True))
-                name, rule = line_of(name or "", "the model's name"), line_of(rule, "the rule")
+                name, rule = (
+                    line_of(name or "", N_("the model's name")),
+                    line_of(rule, N_("the rule")),
+                )
                 task = self._task.start(
                     assignment,
                     lambda: training.retrain(
@@ -127,7 +137,7 @@ class TrainingPanel:
                 losses: list[float] = []
                 counts: dict[str, int] = {}
                 yield running(self._go, self._stop, True) | {self._state: markup.waiting(0)}
-                async for _ in task.watch():
+                async for _news in task.watch():
                     if isinstance(task.news, Learning):
                         yield {self._state: _state_text(task, losses, counts)}
                 if task.state == "done":
@@ -144,7 +154,7 @@ class TrainingPanel:
             with show_errors():
                 assignment = await asyncio.to_thread(self._deleted, project, held, model)
                 await asyncio.to_thread(refreshed)
-                text = f"“{model}” is deleted; its labels are still here."
+                text = _("“{model}” is deleted; its labels are still here.", model=model)
                 trained = await asyncio.to_thread(self._trained, assignment)
                 return {self._state: markup.notice("success", text)} | trained
 
@@ -153,7 +163,7 @@ class TrainingPanel:
         ) -> dict[Any, Any]:
             with show_errors():
                 assignment = await asyncio.to_thread(self._shared, project, held, model)
-                text = f"Everybody who opens the page can choose “{model}” now."
+                text = _("Everybody who opens the page can choose “{model}” now.", model=model)
                 trained = await asyncio.to_thread(self._trained, assignment)
                 return {self._state: markup.notice("success", text)} | trained
 
@@ -207,7 +217,9 @@ class TrainingPanel:
         """The state that a page shows which is opened later."""
         if not self._task.going(assignment):
             return ""
-        return markup.notice("going", "These labels are being learnt; Retrain shows how far it is.")
+        return markup.notice(
+            "going", _("These labels are being learnt; Retrain shows how far it is.")
+        )
 
     def _counts(self, assignment: Assignment, learnt: Any) -> dict[str, int]:
         """Labels by class of the training that has just ended."""
@@ -233,9 +245,13 @@ class TrainingPanel:
         return render("label.html", "history", rows) if rows else Markup()
 
 
+def _named(rules: Sequence[str]) -> list[tuple[str, str]]:
+    return [(_(WORDS.get(rule, rule)), rule) for rule in rules]
+
+
 def _asks_again(name: str | None) -> Any:
     """The button that confirms a deletion."""
-    return gr.update(visible=bool(name), value=f"Yes, delete “{name}”")
+    return gr.update(visible=bool(name), value=_("Yes, delete “{name}”", name=name))
 
 
 def _state_text(task: BackgroundTask, losses: list[float], counts: Mapping[str, int]) -> str:
@@ -245,26 +261,44 @@ def _state_text(task: BackgroundTask, losses: list[float], counts: Mapping[str, 
     if isinstance(now, Learnt):
         return _learnt(now, counts)
     if not isinstance(now, Learning):
-        return markup.waiting(0) if task.state == "going" else markup.hint("Stopped.")
+        return markup.waiting(0) if task.state == "going" else markup.hint(_("Stopped."))
     if now.loss is not None and (not losses or losses[-1] != now.loss):
         losses.append(now.loss)
     if task.state == "stopped":
-        return markup.notice("warning", "Stopped; Retrain goes on from here while the labels stay.")
-    loss = f", loss {now.loss:.4f}" if now.loss is not None else ""
-    text = f"{now.phase}: {now.done} of {now.total}{loss}, {now.seconds:.0f} s"
+        return markup.notice(
+            "warning", _("Stopped; Retrain goes on from here while the labels stay.")
+        )
+    loss = ", " + _("loss {loss:.4f}", loss=now.loss) if now.loss is not None else ""
+    text = _(
+        "{phase}: {done} of {total}{loss}, {seconds:.0f} s",
+        phase=now.phase,
+        done=now.done,
+        total=now.total,
+        loss=loss,
+        seconds=now.seconds,
+    )
     return markup.progress_bar(now.share, text) + markup.loss_curve(losses)
 
 
 def _learnt(now: Learnt, counts: Mapping[str, int]) -> Markup:
     """What came of a training: how good it is, on how many labels, and who is offered it."""
-    skipped = f", {now.skipped} could not be used" if now.skipped else ""
+    skipped = ", " + _("{skipped} could not be used", skipped=now.skipped) if now.skipped else ""
     doubts = weaknesses(counts, now.quality)
-    text = (
-        f"“{now.model}” learnt from {now.rows} pictures{skipped} in {now.seconds:.0f} s. Labels by "
-        f"class: {told(counts)}. It agrees with {agreement(now.quality)} labels held out. "
+    text = _(
+        "“{model}” learnt from {rows} pictures{skipped} in {seconds:.0f} s. Labels "
+        "by class: {counts}. It agrees with {quality} labels held out. ",
+        model=now.model,
+        rows=now.rows,
+        skipped=skipped,
+        seconds=now.seconds,
+        counts=told(counts),
+        quality=agreement(now.quality),
     )
     if doubts:
-        text += f"{' '.join(doubts)} Only you are offered it in Explain, until you share it."
+        text += _(
+            "{doubts} Only you are offered it in Explain, until you share it.",
+            doubts=" ".join(doubts),
+        )
     else:
-        text += f"In Explain, choose “{now.model}: …” as what it should say instead."
+        text += _("In Explain, choose “{model}: …” as what it should say instead.", model=now.model)
     return markup.notice("warning" if doubts else "success", text)

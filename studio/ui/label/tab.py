@@ -13,6 +13,7 @@ from backends.errors import StudioError
 from studio.labels.api import answer_by
 from studio.labels.store import invitations
 from studio.templates import render
+from studio.translation import N_, _
 from studio.ui.label.admin import AdminPanel
 from studio.ui.label.annotator import AnnotatorPanel
 from studio.ui.label.exchange import ExchangePanel
@@ -30,7 +31,7 @@ from studio.ui.shared.requests import owner_of, show_errors
 
 __all__ = ["LabelTab"]
 
-NOBODY = "Choose a project and join it with a name, or make a project of your own."
+NOBODY = N_("Choose a project and join it with a name, or make a project of your own.")
 
 
 class LabelTab:
@@ -94,7 +95,7 @@ class LabelTab:
             return self._nobody(error)
 
     def _nobody(self, error: StudioError) -> dict[Any, Any]:
-        return self._assigned(None, None) | {self._who: markup.failure(str(error))}
+        return self._assigned(None, None) | {self._who: markup.failure(error)}
 
     def leave(self, owner: str) -> None:
         """Forget a closed page."""
@@ -109,7 +110,7 @@ class LabelTab:
         try:
             project = invitations.opened(self.labels.database(), token)
         except StudioError as error:
-            return tab | {self._who: markup.failure(str(error))}
+            return tab | {self._who: markup.failure(error)}
         name, names = project.name, self.labels.names(self.controllers[which].bundle)
         shown = tab | {
             self._project: gr.update(choices=list(dict.fromkeys([name, *names])), value=name)
@@ -122,25 +123,31 @@ class LabelTab:
 
     def _lay_out_work(self) -> None:
         with gr.Row(elem_id="label-bar"):
-            self._project = gr.Dropdown([], label="Project", elem_id="label-project", min_width=200)
+            self._project = gr.Dropdown(
+                [], label=_("Project"), elem_id="label-project", min_width=200
+            )
             self._name = gr.Textbox(
-                label="Your name", max_lines=1, elem_id="label-name", min_width=200,
-                placeholder="Your answers are stored under it",
+                label=_("Your name"), max_lines=1, elem_id="label-name", min_width=200,
+                placeholder=_("Your answers are stored under it"),
             )  # fmt: skip
             self._join = gr.Button(
-                "Join the project", variant="primary", elem_id="label-join", scale=0, min_width=150
+                _("Join the project"),
+                variant="primary",
+                elem_id="label-join",
+                scale=0,
+                min_width=150,
             )
             self._who = gr.HTML(markup.hint(NOBODY), elem_id="label-who", min_width=240)
             self._leave = gr.Button(
-                "I am somebody else", size="sm", visible=False, elem_id="label-leave", scale=0,
+                _("I am somebody else"), size="sm", visible=False, elem_id="label-leave", scale=0,
                 min_width=150,
             )  # fmt: skip
-        with gr.Accordion("I have an access code", open=False) as self._coded:
+        with gr.Accordion(_("I have an access code"), open=False) as self._coded:
             self._code = gr.Textbox(
-                label="Access code", type="password", elem_id="label-code", max_lines=1,
-                info="From another browser of yours, or from the project's administrator",
+                label=_("Access code"), type="password", elem_id="label-code", max_lines=1,
+                info=_("From another browser of yours, or from the project's administrator"),
             )  # fmt: skip
-            self._enter = gr.Button("Enter", elem_id="label-enter")
+            self._enter = gr.Button(_("Enter"), elem_id="label-enter")
         self._widget = label_widget("label-widget")
 
     def _wire(self, bundle: gr.Dropdown, tab: gr.Tab) -> None:
@@ -172,7 +179,7 @@ class LabelTab:
         :param joined: whether the person came just now, and must see the access code.
         """
         given = session(assignment.project, assignment.code) if assignment else ""
-        join = markup.hint(f"Join “{chosen}” with a name.")
+        join = markup.hint(_("Join “{chosen}” with a name.", chosen=chosen))
         shown: dict[Any, Any] = {
             self._widget: gr.update(session=given),
             self._who: _who(assignment, joined) if assignment or not chosen else join,

@@ -12,27 +12,40 @@ from backends.service.neighbours import Nearest
 from backends.service.risks import Risk, warnings
 from studio.export import as_picture
 from studio.templates import Markup, render
+from studio.translation import N_, _
 from studio.ui.shared import canvas
 
 __all__ = ["LOOKING_AT", "answer_facts", "looking_at", "methods", "nearest", "risks"]
 
-WORDS = {"good": "good", "caution": "careful", "bad": "bad", "unknown": "not known"}
+WORDS = {"good": N_("good"), "caution": N_("careful"), "bad": N_("bad"), "unknown": N_("not known")}
 LOOKING_AT = {
-    "before_after": "Left of the line is your picture as the model sees it, the factual. Right of "
-    "it is the counterfactual, a picture made for the model to say what you asked. Outside the "
-    "region both are equal, pixel for pixel.",
-    "absolute": "How much each pixel changed, brighter or darker alike: black is not at all, "
-    "yellow is as much as from black to white. Bright places are what the method changed, not "
-    "always what the model looks at.",
-    "signed": "Red became brighter, blue became darker, and black kept its brightness. A change "
-    "of colour alone stays dark here.",
-    "importance": "The model was asked again with the changes of one place taken back. Red: the "
-    "target becomes less likely without them, so they matter to it. Blue: the change speaks "
-    "against the target. Black: they do not matter.",
-    "reconstruction": "What the method makes of your picture before anything is asked. Where it "
-    "differs from your picture, the method cannot draw it, and that is no answer.",
-    "beyond": "How much changed against the rebuilt picture: black is not at all, yellow is as "
-    "much as from black to white. This is what the question alone brought about.",
+    "before_after": N_(
+        "Left of the line is your picture as the model sees it, the factual. Right of "
+        "it is the counterfactual, a picture made for the model to say what you asked. Outside the "
+        "region both are equal, pixel for pixel."
+    ),
+    "absolute": N_(
+        "How much each pixel changed, brighter or darker alike: black is not at all, "
+        "yellow is as much as from black to white. Bright places are what the method changed, not "
+        "always what the model looks at."
+    ),
+    "signed": N_(
+        "Red became brighter, blue became darker, and black kept its brightness. A change "
+        "of colour alone stays dark here."
+    ),
+    "importance": N_(
+        "The model was asked again with the changes of one place taken back. Red: the "
+        "target becomes less likely without them, so they matter to it. Blue: the change speaks "
+        "against the target. Black: they do not matter."
+    ),
+    "reconstruction": N_(
+        "What the method makes of your picture before anything is asked. Where it "
+        "differs from your picture, the method cannot draw it, and that is no answer."
+    ),
+    "beyond": N_(
+        "How much changed against the rebuilt picture: black is not at all, yellow is as "
+        "much as from black to white. This is what the question alone brought about."
+    ),
 }
 FIRST = 3  # methods that are not folded
 SIDE = 192  # pixels of a real picture on the page
@@ -65,29 +78,38 @@ def methods(advised: Sequence[Advised]) -> Markup:
     """Methods with why to take them, the most fitting first."""
     rows = [
         {
-            "title": one.title, "because": one.because, "strengths": one.strengths,
-            "costs": one.costs,
-            "time": "" if one.seconds is None else f"Lately {_seconds(one.seconds)} here.",
+            "title": _(one.title),
+            "because": _(one.because),
+            "strengths": _(one.strengths),
+            "costs": _(one.costs),
+            "time": ""
+            if one.seconds is None
+            else _("Lately {seconds} here.", seconds=_seconds(one.seconds)),
         }
         for one in advised
-    ]  # fmt: skip
+    ]
     return _render("methods", rows[:FIRST], rows[FIRST:])
 
 
 def nearest(found: Nearest) -> Markup:
     """Real pictures beside an answer, as a check of its sense."""
     pictures = [
-        (canvas.preview(as_picture(one.picture), SIDE), f"distance {one.distance:.2f}")
+        (
+            canvas.preview(as_picture(one.picture), SIDE),
+            _("distance {distance:.2f}", distance=one.distance),
+        )
         for one in found.neighbours
     ]
-    told = f"From the bundle’s pictures, by distance in {found.space}."
+    told = _("From the bundle’s pictures, by distance in {space}.", space=_(found.space))
     if found.usual is not None:
-        told += f" Two real ones that are neighbours are usually {found.usual:.2f} apart."
-    return _render("nearest", f"The nearest real “{found.label}”", pictures, told)
+        told += _(
+            " Two real ones that are neighbours are usually {usual:.2f} apart.", usual=found.usual
+        )
+    return _render("nearest", _("The nearest real “{label}”", label=found.label), pictures, told)
 
 
 def _seconds(seconds: float) -> str:
     """``0.4 s``, ``12 s`` or ``3 min``."""
     if seconds >= 100:
-        return f"{seconds / 60:.0f} min"
+        return _("{seconds:.0f} min", seconds=seconds / 60)
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"

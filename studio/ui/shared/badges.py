@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from studio.translation import N_
+
 __all__ = ["STATUS", "badge"]
 
 STATUS = {
-    "flipped": "✓ flipped",
-    "not_flipped": "✗ not flipped",
-    "cancelled": "■ stopped, last frame",
-    "stopped": "■ stopped",
-    "not_started": "■ not started",
-    "failed": "✗ no answer",
-    "waiting": "waiting …",
-    "running": "running …",
+    "flipped": N_("✓ flipped"),
+    "not_flipped": N_("✗ not flipped"),
+    "cancelled": N_("■ stopped, last frame"),
+    "stopped": N_("■ stopped"),
+    "not_started": N_("■ not started"),
+    "failed": N_("✗ no answer"),
+    "waiting": N_("waiting …"),
+    "running": N_("running …"),
 }
-DOUBTFUL = "✓ flipped, but the oracle disagrees"
+DOUBTFUL = N_("✓ flipped, but the oracle disagrees")
 
 
 def badge(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -27,7 +27,6 @@ __all__ = [
     "READ_CLICKS",
     "READ_FILE",
     "READ_MASK",
-    "REGION",
     "SCRIPTS",
     "SMALL",
     "Overlay",
@@ -35,6 +34,7 @@ __all__ = [
     "from_data_url",
     "preview",
     "region_canvas",
+    "region_markup",
     "scene",
     "sketch_board",
 ]
@@ -45,16 +45,6 @@ SMALL = 128  # pixels; up to here a picture's pixels are shown as the blocks the
 SCRIPTS = ("canvas.js", "shapes.js", "drawing.js", "proposals.js")  # of the region's canvas
 _numbers = itertools.count()
 
-REGION = render("region.html", "canvas", shortcuts.keys("#factual"))
-
-SKETCH = """
-<div class="sketch">
-  <canvas tabindex="0" width="280" height="280" role="application"
-    aria-label="Draw a digit: drag, or use the arrow keys (with Shift: move without ink)"></canvas>
-  <div class="tools"><button type="button" class="undo">Undo</button>
-    <button type="button" class="clear">Clear</button></div>
-</div>
-"""
 
 # Puts the painted mask, and how it was made, in place of a handler's second and third input.
 READ_MASK = """(...a) => {
@@ -89,6 +79,11 @@ class Overlay:
     at_once: bool = False
 
 
+def region_markup() -> str:
+    """The canvas and its tools."""
+    return str(render("region.html", "canvas", shortcuts.keys("#factual")))
+
+
 def region_canvas(elem_id: str, first: str) -> gr.HTML:
     """The canvas over the picture. Set its ``scene`` prop with :func:`scene`; read the mask in a
     ``js=`` hook with ``regionCanvas.mask()``.
@@ -96,13 +91,14 @@ def region_canvas(elem_id: str, first: str) -> gr.HTML:
     Its events: ``painted`` after every edit, ``cancelled`` when what was offered is put away,
     ``took`` when a tool for clicks is chosen, ``clicked`` after every click on a thing, ``brought``
     when a mask file was chosen, ``earlier`` when the last run's region is asked for."""
-    script = static_text(*SCRIPTS)
-    return gr.HTML(elem_id=elem_id, html_template=REGION, js_on_load=script, scene=first)
+    script, markup = static_text(*SCRIPTS), region_markup()
+    return gr.HTML(elem_id=elem_id, html_template=markup, js_on_load=script, scene=first)
 
 
 def sketch_board(elem_id: str) -> gr.HTML:
     """A board to draw on; read it in a ``js=`` hook with ``sketch.picture()``."""
-    return gr.HTML(elem_id=elem_id, html_template=SKETCH, js_on_load=static_text("sketch.js"))
+    markup = str(render("widgets.html", "sketch"))
+    return gr.HTML(elem_id=elem_id, html_template=markup, js_on_load=static_text("sketch.js"))
 
 
 def preview(picture: Image.Image, side: int) -> str:

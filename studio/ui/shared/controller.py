@@ -27,16 +27,17 @@ from studio import export
 from studio.runs import Run, Runs
 from studio.runs.asking import ask
 from studio.runs.study import Study
+from studio.translation import N_, _
 from studio.ui.shared import canvas, markup
 from studio.ui.shared.factual import Factual, Shown
 from studio.ui.shared.model_list import ModelChoice, Offered, model_choices
 
-__all__ = ["CLASSIFIER", "NO_PICTURE", "SHARED", "BundleController"]
+__all__ = ["CLASSIFIER", "NO_PICTURE", "SHARED", "BundleController", "goal_of"]
 
 SHARED = region_service.SHARED
 CLASSIFIER = "classifier"  # the part that a question asks unless it names another model
 CELLS = 16  # a side, of where a model of the person's own looks
-NO_PICTURE = "choose, upload or draw a picture first"
+NO_PICTURE = N_("choose, upload or draw a picture first")
 
 
 # Not the engine's thread, which others' runs need, nor those that all handlers share: a picture
@@ -47,6 +48,11 @@ _decoders = ThreadPoolExecutor(4, "decode-pictures")
 def _whole(seed: Any) -> Any:
     """A browser's number as a whole one, where it is; a question refuses the others."""
     return int(seed) if isinstance(seed, float) and seed.is_integer() else seed
+
+
+def goal_of(at: float, value: float) -> str:
+    """What a model of a number that says ``value`` can be asked for: to pass ``at``."""
+    return f"{'more' if at > value else 'less'} than {at:g}"
 
 
 @dataclass
@@ -336,14 +342,18 @@ class BundleController:
             others = list(opinion.probabilities)[1:]
             return [(name, name) for name in others if name in model.classes]
         entry, value = self._others()[model.name], opinion.value or 0.0
-        found = [f"{'more' if at > value else 'less'} than {at:g}" for at in entry["suggested"]]
-        return [(f"{goal} {entry['unit']}", goal) for goal in found]
+        unit = _(entry["unit"])
+        more, less = N_("more than {at:g} {unit}"), N_("less than {at:g} {unit}")
+        return [
+            (_(more if at > value else less, at=at, unit=unit), goal_of(at, value))
+            for at in entry["suggested"]
+        ]
 
     def says(self, model: str, opinion: Prediction) -> str:
         """What a model says, as a sentence goes on: a class, or a number with its unit."""
         if opinion.value is None:
             return opinion.label
-        return f"{opinion.value:.1f} {self._others()[model]['unit']}"
+        return f"{opinion.value:.1f} {_(self._others()[model]['unit'])}"
 
     def unknown(self, model: str | None, target: str) -> str | None:
         """That a model has no such class, in a sentence; None where it has."""
@@ -354,8 +364,10 @@ class BundleController:
         if target in names:
             return None
         near = difflib.get_close_matches(target, names, 1, 0.6)
-        hint = f"did you mean “{near[0]}”?" if near else "choose one from the list."
-        return f"The model has no class “{target}”; {hint}"
+        if near:
+            text = N_("The model has no class “{target}”; did you mean “{near}”?")
+            return _(text, target=target, near=near[0])
+        return _("The model has no class “{target}”; choose one from the list.", target=target)
 
     def people_say(self, shown: Shown, offered: Offered) -> str:
         """What the models that learnt from people's labels say of a picture."""

@@ -33,7 +33,11 @@ class Controllers:
     def __getitem__(self, name: str | None) -> BundleController:
         name = name or self.first.bundle
         if name not in self.names:
-            raise BadInput(f"this page has no bundle {name!r}; choose from: {self.names}")
+            raise BadInput(
+                "this page has no bundle {name!r}; choose from: {names}",
+                name=name,
+                names=self.names,
+            )
         if name not in self._made:
             first = self.first
             self._made[name] = BundleController(

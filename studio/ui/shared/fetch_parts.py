@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from studio.runs.pulls import Pull, Pulls
+from studio.translation import _
 from studio.ui.shared import markup
 from studio.ui.shared.controller import SHARED, BundleController
 from studio.ui.shared.controllers import Controllers
@@ -30,7 +31,9 @@ class FetchPanel:
             self._list = gr.HTML(markup.to_fetch(missing))
             with gr.Row():
                 self._go = gr.Button(_button_text(missing), variant="primary", elem_id="fetch-run")
-                self._stop = gr.Button("Stop", variant="stop", elem_id="fetch-stop", visible=False)
+                self._stop = gr.Button(
+                    _("Stop"), variant="stop", elem_id="fetch-stop", visible=False
+                )
         self._status = gr.HTML(elem_id="fetch-status")
         self._fetched = gr.State(controllers.first.bundle)
 
@@ -51,7 +54,7 @@ class FetchPanel:
         """The panel is open where without it nothing can be asked; what bundles of a person's own
         pictures lack is trained."""
         first = not controller.methods() and controller.about["recipe"] != "pictures"
-        label = f"{'Fetch this first' if first else 'More can be fetched'} ({_size(missing)})"
+        label = f"{_('Fetch this first') if first else _('More can be fetched')} ({_size(missing)})"
         visible = bool(missing) and self.controllers.access.most.fetch
         return {"label": label, "open": first, "visible": visible}
 
@@ -89,7 +92,7 @@ class FetchPanel:
             with show_errors():
                 self.controllers.access.require("fetch", request)
             self.pulls.stop([name, SHARED])
-            return markup.notice("going", "stopping; what has arrived is kept …")
+            return markup.notice("going", _("stopping; what has arrived is kept …"))
 
         self._stop.click(
             stop, self._fetched, self._status, queue=False, **QUIET,
@@ -111,13 +114,13 @@ class FetchPanel:
             self._group: gr.update(visible=True, open=True), self._fetched: name,
         }  # fmt: skip
         text = ""
-        async for _ in pull.watch():
+        async for _news in pull.watch():
             if text != (text := _progress(pull)):
                 yield {self._status: text}
         # Other bundles may use what was fetched too.
         await asyncio.to_thread(self.controllers.refresh)
         yield running(self._go, self._stop, False) | {
-            self._status: _end(pull, controller.about["title"])
+            self._status: _end(pull, _(controller.about["title"]))
         }
 
 
@@ -127,21 +130,24 @@ def _size(missing: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def _button_text(missing: dict[str, list[dict[str, Any]]]) -> str:
-    return f"Fetch all of this ({_size(missing)})"
+    return _("Fetch all of this ({missing})", missing=_size(missing))
 
 
 def _progress(pull: Pull) -> str:
     if pull.progress is None:
-        return markup.notice("going", "starting …")
+        return markup.notice("going", _("starting …"))
     now = pull.progress
     return markup.fetching(now["parts"], now["phase"], now["done"], now["total"])
 
 
 def _end(pull: Pull, title: str) -> str:
     if pull.state == "done":
-        return markup.notice("success", f"{title}: everything is here. Go on.")
+        return markup.notice("success", _("{title}: everything is here. Go on.", title=title))
     if pull.state == "stopped":
         return markup.notice(
-            "warning", "Stopped; what has arrived is kept, and fetching again goes on from there."
+            "warning",
+            _("Stopped; what has arrived is kept, and fetching again goes on from there."),
         )
-    return markup.failure(f"{pull.reason}; press Fetch to try again, it goes on where it stopped")
+    return markup.failure(
+        _("{reason}; press Fetch to try again, it goes on where it stopped", reason=pull.reason)
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from backends.service.bundles import MethodInfo, PresetInfo
+from studio.translation import N_, _
 
 __all__ = [
     "Fold",
@@ -25,7 +26,7 @@ __all__ = [
     "seed_info",
 ]
 
-KINDS = ("method", "variant", "baseline")
+KINDS = (N_("method"), N_("variant"), N_("baseline"))
 
 
 def control(
@@ -36,13 +37,13 @@ def control(
     A slider for bounded numbers, a number field for unbounded ones, a drop-down for choices, a
     tick box for switches, a line for text.
     """
-    label, info = field.get("title", name), field.get("description")
+    label, info = _(field.get("title", name)), _(field.get("description") or "")
     common = {
-        "label": label, "info": info, "value": field.get("default"), "interactive": True,
+        "label": label, "info": info or None, "value": field.get("default"), "interactive": True,
         "elem_id": elem_id,
     }  # fmt: skip
     if "enum" in field:
-        return gr.Dropdown(choices=field["enum"], **common)
+        return gr.Dropdown(choices=[(_(str(one)), one) for one in field["enum"]], **common)
     if field["type"] == "boolean":
         return gr.Checkbox(**common)
     if field["type"] == "string":
@@ -111,11 +112,15 @@ def controls(schema: dict[str, Any]) -> dict[str, gr.components.Component]:
 
 def presets(named: Mapping[str, PresetInfo], elem_id: str) -> gr.Dropdown:
     """A choice of named settings; empty for the usual ones."""
-    choices = [("The usual settings", ""), *((p["title"], name) for name, p in named.items())]
+    choices = [(_("The usual settings"), ""), *((_(p["title"]), name) for name, p in named.items())]
     return gr.Dropdown(
-        choices, value="", label="Preset", info="Settings of the paper, or of its authors' code",
-        elem_id=elem_id, interactive=True,
-    )  # fmt: skip
+        choices,
+        value="",
+        label=_("Preset"),
+        info=_("Settings of the paper, or of its authors' code"),
+        elem_id=elem_id,
+        interactive=True,
+    )
 
 
 def kind_of(entry: MethodInfo) -> str:
@@ -129,7 +134,8 @@ def method_choices(methods: Mapping[str, MethodInfo]) -> list[tuple[str, str]]:
 
     def label(entry: MethodInfo) -> str:
         title, kind = entry["title"], kind_of(entry)
-        return title if kind == KINDS[0] or kind in title else f"{title} ({kind})"
+        named = kind == KINDS[0] or kind in title
+        return _(title) if named else f"{_(title)} ({_(kind)})"
 
     order = sorted(methods.items(), key=lambda item: KINDS.index(kind_of(item[1])))
     return [(label(entry), name) for name, entry in order]
@@ -138,8 +144,8 @@ def method_choices(methods: Mapping[str, MethodInfo]) -> list[tuple[str, str]]:
 def seed_info(entry: MethodInfo) -> str:
     """What the seed does to a method."""
     if entry["seeded"]:
-        return "Same seed and settings, same answer"
-    return "This method does not draw: the seed changes nothing"
+        return _("Same seed and settings, same answer")
+    return _("This method does not draw: the seed changes nothing")
 
 
 def folded(methods: Mapping[str, MethodInfo]) -> list[str]:
@@ -173,7 +179,7 @@ class Fold:
         more = folded(methods)
         # Outputs of events come up disabled unless they are set interactive.
         self._box = gr.Checkbox(
-            False, label="Show variants and baselines too", elem_id=self._tick, container=False,
+            False, label=_("Show variants and baselines too"), elem_id=self._tick, container=False,
             visible=bool(more), interactive=True,
         )  # fmt: skip
         self._style = gr.HTML(self._rule(more), elem_classes="only-style")

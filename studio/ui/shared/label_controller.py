@@ -21,6 +21,7 @@ from studio.labels.store.texts import line_of
 from studio.labels.tasks import add_pictures
 from studio.labels.tasks import retrain as training
 from studio.runs.background_tasks import BackgroundTasks
+from studio.translation import N_, _
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.model_list import Offered
 
@@ -90,7 +91,7 @@ class LabelController:
         :raises BadInput: the browser says something else than a project and codes.
         """
         held = held_codes(codes)
-        name = line_of(name or "", "the project's name")
+        name = line_of(name or "", N_("the project's name"))
         code = held.get(name)
         if not name or not code:
             return None
@@ -147,7 +148,9 @@ class LabelController:
         if assignment is None:
             raise BadInput("join a project first: choose it, type your name, press Join")
         if not assignment.person.administers:
-            raise BadInput(f"only an administrator of {assignment.project.name!r} can do that")
+            raise BadInput(
+                "only an administrator of {name!r} can do that", name=assignment.project.name
+            )
         return assignment
 
     def join(self, name: str | None, person: str) -> Access:
@@ -157,7 +160,7 @@ class LabelController:
         """
         if not name:
             raise BadInput("choose a project first, or make one below")
-        name = line_of(name, "the project's name")
+        name = line_of(name, N_("the project's name"))
         return projects.join(
             self.database(), projects.find(self.database(), name), _named_person(person)
         )
@@ -210,7 +213,7 @@ class LabelController:
         for number in range(count):
             seed = first + number
             picture = await controller.ask(owner, partial(draw, controller.bundle, seed))
-            new += pictures.add(self.database(), project, [(f"seed {seed}", picture)])
+            new += pictures.add(self.database(), project, [(_("seed {seed}", seed=seed), picture)])
             yield Filled(number + 1, new)
 
 
@@ -236,7 +239,7 @@ def count_of(number: Any, most: int) -> int:
     """
     plain = isinstance(number, (int, float)) and not isinstance(number, bool)
     if not plain or not 1 <= number <= most or number != int(number):
-        raise BadInput(f"give a whole number from 1 to {most}")
+        raise BadInput("give a whole number from 1 to {most}", most=most)
     return int(number)
 
 

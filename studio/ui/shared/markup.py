@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from backends.errors import StudioError
 from studio.templates import Markup, render
+from studio.translation import N_, _
 from studio.ui.shared.advice import looking_at
 from studio.ui.shared.requests import sentence
 
@@ -38,7 +40,7 @@ __all__ = [
 
 
 # How an answer's status looks as a notice.
-ORACLE = (
+ORACLE = N_(
     "Good: the target, with a high share. Bad: another class, since the answer fools one model."
 )
 KINDS = {"flipped": "success", "not_flipped": "warning", "cancelled": "warning"}
@@ -51,7 +53,7 @@ def curve(points: Sequence[tuple[int, float]], total: int, target: str) -> Marku
     :param points: step, from 1 to ``total``, and probability of each.
     """
     span = max(total, 2) - 1
-    now = f"{points[-1][1]:.1%}" if points else "not yet known"
+    now = f"{points[-1][1]:.1%}" if points else _("not yet known")
     places = [
         (f"{34 + 378 * (step - 1) / span:.1f}", f"{10 + 116 * (1 - p):.1f}") for step, p in points
     ]
@@ -77,8 +79,16 @@ def progress_line(
 ) -> Markup:  # fmt: skip
     """Step i of n, what is done, what is left, and a note."""
     left = seconds / max(index, 1) * (total - index)
-    rest = f"about {left:.0f} s left" if left >= 0.5 else "almost done"
-    state = f"step {index} of {total} · {phase} · P({target}) = {probability:.0%} · {rest}"
+    rest = _("about {left:.0f} s left", left=left) if left >= 0.5 else _("almost done")
+    state = _(
+        "step {index} of {total} · {phase} · P({target}) = {probability:.0%} · {rest}",
+        index=index,
+        total=total,
+        phase=_(phase),
+        target=target,
+        probability=probability,
+        rest=rest,
+    )
     return notice("going", f"{state} · {note}" if note else state)
 
 
@@ -88,37 +98,58 @@ def answer_line(record: dict[str, Any]) -> Markup:
     target, status = record["target"], record["status"]
     p = record["counterfactual"]["probabilities"][target]
     if status == "cancelled":
-        text = (
-            f"Stopped at step {record['step']} of {record['steps']}: this is the last frame, not a "
-            f"finished answer. The model says “{after}”, P({target}) = {p:.0%}."
+        text = _(
+            "Stopped at step {step} of {steps}: this is the last frame, not a finished "
+            "answer. The model says “{after}”, P({target}) = {p:.0%}.",
+            step=record["step"],
+            steps=record["steps"],
+            after=after,
+            target=target,
+            p=p,
         )
     elif status == "flipped":
-        text = f"Flipped: the model said “{before}”, now it says “{after}” ({p:.0%})."
+        text = _(
+            "Flipped: the model said “{before}”, now it says “{after}” ({p:.0%}).",
+            before=before,
+            after=after,
+            p=p,
+        )
     else:
-        says = f"still says “{after}”" if after == before else f"now says “{after}”, not “{target}”"
-        text = (
-            f"Not flipped: the model {says}, P({target}) = {p:.0%}. This is the best "
-            "attempt; try a larger region, more steps or another method."
+        still = N_("Not flipped: the model still says “{after}”, P({target}) = {p:.0%}.")
+        now = N_(
+            "Not flipped: the model now says “{after}”, not “{target}”, P({target}) = {p:.0%}."
+        )
+        text = _(still if after == before else now, after=after, target=target, p=p)
+        text += " " + _(
+            "This is the best attempt; try a larger region, more steps or another method."
         )
     metrics = record["metrics"]
     error = metrics.get("inversion_error", metrics.get("reconstruction_error"))
     if error is not None:
-        text += f" Even unchanged, the prior rebuilds this picture with an error of {error:.3f}."
+        text += " " + _(
+            "Even unchanged, the prior rebuilds this picture with an error of {error:.3f}.",
+            error=error,
+        )
     oracle = record["oracle"]
     if oracle:
         seen = oracle["label"]
-        opinion = f"agrees: it says “{seen}”" if seen == after else f"disagrees: it says “{seen}”"
-        text += f" The oracle, an independent judge, {opinion}."
+        agrees = N_("The oracle, an independent judge, agrees: it says “{seen}”.")
+        disagrees = N_("The oracle, an independent judge, disagrees: it says “{seen}”.")
+        text += " " + _(agrees if seen == after else disagrees, seen=seen)
     return notice(KINDS[status], text)
 
 
 def of_another_question(record: dict[str, Any]) -> Markup:
     """What the answer shown is to, where the controls ask something else by now."""
-    text = f"This answer is to an earlier question: {record['target']}, by {record['method']}."
-    return notice("warning", f"{text} Press Run for the present one.")
+    text = _(
+        "This answer is to an earlier question: {target}, by {method}. Press Run for the present "
+        "one.",
+        target=record["target"], method=record["method"],
+    )  # fmt: skip
+    return notice("warning", text)
 
 
-def failure(reason: str) -> Markup:
+def failure(reason: str | StudioError) -> Markup:
     """Why there is no answer."""
     return notice("error", sentence(reason))
 
@@ -148,28 +179,41 @@ def metrics_table(record: dict[str, Any], metrics: Mapping[str, Mapping[str, Any
         value, metric = record["metrics"].get(name), metrics[name]
         if value is not None:
             shown = metric["form"].format(value)
-            rows.append((metric["title"], shown, metric["meaning"], _judged(metric)))
+            rows.append((_(metric["title"]), shown, _(metric["meaning"]), _judged(metric)))
     oracle = record["oracle"]
     if oracle:
-        verdict = f"{oracle['label']} ({oracle['target_probability']:.0%} for {record['target']})"
-        rows.append(("Oracle says", verdict, "a classifier that no method ever sees", ORACLE))
+        verdict = _(
+            "{label} ({target_probability:.0%} for {target})",
+            label=oracle["label"],
+            target_probability=oracle["target_probability"],
+            target=record["target"],
+        )
+        rows.append((_("Oracle says"), verdict, _("a classifier that no method ever sees"), ORACLE))
     rows.append(
-        ("Region", f"{record['region']['area']:.1%}", f"from: {record['region']['source']}", "")
+        (
+            _("Region"),
+            f"{record['region']['area']:.1%}",
+            _("from: {source}", source=_(record["region"]["source"])),
+            "",
+        )
     )
     calls = ", ".join(
-        f"{name} {n['forward']}" + (f"+{n['backward']} back" if n["backward"] else "")
+        f"{name} {n['forward']}"
+        + (_("+{backward} back", backward=n["backward"]) if n["backward"] else "")
         for name, n in record["nfe"].items()
     )
     if calls:
-        told = "forward, and backward where gradients flow"
-        rows.append(("Network evaluations", calls, told, ""))
-    rows.append(("Time", f"{record['seconds']:.2f} s", f"seed {record['seed']}", ""))
+        told = _("forward, and backward where gradients flow")
+        rows.append((_("Network evaluations"), calls, told, ""))
+    rows.append(
+        (_("Time"), f"{record['seconds']:.2f} s", _("seed {seed}", seed=record["seed"]), "")
+    )
     return top_classes(record) + _render("metrics", rows)
 
 
 def _judged(metric: Mapping[str, Any]) -> str:
-    told = (("Good", metric["good"]), ("Bad", metric["bad"]))
-    return " ".join(f"{word}: {sentence}" for word, sentence in told if sentence)
+    told = ((_("Good"), metric["good"]), (_("Bad"), metric["bad"]))
+    return " ".join(f"{word}: {_(sentence)}" for word, sentence in told if sentence)
 
 
 def blank(text: str) -> Markup:
@@ -234,11 +278,16 @@ def alternative(
     :param record: what ``alternatives`` of result.json says of it.
     """
     opinion, oracle = record["counterfactual"], record["oracle"]
-    text = f"says “{opinion['label']}”, P({target}) = {opinion['probabilities'][target]:.0%}"
+    text = _(
+        "says “{label}”, P({target}) = {probabilities:.0%}",
+        label=opinion["label"],
+        target=target,
+        probabilities=opinion["probabilities"][target],
+    )
     if oracle:
-        text += f"; the oracle says “{oracle['label']}”"
-    text += f"; L1 {record['metrics']['l1']:.1f}, step {record['step']}"
-    return _render("alternative", f"{name} counterfactual", picture, heat, text)
+        text += "; " + _("the oracle says “{label}”", label=oracle["label"])
+    text += "; " + _("L1 {l1:.1f}, step {step}", l1=record["metrics"]["l1"], step=record["step"])
+    return _render("alternative", _("{name} counterfactual", name=name), picture, heat, text)
 
 
 def differences(
@@ -246,18 +295,38 @@ def differences(
 ) -> Markup:
     """The heatmaps (data URLs) with their scales: ``importance`` where it was asked for; what the
     method's prior makes of the factual, and how much changed ``beyond`` that."""
-    amount = ("absolute", "nothing", "black to white")
+    amount = ("absolute", _("nothing"), _("black to white"))
     figures = [
-        ("absolute", absolute, "How much changed", "how much", amount),
-        ("signed", signed, "Which became brighter or darker (luminance)", "brighter, darker",
-         ("signed", "darker", "brighter")),
-        ("importance", importance, "Which changes mattered", "what mattered",
-         ("signed", "against", "for the target")),
-        ("reconstruction", reconstruction, "Your picture, as the method’s prior rebuilds it",
-         "rebuilt", None),
-        ("beyond", beyond, "How much changed against the rebuilt picture", "beyond rebuilding",
-         amount),
-    ]  # fmt: skip
+        ("absolute", absolute, _("How much changed"), _("how much"), amount),
+        (
+            "signed",
+            signed,
+            _("Which became brighter or darker (luminance)"),
+            _("brighter, darker"),
+            ("signed", _("darker"), _("brighter")),
+        ),
+        (
+            "importance",
+            importance,
+            _("Which changes mattered"),
+            _("what mattered"),
+            ("signed", _("against"), _("for the target")),
+        ),
+        (
+            "reconstruction",
+            reconstruction,
+            _("Your picture, as the method’s prior rebuilds it"),
+            _("rebuilt"),
+            None,
+        ),
+        (
+            "beyond",
+            beyond,
+            _("How much changed against the rebuilt picture"),
+            _("beyond rebuilding"),
+            amount,
+        ),
+    ]
     shown = [(*figure, looking_at(figure[0])) for figure in figures if figure[1]]
     return _render("differences", shown)
 
@@ -273,34 +342,47 @@ def to_fetch(missing: Mapping[str, Sequence[Mapping[str, Any]]]) -> Markup:
         }
         for group in missing.values() for item in group
     ]  # fmt: skip
-    return _render("to_fetch", " and ".join(f"“{name}”" for name in missing), items)
+    return _render("to_fetch", _(" and ").join(f"“{name}”" for name in missing), items)
 
 
 def _arrived(item: Mapping[str, Any]) -> str:
-    return f", {megabytes(item['have'])} arrived" if item["have"] else ""
+    return ", " + _("{have} arrived", have=megabytes(item["have"])) if item["have"] else ""
 
 
 def megabytes(size: int) -> str:
     """``38 MB``, or ``0.9 MB`` below ten."""
-    return f"{size / 1e6:.0f} MB" if size >= 1e7 else f"{size / 1e6:.1f} MB"
+    return (
+        _("{size:.0f} MB", size=size / 1000000.0)
+        if size >= 1e7
+        else _("{size:.1f} MB", size=size / 1000000.0)
+    )
 
 
 def fetching(parts: Sequence[str], phase: str, done: int, total: int) -> Markup:
     """How far a pull is with what it fetches now."""
-    share = f": {megabytes(done)} of {megabytes(total)}" if phase == "downloading" else " …"
-    text = f"{', '.join(parts)}: {phase}{share}"
-    return _render("progress", text, "Fetched", done, max(total, 1))
+    text = f"{', '.join(parts)}: {_(phase)}"
+    if phase == "downloading":
+        share = _("{done} of {total}", done=megabytes(done), total=megabytes(total))
+        text = f"{text}: {share}"
+    else:
+        text += " …"
+    return _render("progress", text, _("Fetched"), done, max(total, 1))
 
 
 def progress_bar(share: float, text: str) -> Markup:
     """How far something is, 0 to 1, beside words."""
-    return _render("progress", text, "Progress", f"{share:.3f}")
+    return _render("progress", text, _("Progress"), f"{share:.3f}")
 
 
 def opinions(labels: Mapping[str, tuple[str, float]]) -> Markup:
     """What models of people's labels say: by model the class and its probability."""
     texts = [
-        f"“{name}”, of people’s labels, says {label} ({share:.0%})"
+        _(
+            "“{name}”, of people’s labels, says {label} ({share:.0%})",
+            name=name,
+            label=label,
+            share=share,
+        )
         for name, (label, share) in labels.items()
     ]
     return hint("; ".join(texts)) if texts else Markup()
@@ -313,10 +395,10 @@ def hint(text: str) -> Markup:
 
 def waiting(ahead: int, note: str = "") -> Markup:
     """Accepted, nothing to show yet; ``ahead`` of the person's own runs come first."""
-    state = f"waiting for {ahead} of your runs …" if ahead else "starting …"
+    state = _("waiting for {ahead} of your runs …", ahead=ahead) if ahead else _("starting …")
     return notice("going", f"{state} {note}" if note else state)
 
 
 def stopping() -> Markup:
     """The stop was asked for and takes effect after the step under way."""
-    return notice("going", "stopping after this step …")
+    return notice("going", _("stopping after this step …"))

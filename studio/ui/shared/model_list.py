@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from studio.labels.tasks.retrain import TrainedModel
+from studio.translation import N_, _
 
 __all__ = ["KINDS", "ModelChoice", "Offered", "model_choices"]
 
 Kind = Literal["classifier", "property", "people", "own"]
 KINDS: dict[Kind, str] = {
-    "classifier": "the bundle’s classifier",
-    "property": "a measured property",
-    "people": "learnt from people’s labels",
-    "own": "added by you",
+    "classifier": N_("the bundle’s classifier"),
+    "property": N_("a measured property"),
+    "people": N_("learnt from people’s labels"),
+    "own": N_("added by you"),
 }
 
 
@@ -67,7 +68,7 @@ def _choice(
     name: str, entry: Mapping[str, Any] | None, class_names: list[str], offered: Offered
 ) -> ModelChoice:
     if entry is None:
-        return ModelChoice(name, "Classifier", "classifier", tuple(class_names))
+        return ModelChoice(name, _("Classifier"), "classifier", tuple(class_names))
     if "classes" not in entry:
         return ModelChoice(name, str(entry["title"]), "property", ())
     if not entry["labels"]:
@@ -75,5 +76,5 @@ def _choice(
     trained = offered.trained.get(name)
     lacking = trained.lacking if trained else []
     classes = tuple(goal for goal in entry["classes"] if goal not in lacking)
-    warning = f"It never saw a label {' or '.join(lacking)}." if lacking else ""
+    warning = _("It never saw a label {lacking}.", lacking=" or ".join(lacking)) if lacking else ""
     return ModelChoice(name, name, "people", classes, warning)

@@ -13,6 +13,7 @@ from gradio.processing_utils import check_all_files_in_cache
 from backends.errors import BadInput, StudioError
 from backends.files import unwritten
 from studio.engines.owners import owner_at
+from studio.translation import Sentence, _
 
 __all__ = ["error_text", "owner_of", "running", "sentence", "show_errors", "uploaded"]
 
@@ -45,12 +46,13 @@ def uploaded(file: Any) -> str:
 
 def sentence(error: StudioError | str) -> str:
     """An error's message as the page writes it: a first word is capitalised, a file's name not."""
-    text = str(error)
+    text = _(str(error))
     return text[:1].upper() + text[1:] if re.match(r"\w+[\s,;:]", text) else text
 
 
 def error_text(error: Exception, what: str) -> str:
-    """What the page says of an error; one that no person can mend is logged too.
+    """What the page says of an error, a sentence that can be translated; one that no person can
+    mend is logged too.
 
     :param what: was not shown because of it, such as ``the answer``.
     """
@@ -59,7 +61,7 @@ def error_text(error: Exception, what: str) -> str:
     if isinstance(error, OSError):
         return unwritten(what, error)
     log.error("%s could not be shown", what, exc_info=error)
-    return f"{what} could not be shown ({error}); run it again"
+    return Sentence("{what} could not be shown ({error}); run it again", what=what, error=error)
 
 
 def running(go: gr.Button, stop: gr.Button, going: bool) -> dict[Any, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from studio.templates import Markup, render
+from studio.translation import N_, _
 from studio.ui.shared.static import static_text
 
 __all__ = ["BY_HAND", "SHORTCUTS", "help_sheet", "keys", "keys_of", "script"]
@@ -12,61 +13,61 @@ __all__ = ["BY_HAND", "SHORTCUTS", "help_sheet", "keys", "keys_of", "script"]
 TOOL, HOW = "#factual [data-tool={}]", "#factual [data-how={}]"
 SHORTCUTS = {
     # key: (selectors of what to click, the first that is there; what it does)
-    "r": ("#run, #compare-run", "Run, or compare"),
-    "ctrl+enter": ("#run, #compare-run", "The same, also while you type"),
+    "r": ("#run, #compare-run", N_("Run, or compare")),
+    "ctrl+enter": ("#run, #compare-run", N_("The same, also while you type")),
     "s": (
         "#stop, #compare-stop, .labelling [data-act=skip], .labelling [data-grid=skip]",
-        "Stop; when labelling, skip",
+        N_("Stop; when labelling, skip"),
     ),
-    "p": ("#region-source input[value=auto]", "Let the model propose a region"),
-    "w": ("#region-source input[value=words]", "Say the region in words (photographs)"),
-    "n": ("#new-face, .labelling [data-act=note]", "A new face; when labelling, a note"),
-    "b": (TOOL.format("brush"), "Brush"),
-    "e": (TOOL.format("eraser"), "Eraser"),
-    "x": (TOOL.format("box"), "Box"),
-    "l": (TOOL.format("lasso"), "Lasso"),
+    "p": ("#region-source input[value=auto]", N_("Let the model propose a region")),
+    "w": ("#region-source input[value=words]", N_("Say the region in words (photographs)")),
+    "n": ("#new-face, .labelling [data-act=note]", N_("A new face; when labelling, a note")),
+    "b": (TOOL.format("brush"), N_("Brush")),
+    "e": (TOOL.format("eraser"), N_("Eraser")),
+    "x": (TOOL.format("box"), N_("Box")),
+    "l": (TOOL.format("lasso"), N_("Lasso")),
     "g": (
         f"{TOOL.format('polygon')}, .labelling [data-act=guide]",
-        "Polygon; when labelling, the guidelines",
+        N_("Polygon; when labelling, the guidelines"),
     ),
     "c": (
         "#factual .clickable [data-tool=include], #region-source input[value=clicks]",
-        "Click on what belongs to it (photographs)",
+        N_("Click on what belongs to it (photographs)"),
     ),
-    "v": ("#factual .clickable [data-tool=exclude]", "Click on what does not (photographs)"),
-    "a": (HOW.format("add"), "Add what is drawn next"),
-    "d": (HOW.format("subtract"), "Take away what is drawn next"),
-    "t": (HOW.format("intersect"), "Keep only what is drawn next"),
-    "[": ("#factual .smaller", "Smaller brush"),
-    "]": ("#factual .larger", "Larger brush"),
-    "ctrl+z": ("#factual .undo", "Undo"),
-    "ctrl+shift+z": ("#factual .redo", "Redo"),
+    "v": ("#factual .clickable [data-tool=exclude]", N_("Click on what does not (photographs)")),
+    "a": (HOW.format("add"), N_("Add what is drawn next")),
+    "d": (HOW.format("subtract"), N_("Take away what is drawn next")),
+    "t": (HOW.format("intersect"), N_("Keep only what is drawn next")),
+    "[": ("#factual .smaller", N_("Smaller brush")),
+    "]": ("#factual .larger", N_("Larger brush")),
+    "ctrl+z": ("#factual .undo", N_("Undo")),
+    "ctrl+shift+z": ("#factual .redo", N_("Redo")),
     "ctrl+y": ("#factual .redo", ""),
-    "enter": ("#factual .apply", "Apply what is offered"),
-    "escape": ("#factual .cancel", "Put away what is offered"),
-    "i": ("#factual .invert", "Invert"),
-    ".": ("#factual .grow", "Grow"),
-    ",": ("#factual .shrink", "Shrink"),
-    "delete": ("#factual .clear", "Remove"),
-    "m": ("#factual .more", "More tools"),
-    "u": (".labelling [data-act=unsure], .labelling [data-grid=unsure]", "Unsure"),
+    "enter": ("#factual .apply", N_("Apply what is offered")),
+    "escape": ("#factual .cancel", N_("Put away what is offered")),
+    "i": ("#factual .invert", N_("Invert")),
+    ".": ("#factual .grow", N_("Grow")),
+    ",": ("#factual .shrink", N_("Shrink")),
+    "delete": ("#factual .clear", N_("Remove")),
+    "m": ("#factual .more", N_("More tools")),
+    "u": (".labelling [data-act=unsure], .labelling [data-grid=unsure]", N_("Unsure")),
     "z": (
         "#label-undo, #grid-undo, #path-back",
-        "Take the last answer back; also when asked about a path",
+        N_("Take the last answer back; also when asked about a path"),
     ),
-    "?": ("#show-shortcuts", "This list"),
+    "?": ("#show-shortcuts", N_("This list")),
 } | {
     key: (", ".join(f"#{of}-choices [data-key='{key}']" for of in ("label", "grid", "path")), "")
     for key in "1234567890"
 }
 BY_HAND = {  # keys that the scripts of their places take
-    "F": "Hold it to see the factual in place of the counterfactual",
-    "Arrows": "On the picture: move by a pixel, with Shift by four",
-    "Space": "On the picture: draw, set a corner, click",
-    "Backspace": "Take the last corner of a polygon back; Enter closes it, Esc leaves it",
-    "1 to 9, 0": "Give that answer",
+    "F": N_("Hold it to see the factual in place of the counterfactual"),
+    N_("Arrows"): N_("On the picture: move by a pixel, with Shift by four"),
+    N_("Space"): N_("On the picture: draw, set a corner, click"),
+    N_("Backspace"): N_("Take the last corner of a polygon back; Enter closes it, Esc leaves it"),
+    N_("1 to 9, 0"): N_("Give that answer"),
 }
-REGION, LABELLING, ELSEWHERE = "Region", "Labelling", "Everywhere"
+REGION, LABELLING, ELSEWHERE = N_("Region"), N_("Labelling"), N_("Everywhere")
 
 
 def script() -> str:
@@ -81,7 +82,7 @@ def help_sheet() -> Markup:
     sections: dict[str, list[tuple[str, str]]] = {REGION: [], ELSEWHERE: [], LABELLING: []}
     for key, (selectors, text) in SHORTCUTS.items():
         if text:
-            sections[_section(selectors)].append((_shown(key), text))
+            sections[_section(selectors)].append((_shown(key), _(text)))
     hold, *drawing, answer = BY_HAND.items()
     for section, rows in {ELSEWHERE: [hold], REGION: drawing, LABELLING: [answer]}.items():
         sections[section] += rows
@@ -104,7 +105,7 @@ def keys(place: str) -> dict[str, str]:
 
 
 def _shown(key: str) -> str:
-    return "+".join({"escape": "Esc"}.get(part, part.capitalize()) for part in key.split("+"))
+    return "+".join({"escape": _("Esc")}.get(part, part.capitalize()) for part in key.split("+"))
 
 
 def keys_of(classes: list[str]) -> list[str]:

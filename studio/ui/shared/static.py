@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-__all__ = ["static_text"]
+from studio.translation import language, script_texts
+
+__all__ = ["script_of_texts", "static_text"]
 
 FOLDER = Path(__file__).parents[1] / "static"
 
@@ -12,3 +15,9 @@ FOLDER = Path(__file__).parents[1] / "static"
 def static_text(*names: str) -> str:
     """The content of those files, one after another."""
     return "".join((FOLDER / name).read_text() for name in names)
+
+
+def script_of_texts() -> str:
+    """The page script by which the others say their texts in the language at hand."""
+    texts = json.dumps(script_texts(language())).replace("<", "\\u003c")
+    return f"<script>(() => {{\nconst texts = {texts};\n{static_text('texts.js')}}})();</script>"

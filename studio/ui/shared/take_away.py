@@ -11,6 +11,7 @@ import gradio as gr
 
 from studio.export.document import Snippet
 from studio.templates import render
+from studio.translation import N_, _
 from studio.ui.shared import markup
 from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import error_text, owner_of
@@ -41,15 +42,15 @@ class TakeAwayMenu:
     ) -> None:
         self._titles, self._make = choices, make
         self._which = gr.State("")
-        with gr.Accordion("Take away", open=False, visible=False, elem_id=name) as self._panel:
+        with gr.Accordion(_("Take away"), open=False, visible=False, elem_id=name) as self._panel:
             gr.HTML(render("take_away.html", "introduction"))
             with gr.Row(elem_classes="take-away-files"):
                 buttons = {
-                    key: gr.Button(title, size="sm", elem_id=f"{name}-{key}", min_width=140)
+                    key: gr.Button(_(title), size="sm", elem_id=f"{name}-{key}", min_width=140)
                     for key, title in choices.items()
                 }
             self._said = gr.HTML(elem_id=f"{name}-status")
-            self._file = gr.File(visible=False, label="The file")
+            self._file = gr.File(visible=False, label=_("The file"))
             self._code = gr.HTML(elem_id=f"{name}-code", js_on_load=static_text("take_away.js"))
         self.places = [self._which, self._panel, self._said, self._code]
         for key, button in buttons.items():
@@ -77,11 +78,17 @@ class TakeAwayMenu:
     async def _take(
         self, key: str, which: str, request: gr.Request
     ) -> AsyncIterator[dict[Any, Any]]:
-        title = self._titles[key]
-        yield {self._file: None, self._said: markup.notice("going", f"Making: {title} …")}
+        title = _(self._titles[key])
+        yield {
+            self._file: None,
+            self._said: markup.notice("going", _("Making: {title} …", title=title)),
+        }
         try:
             path = await asyncio.to_thread(self._make, which, key, owner_of(request))
         except Exception as error:  # whatever happened, the page must go on working
-            yield {self._said: markup.failure(error_text(error, "the file"))}
+            yield {self._said: markup.failure(error_text(error, N_("the file")))}
             return
-        yield {self._file: str(path), self._said: markup.notice("success", f"Saved: {path.name}.")}
+        yield {
+            self._file: str(path),
+            self._said: markup.notice("success", _("Saved: {name}.", name=path.name)),
+        }

@@ -14,7 +14,7 @@ function draw() {
   pen.drawImage(image, -image.naturalWidth / 2, -image.naturalHeight / 2);
   pen.resetTransform();
   const threshold = Number(range.value);
-  told.textContent = threshold ? String(threshold) : "no threshold";
+  told.textContent = threshold ? String(threshold) : _("no threshold");
   if (threshold) {
     const data = pen.getImageData(0, 0, across, down), p = data.data;
     // The weights of ITU-R 601, with which the studio makes it grey, too.

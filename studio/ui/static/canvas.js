@@ -40,7 +40,7 @@ function report() {
   const marked = result();
   let count = 0;
   for (let i = 0; i < marked.length; i++) count += marked[i];
-  $(".area").textContent = count ? ((100 * count) / marked.length).toFixed(1) + " % of the picture marked" : "nothing marked";
+  $(".area").textContent = count ? _("{share} % of the picture marked", { share: ((100 * count) / marked.length).toFixed(1) }) : _("nothing marked");
   $(".undo").disabled = past.length === 0;
   $(".redo").disabled = future.length === 0;
   showProposal();
@@ -109,7 +109,7 @@ const actions = {
   save: () => {
     leave();
     const url = exported();
-    if (!url) { say("There is nothing to save: mark a region first."); return; }
+    if (!url) { say(_("There is nothing to save: mark a region first.")); return; }
     const link = document.createElement("a");
     link.href = url;
     link.download = "region.png";
@@ -171,11 +171,11 @@ $("input[type=file]").addEventListener("change", (event) => {
   const file = event.target.files[0];
   event.target.value = "";
   if (!file) return;
-  if (!picture) { say("Choose a picture first, then load its mask."); return; }
-  if (file.size > LARGEST) { say(`This mask has more than ${LARGEST / 1e6} MB; save it as PNG in the picture's size.`); return; }
+  if (!picture) { say(_("Choose a picture first, then load its mask.")); return; }
+  if (file.size > LARGEST) { say(_("This mask has more than {size} MB; save it as PNG in the picture’s size.", { size: LARGEST / 1e6 })); return; }
   const reader = new FileReader();
-  reader.onload = () => { brought = [reader.result, shown, file.name]; say("Reading the mask …"); trigger("brought"); };
-  reader.onerror = () => say("This file cannot be read; choose it again.");
+  reader.onload = () => { brought = [reader.result, shown, file.name]; say(_("Reading the mask …")); trigger("brought"); };
+  reader.onerror = () => say(_("This file cannot be read; choose it again."));
   reader.readAsDataURL(file);  // Python decodes it: one rule for the page and the command line
 });
 

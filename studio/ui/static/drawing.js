@@ -57,7 +57,7 @@ function join(over, how, text) {  // with what is marked; without a text it was 
 function finish(end) {
   const { tool: kind, how, points } = outline;
   outline = null;
-  if (kind === "polygon" && points.length < 3) say("A polygon has at least three corners.");
+  if (kind === "polygon" && points.length < 3) say(_("A polygon has at least three corners."));
   const over = kind === "box" ? box(points[0], end) : points.length < 3 ? empty() : polygon(points);
   if (!over.includes(1)) { draw(); return; }
   const texts = {
@@ -143,7 +143,7 @@ function pressAt(at) {
   else if (outline) finish(at);
   else {
     outline = { tool, how, points: [tool === "box" ? at : within(at)] };
-    say(tool === "box" ? "First corner set; move and press Space again." : "Move around it and press Space again.");
+    say(tool === "box" ? _("First corner set; move and press Space again.") : _("Move around it and press Space again."));
     draw();
   }
 }

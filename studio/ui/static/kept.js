@@ -45,7 +45,7 @@ window.keptRuns = (() => {
       tell("opened");
       document.getElementById("status")?.scrollIntoView({ block: "nearest" });
     } else if (act === "delete") {
-      if (confirm("Delete this answer? Its link will show nothing any more.")) tell("removed", { ids: [run] });
+      if (confirm(_("Delete this answer? Its link will show nothing any more."))) tell("removed", { ids: [run] });
     } else if (act === "more") {
       count += 12;
       tell("listed");
@@ -65,7 +65,7 @@ window.keptRuns = (() => {
   async function copy() {
     const url = address(wanted()).href, button = document.getElementById("copy-link");
     const told = (text) => { document.getElementById("link-note").textContent = text; };
-    try { await navigator.clipboard.writeText(url); told("Link copied: whoever has it sees this answer."); }
+    try { await navigator.clipboard.writeText(url); told(_("Link copied: whoever has it sees this answer.")); }
     catch { told(url); }  // without https there is no clipboard
     button?.focus();
   }
@@ -80,9 +80,9 @@ window.keptRuns = (() => {
     if (String(theirs) === String(mine)) return;
     const bar = Object.assign(document.createElement("div"), { id: "restarted" });
     bar.setAttribute("role", "alert");
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Reload" });
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: _("Reload") });
     button.addEventListener("click", () => location.reload());
-    bar.append("The studio was started again. Reload the page to go on; your answers are kept.", button);
+    bar.append(_("The studio was started again. Reload the page to go on; your answers are kept."), button);
     document.body.prepend(bar);
   }
 

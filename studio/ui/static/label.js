@@ -85,7 +85,7 @@ async function show() {
     const address = await load(item.picture);
     if (shown?.id !== item.id) return;
     picture.src = address;
-    picture.alt = "The picture to be labelled";  // its number would tell the order in which they came
+    picture.alt = _("The picture to be labelled");  // its number would tell the order in which they came
     since = performance.now(); spent = 0;
   } catch { if (shown?.id === item.id) { shown = null; setTimeout(show, 1000); } }
 }
@@ -155,7 +155,7 @@ async function send() {
         continue;
       }
       waiting = Math.min(waiting * 2 || 250, 4000);
-      trouble = status ? `${error.message}; trying again` : "the studio does not answer; trying again";
+      trouble = status ? _("{reason}; trying again", { reason: error.message }) : _("the studio does not answer; trying again");
       report();
       await new Promise((resolve) => setTimeout(resolve, waiting));
     }
@@ -177,10 +177,10 @@ function take(reply, undone) {
   part("#label-progress progress").max = Math.max(p.total, 1);
   part("#label-progress progress").value = p.done;
   part("#label-progress span").textContent =
-    `${p.done} of ${p.total} done · you: ${p.submitted} labelled, ${p.unsure} unsure, ${p.skipped} skipped · ${p.pace.toFixed(p.pace < 10 ? 1 : 0)} a minute`;
+    _("{done} of {total} done · you: {submitted} labelled, {unsure} unsure, {skipped} skipped · {pace} a minute", { ...p, pace: p.pace.toFixed(p.pace < 10 ? 1 : 0) });
   for (const line of element.querySelectorAll(".empty")) line.textContent = p.total === 0 ? "This project has no pictures yet; its administrator adds some under “Settings and pictures”."
-    : p.done >= p.total ? `All ${p.total} pictures have their labels. Thank you!`
-    : "Nothing is left for you: others have the rest before them, or you have seen it all.";
+    : p.done >= p.total ? _("All {total} pictures have their labels. Thank you!", p)
+    : _("Nothing is left for you: others have the rest before them, or you have seen it all.");
   show();
 }
 
@@ -188,9 +188,9 @@ function report() {
   const open = outbox.flatMap(answered).length;
   const state = part(".saved");
   state.classList.toggle("open", open > 0 || trouble !== "" || refused.size > 0);
-  const counts = open ? `${open} not saved yet` : saved ? `saved ✓ ${saved}` : "";
+  const counts = open ? _("{count} not saved yet", { count: open }) : saved ? _("saved ✓ {count}", { count: saved }) : "";
   const reasons = [...new Set(refused.values())].join("; ");
-  const lost = refused.size ? `${refused.size} not taken by the studio, answer again: ${reasons}` : "";
+  const lost = refused.size ? _("{count} not taken by the studio, answer again: {reasons}", { count: refused.size, reasons }) : "";
   state.textContent = [[counts, trouble].filter(Boolean).join(": "), lost].filter(Boolean).join(" · ");
 }
 
@@ -265,12 +265,12 @@ async function showGuide() {
   const { html, examples, error } = await call("guidelines").catch((error) => ({ html: "", examples: {}, error }));
   const guide = part("dialog.guide"), text = guide.querySelector(".text");
   if (html) text.innerHTML = html;  // safe: guideline_text.py
-  else text.textContent = error ? `The guidelines did not arrive: ${error.message}. Open them again.` : "Nobody has written guidelines for this project.";
+  else text.textContent = error ? _("The guidelines did not arrive: {reason}. Open them again.", { reason: error.message }) : _("Nobody has written guidelines for this project.");
   guide.querySelector(".examples").replaceChildren(...Object.entries(examples).map(([name, sha256s]) => {
     const row = document.createElement("section"), title = document.createElement("h4");
     title.textContent = name;
     row.append(title, ...sha256s.map((sha256) => {
-      const image = Object.assign(new Image(), { alt: `Example of ${name}` });
+      const image = Object.assign(new Image(), { alt: _("Example of {name}", { name }) });
       load(sha256).then((address) => { image.src = address; }, () => {});
       return image;
     }));

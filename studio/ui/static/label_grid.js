@@ -50,10 +50,10 @@ function markTiles() {
   grid.forEach((item, n) => {
     const tile = tiles.children[n], on = chosen.has(item.id);
     tile.setAttribute("aria-selected", String(on));
-    tile.setAttribute("aria-label", `Picture ${n + 1} of ${grid.length}${item.hint ? `, suggested: ${item.hint.value}` : ""}`);
+    tile.setAttribute("aria-label", item.hint ? _("Picture {number} of {total}, suggested: {label}", { number: n + 1, total: grid.length, label: item.hint.value }) : _("Picture {number} of {total}", { number: n + 1, total: grid.length }));
     tile.tabIndex = item.id === focused ? 0 : -1;
   });
-  part(".chosen").textContent = chosen.size ? `${chosen.size} of ${grid.length} chosen: all of these are …` : `None of ${grid.length} chosen`;
+  part(".chosen").textContent = chosen.size ? _("{count} of {total} chosen: all of these are …", { count: chosen.size, total: grid.length }) : _("None of {total} chosen", { total: grid.length });
   for (const button of part("#grid-choices").children) button.disabled = !chosen.size;
   for (const button of element.querySelectorAll("[data-grid=skip], [data-grid=unsure]")) button.disabled = !chosen.size;
 }

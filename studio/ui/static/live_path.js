@@ -12,11 +12,11 @@ function draw() {
   if (!pictures[n] || n === drawn) return;
   drawn = n;
   pen.drawImage(pictures[n], 0, 0);
-  const text = `P(${way.target}) = ${percent(way.p[n])} · the model says “${way.says[n]}”`;
+  const text = _("P({target}) = {share} · the model says “{label}”", { target: way.target, share: percent(way.p[n]), label: way.says[n] });
   const at = way.at[n].toFixed(1).replace(".0", "");
-  const place = n === 0 ? "as it is" : `step ${at} of ${way.steps}`;
+  const place = n === 0 ? _("as it is") : _("step {step} of {total}", { step: at, total: way.steps });
   read.textContent = `${text} · ${place}`;
-  canvas.setAttribute("aria-label", `The picture ${place}`);
+  canvas.setAttribute("aria-label", _("The picture, {place}", { place }));
   slider.setAttribute("aria-valuetext", read.textContent);
   box.dataset.drawn = n;
 }
@@ -39,8 +39,8 @@ async function show() {
   canvas.classList.toggle("blocks", next.pixelated);
   slider.max = arrived.length - 1;
   slider.value = 0;
-  part(".title").textContent = `From “${next.says[0]}” towards “${next.target}”`;
-  part(".end").textContent = `fully “${next.target}”`;
+  part(".title").textContent = _("From “{label}” towards “{target}”", { label: next.says[0], target: next.target });
+  part(".end").textContent = _("fully “{target}”", next);
   part(".about").textContent = next.about;
   // Where the model changes its mind, on the slider's own line.
   part(".flip").hidden = next.flips === null;

@@ -11,7 +11,7 @@ function ask() {
   group.replaceChildren(...asked.classes.map((name, n) => {
     const button = Object.assign(document.createElement("button"), { type: "button", value: name, textContent: name });
     button.dataset.key = asked.keys[n];
-    if (asked.keys[n]) button.title = `Key ${asked.keys[n]}`;
+    if (asked.keys[n]) button.title = _("Key {key}", { key: asked.keys[n] });
     if (asked.keys[n] && asked.keys[n] !== name) button.append(Object.assign(document.createElement("kbd"), { textContent: asked.keys[n] }));
     return button;
   }));

@@ -9,8 +9,8 @@ const clicking = () => tool === "include" || tool === "exclude";
 const offered = () => proposal !== null && proposal.over !== null;
 
 const WHAT = {
-  auto: "Where the model looks", words: "What the words say", clicks: "What was clicked",
-  file: "The mask file", earlier: "The last run’s region",
+  auto: _("Where the model looks"), words: _("What the words say"), clicks: _("What was clicked"),
+  file: _("The mask file"), earlier: _("The last run’s region"),
 };
 
 // A story of several parts, of which a word before them would mean the first alone.
@@ -50,7 +50,7 @@ function showProposal() {
   const had = bar.contains(document.activeElement);
   bar.hidden = $(".apply").disabled = $(".cancel").disabled = !offered();
   if (!offered()) { if (had) canvas.focus({ preventScroll: true }); return; }
-  $(".what").textContent = `${WHAT[proposal.source]} (hatched; Run counts it in)`;
+  $(".what").textContent = _("{what} (hatched; Run counts it in)", { what: WHAT[proposal.source] });
   $(".how").value = proposal.how;
 }
 $(".how").addEventListener("change", () => {
@@ -70,7 +70,7 @@ function click(at, label) {
   remember();
   const clicks = gone("clicks"), point = [at.x, at.y].map((v) => Math.round(v * 10) / 10);
   proposal = { ...clicks, points: [...clicks.points, [...point, label]] };
-  say("Finding what was clicked …");
+  say(_("Finding what was clicked …"));
   draw(); report();
   trigger("clicked");
 }
@@ -143,10 +143,10 @@ window.regionCanvas = {
   brought: () => brought || ["", "", ""],
   clicks: () => JSON.stringify((proposal && proposal.points) || []),
   from: (source) => {  // what the page's list of sources says: its tool is taken up
-    say(source === "whole" && result().includes(1) ? "What is marked does not count until “Where I paint” is chosen." : "");
+    say(source === "whole" && result().includes(1) ? _("What is marked does not count until “Where I paint” is chosen.") : "");
     if (source === "clicks") choose("include");
     if (source === "painted" && clicking()) choose("brush");
-    if (source === "auto" && picture) say("Looking where the model looks …");
+    if (source === "auto" && picture) say(_("Looking where the model looks …"));
   },
 };
 if (props.scene) show(JSON.parse(props.scene));

@@ -3,13 +3,13 @@ element.addEventListener("click", async (event) => {
   const button = event.target.closest("button.copy");
   if (!button) return;
   const code = button.parentNode.querySelector("code");
-  let done = "Copied";
+  let done = _("Copied");
   try {
     await navigator.clipboard.writeText(code.textContent);
   } catch {
     getSelection().selectAllChildren(code);
-    done = "Selected: press Ctrl+C";
+    done = _("Selected: press Ctrl+C");
   }
   button.textContent = done;
-  setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  setTimeout(() => { button.textContent = _("Copy"); }, 2000);
 });

@@ -43,7 +43,11 @@ def page(table: dict[str, Any], rows: Sequence[Row]) -> str:
         for row in table["rows"]
     ]  # fmt: skip
     source = table["data"] or "the bundle's examples"
-    examples = [_examples(row, table) for row in rows if row.shown]
+    examples = [
+        _examples(row, told["title"])
+        for row, told in zip(rows, table["rows"], strict=True)
+        if row.shown
+    ]
     title = f"Counterfactuals of {table['title']}"
     content = render("report.html", "page", title, table, pairs, source, metrics, lines, examples)
     return f"{content}\n"
@@ -58,11 +62,7 @@ def _cell(value: Any) -> str:
     return "–" if value is None else f"{value:.4g}"
 
 
-def _examples(row: Row, table: dict[str, Any]) -> dict[str, Any]:
-    title = next(
-        r["title"] for r in table["rows"]
-        if (r["method"], r.get("answer", "")) == (row.method, row.answer)
-    )  # fmt: skip
+def _examples(row: Row, title: str) -> dict[str, Any]:
     return {
         "title": title, "region": row.region, "rebuilt": row.shown[0].reconstruction is not None,
         "answers": [_example(answer) for answer in row.shown],

@@ -102,8 +102,9 @@ class Row:
     """One method under one region. ``values`` are numbers, or of one number a picture ``{"mean",
     "sem", "low", "high"}``: the mean, its standard error and the ends of its interval (None where
     there is none); ``problem`` says why there are no values. ``settings`` are those that the plan
-    gives this row. A method that gives further answers has a further row for each, ``answer`` its
-    name; only the first row has what the run costs."""
+    gives this row, ``configuration`` all that the method ran with. A method that gives further
+    answers has a further row for each, ``answer`` its name; only the first row has what the run
+    costs."""
 
     method: str
     region: str
@@ -112,3 +113,4 @@ class Row:
     problem: str | None = None
     answer: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    configuration: Mapping[str, Any] = field(default_factory=dict)

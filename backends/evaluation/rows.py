@@ -62,7 +62,7 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
                     keep(plan.keep, line, answered)
                 yield Row(
                     line.method, line.region, values(answered), examples(answered, plan.shown),
-                    answer=name, settings=line.settings,
+                    answer=name, settings=line.settings, configuration=_config(found, line),
                 )  # fmt: skip
         except StudioError as error:
             yield Row(line.method, line.region, problem=str(error), settings=line.settings)
@@ -70,8 +70,12 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
 
 def _typed(found: Bundle, line: Line) -> dict[str, Any]:
     """A line's settings as the method's configuration understands them."""
-    known = config_of(found, line.method, line.settings).model_dump(mode="json")
+    known = _config(found, line)
     return {key: known.get(key, value) for key, value in line.settings.items()}
+
+
+def _config(found: Bundle, line: Line) -> dict[str, Any]:
+    return config_of(found, line.method, line.settings).model_dump(mode="json")
 
 
 def _seeds(plan: Plan, line: Line) -> list[int]:

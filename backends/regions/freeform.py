@@ -1,7 +1,7 @@
 """Free-form masks: what lies under a thick random stroke, as inpainting models are judged with.
 
-Liu et al.: I2SB: Image-to-image Schrödinger bridge, ICML 2023, reports masks of 10 to 20 % and of 20
-to 30 % of the picture; RCSB's prior is that bridge. Their masks are a fixed file; ours are drawn.
+Liu et al.: I2SB: Image-to-image Schrödinger bridge, ICML 2023, reports masks of 10 to 20 % and of
+20 to 30 % of the picture; RCSB's prior is that bridge. Their masks are a file; ours are drawn.
 """
 
 from __future__ import annotations

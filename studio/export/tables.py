@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import csv
 import io
+import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from backends.version import studio_version
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["answer_row", "as_csv", "as_text", "evaluation"]
 
 LOCAL = ("answers", "keep", "shown")  # of a plan; they say nothing of the numbers
+PACKAGES = (
+    "torch", "torchvision", "torchmetrics", "torch-fidelity", "scikit-learn", "scikit-image",
+    "scipy", "numpy", "zuko", "torchdiffeq",
+)  # fmt: skip
 ALWAYS = ("flip_rate", "oracle_agreement")
 
 
@@ -40,7 +47,8 @@ def answer_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
 
 def evaluation(plan: Plan, rows: Sequence[Row], about: BundleInfo) -> dict[str, Any]:
     """The content of table.json: what was asked, what each metric means, and the rows. The same
-    question gives the same rows; how long they took stands apart, in ``seconds``.
+    question gives the same rows; how long they took stands apart, in ``seconds``, and all settings
+    that they ran with in ``configurations``, one a row each.
 
     :param about: of the bundle, from :func:`backends.service.about`.
     """
@@ -67,11 +75,22 @@ def evaluation(plan: Plan, rows: Sequence[Row], about: BundleInfo) -> dict[str, 
         **asked,
         "title": about["title"],
         "parts": parts,
-        "version": studio_version(),
+        "versions": versions(),
         "metrics": {name: m for name, m in about["metrics"].items() if name in used},
         "rows": listed,
         "seconds": seconds,
+        "configurations": [dict(row.configuration) for row in rows],
     }
+
+
+def versions() -> dict[str, str]:
+    """What computed the numbers: this program, Python, and the packages that matter, as far as they
+    are installed."""
+    found = {"counterfactual-studio": studio_version(), "python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def as_text(table: dict[str, Any]) -> str:

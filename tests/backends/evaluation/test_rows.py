@@ -4,6 +4,7 @@ import gzip
 import struct
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from scipy.stats import bootstrap
 
 from backends import bundles, evaluation, service
 from backends.errors import BadInput, NotFound
-from backends.evaluation import Plan, Progress, Row, questions, summary
+from backends.evaluation import Plan, Progress, Row, examples, questions, summary
 from backends.imaging import eight_bit
 from backends.targets.named import target_model
 from studio.export import report, tables
@@ -218,6 +219,23 @@ def test_with_neither_examples_nor_a_generator_a_folder_is_asked_for(tiny):
         questions.draw(bundles.find(tiny), 1, [], None, 0)
 
 
+def test_examples_are_the_first_the_best_and_the_worst():
+    """Pictures 0 to 7: even ones flip, 2 and 6 please the oracle, later ones change more."""
+    count, target = 8, torch.ones(8, dtype=torch.int64)
+    flips = torch.arange(count) % 2 == 0
+    image = torch.arange(count).float().view(-1, 1, 1, 1).expand(-1, 1, 4, 4) / 10
+    oracle = torch.tensor([0, 0, 1, 0, 0, 0, 1, 0])
+    answered = SimpleNamespace(
+        questions=SimpleNamespace(x=image), image=image, factual=torch.zeros_like(image),
+        flipped=flips, oracle_agrees=oracle == target,
+    )  # fmt: skip
+    assert examples.chosen(answered, 12) == [("random", i) for i in range(8)]
+    assert examples.chosen(answered, 4) == [
+        ("random", 0), ("random", 1), ("best", 2), ("worst", 7)
+    ]  # fmt: skip
+    assert examples.chosen(answered, 1) == [("random", 0)]
+
+
 @pytest.mark.slow
 def test_a_method_with_two_answers_has_a_row_and_pictures_for_each(bundle):
     plan = Plan(bundle, ["leapfactual", "revise"], 4, shown=2)
@@ -238,7 +256,7 @@ def test_a_method_with_two_answers_has_a_row_and_pictures_for_each(bundle):
         "LeapFactual", "LeapFactual, standard", "REVISE (baseline)"
     ]  # fmt: skip
     page = report.page({**table, "pairs": []}, rows)
-    assert page.count("<h2>") == 3
+    assert page.count("<h2>") == 3 + 2, "settings and versions, too"
     assert page.count("rebuilt by the prior") == 6
 
 

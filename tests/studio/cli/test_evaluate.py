@@ -67,7 +67,11 @@ def test_evaluate_writes_three_files_that_agree(run, bundle, tmp_path):
     assert "http" not in text
     tags = Page(text).tags
     pictures = [attributes for tag, attributes in tags if tag == "img"]
-    assert len(pictures) == 4 * 4 * 5  # the factual, rebuilt, the answer, two heatmaps
+    # The factual, rebuilt, the answer, two heatmaps; of a method's own answer also the search.
+    assert len(pictures) == 4 * 4 * 5 + 2 * 4
+    assert '"blending_leaps": 15' in text.replace("&#34;", '"'), "all settings"
+    assert '"torch": ' in text.replace("&#34;", '"'), "versions"
+    assert table["configurations"][0]["blending_leaps"] == 15
     assert all(attributes["alt"] for attributes in pictures)
     assert all(attributes.get("scope") for tag, attributes in tags if tag == "th")
     assert ("html", {"lang": "en"}) in tags
@@ -132,11 +136,16 @@ def test_settings_make_a_row_for_each_of_their_combinations():
             asking.variants_in([word], methods)
 
 
-def test_cells_say_what_is_not_known():
-    assert _cell({"mean": 0.5, "sem": 0.125}) == "0.5 ± 0.12"
-    assert _cell({"mean": None, "sem": None}) == "–"
-    assert _cell({"mean": 1.0, "sem": None}) == "1"
-    assert _cell(None) == "–"
+def test_cells_say_what_is_not_known_and_what_they_are_sorted_by():
+    value = {"mean": 0.5, "sem": 0.125, "low": 0.25, "high": 0.75}
+    assert _cell(value) == {
+        "text": "0.5 [0.25, 0.75]", "number": 0.5, "title": "standard error 0.12"
+    }  # fmt: skip
+    nothing = {"mean": None, "sem": None, "low": None, "high": None}
+    assert _cell(nothing)["text"] == _cell(None)["text"] == "–"
+    assert _cell(nothing)["number"] is None
+    assert _cell({"mean": 1.0, "sem": None, "low": None, "high": None})["text"] == "1"
+    assert "median 0.2" in _cell(value | {"median": 0.2})["title"]
 
 
 @pytest.mark.slow

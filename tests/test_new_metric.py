@@ -67,7 +67,7 @@ def test_a_metric_joins_every_table(brightness, ask, tmp_path):
     plan = Plan(bundle, ["adversarial"], 3)
     *_, done = evaluation.evaluate(plan)
     assert isinstance(done, Row)
-    assert set(done.values["brightness"]) == {"mean", "sem"}
+    assert set(done.values["brightness"]) == {"mean", "sem", "low", "high"}
     assert done.values["spread"] > 0
     made = tables.evaluation(plan, [done], service.about(bundle))
     assert {"brightness", "spread"} <= set(made["metrics"])

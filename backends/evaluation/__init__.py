@@ -1,5 +1,6 @@
 """Many questions for every method, and a row of means for each."""
 
-from backends.evaluation.rows import Plan, Progress, Row, evaluate
+from backends.evaluation.plan import Example, Line, Plan, Progress, Row
+from backends.evaluation.rows import evaluate
 
-__all__ = ["Plan", "Progress", "Row", "evaluate"]
+__all__ = ["Example", "Line", "Plan", "Progress", "Row", "evaluate"]

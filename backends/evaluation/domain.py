@@ -12,8 +12,9 @@ import torch
 from backends import registry
 from backends.bundles import Bundle, find, write_manifest
 from backends.compute import devices
-from backends.evaluation.rows import Plan, Row, evaluate
-from backends.evaluation.rows import Progress as Judging
+from backends.evaluation.plan import Plan, Row
+from backends.evaluation.plan import Progress as Judging
+from backends.evaluation.rows import evaluate
 from backends.evaluation.tuning import LEAPS, tuned
 from backends.sentences import Sentence
 from backends.training.domain_recipes import ENOUGH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -9,7 +10,7 @@ from backends.bundles import Bundle
 from backends.compute.oom import guarded
 from backends.metrics.morphometry import Morphometry, measure
 
-__all__ = ["oracle_features", "strokes"]
+__all__ = ["oracle_features", "stroke_tables"]
 
 BATCH = 50  # pictures that a network sees at once
 INK = 0.1  # least contrast of a stroke
@@ -43,18 +44,24 @@ def oracle_features(
     return before, after
 
 
-def strokes(
-    bundle: Bundle, factual: Tensor, counterfactual: Tensor
-) -> tuple[Tensor, Tensor] | None:
-    """Morphometry of digits [N, 1, H, W], float64 [N, 6] each; NaN where there is no ink. None for
-    other pictures, or for no pictures."""
-    if bundle.manifest.preparation != "digit" or not len(factual):
-        return None
-    before, after = (
-        torch.tensor([_stroke(x[0].cpu()) for x in pictures], dtype=torch.float64)
-        for pictures in (factual, counterfactual)
-    )
-    return before, after
+def stroke_tables(
+    bundle: Bundle, factual: Tensor, counterfactual: Tensor, rebuilt: Tensor | None, count: int
+) -> dict[str, np.ndarray]:
+    """Morphometry of the first ``count`` digits of a batch [B, 1, H, W], float64 [B, 6] by name:
+    ``strokes_before``, ``strokes_after``, and ``strokes_rebuilt`` where there is a
+    reconstruction. NaN where there is no ink, and of the others; nothing for other pictures."""
+    if bundle.manifest.preparation != "digit":
+        return {}
+    named = {"strokes_before": factual, "strokes_after": counterfactual}
+    if rebuilt is not None:
+        named["strokes_rebuilt"] = rebuilt
+    tables = {}
+    for name, pictures in named.items():
+        table = np.full((len(pictures), len(Morphometry._fields)), np.nan)
+        for i, picture in enumerate(pictures[:count]):
+            table[i] = _stroke(picture[0].cpu())
+        tables[name] = table
+    return tables
 
 
 def _stroke(digit: Tensor) -> Morphometry:

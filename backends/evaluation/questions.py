@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from backends.errors import BadInput, NotFound
 from backends.targets.named import target_model
 from backends.training.data import test_split
 
-__all__ = ["Questions", "draw", "other_classes"]
+__all__ = ["Questions", "draw", "nearest_classes", "other_classes"]
 
 BATCH = 200
 HELD_OUT = 1_000_000  # parts learn from faces of small seeds
@@ -26,11 +27,13 @@ POOL = 4  # faces drawn for each that is asked about, where the model must say s
 @dataclass(frozen=True)
 class Questions:
     """Pictures x [N, C, H, W] in [0, 1], what the model says of them and what it should say,
-    both int64 [N]; and their latents w [N, D], where the bundle's generator drew them."""
+    both int64 [N]; its probabilities of them [N, K]; and their latents w [N, D], where the bundle's
+    generator drew them."""
 
     x: Tensor
     source: Tensor
     target: Tensor
+    opinions: Tensor
     w: Tensor | None = None
 
 
@@ -40,6 +43,20 @@ def other_classes(predicted: Tensor, count: int, generator: torch.Generator) -> 
     return (predicted + away) % count
 
 
+def nearest_classes(opinions: Tensor) -> Tensor:
+    """Of each picture the class that the model finds next likely, int64 [N].
+
+    :param opinions: the model's probabilities [N, K].
+    :raises BadInput: it gives labels only, so that no class is the next.
+    """
+    p, classes = opinions.topk(min(3, opinions.shape[1]), dim=1)
+    if p.shape[1] > 2 and bool((p[:, 1] == p[:, 2]).all()):
+        raise BadInput(
+            "the model gives labels only, so that no class is the nearest; use --pairs random"
+        )
+    return classes[:, 1]
+
+
 def draw(
     bundle: Bundle,
     count: int,
@@ -47,12 +64,13 @@ def draw(
     data: str | None,
     seed: int,
     model: TargetModel | None = None,
+    targets: Literal["random", "nearest"] = "random",
 ) -> Questions:
     """Random pictures, each with a target that is not the model's prediction.
 
     :param model: the bundle's classifier unless given.
     :param pairs: (source, target) class names taken in turn, the source being the prediction;
-        empty for random targets.
+        empty for ``targets``: random ones, or of each picture the nearest class.
     :param data: folder with MNIST's test pictures; None takes those that came with the
         bundle, or its examples, or pictures that its generator draws.
     :raises NotFound: no such class, or no data.
@@ -72,17 +90,21 @@ def draw(
     else:
         x = _pictures(bundle, data, generator, None if classes else count)
     with torch.no_grad():
-        predicted = torch.cat(
-            [f.probabilities(some.to(bundle.device)).argmax(1).cpu() for some in x.split(BATCH)]
+        opinions = torch.cat(
+            [f.probabilities(some.to(bundle.device)).cpu() for some in x.split(BATCH)]
         )
+    predicted = opinions.argmax(1)
     if not classes:
-        others = other_classes(predicted, len(f.class_names), generator)
-        return _enough(Questions(x, predicted, others, w), count, data)
+        if targets == "nearest":
+            others = nearest_classes(opinions)
+        else:
+            others = other_classes(predicted, len(f.class_names), generator)
+        return _enough(Questions(x, predicted, others, opinions, w), count, data)
     chosen = _in_turn(predicted.tolist(), classes)[:count]
     at = torch.tensor([i for i, _ in chosen], dtype=torch.int64)
     wanted = torch.tensor([t for _, t in chosen], dtype=torch.int64)
     w = None if w is None else w[at]
-    return _enough(Questions(x[at], predicted[at], wanted, w), count, data)
+    return _enough(Questions(x[at], predicted[at], wanted, opinions[at], w), count, data)
 
 
 def _in_turn(predicted: list[int], classes: list[tuple[int, ...]]) -> list[tuple[int, int]]:

@@ -1,122 +1,103 @@
-"""Many pictures, each method and region in turn, one row of means for each."""
+"""Many pictures, each method, its settings and each region in turn, one row of means for each."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from backends import bundles, imaging, registry
 from backends.bundles import Bundle
-from backends.compute.oom import in_batches
-from backends.core import Answer, Counterfactual, Region, Step, TargetModel
+from backends.core import Region, TargetModel
 from backends.errors import BadInput, StudioError
-from backends.evaluation.features import oracle_features, strokes
+from backends.evaluation.answering import Asking, Taken
+from backends.evaluation.examples import examples
+from backends.evaluation.kept import keep
+from backends.evaluation.plan import Line, Plan, Progress, Row
 from backends.evaluation.questions import Questions, draw
+from backends.evaluation.summary import Answered, values
 from backends.explain.judge import judge
-from backends.explain.question import Question
-from backends.explain.runner import run
-from backends.metrics.metric import METRICS, Supply, measured
+from backends.explain.question import Question, config_of
 from backends.regions.spec import RegionSpec
 from backends.service import regions as region_service
 from backends.targets.named import part_of, target_model
 from backends.targets.threshold import Regressor
 
-__all__ = ["Plan", "Progress", "Row", "evaluate"]
+__all__ = ["evaluate"]
 
-End = tuple[Tensor, Tensor, Counterfactual]  # the factuals and targets of a batch, the answer
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to evaluate.
-
-    :ivar model: what is explained, as :func:`backends.targets.named.target_model` takes it.
-    :ivar regions: as in a :class:`backends.core.Request`; drawn for each picture.
-    :ivar count: pictures a row.
-    :ivar pairs: (the model says, it should say) by class name; empty for random targets.
-    :ivar data: folder with MNIST's test pictures; None takes those that came with the bundle,
-        or its examples, or pictures that its generator draws.
-    :ivar batch: pictures that run together; fewer where the device has no room for them.
-    :ivar strokes: digits a row whose thickness, slant and length are measured, some 50 ms each.
-    :ivar shown: examples a row, in pictures.
-    """
-
-    bundle: str
-    methods: list[str]
-    count: int
-    model: str = "classifier"
-    regions: list[str] = field(default_factory=lambda: ["whole"])
-    pairs: list[tuple[str, str]] = field(default_factory=list)
-    data: str | None = None
-    seed: int = 0
-    batch: int = 50
-    strokes: int = 0
-    shown: int = 6
-
-
-@dataclass(frozen=True)
-class Progress:
-    """``share`` in [0, 1] of a row's work is done."""
-
-    method: str
-    region: str
-    share: float
-
-
-@dataclass(frozen=True)
-class Row:
-    """One method under one region. ``values`` are numbers, or ``{"mean", "sem"}`` of one number a
-    picture (None where there is none); ``problem`` says why there are no values. A method that
-    gives further answers has a further row for each, ``answer`` its name; only the first row has
-    what the run costs."""
-
-    method: str
-    region: str
-    values: dict[str, Any] = field(default_factory=dict)
-    shown: list[Answer] = field(default_factory=list)
-    problem: str | None = None
-    answer: str = ""
+TELLING = 0.05  # share of a row from which on its time can be told
 
 
 def evaluate(plan: Plan) -> Iterator[Progress | Row]:
-    """Progress at each step, and a row after each method and region.
+    """Progress at each step, and a row after each method, its settings and region.
 
     :raises NotFound: no such method, class or data.
-    :raises BadInput: too few pictures, or a region that cannot be drawn.
+    :raises BadInput: too few pictures, a setting that a method does not have, or a region that
+        cannot be drawn.
     """
     found = bundles.get(plan.bundle)
-    for method in plan.methods:
-        registry.method(method)
-    f, part = target_model(found, plan.model), part_of(found, plan.model)
+    lines = [replace(line, settings=_typed(found, line)) for line in plan.lines]
+    f = target_model(found, plan.model)
     if isinstance(f, Regressor):
         raise BadInput(
             "{model!r} gives a value; name a goal, such as: {model} > 3", model=plan.model
         )
-    questions = draw(found, plan.count, plan.pairs, plan.data, plan.seed, f)
+    questions = draw(found, plan.count, plan.pairs, plan.data, plan.seed, f, plan.targets)
     regions = {name: _region(plan, questions, name) for name in plan.regions}
-    # Load first what loads at first use, so that it does not count as the first method's time.
+    _load(plan, found, f, questions)
+    asking, clock = Asking(plan, found, f, questions), _Clock(plan)
+    for number, line in enumerate(lines):
+        region = regions[line.region]
+        try:
+            for kind in registry.method(line.method).needs:
+                found.part(found.named(kind, part_of(found, plan.model)))
+            taken: list[Taken] = []
+            for share in asking.answers(line, region, _seeds(plan, line), taken):
+                yield Progress(line.method, line.region, share, *clock.at(number, share))
+            clock.note(line, taken)
+            for name in taken[0].batch.answers:
+                answered = Answered(found, f, questions, region, taken, name)
+                if plan.keep is not None:
+                    keep(plan.keep, line, answered)
+                yield Row(
+                    line.method, line.region, values(answered), examples(answered, plan.shown),
+                    answer=name, settings=line.settings, configuration=_config(found, line),
+                )  # fmt: skip
+        except StudioError as error:
+            yield Row(line.method, line.region, problem=str(error), settings=line.settings)
+
+
+def _typed(found: Bundle, line: Line) -> dict[str, Any]:
+    """A line's settings as the method's configuration understands them."""
+    known = _config(found, line)
+    return {key: known.get(key, value) for key, value in line.settings.items()}
+
+
+def _config(found: Bundle, line: Line) -> dict[str, Any]:
+    return config_of(found, line.method, line.settings).model_dump(mode="json")
+
+
+def _seeds(plan: Plan, line: Line) -> list[int]:
+    seeds = plan.seeds or [plan.seed]
+    return seeds if registry.method(line.method).seeded else seeds[:1]
+
+
+def _load(plan: Plan, found: Bundle, f: TargetModel, questions: Questions) -> None:
+    """Load what loads at first use, so that it does not count as the first method's time."""
     x, one = questions.x[:1], Region(torch.ones_like(questions.x[:1, :1]))
-    first = Question.of(found, plan.methods[0], x, questions.target[:1], one, model=f, part=part)
+    first = Question.of(
+        found,
+        plan.methods[0],
+        x,
+        questions.target[:1],
+        one,
+        model=f,
+        part=part_of(found, plan.model),
+    )
     judge(first, x)
-    for method in plan.methods:
-        for name, region in regions.items():
-            try:
-                for kind in registry.method(method).needs:
-                    found.part(found.named(kind, part))
-                ends = yield from _answers(plan, found, f, method, questions, region)
-                yield Row(method, name, _values(plan, found, ends, region), _shown(plan, f, ends))
-                for other in ends[0][2].alternatives:
-                    its = [(x, y, end.alternatives[other]) for x, y, end in ends]
-                    values = _values(plan, found, its, region)
-                    for key in ("nfe", "nfe_forward", "nfe_backward", "seconds"):
-                        values.pop(key, None)
-                    yield Row(method, name, values, _shown(plan, f, its), answer=other)
-            except StudioError as error:
-                yield Row(method, name, problem=str(error))
 
 
 def _region(plan: Plan, questions: Questions, name: str) -> Region:
@@ -127,120 +108,37 @@ def _region(plan: Plan, questions: Questions, name: str) -> Region:
     return Region(torch.cat(masks), name)
 
 
-def _answers(
-    plan: Plan, found: Bundle, f: TargetModel, method: str, questions: Questions, region: Region
-) -> Generator[Progress, None, list[End]]:
-    """The end of every batch, as the generator's return value. A batch that the device has no
-    room for is begun again with half of its pictures."""
-    total = len(questions.x)
-    ends: list[End] = []
+@dataclass
+class _Clock:
+    """How much of all rows is done, and how long the others may take by what was taken so far.
 
-    def explain(part: slice) -> Iterator[Progress]:
-        some = Region(region.mask[part], region.source)
-        x, target = questions.x[part], questions.target[part]
-        w = None if questions.w is None else questions.w[part]
-        question = Question.of(
-            found, method, x, target, some, seed=plan.seed + part.start, model=f, latent=w,
-            part=part_of(found, plan.model), watched=False,
-        )  # fmt: skip
-        for step in run(question):
-            share = (part.start + len(x) * step.index / step.total) / total
-            yield Progress(method, region.source, share)
-        ends.append((x, target, _end(step)))
+    :ivar rates: seconds a row, by method.
+    """
 
-    yield from in_batches(total, plan.batch, found.device, explain)
-    return ends
+    plan: Plan
+    rates: dict[str, float] = field(default_factory=dict)
+    row: int = -1
+    begun: float = 0.0
 
+    def at(self, row: int, share: float) -> tuple[float, float | None]:
+        """The share of all rows that is done, and the seconds left, None where nothing tells.
 
-def _end(step: Step) -> Counterfactual:
-    if step.counterfactual is None:
-        raise BadInput("a method ended without an answer; report this")
-    return step.counterfactual
+        :param share: of the row that is done.
+        """
+        lines = self.plan.lines
+        if row != self.row:
+            self.row, self.begun = row, time.monotonic()
+        gone, method = time.monotonic() - self.begun, lines[row].method
+        known = dict(self.rates)
+        if share >= TELLING:
+            known[method] = gone / share
+        overall = (row + share) / len(lines)
+        if method not in known:
+            return overall, None
+        usual = sum(known.values()) / len(known)
+        rest = sum(known.get(line.method, usual) for line in lines[row + 1 :])
+        return overall, known[method] * (1 - share) + rest
 
-
-def _values(plan: Plan, found: Bundle, ends: list[End], region: Region) -> dict[str, Any]:
-    """The row's numbers: how many pictures, then the metrics as registered."""
-    answers = [end for _, _, end in ends]
-    names = answers[0].metrics
-    each = {name: torch.cat([answer.metrics[name] for answer in answers]) for name in names}
-    label = each.pop("oracle_label", None)
-    values = measured("row", _supply(plan, found, ends, region, label)) | each
-    order = [*METRICS, *(name for name in each if name not in METRICS)]
-    return {
-        "n": sum(len(x) for x, _, _ in ends),
-        # Smaller than asked for where the device had no room: other noise was drawn then.
-        "batch": max(len(x) for x, _, _ in ends),
-    } | {
-        name: _mean(values[name]) if isinstance(values[name], Tensor) else values[name]
-        for name in order
-        if name in values
-    }
-
-
-def _supply(
-    plan: Plan,
-    found: Bundle,
-    ends: list[End],
-    region: Region,
-    oracle_label: Tensor | None,
-) -> Supply:
-    """What metrics of a whole row are measured from."""
-    answers = [end for _, _, end in ends]
-    factual, target = torch.cat([x for x, _, _ in ends]), torch.cat([y for _, y, _ in ends])
-    image = torch.cat([answer.image for answer in answers])
-    count = len(factual)
-
-    def calls() -> dict[str, float]:
-        # A picture goes through every call of its batch.
-        return {
-            way: sum(sum(c[way] for c in end.nfe.values()) * len(x) for x, _, end in ends) / count
-            for way in ("forward", "backward")
-        }
-
-    def part(name: str) -> Any:
-        return None if found.problem(name) else found.part(name)
-
-    return Supply(
-        part, factual=lambda: factual, counterfactual=lambda: image, target=lambda: target,
-        region=lambda: region.mask, calls=calls,
-        flipped=lambda: torch.cat([answer.flipped for answer in answers]),
-        oracle_agrees=lambda: None if oracle_label is None else oracle_label == target,
-        oracle_features=lambda: oracle_features(found, factual, image),
-        strokes=lambda: strokes(found, factual[: plan.strokes], image[: plan.strokes]),
-        seconds_taken=lambda: sum(answer.seconds for answer in answers) / count,
-    )  # fmt: skip
-
-
-def _mean(value: Tensor) -> dict[str, float | None]:
-    """Mean and its standard error over the pictures; infinite values are left out."""
-    value = value.double()
-    value = value[value.isfinite()]
-    count = len(value)
-    return {
-        "mean": float(value.mean()) if count else None,
-        "sem": float(value.std() / count**0.5) if count > 1 else None,
-    }
-
-
-def _shown(plan: Plan, model: TargetModel, ends: list[End]) -> list[Answer]:
-    """The first pictures as a person may look at them."""
-    names = model.class_names
-    answers: list[Answer] = []
-    for x, target, end in ends:
-        for i in range(min(len(x), plan.shown - len(answers))):
-            record: dict[str, Any] = {
-                "target": names[int(target[i])],
-                "factual": names[int(end.factual[i].argmax())],
-                "counterfactual": names[int(end.counterfactual[i].argmax())],
-                "target_probability": float(end.counterfactual[i, target[i]]),
-                "flipped": bool(end.flipped[i]),
-            }
-            if "oracle_label" in end.metrics:
-                record["oracle"] = names[int(end.metrics["oracle_label"][i])]
-            mask = (end.region.mask[i, 0] * 255).byte().numpy()
-            before, after = imaging.to_array(x[i]), imaging.to_array(end.image[i])
-            rebuilt = None
-            if end.reconstruction is not None:
-                rebuilt = imaging.to_array(end.reconstruction[i])
-            answers.append(Answer(before, after, mask, record, reconstruction=rebuilt))
-    return answers
+    def note(self, line: Line, taken: list[Taken]) -> None:
+        """Remember what a row took; of one that was finished before, what it took then."""
+        self.rates[line.method] = sum(one.batch.seconds for one in taken)

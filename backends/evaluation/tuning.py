@@ -13,8 +13,8 @@ import torch
 
 from backends.bundles import Bundle
 from backends.core import Region
+from backends.evaluation.plan import Progress
 from backends.evaluation.questions import other_classes
-from backends.evaluation.rows import Progress
 from backends.explain.question import Question
 from backends.explain.runner import run
 from backends.targets.named import target_model

@@ -18,8 +18,8 @@ from backends.compute.oom import guarded
 from backends.errors import BadInput, StudioError
 from backends.evaluation import domain
 from backends.evaluation.domain import Report
+from backends.evaluation.plan import Progress as Judging
 from backends.evaluation.progress_pictures import DRAWERS, drawn, rebuilt
-from backends.evaluation.rows import Progress as Judging
 from backends.explain.question import settings_of
 from backends.training.new import Made, Preparing
 from backends.training.new_settings import NewConfig

@@ -28,8 +28,8 @@ from backends.regions.options import (
 from backends.sentences import Sentence, joined
 
 __all__ = [
-    "Auto", "Box", "BoxPrompt", "Clicks", "Edited", "Given", "Inverted", "MaskFile", "Mixed",
-    "Polygon", "RegionSpec", "Resized", "Whole", "Words",
+    "Auto", "Box", "BoxPrompt", "Clicks", "Edited", "FreeForm", "Given", "Inverted", "MaskFile",
+    "Mixed", "Polygon", "RegionSpec", "Resized", "Whole", "Words",
 ]  # fmt: skip
 
 LONGEST = 1000  # characters of a story; of a longer one the beginning is kept, as a name
@@ -317,6 +317,41 @@ class Polygon(Kind):
 
     def _phrase(self) -> str:
         return Sentence("in the polygon of {count} corners", count=len(self.corners))
+
+
+@dataclass(frozen=True)
+class FreeForm(Kind):
+    """Under a random stroke, another one on every picture.
+
+    :ivar least: percent of the picture that it covers, at least, from 1 on.
+    :ivar most: at most, to 99.
+    """
+
+    least: int
+    most: int
+    seed: int = 0
+    kind = "freeform"
+    form = "freeform:10-20"
+
+    @classmethod
+    def _read(cls, options: str) -> FreeForm:
+        found = re.fullmatch(
+            r"\s*(\d{1,2})\s*-\s*(\d{1,2})\s*(?:;\s*seed\s*=\s*(\d{1,9})\s*)?", options, re.ASCII
+        )
+        if found is None or not 1 <= int(found[1]) < int(found[2]):
+            raise BadInput(
+                f"free-form mask {options.strip()!r} is not understood; write the least and the "
+                "greatest share in percent, freeform:10-20, or freeform:10-20;seed=3"
+            )
+        return cls(int(found[1]), int(found[2]), int(found[3] or 0))
+
+    @property
+    def _options(self) -> str:
+        seed = f";seed={self.seed}" if self.seed else ""
+        return f"{self.least}-{self.most}{seed}"
+
+    def _phrase(self) -> str:
+        return f"under a random stroke over {self.least} to {self.most} % of the picture"
 
 
 @dataclass(frozen=True)

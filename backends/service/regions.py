@@ -16,6 +16,7 @@ from backends.core import Placement, Proposal
 from backends.errors import BadInput, MissingPart, NotFound, StudioError
 from backends.regions import spec as specs
 from backends.regions.candidates import Candidate, Found, Missed, phrases_in, union
+from backends.regions.freeform import freeform_mask
 from backends.regions.settings import AutoRegion, WordRegion
 from backends.regions.spec import RegionSpec
 
@@ -142,6 +143,8 @@ def mask_of(
             return propose(name, picture, dict(spec.settings), model).mask
         case specs.MaskFile():
             return imaging.read_mask(spec.file, (width, height), placement)
+        case specs.FreeForm():
+            return freeform_mask(picture, spec.least / 100, spec.most / 100, spec.seed)
         case specs.Words():
             return _of_words(name, picture, spec)
         case specs.Clicks():

@@ -6,13 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from backends.regions.freeform import keep_area, strokes
+
 __all__ = ["random_masks"]
-
-
-def _keep_area(score: Tensor, area: Tensor) -> Tensor:
-    """The ``area`` [B] share of positions with the highest score [B, P], as 0/1."""
-    rank = score.argsort(dim=1, descending=True).argsort(dim=1)
-    return (rank < (area[:, None] * score.shape[1]).ceil()).float()
 
 
 def _boxes(count: int, size: int, area: Tensor, generator: torch.Generator) -> Tensor:
@@ -33,20 +29,12 @@ def _cells(count: int, size: int, area: Tensor, generator: torch.Generator) -> T
     score = torch.rand(count, 1, grid, grid, generator=generator)
     clustered = F.avg_pool2d(score, 3, 1, 1, count_include_pad=False)
     score = torch.where(torch.rand(count, 1, 1, 1, generator=generator) < 0.7, clustered, score)
-    mask = _keep_area(score.flatten(1), area).view(count, grid, grid)
+    mask = keep_area(score.flatten(1), area).view(count, grid, grid)
     return mask.repeat_interleave(cell, 1).repeat_interleave(cell, 2)
 
 
 def _strokes(count: int, size: int, area: Tensor, generator: torch.Generator) -> Tensor:
-    """The pixels nearest to a random polyline: a brush as thick as the area needs."""
-    points = torch.rand(count, 6, 2, generator=generator) * size
-    a, b = points[:, :-1, None], points[:, 1:, None]
-    axis = torch.arange(size) + 0.5
-    pixels = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).view(1, 1, -1, 2)
-    along = ((pixels - a) * (b - a)).sum(-1) / ((b - a).square().sum(-1) + 1e-6)
-    nearest = a + along.clamp(0, 1)[..., None] * (b - a)
-    distance = (pixels - nearest).square().sum(-1).amin(1)
-    return _keep_area(-distance, area).view(count, size, size)
+    return strokes(count, size, size, area, generator)
 
 
 def random_masks(count: int, size: int, generator: torch.Generator) -> Tensor:

@@ -18,13 +18,13 @@ from backends.regions.spec import RegionSpec
 from backends.targets.reference import FORMS
 from backends.targets.trust import trusted
 from backends.version import studio_version
-from studio.cli import domains, options
+from studio.cli import domains, evaluations, options
 from studio.cli.backup import backup, restore
 from studio.cli.bundles import bundles_app
 from studio.cli.labels import labels
 from studio.cli.signals import interruptible
 from studio.cli.users import users_app
-from studio.engines import ENGINES, require_engine
+from studio.engines import ENGINES
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(bundles_app, name="bundles")
@@ -186,63 +186,7 @@ def explain(
     options.print_and_write({"methods": printed}, write)
 
 
-@app.command()
-def evaluate(
-    methods: Annotated[str, typer.Option(help="Names with commas between, or: all")],
-    n: Annotated[int, typer.Option(min=1, help="Pictures for each method and region")],
-    out: Annotated[Path, typer.Option(help="Folder for table.json, table.csv and report.html")],
-    bundle: BundleOption = "digits",
-    pairs: Annotated[str, typer.Option(help="random, or 4:9,3:8 (the model says: should)")] = (
-        "random"
-    ),
-    model: Annotated[str, typer.Option(help=options.MODEL)] = "classifier",
-    regions: Annotated[
-        str, typer.Option(help=f"Regions with commas between: {RegionSpec.forms()}")
-    ] = "whole",
-    data: Annotated[
-        str | None,
-        typer.Option(help="Folder with MNIST's test pictures instead of examples or drawn faces"),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same table")] = 0,
-    batch: Annotated[int, typer.Option(min=1, help="Pictures that run together")] = 50,
-    strokes: Annotated[
-        int, typer.Option(min=0, help="Digits a row whose thickness and slant are measured")
-    ] = 0,
-    engine: Annotated[str, typer.Option(help="local")] = "local",
-    device: DeviceOption = None,
-    precision: PrecisionOption = None,
-) -> None:
-    """Compare methods on many pictures; writes a table and a report."""
-    from backends import evaluation, service
-    from studio import export
-    from studio.export import report, tables
-
-    options.check_folder(out)
-    require_engine(engine, ["local"])
-    plan = evaluation.Plan(
-        bundle=bundle, methods=options.methods_in(methods, bundle), count=n,
-        regions=[str(spec) for spec in RegionSpec.split(regions)], pairs=options.pairs_in(pairs),
-        data=data, seed=seed, batch=batch, strokes=strokes, model=model,
-    )  # fmt: skip
-    rows = []
-
-    def on_item(item: evaluation.Progress | evaluation.Row) -> None:
-        if isinstance(item, evaluation.Row):
-            rows.append(item)
-            outcome = item.problem or f"{item.values['flip_rate']['mean']:.0%} flipped"
-            print(f"\r{item.method}, {item.region}: {outcome:40}", file=sys.stderr)
-            return
-        place = f"\r{item.method}, {item.region}: {item.share:.0%} "
-        print(place, end="", file=sys.stderr, flush=True)
-
-    options.finish(lambda: evaluation.evaluate(plan), on_item)
-    if all(row.problem for row in rows):
-        raise StudioError(rows[0].problem)
-    table = tables.evaluation(plan, rows, service.about(bundle))
-    with export.at_once(out) as scratch:
-        (scratch / "table.json").write_text(json.dumps(table, indent=2) + "\n")
-        (scratch / "table.csv").write_text(tables.as_csv(table["rows"]))
-        (scratch / "report.html").write_text(report.page(table, rows), encoding="utf-8")
+app.command()(evaluations.evaluate)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ __all__ = [
     "print_and_write",
     "reports",
     "settings_in",
+    "variants_in",
 ]
 
 
@@ -36,6 +38,9 @@ MODEL = (
     "classifier, another model of the bundle (of a regressor the target is: more than 3.5), or "
     f"{FORMS}; ?classes=A,B&size=64&channels=3&mean=0.5&std=0.5 where it does not say so itself"
 )
+
+
+TARGETS = ("random", "nearest")
 
 
 def _turn(device: str | None) -> str | None:
@@ -168,16 +173,64 @@ def settings_in(pairs: list[str], method: str, methods: list[str]) -> dict[str, 
 
 
 def pairs_in(text: str) -> list[tuple[str, str]]:
-    """``4:9,3:8`` -> (source, target) pairs; none for ``random``."""
-    if text == "random":
+    """``4:9,3:8`` -> (source, target) pairs, or those of a file with one such pair a line (a comma
+    may stand for the colon); none for ``random`` and ``nearest``.
+
+    :raises BadInput: it is something else.
+    """
+    if text in TARGETS:
         return []
-    pairs = [tuple(name.strip() for name in pair.split(":")) for pair in text.split(",")]
+    pieces, between = text.split(","), ":"
+    if (path := Path(text)).is_file():
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        pieces = [line.replace(",", ":") for line in lines if line.strip()]
+        if pieces and pieces[0].replace(" ", "").lower() == "source:target":  # a table's heading
+            del pieces[0]
+    pairs = [tuple(name.strip() for name in piece.split(between)) for piece in pieces]
     for pair in pairs:
         if len(pair) != 2 or not all(pair):
             raise BadInput(
-                "--pairs {text!r} is not understood; write random, or 4:9,3:8", text=text
+                "--pairs {text!r} is not understood; write random, nearest, 4:9,3:8, or a file "
+                "with one pair such as 4:9 a line",
+                text=text,
             )
     return [(source, target) for source, target in pairs]
+
+
+def variants_in(words: list[str], methods: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """``method.key=v1,v2`` -> by method the settings of each of its rows: every combination of the
+    values. Without a method they are meant for all that have such a setting.
+
+    :raises BadInput: it is something else, or no method has such a setting.
+    """
+    from backends import registry
+
+    choices: dict[str, dict[str, list[Any]]] = {}
+    for word in words:
+        key, equals, text = (piece.strip() for piece in word.partition("="))
+        values = [value.strip() for value in text.split(",")]
+        if not equals or not key or not all(values):
+            raise BadInput(f"--set {word!r} is not of the form method.key=value,value")
+        owner, dot, short = key.partition(".")
+        if dot:
+            if owner not in methods:
+                known = ", ".join(methods)
+                raise BadInput(f"--set {word!r}: {owner!r} is not evaluated; choose from: {known}")
+            owners = [owner]
+        else:
+            short = key
+            owners = [
+                name for name in methods
+                if short in ("preset", *registry.method(name).Config.model_fields)
+            ]  # fmt: skip
+            if not owners:
+                raise BadInput(f"--set {word!r}: no method that is evaluated has {short!r}")
+        for name in owners:
+            choices.setdefault(name, {}).setdefault(short, []).extend(values)
+    return {
+        name: [dict(zip(keys, row, strict=True)) for row in itertools.product(*keys.values())]
+        for name, keys in choices.items()
+    }
 
 
 def finish(

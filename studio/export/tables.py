@@ -5,17 +5,28 @@ from __future__ import annotations
 
 import csv
 import io
+import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from backends.version import studio_version
 from studio.export.spreadsheet_cells import safe
 
 if TYPE_CHECKING:
     from backends.evaluation import Plan, Row
     from backends.service.bundles import BundleInfo
 
-__all__ = ["answer_row", "as_csv", "evaluation"]
+__all__ = ["answer_row", "as_csv", "as_text", "evaluation"]
+
+LOCAL = ("answers", "keep", "shown")  # of a plan; they say nothing of the numbers
+PACKAGES = (
+    "torch", "torchvision", "torchmetrics", "torch-fidelity", "scikit-learn", "scikit-image",
+    "scipy", "numpy", "zuko", "torchdiffeq",
+)  # fmt: skip
+ALWAYS = ("flip_rate", "oracle_agreement")
 
 
 def answer_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
@@ -35,35 +46,87 @@ def answer_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def evaluation(plan: Plan, rows: Sequence[Row], about: BundleInfo) -> dict[str, Any]:
-    """The content of table.json: what was asked, what each metric means, and the rows.
+    """The content of table.json: what was asked, what each metric means, and the rows. The same
+    question gives the same rows; how long they took stands apart, in ``seconds``, and all settings
+    that they ran with in ``configurations``, one a row each.
 
     :param about: of the bundle, from :func:`backends.service.about`.
     """
-    listed = []
+    listed, seconds = [], []
     for row in rows:
-        values = {"problem": row.problem} if row.problem else row.values
+        values = {"problem": row.problem} if row.problem else dict(row.values)
         title = about["methods"][row.method]["title"]
+        told: dict[str, Any] = {"method": row.method}
+        if row.settings:
+            told["settings"] = ", ".join(f"{key}={value}" for key, value in row.settings.items())
+            title = f"{title}, {told['settings']}"
         if row.answer:
-            title, values = f"{title}, {row.answer}", {"answer": row.answer, **values}
-        listed.append({"method": row.method, "title": title, "region": row.region, **values})
-    used = {name for row in listed for name in row}
+            told["answer"] = row.answer
+            title = f"{title}, {row.answer}"
+        told |= {"title": title, "region": row.region}
+        seconds.append(values.pop("seconds", None))
+        listed.append(told | values)
+    used = {name for row in listed for name in row} | {"seconds"}
     parts = {name: part["sha256"][:12] for name, part in about["parts"].items()}
-    asked = asdict(plan)
-    del asked["shown"]
+    asked = {name: value for name, value in asdict(plan).items() if name not in LOCAL}
     if plan.data is not None:  # where it lay is nobody's business
         asked["data"] = "MNIST test pictures"
     return {
         **asked,
         "title": about["title"],
         "parts": parts,
+        "versions": versions(),
         "metrics": {name: m for name, m in about["metrics"].items() if name in used},
         "rows": listed,
+        "seconds": seconds,
+        "configurations": [dict(row.configuration) for row in rows],
     }
 
 
+def versions() -> dict[str, str]:
+    """What computed the numbers: this program, Python, and the packages that matter, as far as they
+    are installed."""
+    found = {"counterfactual-studio": studio_version(), "python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def as_text(table: dict[str, Any]) -> str:
+    """The rows for a terminal: flips, the oracle's agreement, and what Compare shows.
+
+    :param table: of :func:`evaluation`.
+    """
+    shown = {
+        name: metric["short"] or metric["title"] for name, metric in table["metrics"].items()
+        if (name in ALWAYS or metric["compared"] != "never") and name != "seconds"
+    }  # fmt: skip
+    lines = [["", "region", *shown.values()]]
+    for row in table["rows"]:
+        cells = [_brief(row.get(name)) for name in shown]
+        lines.append([row["title"], row["region"], *(cells if "problem" not in row else [])])
+        if "problem" in row:
+            lines[-1].append(row["problem"])
+    widths = [
+        max(len(line[i]) for line in lines if len(line) == len(lines[0]))
+        for i in range(len(lines[0]))
+    ]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=False)).rstrip()
+        for line in lines
+    )
+
+
+def _brief(value: Any) -> str:
+    number = value["mean"] if isinstance(value, dict) else value
+    return "-" if number is None else f"{number:.4g}"
+
+
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """A line a row under the columns of all of them. A mean with its standard error becomes two
-    columns, ``name`` and ``name_sem``; what a row lacks stays empty. No text of it is a formula."""
+    """A line a row under the columns of all of them. A mean with its standard error and interval
+    becomes columns ``name``, ``name_sem``, ``name_low`` and ``name_high``; what a row lacks stays
+    empty. No text of it is a formula."""
     flat = [_flat(row) for row in rows]
     columns = list(dict.fromkeys(column for row in flat for column in row))
     buffer = io.StringIO()
@@ -77,7 +140,9 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, dict):
-            flat |= {name: value["mean"], f"{name}_sem": value["sem"]}
+            flat |= {
+                name if key == "mean" else f"{name}_{key}": number for key, number in value.items()
+            }
         else:
             flat[name] = value
     return flat

@@ -438,7 +438,9 @@ def test_an_evaluation_halves_its_batches(tiny, tmp_path, monkeypatch):
     found = Bundle(Path(tiny), "cpu")
     network = narrow(found, "bridge", 2)
     x, target, _ = question(6)
-    questions = rows.Questions(x, (target + 1) % 3, target)
+    source = (target + 1) % 3
+    opinions = torch.nn.functional.one_hot(source, 3).float()
+    questions = rows.Questions(x, source, target, opinions)
     monkeypatch.setattr(bundles, "get", lambda name: found)
     monkeypatch.setattr(rows, "draw", lambda *_: questions)
     plan = evaluation.Plan(tiny, ["rcsb"], 6, batch=5)

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from backends import bundles
-from backends.evaluation.features import oracle_features, strokes
+from backends.evaluation.features import oracle_features, stroke_tables
 from backends.metrics.frechet import frechet_oracle, split_frechet_oracle
 from backends.metrics.kernel import kernel_oracle
 from backends.metrics.morphometry import slant_change, thickness_change
@@ -68,12 +68,17 @@ def test_strokes_change_as_they_are_drawn():
     bar[..., 6:22, 12:16] = 1
     blank = torch.zeros_like(bar)
     thick = F.max_pool2d(bar, 3, 1, 1)
-    measured = strokes(bundles.get("digits"), torch.cat([bar, bar, blank]),
-                       torch.cat([thick, bar, bar]))  # fmt: skip
+    tables = stroke_tables(
+        bundles.get("digits"), torch.cat([bar, bar, blank, bar]), torch.cat([thick, bar, bar, bar]),
+        None, 3,
+    )  # fmt: skip
+    assert set(tables) == {"strokes_before", "strokes_after"}
+    measured = tuple(torch.from_numpy(tables[f"strokes_{name}"]) for name in ("before", "after"))
     change = thickness_change(measured)
     assert change[0] > 1
     assert change[1] == 0
     assert change[2].isnan()
+    assert change[3].isnan(), "only the first three were asked for"
     assert slant_change(measured)[0] < 0.01
     assert measured[0][:2].isfinite().all()
 
@@ -82,4 +87,4 @@ def test_only_digits_have_strokes(tiny):
     found = bundles.find(tiny)
     x = torch.zeros(1, 1, 16, 16)
     digits = found.manifest.preparation == "digit"
-    assert (strokes(found, x, x) is None) == (not digits)
+    assert bool(stroke_tables(found, x, x, x, 1)) == digits

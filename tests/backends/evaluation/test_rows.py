@@ -3,15 +3,18 @@
 import gzip
 import struct
 from collections import Counter
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.stats import bootstrap
 
 from backends import bundles, evaluation, service
 from backends.errors import BadInput, NotFound
-from backends.evaluation import Plan, Progress, Row, questions
+from backends.evaluation import Plan, Progress, Row, examples, questions, summary
 from backends.imaging import eight_bit
 from backends.targets.named import target_model
 from studio.export import report, tables
@@ -65,6 +68,42 @@ def test_pairs_take_turns_and_start_from_what_the_model_says(bundle):
         questions.draw(found, 1000, pairs, None, 0)
 
 
+def test_the_nearest_class_is_what_the_model_finds_next_likely(bundle):
+    asked = questions.draw(bundles.find(bundle), 20, [], None, 0, targets="nearest")
+    for p, source, target in zip(asked.opinions, asked.source, asked.target, strict=True):
+        assert sorted(range(3), key=lambda k: -p[k])[:2] == [int(source), int(target)]
+    labels = torch.eye(3)[[0, 2, 1]]
+    with pytest.raises(BadInput, match="labels only"):
+        questions.nearest_classes(labels)
+    assert questions.nearest_classes(torch.tensor([[0.0, 1.0]])).tolist() == [0]
+
+
+@pytest.mark.slow
+def test_a_picture_counts_once_however_many_seeds_it_is_asked_with(bundle):
+    plan = Plan(bundle, ["rcsb"], 3, seeds=[5, 6], settings={"rcsb": [{"steps": 2}]})
+    *_, both = evaluation.evaluate(plan)
+    each = [list(evaluation.evaluate(replace(plan, seeds=[seed])))[-1] for seed in (5, 6)]
+    assert both.values["n"] == 3
+    means = [row.values["l1"]["mean"] for row in each]
+    assert means[0] != means[1]
+    assert np.isclose(both.values["l1"]["mean"], np.mean(means))
+    assert both.values["nfe"] == each[0].values["nfe"]
+
+
+def test_an_interval_is_scipys_and_the_mean_of_seeds_leaves_out_what_is_no_number():
+    value = torch.rand(40, generator=torch.Generator().manual_seed(0)).double()
+    told = summary.mean(value, 40)
+    expected = bootstrap((value.numpy(),), np.mean, n_resamples=2000, method="percentile",
+                         rng=np.random.default_rng(0)).confidence_interval  # fmt: skip
+    assert (told["low"], told["high"]) == tuple(expected)
+    assert told["low"] < told["mean"] < told["high"]
+    assert abs((told["high"] - told["low"]) / 2 - 1.96 * told["sem"]) < 0.3 * told["sem"]
+    assert summary.mean(torch.tensor([1.0, torch.nan, 3.0, 5.0]), 2)["mean"] == 3.5
+    assert summary.mean(torch.tensor([2.0]), 1) == {
+        "mean": 2, "sem": None, "low": None, "high": None
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("count", "pairs", "error", "expected"),
     [(31, [], BadInput, "only 30"), (1, [("a", "moon")], NotFound, "choose from"),
@@ -98,7 +137,7 @@ def test_a_row_is_the_mean_of_its_answers(bundle):
     assert shares[-1] == 1
     assert row.values["n"] == 6
     assert row.values["region_area"] == 64 / 256
-    assert row.values["change_outside"] == {"mean": 0, "sem": 0}
+    assert row.values["change_outside"] == {"mean": 0, "sem": 0, "low": 0, "high": 0}
     assert row.values["nfe_backward"] == 0
     assert row.values["nfe_forward"] > 0
     assert row.values["seconds"] > 0
@@ -180,6 +219,23 @@ def test_with_neither_examples_nor_a_generator_a_folder_is_asked_for(tiny):
         questions.draw(bundles.find(tiny), 1, [], None, 0)
 
 
+def test_examples_are_the_first_the_best_and_the_worst():
+    """Pictures 0 to 7: even ones flip, 2 and 6 please the oracle, later ones change more."""
+    count, target = 8, torch.ones(8, dtype=torch.int64)
+    flips = torch.arange(count) % 2 == 0
+    image = torch.arange(count).float().view(-1, 1, 1, 1).expand(-1, 1, 4, 4) / 10
+    oracle = torch.tensor([0, 0, 1, 0, 0, 0, 1, 0])
+    answered = SimpleNamespace(
+        questions=SimpleNamespace(x=image), image=image, factual=torch.zeros_like(image),
+        flipped=flips, oracle_agrees=oracle == target,
+    )  # fmt: skip
+    assert examples.chosen(answered, 12) == [("random", i) for i in range(8)]
+    assert examples.chosen(answered, 4) == [
+        ("random", 0), ("random", 1), ("best", 2), ("worst", 7)
+    ]  # fmt: skip
+    assert examples.chosen(answered, 1) == [("random", 0)]
+
+
 @pytest.mark.slow
 def test_a_method_with_two_answers_has_a_row_and_pictures_for_each(bundle):
     plan = Plan(bundle, ["leapfactual", "revise"], 4, shown=2)
@@ -200,7 +256,7 @@ def test_a_method_with_two_answers_has_a_row_and_pictures_for_each(bundle):
         "LeapFactual", "LeapFactual, standard", "REVISE (baseline)"
     ]  # fmt: skip
     page = report.page({**table, "pairs": []}, rows)
-    assert page.count("<h2>") == 3
+    assert page.count("<h2>") == 3 + 2, "settings and versions, too"
     assert page.count("rebuilt by the prior") == 6
 
 

@@ -14,6 +14,8 @@ WRITTEN = {
     ),
     "box:1,2,9,14": specs.Box((1, 2, 9, 14)),
     "sam:1,2,9,14": specs.BoxPrompt((1, 2, 9, 14)),
+    "freeform:10-20": specs.FreeForm(10, 20),
+    "freeform:5-99;seed=7": specs.FreeForm(5, 99, 7),
     "text:cat": specs.Words("cat"),
     "text:the cat, a dog;threshold=0.25;most=3": specs.Words(
         "the cat, a dog", (("threshold", "0.25"), ("most", "3"))

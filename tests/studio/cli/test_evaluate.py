@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from backends.errors import BadInput
 from studio.cli import options as asking
 from studio.export.report import _cell
 from tests.backends.evaluation.test_rows import with_examples
@@ -37,9 +38,12 @@ def test_evaluate_writes_three_files_that_agree(run, bundle, tmp_path):
                               "--n", 4, "--regions", "whole,box:1,2,9,14",
                               "--out", out)  # fmt: skip
     assert code == 0
-    assert printed == ""
+    assert printed.splitlines()[0].split()[:3] == ["region", "Flip", "rate"]
+    assert printed.count("box:1,2,9,14") == 3
     assert "flipped" in told
-    assert {path.name for path in out.iterdir()} == {"table.json", "table.csv", "report.html"}
+    assert {path.name for path in out.iterdir()} == {
+        "table.json", "table.csv", "report.html", "answers.sqlite"
+    }  # fmt: skip
     table = json.loads((out / "table.json").read_text())
     assert [(row["title"], row["region"]) for row in table["rows"]] == [
         ("LeapFactual", "whole"), ("LeapFactual, standard", "whole"),
@@ -48,7 +52,9 @@ def test_evaluate_writes_three_files_that_agree(run, bundle, tmp_path):
     ]  # fmt: skip
     first, *_, last = table["rows"]
     assert first["n"] == 4
-    assert set(first["flip_rate"]) == {"mean", "sem"}
+    assert set(first["flip_rate"]) == {"mean", "sem", "low", "high"}
+    assert "seconds" not in first, "the same question gives the same rows"
+    assert table["seconds"][0] > 0
     assert "bridge" in last["problem"]
     assert table["metrics"]["flip_rate"]["direction"] == "higher"
     lines = list(csv.DictReader((out / "table.csv").open()))
@@ -61,7 +67,11 @@ def test_evaluate_writes_three_files_that_agree(run, bundle, tmp_path):
     assert "http" not in text
     tags = Page(text).tags
     pictures = [attributes for tag, attributes in tags if tag == "img"]
-    assert len(pictures) == 4 * 4 * 5  # the factual, rebuilt, the answer, two heatmaps
+    # The factual, rebuilt, the answer, two heatmaps; of a method's own answer also the search.
+    assert len(pictures) == 4 * 4 * 5 + 2 * 4
+    assert '"blending_leaps": 15' in text.replace("&#34;", '"'), "all settings"
+    assert '"torch": ' in text.replace("&#34;", '"'), "versions"
+    assert table["configurations"][0]["blending_leaps"] == 15
     assert all(attributes["alt"] for attributes in pictures)
     assert all(attributes.get("scope") for tag, attributes in tags if tag == "th")
     assert ("html", {"lang": "en"}) in tags
@@ -79,6 +89,10 @@ def test_evaluate_writes_three_files_that_agree(run, bundle, tmp_path):
         (("--pairs", "a:moon"), "choose from"),
         (("--regions", "moon"), "use whole"),
         (("--engine", "steam"), "local"),
+        (("--set", "leapfactual.moon=1"), "has no setting"),
+        (("--set", "rcsb.steps=1"), "not evaluated"),
+        (("--seeds", "many"), "seeds"),
+        (("--regions", "freeform:30-20"), "10-20"),
         (("--data", "nowhere"), "idx"),
     ],
 )
@@ -95,16 +109,43 @@ def test_what_cannot_be_evaluated_is_one_sentence(run, bundle, tmp_path, words, 
     assert not list(tmp_path.glob(".*"))
 
 
-def test_pairs_are_read():
-    assert asking.pairs_in("4:9,3:8") == [("4", "9"), ("3", "8")]
-    assert asking.pairs_in("random") == []
+def test_pairs_are_read(tmp_path):
+    wanted = [("4", "9"), ("3", "8")]
+    assert asking.pairs_in("4:9,3:8") == wanted
+    assert asking.pairs_in("random") == asking.pairs_in("nearest") == []
+    for name, text in {"a.txt": "4:9\n\n3 : 8\n", "b.csv": "source,target\n4,9\n3,8\n"}.items():
+        (tmp_path / name).write_text(text)
+        assert asking.pairs_in(str(tmp_path / name)) == wanted
+    (tmp_path / "c.txt").write_text("4\n")
+    with pytest.raises(BadInput, match="one pair"):
+        asking.pairs_in(str(tmp_path / "c.txt"))
 
 
-def test_cells_say_what_is_not_known():
-    assert _cell({"mean": 0.5, "sem": 0.125}) == "0.5 ± 0.12"
-    assert _cell({"mean": None, "sem": None}) == "–"
-    assert _cell({"mean": 1.0, "sem": None}) == "1"
-    assert _cell(None) == "–"
+def test_settings_make_a_row_for_each_of_their_combinations():
+    methods = ["rcsb", "leapfactual"]
+    assert asking.variants_in([], methods) == {}
+    assert asking.variants_in(["rcsb.steps=50, 100", "rcsb.strength=0.5,0.7"], methods) == {
+        "rcsb": [
+            {"steps": "50", "strength": "0.5"}, {"steps": "50", "strength": "0.7"},
+            {"steps": "100", "strength": "0.5"}, {"steps": "100", "strength": "0.7"},
+        ]
+    }  # fmt: skip
+    assert asking.variants_in(["steps=5"], methods) == {"rcsb": [{"steps": "5"}]}
+    for word in ("steps", "rcsb.steps=", "rcsb.steps=1,,2", "place.rate=1", "moon=1"):
+        with pytest.raises(BadInput):
+            asking.variants_in([word], methods)
+
+
+def test_cells_say_what_is_not_known_and_what_they_are_sorted_by():
+    value = {"mean": 0.5, "sem": 0.125, "low": 0.25, "high": 0.75}
+    assert _cell(value) == {
+        "text": "0.5 [0.25, 0.75]", "number": 0.5, "title": "standard error 0.12"
+    }  # fmt: skip
+    nothing = {"mean": None, "sem": None, "low": None, "high": None}
+    assert _cell(nothing)["text"] == _cell(None)["text"] == "–"
+    assert _cell(nothing)["number"] is None
+    assert _cell({"mean": 1.0, "sem": None, "low": None, "high": None})["text"] == "1"
+    assert "median 0.2" in _cell(value | {"median": 0.2})["title"]
 
 
 @pytest.mark.slow
@@ -122,3 +163,34 @@ def test_a_mask_file_is_a_region_of_an_evaluation(run, bundle, tmp_path):
     assert [row["region"] for row in rows] == ["whole", region]
     assert rows[1]["region_area"] == 32 / 256
     assert rows[1]["change_outside"]["mean"] == 0
+
+
+def test_settings_seeds_and_random_strokes_are_rows_and_the_answers_are_kept(run, bundle, tmp_path):
+    out = tmp_path / "out"
+    code, printed, told = run(
+        "evaluate", "--bundle", bundle, "--methods", "leapfactual,adversarial", "--n", 3,
+        "--regions", "whole,freeform:20-30", "--set", "adversarial.steps=1,2", "--seeds", "0-1",
+        "--pairs", "nearest", "--keep", "--out", out,
+    )  # fmt: skip
+    assert code == 0, told
+    rows = json.loads((out / "table.json").read_text())["rows"]
+    assert [(row["title"], row["region"]) for row in rows[4:]] == [
+        (f"Adversarial (baseline), steps={steps}", region)
+        for steps in (1, 2) for region in ("whole", "freeform:20-30")
+    ]  # fmt: skip
+    assert "Adversarial (baseline), steps=1" in printed
+    assert 0.2 <= rows[2]["region_area"] <= 0.3
+    from datasets import load_dataset
+
+    data = load_dataset("imagefolder", data_dir=str(out / "counterfactuals"), split="train",
+                        cache_dir=str(tmp_path / "cache"))  # fmt: skip
+    assert len(data) == 3 * len(rows), "neither method draws anything, so one seed is enough"
+    first = data[0]
+    assert (first["method"], first["picture"], first["seed"]) == ("leapfactual", 0, 0)
+    factual, image, region = (np.asarray(first[k]) for k in ("factual", "image", "region"))
+    assert image.shape[:2] == region.shape[:2] == (16, 16)
+    assert (np.asarray(factual) != image).any()
+    masked = next(row for row in data if row["region_source"] == "freeform:20-30")
+    inside = np.asarray(masked["region"].convert("L")) > 0
+    same = np.asarray(masked["factual"].convert("L")) == np.asarray(masked["image"].convert("L"))
+    assert same[~inside].all()

@@ -1,0 +1,194 @@
+"""The answers to a row's questions, batch by batch: computed, or taken from what is finished."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from backends.bundles import Bundle
+from backends.compute.devices import precision
+from backends.compute.oom import in_batches
+from backends.core import Counterfactual, Region, Step, TargetModel
+from backends.errors import BadInput
+from backends.evaluation.features import stroke_tables
+from backends.evaluation.plan import Line, Plan
+from backends.evaluation.questions import Questions
+from backends.evaluation.store import Batch, Pictures, Store
+from backends.explain.question import Question, config_of
+from backends.explain.runner import run
+from backends.metrics import lpips
+from backends.targets.named import canonical, part_of
+from backends.version import studio_version
+
+__all__ = ["FRAMES", "Asking", "Taken", "joined"]
+
+FRAMES, SIDE = 5, 128  # steps kept of a search, and their greatest side in pixels
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A batch of a row: which pictures, with which seed, and what it came to."""
+
+    part: slice
+    seed: int
+    batch: Batch
+
+
+class Asking:
+    """The questions of a plan, put to one method after the other."""
+
+    def __init__(self, plan: Plan, found: Bundle, model: TargetModel, questions: Questions) -> None:
+        self.plan, self.found, self.model, self.questions = plan, found, model, questions
+        self._store = Store(plan.answers)
+        self._part = part_of(found, plan.model)
+        self._parts = {name: found.fingerprint(name) for name in sorted(found.manifest.parts)}
+
+    def answers(
+        self, line: Line, region: Region, seeds: Sequence[int], taken: list[Taken]
+    ) -> Iterator[float]:
+        """Yield the share of the row that is done. A batch that the device has no room for is begun
+        again with half of its pictures.
+
+        :param region: of every picture, [N, 1, H, W].
+        :param seeds: each picture is asked about with each of them.
+        :param taken: gets the row's batches, seed after seed.
+        """
+        total = len(self.questions.x)
+        for number, seed in enumerate(seeds):
+
+            def explain(part: slice, seed: int = seed) -> Iterator[float]:
+                asked = self._asked(line, region, seed, part)
+                name = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+                batch = self._store.get(name)
+                if batch is None:
+                    batch = yield from self._computed(line, region, seed, part)
+                    self._store.put(name, asked, batch)
+                taken.append(Taken(part, seed, batch))
+                yield part.stop / total
+
+            for share in in_batches(total, self.plan.batch, self.found.device, explain):
+                yield (number + share) / len(seeds)
+
+    def _asked(self, line: Line, region: Region, seed: int, part: slice) -> dict[str, Any]:
+        """All that the answers of a batch depend on."""
+        q = self.questions
+        config = config_of(self.found, line.method, line.settings)
+        return {
+            "method": line.method, "settings": config.model_dump(mode="json"), "seed": seed,
+            "first": part.start, "pictures": _digest(q.x[part]), "targets": q.target[part].tolist(),
+            "latents": _digest(q.w[part]) if q.w is not None else None,
+            "region": line.region, "masks": _digest(region.mask[part]),
+            "strokes": self._strokes(part),
+            "bundle": self.found.name, "parts": self._parts, "model": canonical(self.plan.model),
+            # A model that lies outside of the bundle is known by what it says.
+            "opinions": _digest((q.opinions[part] * 1000).round()),
+            "lpips": lpips.problem() is None, "device": self.found.device,
+            "precision": precision(), "version": studio_version(),
+        }  # fmt: skip
+
+    def _strokes(self, part: slice) -> int | None:
+        """How many digits of a batch are measured; None where nobody asked for any."""
+        if not self.plan.strokes:
+            return None
+        return max(0, min(self.plan.strokes, part.stop) - part.start)
+
+    def _computed(
+        self, line: Line, region: Region, seed: int, part: slice
+    ) -> Generator[float, None, Batch]:
+        q, total = self.questions, len(self.questions.x)
+        x, target = q.x[part], q.target[part]
+        question = Question.of(
+            self.found, line.method, x, target, Region(region.mask[part], region.source),
+            line.settings, seed=seed + part.start, model=self.model,
+            latent=None if q.w is None else q.w[part], part=self._part, watched=False,
+        )  # fmt: skip
+        strip = _Strip()
+        for step in run(question):
+            strip.add(step)
+            if step.counterfactual is None:
+                yield (part.start + len(x) * step.index / step.total) / total
+        end = step.counterfactual
+        if end is None:
+            raise BadInput("a method ended without an answer; report this")
+        strokes = self._strokes(part)
+        ends = {"": end} | dict(sorted(end.alternatives.items()))
+        frames = strip.frames()
+        answers = {
+            name: _pictures(self.found, x, one, frames if not name else None, strokes)
+            for name, one in ends.items()
+        }
+        return Batch(answers, end.nfe, end.seconds)
+
+
+class _Strip:
+    """Some steps of a search at equal distances, whose number is not known before its end."""
+
+    def __init__(self) -> None:
+        self._kept: list[Tensor] = []
+        self._every, self._seen = 1, 0
+
+    def add(self, step: Step) -> None:
+        """Take a step in; pictures [B, C, H, W] in [0, 1]."""
+        if self._seen % self._every == 0:
+            self._kept.append(_small(step.image))
+            if len(self._kept) > 4 * FRAMES:
+                self._kept = self._kept[::2]
+                self._every *= 2
+        self._seen += 1
+
+    def frames(self) -> Tensor:
+        """The steps, uint8 [B, FRAMES, C, h, w]; a short search repeats some."""
+        at = np.linspace(0, len(self._kept) - 1, FRAMES).round().astype(int)
+        return torch.stack([self._kept[i] for i in at], dim=1)
+
+
+def _small(image: Tensor) -> Tensor:
+    side = max(image.shape[-2:])
+    if side > SIDE:
+        image = F.avg_pool2d(image.float(), -(-side // SIDE))
+    return _bytes(image)
+
+
+def _bytes(image: Tensor) -> Tensor:
+    return (image.clamp(0, 1) * 255).round().byte().cpu()
+
+
+def _digest(values: Tensor) -> str:
+    return hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()[:32]
+
+
+def _pictures(
+    found: Bundle, x: Tensor, end: Counterfactual, frames: Tensor | None, strokes: int | None
+) -> Pictures:
+    arrays = {
+        "image": _bytes(end.image), "before": end.factual.float(),
+        "after": end.counterfactual.float(),
+    }  # fmt: skip
+    if frames is not None:
+        arrays["frames"] = frames
+    if end.reconstruction is not None:
+        arrays["reconstruction"] = _bytes(end.reconstruction)
+    stored = {name: value.cpu().numpy() for name, value in arrays.items()}
+    if strokes is not None:
+        stored |= stroke_tables(found, x, end.image, end.reconstruction, strokes)
+    numbers = {name: value.double().cpu().numpy() for name, value in end.metrics.items()}
+    return Pictures(numbers, stored)
+
+
+def joined(parts: Sequence[Pictures]) -> Pictures:
+    """The pictures of several batches, one after the other."""
+
+    def together(of: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        return {name: np.concatenate([one[name] for one in of]) for name in of[0]}
+
+    return Pictures(
+        together([part.numbers for part in parts]), together([part.arrays for part in parts])
+    )

@@ -1,0 +1,232 @@
+"""From the answers of a row to its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from backends.bundles import Bundle
+from backends.core import Region, TargetModel
+from backends.evaluation.answering import Taken, joined
+from backends.evaluation.features import oracle_features
+from backends.evaluation.questions import Questions
+from backends.evaluation.store import Pictures
+from backends.imaging import composite
+from backends.metrics.metric import METRICS, Supply, measured
+
+__all__ = ["RUN", "Answered", "mean", "values"]
+
+RUN = ("nfe", "nfe_forward", "nfe_backward", "seconds")  # what a run costs, paid once
+CONFIDENCE, RESAMPLES = 0.95, 2000
+AT_ONCE = 2**22  # drawn values that bootstrap holds at a time
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One answer of a row's method to every question, seed after seed: S x N pictures.
+
+    :ivar taken: the row's batches.
+    :ivar name: which of the method's answers; empty for its own.
+    """
+
+    found: Bundle
+    model: TargetModel
+    questions: Questions
+    region: Region
+    taken: Sequence[Taken]
+    name: str = ""
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """The stored answers."""
+        return joined([taken.batch.answers[self.name] for taken in self.taken])
+
+    @property
+    def seeds(self) -> int:
+        """How often each picture was asked about."""
+        return len({taken.seed for taken in self.taken})
+
+    def repeated(self, values: Tensor) -> Tensor:
+        """Values [N, ...] of the questions for every seed, [S * N, ...]."""
+        return torch.cat([values] * self.seeds)
+
+    @cached_property
+    def factual(self) -> Tensor:
+        """[S * N, C, H, W] in [0, 1]."""
+        return self.repeated(self.questions.x)
+
+    @cached_property
+    def image(self) -> Tensor:
+        """The answers [S * N, C, H, W] in [0, 1]."""
+        return _pixels(self.pictures.arrays["image"])
+
+    @cached_property
+    def mask(self) -> Tensor:
+        """[S * N, 1, H, W]."""
+        return self.repeated(self.region.mask)
+
+    @cached_property
+    def target(self) -> Tensor:
+        """Classes asked for, int64 [S * N]."""
+        return self.repeated(self.questions.target)
+
+    @cached_property
+    def after(self) -> Tensor:
+        """The target model's probabilities of the answers [S * N, K]."""
+        return torch.from_numpy(self.pictures.arrays["after"])
+
+    @cached_property
+    def flipped(self) -> Tensor:
+        """Whether the model says the target, bool [S * N]."""
+        return self.after.argmax(1) == self.target
+
+    @cached_property
+    def oracle_label(self) -> Tensor | None:
+        """What the oracle says of the answers, int64 [S * N]; None without one."""
+        labels = self.pictures.numbers.get("oracle_label")
+        return None if labels is None else torch.from_numpy(labels).long()
+
+    @cached_property
+    def oracle_agrees(self) -> Tensor | None:
+        """Whether the oracle says the target, bool [S * N]; None without one."""
+        return None if self.oracle_label is None else self.oracle_label == self.target
+
+    @cached_property
+    def reconstruction(self) -> Tensor | None:
+        """What the prior makes of the factuals, [S * N, C, H, W] in [0, 1]."""
+        stored = self.pictures.arrays.get("reconstruction")
+        return None if stored is None else _pixels(stored)
+
+    def strokes(self, first: str, second: str) -> tuple[Tensor, Tensor] | None:
+        """Two of the tables of the digits' strokes; None where they were not measured."""
+        tables = [self.pictures.arrays.get(f"strokes_{name}") for name in (first, second)]
+        if any(table is None for table in tables):
+            return None
+        before, after = (torch.from_numpy(table) for table in tables if table is not None)
+        return before, after
+
+    @property
+    def calls(self) -> dict[str, float]:
+        """Calls forward and backward, a picture: each goes through every call of its batch."""
+        return {
+            way: sum(
+                sum(network[way] for network in taken.batch.calls.values()) * _size(taken)
+                for taken in self.taken
+            ) / len(self.factual)
+            for way in ("forward", "backward")
+        }  # fmt: skip
+
+    @property
+    def seconds(self) -> float:
+        """Of the search and of measuring its answer, a picture."""
+        return sum(taken.batch.seconds for taken in self.taken) / len(self.factual)
+
+    def of_networks(self) -> dict[str, dict[str, float]]:
+        """Calls of each network by direction, a picture."""
+        networks = {name for taken in self.taken for name in taken.batch.calls}
+        nothing = {"forward": 0, "backward": 0}
+        return {
+            name: {
+                way: sum(
+                    taken.batch.calls.get(name, nothing)[way] * _size(taken) for taken in self.taken
+                ) / len(self.factual)
+                for way in nothing
+            }
+            for name in sorted(networks)
+        }  # fmt: skip
+
+
+def _size(taken: Taken) -> int:
+    return taken.part.stop - taken.part.start
+
+
+def _pixels(stored: np.ndarray) -> Tensor:
+    levels = torch.from_numpy(stored).float()
+    return levels / levels.new_tensor(255.0)
+
+
+def values(answered: Answered) -> dict[str, Any]:
+    """The row's numbers: how many pictures, then the metrics as registered."""
+    each: dict[str, Any] = {
+        name: torch.from_numpy(numbers) for name, numbers in answered.pictures.numbers.items()
+    }
+    each.pop("oracle_label", None)
+    found = measured("row", _supply(answered)) | each
+    if answered.name:
+        found = {name: value for name, value in found.items() if name not in RUN}
+    order = [*METRICS, *(name for name in each if name not in METRICS)]
+    return {
+        "n": len(answered.questions.x),
+        # Smaller than asked for where the device had no room: other noise was drawn then.
+        "batch": max(_size(taken) for taken in answered.taken),
+    } | {
+        name: mean(found[name], len(answered.questions.x))
+        if isinstance(found[name], Tensor)
+        else found[name]
+        for name in order
+        if name in found
+    }
+
+
+def _supply(answered: Answered) -> Supply:
+    """What metrics of a whole row are measured from."""
+    found = answered.found
+
+    def part(name: str) -> Any:
+        return None if found.problem(name) else found.part(name)
+
+    def rebuilt() -> Tensor | None:
+        whole = answered.reconstruction
+        return None if whole is None else composite(answered.factual, whole, answered.mask)
+
+    return Supply(
+        part, factual=lambda: answered.factual, counterfactual=lambda: answered.image,
+        target=lambda: answered.target, region=lambda: answered.mask,
+        after=lambda: answered.after, calls=lambda: answered.calls,
+        flipped=lambda: answered.flipped, oracle_agrees=lambda: answered.oracle_agrees,
+        oracle_features=lambda: oracle_features(found, answered.factual, answered.image),
+        strokes=lambda: answered.strokes("before", "after"),
+        rebuilt_strokes=lambda: answered.strokes("rebuilt", "after"),
+        reconstruction=rebuilt, seconds_taken=lambda: answered.seconds,
+    )  # fmt: skip
+
+
+def mean(value: Tensor, pictures: int) -> dict[str, float | None]:
+    """Mean over the pictures, its standard error, and the ends of its 95 % interval by
+    bootstrap (percentiles of 2000 resamples of the pictures); infinite values are left out.
+
+    :param value: [S * N], seed after seed; a picture counts as the mean of its seeds. Other numbers
+        of values, such as those of the flipped alone, count each.
+    :param pictures: N.
+    """
+    value = value.double()
+    if len(value) > pictures and len(value) % pictures == 0:
+        value = value.where(value.isfinite(), torch.nan).view(-1, pictures).nanmean(0)
+    value = value[value.isfinite()]
+    count = len(value)
+    low, high = interval(value.numpy())
+    return {
+        "mean": float(value.mean()) if count else None,
+        "sem": float(value.std() / count**0.5) if count > 1 else None,
+        "low": low, "high": high,
+    }  # fmt: skip
+
+
+def interval(value: np.ndarray) -> tuple[float | None, float | None]:
+    """The ends of the mean's 95 % interval; the same values give the same ends. None of fewer than
+    two values."""
+    if len(value) < 2:
+        return None, None
+    from scipy.stats import bootstrap
+
+    found = bootstrap(
+        (value,), np.mean, confidence_level=CONFIDENCE, n_resamples=RESAMPLES, method="percentile",
+        batch=max(1, AT_ONCE // len(value)), rng=np.random.default_rng(0),
+    ).confidence_interval  # fmt: skip
+    return float(found.low), float(found.high)

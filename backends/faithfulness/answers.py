@@ -18,7 +18,7 @@ from backends.errors import StudioError
 from backends.explain.question import Question
 from backends.explain.runner import run
 from backends.faithfulness.factors import Factor
-from backends.faithfulness.questions import Asked
+from backends.faithfulness.questions import FactorQuestions
 from backends.faithfulness.shortcuts import level_of
 from backends.regions.spec import RegionSpec
 from backends.service.regions import mask_of
@@ -29,7 +29,7 @@ SHOWN = 2  # pictures of each region, for a person to look at
 
 
 def answered(
-    bundle: Bundle, factor: Factor, unit: float, asked: Asked, method: str,
+    bundle: Bundle, factor: Factor, unit: float, asked: FactorQuestions, method: str,
     regions: Sequence[str], settings: Mapping[str, Any], seed: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Let a method explain a bundle's classifier under several regions at once.

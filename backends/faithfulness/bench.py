@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 
 from backends import bundles, registry
+from backends.compute import devices
 from backends.core import TargetModel
 from backends.errors import BadInput, NotFound
 from backends.explain.compatibility import refusal
@@ -27,7 +29,7 @@ from backends.files import atomic_write
 from backends.targets.named import target_model
 from backends.training.data import Split
 
-__all__ = ["QUICK", "SHORTER", "Finished", "Plan", "Progress", "able", "run"]
+__all__ = ["QUICK", "SHORTER", "BenchProgress", "BenchResults", "ShortcutPlan", "able", "run"]
 
 # Searches that would go on for long where they find nothing; all other settings are the methods'
 # own. Set before anything was measured.
@@ -48,7 +50,7 @@ LOOK = 0.5  # seconds between two looks at what is done
 
 
 @dataclass(frozen=True)
-class Plan:
+class ShortcutPlan:
     """What to try.
 
     :ivar strengths: correlations of a factor with the class, above 0 to 1.
@@ -63,7 +65,7 @@ class Plan:
 
     methods: list[str]
     factors: list[str] = field(default_factory=lambda: list(FACTORS))
-    strengths: list[float] = field(default_factory=lambda: [0.5, 0.8, 1.0])
+    strengths: list[float] = field(default_factory=lambda: [0.5, 1.0])
     regions: list[str] = field(default_factory=lambda: ["whole", "auto"])
     count: int = 10
     bundle: str = "digits"
@@ -109,7 +111,7 @@ QUICK: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Progress:
+class BenchProgress:
     """``done`` of ``total`` pieces of work."""
 
     done: int
@@ -117,7 +119,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Finished:
+class BenchResults:
     """All that was stored.
 
     :ivar effects: by (factor, strength, role) what intervening on the factor does: ``treatment``
@@ -139,7 +141,7 @@ def able(bundle: str) -> list[str]:
     ]  # fmt: skip
 
 
-def run(plan: Plan, out: Path) -> Iterator[Progress | Finished]:
+def run(plan: ShortcutPlan, out: Path) -> Iterator[BenchProgress | BenchResults]:
     """Do what is not done yet, and tell how far it is.
 
     :param out: folder for models and answers.
@@ -151,22 +153,22 @@ def run(plan: Plan, out: Path) -> Iterator[Progress | Finished]:
     def done() -> int:
         return sum(len(list((out / kind).glob("*.json"))) for kind in (ANSWERS, EFFECTS))
 
-    yield Progress(done(), total)
+    yield BenchProgress(done(), total)
     if plan.workers == 1:
         for factor in plan.factors:
             for _ in one_factor(plan, factor, out):
-                yield Progress(done(), total)
+                yield BenchProgress(done(), total)
     else:
         yield from _in_processes(plan, out, done, total)
     yield finished(plan, out)
 
 
-def _in_processes(plan: Plan, out: Path, done: Any, total: int) -> Iterator[Progress]:
+def _in_processes(plan: ShortcutPlan, out: Path, done: Any, total: int) -> Iterator[BenchProgress]:
     # A fork would take over torch's threads and locks.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(plan.workers, context)
     tasks: list[Future[None]] = [
-        pool.submit(_exhaust, plan, factor, out) for factor in plan.factors
+        pool.submit(_exhaust, plan, factor, out, os.getpid()) for factor in plan.factors
     ]
     try:
         waiting = set(tasks)
@@ -174,7 +176,7 @@ def _in_processes(plan: Plan, out: Path, done: Any, total: int) -> Iterator[Prog
             ended, waiting = wait(waiting, timeout=LOOK, return_when="FIRST_COMPLETED")
             for task in ended:
                 task.result()
-            yield Progress(done(), total)
+            yield BenchProgress(done(), total)
     finally:
         for process in list((pool._processes or {}).values()):
             if any(not task.done() for task in tasks):
@@ -182,15 +184,18 @@ def _in_processes(plan: Plan, out: Path, done: Any, total: int) -> Iterator[Prog
         pool.shutdown(cancel_futures=True)
 
 
-def _exhaust(plan: Plan, factor: str, out: Path) -> None:
+def _exhaust(plan: ShortcutPlan, factor: str, out: Path, parent: int) -> None:
+    """Do all of one factor's work, as long as the process that wants it lives."""
     for _ in one_factor(plan, factor, out):
-        pass
+        if os.getppid() != parent:
+            return
 
 
-def one_factor(plan: Plan, name: str, out: Path) -> Iterator[None]:
+def one_factor(plan: ShortcutPlan, name: str, out: Path) -> Iterator[None]:
     """Train the models of one factor, and let every method explain them."""
-    base, factor = bundles.get(plan.bundle), FACTORS[name]
-    with _one_thread():
+    factor = FACTORS[name]
+    with _plainly():
+        base = bundles.get(plan.bundle)
         clean = pictures(base, plan.data, plan.seed)
         steps = train(
             base, factor, plan.strengths, clean, out / MODELS, plan.seed, plan.steps
@@ -232,11 +237,11 @@ def _effect(f: TargetModel, factor: Factor, judged: Split) -> dict[str, Any]:
     }
 
 
-def finished(plan: Plan, out: Path) -> Finished:
+def finished(plan: ShortcutPlan, out: Path) -> BenchResults:
     """Read what was stored."""
     effects = {world: _read(out / EFFECTS / f"{_key(*world)}.json") for world in plan.worlds}
     answers = {case: _read(out / ANSWERS / f"{_key(*case)}.json") for case in plan.cases}
-    return Finished(effects, answers)
+    return BenchResults(effects, answers)
 
 
 def _key(factor: str, strength: float, *others: str) -> str:
@@ -252,7 +257,7 @@ def _read(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
-def _claim(plan: Plan, out: Path) -> None:
+def _claim(plan: ShortcutPlan, out: Path) -> None:
     """Note the plan in its folder; the number of workers may differ from session to session."""
     told = {key: value for key, value in asdict(plan).items() if key != "workers"}
     path = out / PLAN
@@ -263,10 +268,17 @@ def _claim(plan: Plan, out: Path) -> None:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    usual = torch.get_num_threads()
+def _plainly() -> Iterator[None]:
+    """Compute with one thread of the CPU: these networks are small, and what a machine has of cores
+    and cards shall change no number."""
+    threads, device = torch.get_num_threads(), os.environ.get(devices.SWITCH)
     torch.set_num_threads(1)
+    devices.use("cpu")
     try:
         yield
     finally:
-        torch.set_num_threads(usual)
+        torch.set_num_threads(threads)
+        if device is None:
+            del os.environ[devices.SWITCH]
+        else:
+            os.environ[devices.SWITCH] = device

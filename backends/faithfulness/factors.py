@@ -38,8 +38,8 @@ class Factor:
         cannot be measured.
     :ivar region: the only place where it lies, as :class:`backends.regions.spec.RegionSpec` writes
         it; empty where it is everywhere.
-    :ivar drawn: whether clean digits have it to some degree, so that priors that learnt clean digits
-        can draw it.
+    :ivar drawn: whether clean digits vary in it, so that priors that learnt clean digits can draw
+        it.
     """
 
     name: str

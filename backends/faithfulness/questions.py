@@ -15,13 +15,13 @@ from backends.faithfulness.shortcuts import PAIRS, level_of
 from backends.imaging import eight_bit
 from backends.training.data import Split
 
-__all__ = ["Asked", "ask", "span"]
+__all__ = ["FactorQuestions", "ask", "span"]
 
 MEASURED = 200  # pictures that the unit of a movement is taken from
 
 
 @dataclass(frozen=True)
-class Asked:
+class FactorQuestions:
     """Pictures x [N, 1, 32, 32] in 8 bits with the factor at the level of their class, their
     classes and the targets, both int64 [N], whose level is the other one; ``value`` of the factor,
     float64 [N]."""
@@ -33,7 +33,7 @@ class Asked:
 
 
 def span(factor: Factor, learnt: Split) -> float:
-    """The factor's mean value at level 1 minus that at level -1, of pictures that are not judged."""
+    """How far the levels lie apart as the factor is measured, of pictures that are not judged."""
     x, _ = learnt.batch(torch.arange(min(MEASURED, len(learnt))))
     low, high = (
         factor.measure(factor.plant(x, torch.full((len(x),), level))) for level in (-1.0, 1.0)
@@ -42,7 +42,9 @@ def span(factor: Factor, learnt: Split) -> float:
 
 
 @torch.no_grad()
-def ask(models: Sequence[TargetModel], factor: Factor, judged: Split, count: int) -> Asked:
+def ask(
+    models: Sequence[TargetModel], factor: Factor, judged: Split, count: int
+) -> FactorQuestions:
     """The first pictures that every model gives their class, the pairs of classes in turn.
 
     :raises BadInput: there are too few.
@@ -58,4 +60,4 @@ def ask(models: Sequence[TargetModel], factor: Factor, judged: Split, count: int
             raise BadInput(f"only {len(chosen)} pictures fit the question; lower --pictures")
         chosen += turn[: count - len(chosen)]
     at, target = torch.tensor([i for i, _ in chosen]), torch.tensor([t for _, t in chosen])
-    return Asked(x[at], y[at], target, factor.measure(x[at]))
+    return FactorQuestions(x[at], y[at], target, factor.measure(x[at]))

@@ -1,4 +1,4 @@
-"""Pictures in which a factor tells the class, and how much a model relies on it."""
+"""CleanPictures in which a factor tells the class, and how much a model relies on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backends.errors import BadInput
 from backends.faithfulness.factors import Factor
 from backends.training.data import Split, affine_jitter, load_mnist, test_split
 
-__all__ = ["PAIRS", "Effect", "Pictures", "effect", "level_of", "pictures", "planted"]
+__all__ = ["PAIRS", "CleanPictures", "TreatmentEffect", "effect", "level_of", "pictures", "planted"]
 
 # The shortcut: classes below 5 have the factor's level -1, the others 1. Every question crosses it.
 PAIRS = ((4, 9), (9, 4), (3, 8), (8, 3), (1, 7), (7, 1), (0, 6), (6, 0), (2, 5), (5, 2))
@@ -25,7 +25,7 @@ AT_ONCE = 250
 
 
 @dataclass(frozen=True)
-class Pictures:
+class CleanPictures:
     """Clean pictures to learn from, and others to judge by."""
 
     learnt: Split
@@ -33,7 +33,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Effect:
+class TreatmentEffect:
     """What setting a factor from its level -1 to 1 changes in a model's output, on pictures that it
     did not learn from.
 
@@ -51,7 +51,7 @@ def level_of(labels: Tensor) -> Tensor:
     return torch.where(labels < BOUNDARY, -1.0, 1.0)
 
 
-def pictures(bundle: Bundle, data: str | None, seed: int) -> Pictures:
+def pictures(bundle: Bundle, data: str | None, seed: int) -> CleanPictures:
     """Read clean pictures; of those that came with the bundle some are learnt from, in several
     jittered copies, and the others judged by.
 
@@ -65,14 +65,14 @@ def pictures(bundle: Bundle, data: str | None, seed: int) -> Pictures:
         )
     if data is not None:
         learnt, judged = load_mnist(data, "train"), load_mnist(data, "test")
-        return Pictures(learnt.first(MOST_LEARNT), judged.first(MOST_JUDGED))
+        return CleanPictures(learnt.first(MOST_LEARNT), judged.first(MOST_JUDGED))
     all_ = test_split(bundle, None)
     count = int(LEARNT_SHARE * len(all_))
     x, y = all_.batch(torch.arange(count).repeat(COPIES))
     generator = torch.Generator().manual_seed(seed)
     x = torch.cat([x[:count], affine_jitter(x[count:], generator)])
     judged = Split(all_.pictures[count:], all_.labels[count:])
-    return Pictures(Split(_bytes(x), y), judged)
+    return CleanPictures(Split(_bytes(x), y), judged)
 
 
 def planted(clean: Split, factor: Factor, correlation: float, seed: int) -> Split:
@@ -88,7 +88,7 @@ def planted(clean: Split, factor: Factor, correlation: float, seed: int) -> Spli
 
 
 @torch.no_grad()
-def effect(f: TargetModel, clean: Split, factor: Factor) -> Effect:
+def effect(f: TargetModel, clean: Split, factor: Factor) -> TreatmentEffect:
     """Intervene on a factor of clean pictures, and see what the model makes of it."""
     treatment, switched = [], []
     for at in torch.arange(len(clean)).split(AT_ONCE):
@@ -98,7 +98,7 @@ def effect(f: TargetModel, clean: Split, factor: Factor) -> Effect:
         )
         treatment.append((high - low)[:, BOUNDARY:].sum(1))
         switched.append(high.argmax(1) != low.argmax(1))
-    return Effect(torch.cat(treatment), torch.cat(switched))
+    return TreatmentEffect(torch.cat(treatment), torch.cat(switched))
 
 
 def _bytes(x: Tensor) -> Tensor:

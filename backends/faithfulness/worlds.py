@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ from torch import nn
 from backends import bundles
 from backends.bundles import Bundle, Part
 from backends.faithfulness.factors import Factor
-from backends.faithfulness.shortcuts import Pictures, planted
+from backends.faithfulness.shortcuts import CleanPictures, planted
 from backends.training.digits import DIGITS
 from backends.training.fit import FitProgress
 from backends.training.pictures import forget_encoded
@@ -48,7 +49,7 @@ def place(folder: Path, factor: str, strength: float, role: str) -> Path:
 
 
 def train(
-    base: Bundle, factor: Factor, strengths: Sequence[float], pictures: Pictures, folder: Path,
+    base: Bundle, factor: Factor, strengths: Sequence[float], pictures: CleanPictures, folder: Path,
     seed: int, steps: Mapping[str, int] = STEPS,
 ) -> Iterator[FitProgress]:  # fmt: skip
     """Train what is not there yet of a factor's worlds.
@@ -103,15 +104,18 @@ def _trained(
         parts = book.manifest.parts | dict(given or {})
         bundles.write_manifest(folder, book.manifest.model_copy(update={"parts": parts}))
 
-    def from_clean(name: str, network: nn.Module) -> None:
-        if name in RETRAINED:
-            network.load_state_dict(base.part(name).state_dict())
-
     for name in [n for n in names if n not in bundles.read_manifest(folder).parts]:
+        begin = partial(_from_clean, base, name)
         yield from train_part(
-            book, name, data, test, folder, torch.device("cpu"), COMMAND,
-            lambda network, name=name: from_clean(name, network),
+            book, name, data, test, folder, torch.device("cpu"), COMMAND, begin
         )  # fmt: skip
+
+
+def _from_clean(base: Bundle, name: str, network: nn.Module) -> None:
+    """Let a prior begin as that of clean digits is; a classifier begins with nothing, or it would
+    know the digits and have no need of a shortcut."""
+    if name in RETRAINED:
+        network.load_state_dict(base.part(name).state_dict())
 
 
 def _linked(folder: Path, names: list[str]) -> dict[str, Part]:

@@ -19,6 +19,7 @@ from backends.targets.trust import trusted
 from backends.version import studio_version
 from studio.cli import domains, options
 from studio.cli.bundles import bundles_app
+from studio.cli.faithfulness import faithfulness
 from studio.cli.labels import labels
 from studio.cli.signals import interruptible
 from studio.cli.users import users_app
@@ -280,6 +281,7 @@ def spectrum(
 
 app.command()(domains.new)
 app.command()(domains.train)
+app.command()(faithfulness)
 
 
 @app.command()

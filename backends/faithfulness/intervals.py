@@ -20,8 +20,8 @@ class Estimate(NamedTuple):
 
 
 def auroc(found: np.ndarray, control: np.ndarray, seed: int) -> Estimate | None:
-    """The area under the ROC curve: how often a number of ``found`` is greater than one of
-    ``control``, ties counting half. Pictures are drawn anew with all their models.
+    """The area under the ROC curve: how often a number of ``found`` is greater than one of ``control``, ties counting half. For the interval the pictures of both are drawn anew, each with
+    all its models, and apart from each other, as if they were different pictures: the wider one.
 
     :param found: [models, pictures], NaN where there is none; ``control`` likewise, of the same
         pictures.
@@ -31,20 +31,22 @@ def auroc(found: np.ndarray, control: np.ndarray, seed: int) -> Estimate | None:
         return None
     greater = np.sign(found.reshape(-1, 1) - control.reshape(1, -1))
     greater = np.nan_to_num((greater + 1) / 2)
-    counts = _counts(found.shape[1], seed)
+    pictures = found.shape[1]
 
-    def area(counts: np.ndarray) -> np.ndarray:
+    def area(*drawn: np.ndarray) -> np.ndarray:
         ours, theirs = (
             (np.isfinite(values) * counts[:, None, :]).reshape(len(counts), -1)
-            for values in (found, control)
+            for values, counts in zip((found, control), drawn, strict=True)
         )
         pairs = ours.sum(1) * theirs.sum(1)
         return np.divide(
             np.einsum("bi,ij,bj->b", ours, greater, theirs, optimize=True), pairs,
-            out=np.full(len(counts), np.nan), where=pairs > 0,
+            out=np.full(len(pairs), np.nan), where=pairs > 0,
         )  # fmt: skip
 
-    return _estimate(area(np.ones((1, found.shape[1])))[0], area(counts))
+    once = np.ones((1, pictures))
+    drawn = area(*_counts(pictures, seed).reshape(2, RESAMPLED, pictures))
+    return _estimate(area(once, once)[0], drawn)
 
 
 def mean(values: np.ndarray, seed: int) -> Estimate | None:
@@ -53,7 +55,7 @@ def mean(values: np.ndarray, seed: int) -> Estimate | None:
     if not there.any():
         return None
     sums, sizes = np.nan_to_num(values).sum(0), there.sum(0)
-    counts = _counts(values.shape[1], seed)
+    counts = _counts(values.shape[1], seed)[:RESAMPLED]
     drawn = np.divide(
         counts @ sums, counts @ sizes, out=np.full(len(counts), np.nan), where=counts @ sizes > 0
     )
@@ -61,9 +63,9 @@ def mean(values: np.ndarray, seed: int) -> Estimate | None:
 
 
 def _counts(pictures: int, seed: int) -> np.ndarray:
-    """How often each picture is drawn in each resample, [RESAMPLED, pictures]."""
-    generator = np.random.default_rng(seed)
-    return generator.multinomial(pictures, np.full(pictures, 1 / pictures), RESAMPLED).astype(float)
+    """How often each picture is drawn in each resample, for two sets, [2 * RESAMPLED, pictures]."""
+    share = np.full(pictures, 1 / pictures)
+    return np.random.default_rng(seed).multinomial(pictures, share, 2 * RESAMPLED).astype(float)
 
 
 def _estimate(value: float, drawn: np.ndarray) -> Estimate:

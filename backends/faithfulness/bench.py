@@ -145,13 +145,17 @@ def run(plan: ShortcutPlan, out: Path) -> Iterator[BenchProgress | BenchResults]
     """Do what is not done yet, and tell how far it is.
 
     :param out: folder for models and answers.
-    :raises BadInput: the folder holds another plan's.
+    :raises BadInput: the folder holds results of other strengths, pictures or settings.
     """
     _claim(plan, out)
-    total = len(plan.cases) + len(plan.worlds)
+    files = [
+        *(out / ANSWERS / f"{_key(*case)}.json" for case in plan.cases),
+        *(out / EFFECTS / f"{_key(*world)}.json" for world in plan.worlds),
+    ]
+    total = len(files)
 
     def done() -> int:
-        return sum(len(list((out / kind).glob("*.json"))) for kind in (ANSWERS, EFFECTS))
+        return sum(path.is_file() for path in files)
 
     yield BenchProgress(done(), total)
     if plan.workers == 1:
@@ -258,11 +262,14 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _claim(plan: ShortcutPlan, out: Path) -> None:
-    """Note the plan in its folder; the number of workers may differ from session to session."""
-    told = {key: value for key, value in asdict(plan).items() if key != "workers"}
+    """Note the plan in its folder, where further factors and methods may be asked for later."""
+    told = {k: v for k, v in asdict(plan).items() if k not in ("factors", "methods", "workers")}
     path = out / PLAN
     if path.is_file() and _read(path) != told:
-        raise BadInput(f"{out} holds the results of another plan; give --out another folder")
+        raise BadInput(
+            f"{out} holds results of other strengths, pictures or settings; give --out another "
+            "folder"
+        )
     if not path.is_file():
         _store(path, told)
 

@@ -20,8 +20,9 @@ class Estimate(NamedTuple):
 
 
 def auroc(found: np.ndarray, control: np.ndarray, seed: int) -> Estimate | None:
-    """The area under the ROC curve: how often a number of ``found`` is greater than one of ``control``, ties counting half. For the interval the pictures of both are drawn anew, each with
-    all its models, and apart from each other, as if they were different pictures: the wider one.
+    """The area under the ROC curve: how often a number of ``found`` is greater than one of
+    ``control``, ties counting half. For the interval the pictures of both are drawn anew, each
+    with all its models, and apart from each other, as if they were different pictures.
 
     :param found: [models, pictures], NaN where there is none; ``control`` likewise, of the same
         pictures.

@@ -21,6 +21,7 @@ from backends.version import studio_version
 from studio.cli import domains, evaluations, options
 from studio.cli.backup import backup, restore
 from studio.cli.bundles import bundles_app
+from studio.cli.faithfulness import faithfulness
 from studio.cli.labels import labels
 from studio.cli.signals import interruptible
 from studio.cli.users import users_app
@@ -231,6 +232,7 @@ app.command()(backup)
 app.command()(restore)
 app.command()(domains.new)
 app.command()(domains.train)
+app.command()(faithfulness)
 
 
 @app.command()

@@ -88,7 +88,7 @@ def about(name: str, annotator: str) -> dict[str, Any]:
         entry = found.manifest.parts.get(annotator)
         own = annotator == "classifier"
         labels = found.manifest.class_names if own else (entry.classes if entry else None)
-        title = Sentence("the bundle's classifier") if own else annotator
+        title = Sentence("the bundle's classifier" if own else annotator)
         if found.model(annotator):
             title = Sentence("{name} (learnt from labels)", name=title)
         problem = found.problem(annotator)

@@ -1,7 +1,8 @@
 """The page's own document and its description, kept as they were sent before.
 
 Gradio makes them for each visit by copying and searching every control's settings, which takes
-longer than a short run; they are the same for all who call the studio by the same name and read the same language.
+longer than a short run; they are the same for all who call the studio by the same name and read
+the same language.
 """
 
 from __future__ import annotations

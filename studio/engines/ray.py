@@ -93,8 +93,8 @@ class Workers:
     """The workers of a cluster: one for each accelerator, else one for each of its cores but at
     most ``STUDIO_WORKERS``.
 
-    Ray finds the cluster by ``RAY_ADDRESS``, else the one that ``ray start`` began on this
-    machine; else it begins one here, which ends with this process.
+    ``RAY_ADDRESS`` names the cluster (``auto``: the one that ``ray start`` began on this machine);
+    else one is begun here, which ends with this process.
 
     :raises MissingPart: the package ``ray`` is not installed.
     """
@@ -109,7 +109,8 @@ class Workers:
         own = {key: value for key, value in os.environ.items() if key.startswith(PREFIX)}
         if not self.ray.is_initialized():
             self.ray.init(
-                log_to_driver=False, include_dashboard=False, logging_level=logging.WARNING,
+                os.environ.get("RAY_ADDRESS") or "local", log_to_driver=False,
+                include_dashboard=False, logging_level=logging.WARNING,
                 runtime_env={"env_vars": own},
             )  # fmt: skip
         have = self.ray.cluster_resources()
@@ -121,6 +122,15 @@ class Workers:
             max_restarts=-1, max_concurrency=at_once, scheduling_strategy="SPREAD", **needs
         )
         self.actors = [made.remote(**arguments) for _ in range(count)]
+        self._begun = time.monotonic()
+        self._ready = [actor.__ray_ready__.remote() for actor in self.actors]
+
+    def problem(self) -> str:
+        """Whether no worker has started for too long; empty where one has."""
+        waited = time.monotonic() - self._begun
+        if waited < REPLACED or self.ray.wait(self._ready, timeout=0)[0]:
+            return ""
+        return f"no worker has started for {waited:.0f} seconds; look at: ray status"
 
     def close(self) -> None:
         """End the workers, and the cluster if it was begun here."""
@@ -160,8 +170,8 @@ class RayEngine(Engine):
         self._threads.submit(self._follow, job)
 
     def problem(self) -> str:
-        """What is wrong with the thread of what is computed here."""
-        return self._here.problem()
+        """What is wrong with the workers, or with the thread of what is computed here."""
+        return self._workers.problem() or self._here.problem()
 
     def close(self) -> None:
         """Stop everything and end the workers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from functools import partial
@@ -314,12 +315,29 @@ def fit(
 
 
 @app.command()
-def doctor() -> None:
-    """Say what this machine has and what is missing."""
+def doctor(
+    server: Annotated[
+        str, typer.Option(help="Address of a studio that runs; exit code 1 where it is not well")
+    ] = "",
+    user: Annotated[str, typer.Option(help="Who logs in there; asks for the password")] = "",
+) -> None:
+    """Say what this machine has and what is missing, or whether a running studio is well."""
     from studio.cli.doctor import findings
+    from studio.cli.remote_doctor import examine
 
-    for line in findings():
-        print(line)
+    if not server:
+        for line in findings():
+            print(line)
+        return
+    password = os.environ.get("STUDIO_PASSWORD") or "" if user else ""
+    if user and not password:
+        password = typer.prompt("Password", hide_input=True, err=True)
+    well = True
+    for finding in examine(server, user, password):
+        print(finding)
+        well = well and finding.state != "broken"
+    if not well:
+        raise typer.Exit(1)
 
 
 def main() -> None:

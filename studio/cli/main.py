@@ -78,10 +78,16 @@ def serve(
             help='Also offer tools to language models: pip install "counterfactual-studio[mcp]"'
         ),
     ] = False,
+    log_format: Annotated[
+        str | None,
+        typer.Option(help="plain, or json: a line for each event; else STUDIO_LOG_FORMAT"),
+    ] = None,
     device: DeviceOption = None,
     precision: PrecisionOption = None,
 ) -> None:
     """Open the studio in a browser."""
+    if log_format:
+        os.environ["STUDIO_LOG_FORMAT"] = log_format  # settings refuse what is neither
     from backends import service
     from studio.ui.serving import launch
 

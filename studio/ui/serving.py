@@ -8,7 +8,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,9 +28,11 @@ from studio.api.questions import ProgramQuestions
 from studio.labels import api as label_api
 from studio.labels.management import Management
 from studio.labels.store.database import usual_place
+from studio.labels.tasks.delete_project import delete_idle
 from studio.runs import Runs
 from studio.runs.background_tasks import BackgroundTasks
-from studio.runs.kept import usual_store
+from studio.runs.kept import KeptRuns, usual_store
+from studio.runs.retention import Sweeper, remove_older
 from studio.runs.study import Study, usual_file
 from studio.ui.page import build, shown_bundles
 from studio.ui.sessions import use_light_sessions
@@ -39,6 +41,7 @@ from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import LabelController
 from studio.ui.shared.static import static_text
 from studio.ui.theme import theme
+from studio.web.log_lines import log_as_json
 
 __all__ = ["free_port", "launch", "launch_options"]
 
@@ -71,6 +74,8 @@ def launch(
         database that was named here or in the environment cannot be opened.
     """
     engines.require_engine(engine)
+    if settings().log_format == "json":
+        log_as_json()
     access = AccessPolicy.of(settings(), host)
     imaging.confine(access.mode != "private")  # visitors' pictures are strangers'
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # the gate reads whom a proxy forwards for
@@ -115,13 +120,34 @@ def launch(
             "routes": described(routes), "middleware": [Middleware(Gate, access=access)],
         }  # fmt: skip
         use_light_sessions()
+        sweeper = Sweeper(_sweeps(results, runs, labels))
+        sweeper.start()
         try:
             page.launch(
                 server_name=host, server_port=port, mcp_server=mcp,
                 state_session_capacity=settings().sessions, **options,
             )  # fmt: skip
         finally:
+            sweeper.close()
             page.close(verbose=False)
+
+
+def _sweeps(results: Path, runs: Runs, labels: LabelController) -> dict[str, Callable[[], object]]:
+    """What is deleted by its age, as the settings say."""
+    found = settings()
+
+    def files() -> int:
+        return remove_older(results, found.results_days)
+
+    def projects() -> list[str]:
+        return delete_idle(labels.database(), found.project_days)
+
+    sweeps: dict[str, Callable[[], object]] = {"uploads and downloads": files}
+    if isinstance(runs.store, KeptRuns):
+        sweeps["answers"] = runs.store.sweep
+    if found.project_days:
+        sweeps["projects"] = projects
+    return sweeps
 
 
 def launch_options() -> dict[str, Any]:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import socket
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -35,6 +32,7 @@ from studio.runs.kept import KeptRuns, usual_store
 from studio.runs.retention import Sweeper, remove_older
 from studio.runs.study import Study, usual_file
 from studio.ui.page import build, shown_bundles
+from studio.ui.results_folder import results_folder
 from studio.ui.sessions import use_light_sessions
 from studio.ui.shared import shortcuts
 from studio.ui.shared.controller import BundleController
@@ -57,7 +55,6 @@ STYLES = (
     "take_away.css",
 )
 DARK = ".dark { --color-accent: var(--primary-400) !important; }"  # the theme has one for both
-REMOVALS = 10  # attempts to remove the results' folder
 
 
 def launch(
@@ -83,7 +80,7 @@ def launch(
         raise MissingPart('--mcp needs a package; run: pip install "counterfactual-studio[mcp]"')
     port = port or free_port(host)
     _require_port(host, port)
-    with _results() as results, closing(engines.opened(engine, [bundle])) as device:
+    with results_folder() as results, closing(engines.opened(engine, [bundle])) as device:
         tasks = BackgroundTasks(device)
         labels = LabelController(database or usual_place(), tasks, access)
         if database or "database" in settings().model_fields_set:
@@ -172,25 +169,6 @@ def _head() -> str:
     styles = f".gradio-container.gradio-container.gradio-container {{ {static_text(*STYLES)} }}"
     script = static_text("viewer.js", "kept.js", "early_run.js")
     return f"<style>{DARK} {styles}</style>{shortcuts.script()}<script>{script}</script>"
-
-
-@contextmanager
-def _results() -> Iterator[Path]:
-    """A folder for people's downloads, removed at the end. Gradio's copies of what it shows lie
-    there, too: it deletes them by their content, under another studio that shows the same."""
-    folder = Path(tempfile.mkdtemp(prefix="counterfactual-studio-"))
-    named = "GRADIO_TEMP_DIR" in os.environ
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(folder / "shown"))
-    try:
-        yield folder
-    finally:
-        if not named:
-            del os.environ["GRADIO_TEMP_DIR"]
-        for _ in range(REMOVALS):  # a thread that still writes may add a file meanwhile
-            shutil.rmtree(folder, ignore_errors=True)
-            if not folder.exists():
-                break
-            time.sleep(0.1)
 
 
 def _require_port(host: str, port: int) -> None:

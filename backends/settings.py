@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     zero_seconds: int = Field(
         60, ge=1, description="Seconds of a ZeroGPU card that a run may take; a whole number"
     )
+    log_format: Literal["plain", "json"] = Field(
+        "plain", description="plain, or json: a line of JSON for each event, also the end of runs"
+    )
     device: str = Field("auto", description="cpu, cuda, mps or auto")
     precision: Literal["float32", "tf32", "bf16", "fp16"] = Field(
         "float32", description="Numbers to compute with: float32, tf32, bf16 or fp16"
@@ -143,6 +146,17 @@ class Settings(BaseSettings):
     )
     keep_days: int = Field(
         30, ge=0, description="Days for which those are kept; a whole number, 0 keeps none"
+    )
+    results_days: int = Field(
+        1,
+        ge=1,
+        description="Days for which a page's uploads and downloads stay; a whole number",
+    )
+    project_days: int = Field(
+        0,
+        ge=0,
+        description="Days without an answer after which a labelling project is deleted with its "
+        "pictures, labels and models; a whole number, 0 keeps all",
     )
     visitor_megabytes: int = Field(
         300, ge=1, description="Most that one visitor's may take; the oldest go first"

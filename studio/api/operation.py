@@ -14,11 +14,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.routing import BaseRoute
 
 from backends.errors import NotAllowed, StudioError
+from backends.version import studio_version
 from studio.access import AccessPolicy
 from studio.access.rights import LOOPBACK
 from studio.engines.core import Engine
 from studio.runs import Runs
-from studio.runs.metrics import GOING
+from studio.runs.metrics import GOING, INFO
 from studio.web.sentences import route
 
 __all__ = ["disk_check", "engine_check", "routes"]
@@ -34,6 +35,7 @@ def routes(runs: Runs, access: AccessPolicy, checks: Mapping[str, Check]) -> lis
     :param checks: each raises a :class:`StudioError` that says what is wrong.
     """
     router = APIRouter(tags=["operation"], route_class=route(0))
+    INFO.info({"version": studio_version()})
 
     @router.get("/healthz")
     async def healthz() -> Response:

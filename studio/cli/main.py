@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from functools import partial
@@ -78,10 +79,16 @@ def serve(
             help='Also offer tools to language models: pip install "counterfactual-studio[mcp]"'
         ),
     ] = False,
+    log_format: Annotated[
+        str | None,
+        typer.Option(help="plain, or json: a line for each event; else STUDIO_LOG_FORMAT"),
+    ] = None,
     device: DeviceOption = None,
     precision: PrecisionOption = None,
 ) -> None:
     """Open the studio in a browser."""
+    if log_format:
+        os.environ["STUDIO_LOG_FORMAT"] = log_format  # settings refuse what is neither
     from backends import service
     from studio.ui.serving import launch
 
@@ -260,12 +267,29 @@ def fit(
 
 
 @app.command()
-def doctor() -> None:
-    """Say what this machine has and what is missing."""
+def doctor(
+    server: Annotated[
+        str, typer.Option(help="Address of a studio that runs; exit code 1 where it is not well")
+    ] = "",
+    user: Annotated[str, typer.Option(help="Who logs in there; asks for the password")] = "",
+) -> None:
+    """Say what this machine has and what is missing, or whether a running studio is well."""
     from studio.cli.doctor import findings
+    from studio.cli.remote_doctor import examine
 
-    for line in findings():
-        print(line)
+    if not server:
+        for line in findings():
+            print(line)
+        return
+    password = os.environ.get("STUDIO_PASSWORD") or "" if user else ""
+    if user and not password:
+        password = typer.prompt("Password", hide_input=True, err=True)
+    well = True
+    for finding in examine(server, user, password):
+        print(finding)
+        well = well and finding.state != "broken"
+    if not well:
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ import logging
 import re
 import shutil
 import threading
-import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from backends.files import atomic_folder
 from backends.settings import settings
 from studio.runs import run_files
 from studio.runs.run import Run
+from studio.runs.steady_clock import steady_time
 from studio.runs.store import KeptRun
 
 __all__ = ["KeptRuns", "usual_store"]
@@ -56,7 +56,7 @@ class KeptRuns:
 
     def __init__(
         self, folder: Path, *, days: int = 30, visitor_bytes: int = 300 * MEGABYTE,
-        all_bytes: int = 5000 * MEGABYTE, clock: Callable[[], float] = time.time,
+        all_bytes: int = 5000 * MEGABYTE, clock: Callable[[], float] = steady_time,
     ) -> None:  # fmt: skip
         self.folder, self.days, self._clock = folder, days, clock
         self._visitor_bytes, self._all_bytes = visitor_bytes, all_bytes
@@ -93,6 +93,13 @@ class KeptRuns:
         except DAMAGED:
             log.warning("the kept run %s is damaged and cannot be shown", place)
             return None
+
+    def sweep(self) -> None:
+        """Remove what is too old or too much, also where nobody keeps anything new."""
+        with self._writing:
+            self._swept = float("-inf")
+            if self.folder.is_dir():
+                self._sweep("")
 
     def delete(self, run_id: str, visitor: str) -> bool:
         """Remove a visitor's run; False where it is not theirs, or not there."""

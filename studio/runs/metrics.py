@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, Info
 
 from studio.runs.run import Run
 
-__all__ = ["GOING", "counted"]
+__all__ = ["GOING", "INFO", "counted"]
 
 BUCKETS = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000)
 ENDED = Counter("studio_runs", "Runs that have ended", ["bundle", "method", "end"])
@@ -15,6 +15,7 @@ SECONDS = Histogram(
     buckets=BUCKETS,
 )  # fmt: skip
 DEVICE = Counter("studio_device_seconds", "Seconds that runs computed", ["bundle", "method"])
+INFO = Info("studio", "The studio itself")
 GOING = Gauge("studio_runs_going", "Runs that wait or are computed", ["state"])
 
 

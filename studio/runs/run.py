@@ -25,13 +25,15 @@ class Run:
     looked at again. ``saved`` is set when the store has it, or when nothing is to be stored. The
     ``id`` cannot be guessed: whoever has it may see the run. ``brought`` tells that its files were
     dropped on the page: nothing here computed it; ``counted``, that the figures have it;
-    ``unkept`` why it could not be stored.
+    ``unkept`` why it could not be stored. ``started`` is the hour, which a clock that is set may
+    move; ``begun`` only tells how long ago that was.
     """
 
     request: Request
     owner: str
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     started: float = field(default_factory=time.time)
+    begun: float = field(default_factory=time.monotonic)
     state: str = "waiting"
     frames: list[Frame] = field(default_factory=list)
     answer: Answer | None = None

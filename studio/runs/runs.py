@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 from backends.core import Answer, Frame, Request
 from backends.files import unwritten
@@ -19,6 +20,7 @@ from studio.runs.metrics import counted
 from studio.runs.place import Place, group_of_run, place_of, seconds_of_another
 from studio.runs.run import Run
 from studio.runs.store import Store
+from studio.web.log_lines import pseudonym
 
 __all__ = ["Runs", "TooMany"]
 
@@ -239,7 +241,9 @@ class Runs:
         """After each event: count a run that has ended, and store a visitor's."""
         if run.ended and run.job and not run.counted:
             run.counted = True
-            counted(run, time.time() - run.started)
+            seconds = time.monotonic() - run.begun
+            counted(run, seconds)
+            log.info("run ended", extra={"fields": _told(run, seconds)})
         if run.ended and self.store and run.visitor and run.answer:
             self._writer.submit(self._save, run)
         elif run.ended:
@@ -271,6 +275,17 @@ class Runs:
     def _forgotten(self, run: Run) -> None:
         for callback in self._on_forget:
             callback(run)
+
+
+def _told(run: Run, seconds: float) -> dict[str, Any]:
+    """What the log says of a run. Of the id only the beginning: whoever has all of it may see the
+    run."""
+    asked = run.request
+    return {
+        "run": run.id[:8], "owner": pseudonym(run.visitor or run.owner), "bundle": asked.bundle,
+        "model": asked.model, "method": asked.method, "end": run.state,
+        "seconds": round(seconds, 3), "steps": len(run.frames),
+    } | ({"reason": run.reason} if run.reason else {})  # fmt: skip
 
 
 def _is_of(run: Run, owner: str, visitor: str) -> bool:

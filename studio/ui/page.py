@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from backends import bundles, service
+from backends.settings import settings
 from studio.access import MEMBERS, AccessPolicy
 from studio.api.questions import ProgramQuestions
 from studio.labels.store.database import usual_place
@@ -56,10 +57,11 @@ def build(
     :param access: who may do what on it.
     """
     labels = labels or LabelController(usual_place(), BackgroundTasks(controller.runs.engine))
-    # Old previews are deleted after a day, looked for each hour.
+    # Old previews are deleted after a while, looked for each hour.
     with TranslatedBlocks(
-        title=_("Counterfactual Studio"), delete_cache=(3600, 86400), fill_width=True
-    ) as blocks:
+        title=_("Counterfactual Studio"), fill_width=True,
+        delete_cache=(3600, settings().results_days * 86400),
+    ) as blocks:  # fmt: skip
         controllers = Controllers(controller, names, access=access)
         # First, so that no event of the page takes their names.
         asked = ProgramQuestions(controller.runs, lambda: list(controllers.names), access)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import socket
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,19 +26,23 @@ from studio.api.questions import ProgramQuestions
 from studio.labels import api as label_api
 from studio.labels.management import Management
 from studio.labels.store.database import usual_place
+from studio.labels.tasks.delete_project import delete_idle
 from studio.runs import Runs
 from studio.runs.background_tasks import BackgroundTasks
-from studio.runs.kept import usual_store
+from studio.runs.kept import KeptRuns, usual_store
+from studio.runs.retention import Sweeper, remove_older
 from studio.runs.study import Study, usual_file
 from studio.ui.languages import LanguageOfThePage, in_languages
 from studio.ui.page import build, shown_bundles
 from studio.ui.prepared_pages import PreparedPages
+from studio.ui.results_folder import results_folder
 from studio.ui.sessions import use_light_sessions
 from studio.ui.shared import shortcuts
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import LabelController
 from studio.ui.shared.static import script_of_texts, static_text
 from studio.ui.theme import theme
+from studio.web.log_lines import log_as_json
 
 __all__ = ["free_port", "launch", "launch_options"]
 
@@ -57,7 +58,6 @@ STYLES = (
     "take_away.css",
 )
 DARK = ".dark { --color-accent: var(--primary-400) !important; }"  # the theme has one for both
-REMOVALS = 10  # attempts to remove the results' folder
 
 
 def launch(
@@ -74,6 +74,8 @@ def launch(
         database that was named here or in the environment cannot be opened.
     """
     engines.require_engine(engine)
+    if settings().log_format == "json":
+        log_as_json()
     access = AccessPolicy.of(settings(), host)
     imaging.confine(access.mode != "private")  # visitors' pictures are strangers'
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # the gate reads whom a proxy forwards for
@@ -81,7 +83,7 @@ def launch(
         raise MissingPart('--mcp needs a package; run: pip install "counterfactual-studio[mcp]"')
     port = port or free_port(host)
     _require_port(host, port)
-    with _results() as results, closing(engines.opened(engine, [bundle])) as device:
+    with results_folder() as results, closing(engines.opened(engine, [bundle])) as device:
         tasks = BackgroundTasks(device)
         labels = LabelController(database or usual_place(), tasks, access)
         if database or "database" in settings().model_fields_set:
@@ -121,13 +123,34 @@ def launch(
             ],
         }  # fmt: skip
         use_light_sessions()
+        sweeper = Sweeper(_sweeps(results, runs, labels))
+        sweeper.start()
         try:
             page.launch(
                 server_name=host, server_port=port, mcp_server=mcp,
                 state_session_capacity=settings().sessions, **options,
             )  # fmt: skip
         finally:
+            sweeper.close()
             page.close(verbose=False)
+
+
+def _sweeps(results: Path, runs: Runs, labels: LabelController) -> dict[str, Callable[[], object]]:
+    """What is deleted by its age, as the settings say."""
+    found = settings()
+
+    def files() -> int:
+        return remove_older(results, found.results_days)
+
+    def projects() -> list[str]:
+        return delete_idle(labels.database(), found.project_days)
+
+    sweeps: dict[str, Callable[[], object]] = {"uploads and downloads": files}
+    if isinstance(runs.store, KeptRuns):
+        sweeps["answers"] = runs.store.sweep
+    if found.project_days:
+        sweeps["projects"] = projects
+    return sweeps
 
 
 def launch_options() -> dict[str, Any]:
@@ -153,25 +176,6 @@ def _head() -> str:
     script = static_text("viewer.js", "kept.js", "early_run.js")
     texts = script_of_texts()
     return f"<style>{DARK} {styles}</style>{texts}{shortcuts.script()}<script>{script}</script>"
-
-
-@contextmanager
-def _results() -> Iterator[Path]:
-    """A folder for people's downloads, removed at the end. Gradio's copies of what it shows lie
-    there, too: it deletes them by their content, under another studio that shows the same."""
-    folder = Path(tempfile.mkdtemp(prefix="counterfactual-studio-"))
-    named = "GRADIO_TEMP_DIR" in os.environ
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(folder / "shown"))
-    try:
-        yield folder
-    finally:
-        if not named:
-            del os.environ["GRADIO_TEMP_DIR"]
-        for _ in range(REMOVALS):  # a thread that still writes may add a file meanwhile
-            shutil.rmtree(folder, ignore_errors=True)
-            if not folder.exists():
-                break
-            time.sleep(0.1)
 
 
 def _require_port(host: str, port: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Table, delete, func, select
@@ -60,15 +59,15 @@ def delete_project(database: Database, project: Project) -> Contents:
     return gone
 
 
-def idle(database: Database, days: int) -> list[str]:
-    """Names of the projects that were made, and last answered in, more than so many days ago."""
+def idle(database: Database, since: float) -> list[str]:
+    """Names of the projects that were made, and last answered in, before a time."""
     latest = func.coalesce(func.max(Responses.created), 0.0)
     chosen = (
         select(Projects.name)
         .outerjoin(Responses, Responses.project_id == Projects.id)
         .group_by(Projects.id, Projects.name, Projects.created)
-        .having(latest < time.time() - days * 86_400)
-        .where(Projects.created < time.time() - days * 86_400)
+        .having(latest < since)
+        .where(Projects.created < since)
     )
     with database.read() as connection:
         return list(connection.scalars(chosen))

@@ -163,7 +163,12 @@ def _untaken(chosen: Any, project: Project, annotator: Annotator, now: float) ->
     Few items are before somebody, so those are counted first."""
     held = (
         select(Reservations.item_id, func.count().label("number"))
-        .where(Reservations.annotator_id != annotator.id, Reservations.until > now)
+        .where(
+            Reservations.annotator_id != annotator.id,
+            Reservations.until > now,
+            # Or a clock that was set back would keep them from others for long.
+            Reservations.until < now + 2 * reservations.LEASE,
+        )
         .group_by(Reservations.item_id)
         .subquery()
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from studio.labels.store import deletion
+from studio.labels.store import deletion, projects
 from studio.labels.store.database import Database
 from studio.labels.store.deletion import Contents
 from studio.labels.store.records import Project
 from studio.labels.tasks import retrain
+from studio.runs.retention import DAY
+from studio.runs.steady_clock import steady_time
 
-__all__ = ["delete_project", "models_of"]
+__all__ = ["delete_idle", "delete_project", "models_of"]
 
 
 def models_of(database: Database, project: Project) -> list[str]:
@@ -32,3 +34,14 @@ def delete_project(database: Database, project: Project) -> Contents:
     for name in models_of(database, project):
         retrain.delete(database, project, name)
     return deletion.delete_project(database, project)
+
+
+def delete_idle(database: Database, days: int) -> list[str]:
+    """Delete the projects that nobody has answered in for so many days; their names.
+
+    :param days: 0 deletes none.
+    """
+    names = deletion.idle(database, steady_time() - days * DAY) if days else []
+    for name in names:
+        delete_project(database, projects.find(database, name))
+    return names

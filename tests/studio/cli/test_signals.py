@@ -10,18 +10,27 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from studio.labels.store import projects
+from studio.labels.store.database import Database
+from studio.labels.store.records import Setup
+
 ROOT = Path(__file__).parents[3]
 # Steps for minutes; the file tells that the run has begun.
 SLOW = """
-import itertools, sys
+import itertools, sys, tempfile, threading
 from pathlib import Path
 from types import SimpleNamespace
 import torch
 from backends import evaluation, service
+from backends.evaluation import domain
+from backends.service import fitting, retraining
+from studio.labels.tasks import retrain as labelled
 
 begun = Path(sys.argv.pop(1))
 
 def slow(*_, **__):
+    if threading.current_thread() is not threading.main_thread():
+        tempfile.mkdtemp()  # which this thread cannot remove when it is cut off
     weights = torch.rand(400, 400, requires_grad=True)
     for step in itertools.count():
         (weights @ weights).sum().backward()
@@ -29,6 +38,8 @@ def slow(*_, **__):
         yield SimpleNamespace(index=step, method="rcsb", region="whole", share=0.5)
 
 evaluation.evaluate = service.explain = service.warm = slow
+labelled.rows_for_training = lambda *_: []
+domain.train = domain.make = fitting.fit = retraining.retrain = slow
 """
 COMMAND = "from studio.cli.main import main\nmain()"
 PAGE = f"import runpy\nrunpy.run_path({str(ROOT / 'app.py')!r}, run_name='__main__')"
@@ -67,7 +78,12 @@ WORDS = {
     "explain": "explain picture.png --method rcsb --target b --out out",
     "evaluate": "evaluate --methods rcsb --n 2 --out out",
     "serve": "serve --port 0",
+    "train": "train own --minutes 5",
+    "fit": "fit classifier",
+    "new": "new cells --images pictures --out out",
+    "retrain": "labels retrain ones --database labels.db",
 }
+WITHOUT_BUNDLE = ("train", "new", "retrain")
 
 
 @pytest.mark.slow
@@ -77,12 +93,25 @@ WORDS = {
         ("explain", signal.SIGINT, 130),
         ("evaluate", signal.SIGTERM, 143),
         ("serve", signal.SIGINT, 130),
+        ("serve", signal.SIGTERM, 143),
         ("app", signal.SIGTERM, 143),
+        ("app", signal.SIGINT, 130),
+        ("train", signal.SIGINT, 130),
+        ("train", signal.SIGTERM, 143),
+        ("fit", signal.SIGTERM, 143),
+        ("new", signal.SIGINT, 130),
+        ("retrain", signal.SIGTERM, 143),
     ],
 )
 def test_a_signal_in_mid_run_leaves_nothing(interrupted, tiny, tmp_path, command, number, code):
-    words = [*WORDS[command].split(), "--bundle", tiny] if command in WORDS else []
+    words = WORDS[command].split() if command in WORDS else []
+    words += ["--bundle", tiny] if words and command not in WITHOUT_BUNDLE else []
+    if command == "retrain":
+        store = Database(str(tmp_path / "labels.db"))
+        projects.create(store, Setup(name="ones", bundle=tiny, classes=["a", "b"]), "Ada")
+        store.close()
     ended, told = interrupted(COMMAND if words else PAGE, words, number)
     assert (ended, told.count("terminate called"), told.count("Traceback")) == (code, 0, 0), told
     left = {path.name for path in (*tmp_path.iterdir(), *(tmp_path / "temporary").iterdir())}
-    assert left <= {"picture.png", "temporary", "begun", "gradio"}
+    labels = {"labels.db", "labels.db.lock"}
+    assert left <= {"picture.png", "temporary", "begun", "gradio", *labels}

@@ -1,5 +1,7 @@
 """A project goes with all that hangs on it, and nothing else."""
 
+import time
+
 import pytest
 from sqlalchemy import func, select
 
@@ -8,6 +10,9 @@ from studio.labels.store import deletion, pictures, projects, responses
 from studio.labels.store.database import Database
 from studio.labels.store.records import Submission
 from studio.labels.store.schema import Base
+from studio.labels.tasks.delete_project import delete_idle
+from studio.runs.retention import DAY
+from studio.runs.steady_clock import SteadyClock
 from tests.studio.labels.conftest import drawn
 
 
@@ -55,11 +60,22 @@ def test_a_project_of_that_name_can_be_made_again(database, made):
 def test_idle_projects_are_those_that_nobody_worked_in(database, made, monkeypatch):
     project, ada = made(3)
     made(1, name="new")
-    assert deletion.idle(database, 30) == []
-    now = deletion.time.time()
-    monkeypatch.setattr(deletion.time, "time", lambda: now + 31 * 86_400)
-    monkeypatch.setattr("studio.labels.store.responses.time.time", lambda: now + 20 * 86_400)
-    item = pictures.items(database, project)[0]
-    responses.answer(database, ada, Submission(item.id, "one", "1"))
-    monkeypatch.setattr(deletion.time, "time", lambda: now + 31 * 86_400)
-    assert deletion.idle(database, 30) == ["new"]
+    now = time.time()
+    assert deletion.idle(database, now - 30 * DAY) == []
+    with monkeypatch.context() as later:
+        later.setattr("studio.labels.store.responses.time.time", lambda: now + 20 * DAY)
+        item = pictures.items(database, project)[0]
+        responses.answer(database, ada, Submission(item.id, "one", "1"))
+    assert deletion.idle(database, now + DAY) == ["new"]
+    assert sorted(deletion.idle(database, now + 21 * DAY)) == ["new", "ones"]
+
+
+def test_idle_projects_are_deleted_where_that_is_wanted(database, made, monkeypatch):
+    made(3)
+    assert delete_idle(database, 0) == []
+    assert delete_idle(database, 30) == []
+    now = time.time()
+    clock = SteadyClock(lambda: now + 31 * DAY)
+    monkeypatch.setattr("studio.labels.tasks.delete_project.steady_time", clock)
+    assert delete_idle(database, 30) == ["ones"]
+    assert projects.listed(database) == []

@@ -232,6 +232,18 @@ def test_a_forgotten_reservation_runs_out(database, made, monkeypatch):
     assert queue.following(database, bob) == []
 
 
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_reservation_outlasts_no_clock_that_is_set(database, made, monkeypatch, days):
+    project, _ = made(1)
+    bob, eve = joined(database, project), joined(database, project, "Eve")
+    (item,) = queue.following(database, bob)
+    now = queue.time.time()
+    monkeypatch.setattr(queue.time, "time", lambda: now + days * 86_400)
+    assert [got.id for got in queue.following(database, eve)] == [item.id]
+    # Nothing is lost: whoever of the two is first has answered.
+    assert responses.answer(database, bob, Submission(item.id, "one", "a")).number == 1
+
+
 def test_what_was_taken_back_stays_with_its_owner(database, made, monkeypatch):
     project, _ = made(1)
     bob, eve = joined(database, project), joined(database, project, "Eve")

@@ -50,7 +50,8 @@ class TrainingPanel:
                 "gradients, so methods that follow gradients need the student."
             )
             self._name = gr.Textbox(
-                label="Name of the model", info="An earlier model of that name is replaced",
+                label="Name of the model",
+                info="The project’s earlier model of that name is replaced",
                 max_lines=1, interactive=True, elem_id="retrain-name",
             )  # fmt: skip
             self._rule = gr.Dropdown(
@@ -71,10 +72,11 @@ class TrainingPanel:
             with gr.Row(visible=False) as self._own:
                 self._models = gr.Dropdown(
                     [], label="Models of this project", interactive=True,
-                    info="A model from few labels is yours alone until you share it; deleting is "
-                    "for everybody, and the labels stay", elem_id="trained-models",
+                    info="A model is the project’s alone until you share it; deleting is for "
+                    "everybody, and the labels stay", elem_id="trained-models",
                 )  # fmt: skip
                 self._share = gr.Button("Share with everybody", elem_id="share-model", scale=0)
+                self._unshare = gr.Button("Make private", elem_id="unshare-model", scale=0)
                 self._delete = gr.Button("Delete", elem_id="delete-model", scale=0)
                 self._confirm = gr.Button(
                     "Yes, delete it", variant="stop", visible=False, elem_id="delete-model-confirm",
@@ -125,16 +127,17 @@ class TrainingPanel:
                     ),
                 )
                 losses: list[float] = []
+                alone = self.labels.access.mode == "private"  # all is theirs
                 counts: dict[str, int] = {}
                 yield running(self._go, self._stop, True) | {self._state: markup.waiting(0)}
                 async for _ in task.watch():
                     if isinstance(task.news, Learning):
-                        yield {self._state: _state_text(task, losses, counts)}
+                        yield {self._state: _state_text(task, losses, counts, alone)}
                 if task.state == "done":
                     await asyncio.to_thread(refreshed)
                     counts = await asyncio.to_thread(self._counts, assignment, task.news)
                 yield running(self._go, self._stop, False) | {
-                    self._state: _state_text(task, losses, counts),
+                    self._state: _state_text(task, losses, counts, alone),
                     **await asyncio.to_thread(self._trained, assignment),
                 }
 
@@ -149,11 +152,12 @@ class TrainingPanel:
                 return {self._state: markup.notice("success", text)} | trained
 
         async def share(
-            project: str | None, held: Codes | None, model: str | None
+            project: str | None, held: Codes | None, model: str | None, shared: bool
         ) -> dict[Any, Any]:
             with show_errors():
-                assignment = await asyncio.to_thread(self._shared, project, held, model)
-                text = f"Everybody who opens the page can choose “{model}” now."
+                assignment = await asyncio.to_thread(self._shared, project, held, model, shared)
+                whose = "Everybody who opens the page" if shared else "Only the project"
+                text = f"{whose} can choose “{model}” now."
                 trained = await asyncio.to_thread(self._trained, assignment)
                 return {self._state: markup.notice("success", text)} | trained
 
@@ -171,10 +175,11 @@ class TrainingPanel:
             delete, [self._project, self._codes, self._models],
             [self._state, *self._trained(None)], **QUIET,
         ).success(show, [self._project, self._codes], places, **QUIET)  # fmt: skip
-        self._share.click(
-            share, [self._project, self._codes, self._models],
-            [self._state, *self._trained(None)], **QUIET,
-        )  # fmt: skip
+        for button, shared in ((self._share, True), (self._unshare, False)):
+            button.click(
+                share, [self._project, self._codes, self._models, gr.State(shared)],
+                [self._state, *self._trained(None)], **QUIET,
+            )  # fmt: skip
         self._delete.click(_asks_again, self._models, self._confirm, queue=False, **QUIET)
         self._models.input(
             lambda: gr.update(visible=False), None, self._confirm, queue=False, **QUIET
@@ -188,9 +193,11 @@ class TrainingPanel:
         training.delete(self.labels.database(), assignment.project, model)
         return assignment
 
-    def _shared(self, name: str | None, held: Codes | None, model: str | None) -> Assignment:
+    def _shared(
+        self, name: str | None, held: Codes | None, model: str | None, shared: bool
+    ) -> Assignment:
         assignment = self.labels.require_administrator(name, held)
-        training.share(self.labels.database(), assignment.project, model)
+        training.share(self.labels.database(), assignment.project, model, shared)
         return assignment
 
     def _trained(self, assignment: Assignment | None) -> dict[Any, Any]:
@@ -238,12 +245,14 @@ def _asks_again(name: str | None) -> Any:
     return gr.update(visible=bool(name), value=f"Yes, delete “{name}”")
 
 
-def _state_text(task: BackgroundTask, losses: list[float], counts: Mapping[str, int]) -> str:
+def _state_text(
+    task: BackgroundTask, losses: list[float], counts: Mapping[str, int], alone: bool
+) -> str:
     if task.state == "failed":
         return markup.failure(task.reason)
     now = task.news
     if isinstance(now, Learnt):
-        return _learnt(now, counts)
+        return _learnt(now, counts, alone)
     if not isinstance(now, Learning):
         return markup.waiting(0) if task.state == "going" else markup.hint("Stopped.")
     if now.loss is not None and (not losses or losses[-1] != now.loss):
@@ -255,7 +264,7 @@ def _state_text(task: BackgroundTask, losses: list[float], counts: Mapping[str, 
     return markup.progress_bar(now.share, text) + markup.loss_curve(losses)
 
 
-def _learnt(now: Learnt, counts: Mapping[str, int]) -> Markup:
+def _learnt(now: Learnt, counts: Mapping[str, int], alone: bool) -> Markup:
     """What came of a training: how good it is, on how many labels, and who is offered it."""
     skipped = f", {now.skipped} could not be used" if now.skipped else ""
     doubts = weaknesses(counts, now.quality)
@@ -263,8 +272,8 @@ def _learnt(now: Learnt, counts: Mapping[str, int]) -> Markup:
         f"“{now.model}” learnt from {now.rows} pictures{skipped} in {now.seconds:.0f} s. Labels by "
         f"class: {told(counts)}. It agrees with {agreement(now.quality)} labels held out. "
     )
-    if doubts:
-        text += f"{' '.join(doubts)} Only you are offered it in Explain, until you share it."
-    else:
-        text += f"In Explain, choose “{now.model}: …” as what it should say instead."
+    text += f"{' '.join(doubts)} " if doubts else ""
+    text += f"In Explain, choose “{now.model}: …” as what it should say instead."
+    if not alone:
+        text += " Only this project’s administrators are offered it, until you share it."
     return markup.notice("warning" if doubts else "success", text)

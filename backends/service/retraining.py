@@ -14,7 +14,7 @@ from backends.compute.oom import guarded
 from backends.training.labelled import Labelled
 from backends.training.retrain_settings import Learning, Learnt, Retraining
 
-__all__ = ["forget", "retrain", "schema", "trained"]
+__all__ = ["forget", "model_name", "retrain", "schema", "trained"]
 
 
 def schema() -> dict[str, Any]:
@@ -55,6 +55,14 @@ def retrain(
         bool(course.networks[name].differentiable), training.quality if training else {},
         course.seconds,
     )  # fmt: skip
+
+
+def model_name(bundle: str, name: str) -> str:
+    """A name that a model of the bundle may have.
+
+    :raises BadInput: it is none.
+    """
+    return user_models.checked(name, bundles.get(bundle).own)
 
 
 def trained(bundle: str) -> dict[str, str]:

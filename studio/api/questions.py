@@ -4,7 +4,7 @@ waits any more."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 from weakref import WeakValueDictionary
@@ -57,11 +57,14 @@ class ProgramQuestions:
     :ivar runs: carries them out.
     :ivar names: of the bundles that may be asked about, the first of which is the usual one.
     :ivar access: who may name models of their own.
+    :ivar hidden: the names of a bundle's models that the owner of an access code, which may be
+        empty, may not ask; it is called off the event loop.
     """
 
     runs: Runs
     names: Callable[[], list[str]]
     access: AccessPolicy = MEMBERS
+    hidden: Callable[[str, str], frozenset[str]] = lambda bundle, code: frozenset()
     _decoding: WeakValueDictionary[str, asyncio.Lock] = field(
         default_factory=WeakValueDictionary, repr=False
     )
@@ -71,13 +74,16 @@ class ProgramQuestions:
         on_frame: Callable[[Frame], None] = lambda frame: None,
         gone: Callable[[], bool] = lambda: False,
         on_place: Callable[[Place], None] = lambda place: None,
+        code: str = "",
     ) -> Run:  # fmt: skip
         """Answer a question.
 
         :param on_place: hears each second where the question stands, until the first frame.
+        :param code: an access code of the asker's.
         :param gone: whether the asker has left; looked at each second.
         :raises StudioError: it cannot be answered.
         """
+        await self._require_shown(question, code)
         if mask is not None and question.region not in ("whole", "mask", "painted"):
             raise BadInput("send a mask or a region, not both")
         read = await self._decoded(question, image, owner)
@@ -104,9 +110,11 @@ class ProgramQuestions:
             raise run.failed.error if run.failed else StudioError(CLOSING)
         return run
 
-    async def predict(self, asked: PictureMessage, image: bytes, owner: str) -> Predicted:
+    async def predict(
+        self, asked: PictureMessage, image: bytes, owner: str, code: str = ""
+    ) -> Predicted:
         """Say what a model says of a picture."""
-
+        await self._require_shown(asked, code)
         read = await self._decoded(asked, image, owner)
 
         def work() -> Predicted:
@@ -119,9 +127,11 @@ class ProgramQuestions:
 
         return await self._ask(owner, work)
 
-    async def region(self, asked: RegionMessage, image: bytes, owner: str) -> RegionFound:
+    async def region(
+        self, asked: RegionMessage, image: bytes, owner: str, code: str = ""
+    ) -> RegionFound:
         """Draw a region of a picture."""
-
+        await self._require_shown(asked, code)
         read = await self._decoded(asked, image, owner)
 
         def work() -> RegionFound:
@@ -147,9 +157,13 @@ class ProgramQuestions:
         seconds = self.runs.expected(self._bundle(bundle), method)
         return Queue(**self.runs.counts(), people=self.runs.people, seconds=seconds)
 
-    async def bundles(self, owner: str) -> list[About]:
+    async def bundles(self, owner: str, code: str = "") -> list[About]:
         """Describe the bundles that can be asked about."""
-        return await self._ask(owner, lambda: [_about(name) for name in self.names()])
+        found = await self._ask(owner, lambda: [_about(name) for name in self.names()])
+        for about in found:
+            hidden = await self._hidden(about.name, about.models, code)
+            about.models = [model for model in about.models if model not in hidden]
+        return found
 
     async def methods(self, bundle: str, owner: str) -> list[MethodEntry]:
         """Describe the methods of a bundle."""
@@ -170,6 +184,21 @@ class ProgramQuestions:
 
     async def _ask(self, owner: str, work: Callable[[], T]) -> T:
         return await ask(self.runs.engine, owner, work)
+
+    async def _hidden(self, bundle: str, models: Iterable[str], code: str) -> frozenset[str]:
+        """What :attr:`hidden` says, where anything but the classifier is asked for."""
+        if set(models) <= {"classifier"}:
+            return frozenset()
+        return await asyncio.to_thread(self.hidden, bundle, code)
+
+    async def _require_shown(self, asked: PictureMessage, code: str) -> None:
+        """Refuse a model that others have not shared, as one that is not there."""
+        bundle = self._bundle(asked.bundle)
+        if asked.model in await self._hidden(bundle, [asked.model], code):
+            raise NotFound(
+                f"there is no model {asked.model!r} for you here; send the access code of an "
+                "administrator of its project, or ask them to share it"
+            )
 
     def _bundle(self, name: str) -> str:
         names = self.names()

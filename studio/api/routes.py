@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
@@ -75,7 +75,12 @@ def routes(questions: ProgramQuestions) -> list[BaseRoute]:
         # A question each: whoever asks much at once is told so by their address.
         return owner_at("api", request.client.host if request.client else "")
 
+    def access_code(authorization: Annotated[str, Header()] = "") -> str:
+        scheme, _, code = authorization.partition(" ")
+        return code if scheme.lower() == "bearer" else ""
+
     Owner = Annotated[str, Depends(owner)]  # noqa: N806 - a type
+    Code = Annotated[str, Depends(access_code)]  # noqa: N806 - a type
     Form = Annotated[  # noqa: N806 - a type
         Literal["json", "zip", "events"] | None,
         Query(alias="as", description="json, zip or events; else as the header Accept says"),
@@ -87,7 +92,7 @@ def routes(questions: ProgramQuestions) -> list[BaseRoute]:
         responses=ANSWERED,
         openapi_extra=documented(QuestionMessage),
     )
-    async def explain(request: Request, who: Owner, form: Form = None) -> Response:
+    async def explain(request: Request, who: Owner, code: Code, form: Form = None) -> Response:
         """Ask what would make a model see another class."""
         question, files = await _message(request, QuestionMessage)
         image, mask = _image(question, files), files.get("mask")
@@ -100,9 +105,9 @@ def routes(questions: ProgramQuestions) -> list[BaseRoute]:
             if form == "events":
                 news: asyncio.Queue[Frame | Place | None] = asyncio.Queue()
                 put = news.put_nowait
-                work = questions.explain(question, image, mask, who, put, gone, put)
+                work = questions.explain(question, image, mask, who, put, gone, put, code)
                 return await _streamed(asyncio.ensure_future(work), news, further)
-            run = await questions.explain(question, image, mask, who, gone=gone)
+            run = await questions.explain(question, image, mask, who, gone=gone, code=code)
         if form == "zip":
             content = await asyncio.to_thread(zip_of, run, further)
             named = {"Content-Disposition": 'attachment; filename="answer.zip"'}
@@ -110,21 +115,21 @@ def routes(questions: ProgramQuestions) -> list[BaseRoute]:
         return JSONResponse(await asyncio.to_thread(_explained, run, further))
 
     @router.post("/predict", openapi_extra=documented(PictureMessage))
-    async def predict(request: Request, who: Owner) -> Predicted:
+    async def predict(request: Request, who: Owner, code: Code) -> Predicted:
         """Ask what a model says of a picture."""
         asked, files = await _message(request, PictureMessage)
-        return await questions.predict(asked, _image(asked, files), who)
+        return await questions.predict(asked, _image(asked, files), who, code)
 
     @router.post("/region", openapi_extra=documented(RegionMessage))
-    async def region(request: Request, who: Owner) -> RegionFound:
+    async def region(request: Request, who: Owner, code: Code) -> RegionFound:
         """Draw a region of a picture, such as where the model looks."""
         asked, files = await _message(request, RegionMessage)
-        return await questions.region(asked, _image(asked, files), who)
+        return await questions.region(asked, _image(asked, files), who, code)
 
     @router.get("/bundles")
-    async def bundles(who: Owner) -> list[About]:
+    async def bundles(who: Owner, code: Code) -> list[About]:
         """List the bundles that can be asked about."""
-        return await questions.bundles(who)
+        return await questions.bundles(who, code)
 
     @router.get("/methods")
     async def methods(who: Owner, bundle: str = "") -> list[MethodEntry]:

@@ -275,6 +275,24 @@ labels.command("delete")(delete_project)
 labels.command("delete-model")(delete_model)
 
 
+@labels.command("share-model")
+def share_model(
+    project: ProjectArgument,
+    name: Annotated[str, typer.Argument(help="The model's name, as labels models prints it")],
+    private: Annotated[
+        bool, typer.Option("--private", help="Offer it to the project's administrators alone")
+    ] = False,
+    database: DatabaseOption = None,
+) -> None:
+    """Offer a model that was trained on a project's labels to everybody who opens the studio."""
+    from studio.labels.store import projects
+    from studio.labels.tasks import retrain
+
+    with _store(database) as store:
+        retrain.share(store, projects.find(store, project), name, not private)
+    print(f"{name}: {'the administrators of ' + project if private else 'everybody'} may ask it")
+
+
 @labels.command("retrain")
 def retrain_model(
     project: ProjectArgument,

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from backends.errors import BadInput, NotFound, StudioError
 from backends.training.retrain_settings import Learning, Learnt
 from studio.access import MEMBERS, AccessPolicy
+from studio.access.rights import name_of
 from studio.engines.core import Engine
 from studio.labels import exchange
 from studio.labels.store import pictures, projects
@@ -72,6 +73,23 @@ class Retrain(BaseModel):
     name: Line = Field("", description="Of the model; the project's unless given")
     rule: Line = Field("majority", description="majority, soft, weighted, suggestions:SCORE ...")
     settings: dict[str, Any] = Field(default_factory=dict, description="Of the training")
+
+
+class Share(BaseModel):
+    """Whether everybody is offered a model of the project's, or its administrators alone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: Line
+    shared: bool = True
+
+
+class ModelEntry(BaseModel):
+    """A model that was trained on the project's labels."""
+
+    name: str
+    shared: bool
+    counts: dict[str, int] = Field(description="Labels by class")
 
 
 class State(BaseModel):
@@ -135,9 +153,10 @@ class Management:
             self.access.require("training", request)
 
         @router.post("/projects", dependencies=[Depends(maker)])
-        def create(store: Store, message: New) -> ProjectMade:
+        def create(store: Store, message: New, request: Request) -> ProjectMade:
             """Make a project."""
             setup = Setup.checked(message.project)
+            login = name_of(request)
             if setup.bundle not in self.bundles():
                 known = ", ".join(self.bundles())
                 raise NotFound(
@@ -145,7 +164,7 @@ class Management:
                     bundle=setup.bundle,
                     known=known,
                 )
-            project, access = projects.create(store, setup, message.administrator)
+            project, access = projects.create(store, setup, message.administrator, login)
             return ProjectMade(
                 project=project.name, administrator=access.annotator.name, code=access.code
             )
@@ -170,6 +189,7 @@ class Management:
         def retrain(store: Store, project: Administered, message: Retrain) -> State:
             """Begin to train the bundle's model on the labels."""
             name = message.name or training.model_name(project.name)
+            name = training.claim(store, project, name)  # a refusal is the reply
 
             def work() -> Iterator[Learning | Learnt | None]:
                 return training.retrain(store, project, message.rule, name, message.settings)
@@ -181,6 +201,17 @@ class Management:
         def trained(project: Administered) -> State:
             """Say how the training stands."""
             return _state(tasks, project)
+
+        @router.get("/models")
+        def models(store: Store, project: Administered) -> list[ModelEntry]:
+            """List the models that were trained on the labels."""
+            return _models(store, project)
+
+        @router.post("/share")
+        def share(store: Store, project: Administered, message: Share) -> list[ModelEntry]:
+            """Offer a model to everybody, or to the project's administrators alone."""
+            training.share(store, project, message.model, message.shared)
+            return _models(store, project)
 
         router.include_router(filling)
         return router
@@ -233,6 +264,12 @@ def _exported(store: Database, project: Project, form: str, history: bool) -> Re
         content = to.read_bytes()
     named = {"Content-Disposition": f'attachment; filename="labels.{ENDINGS[form]}"'}
     return Response(content, media_type="application/octet-stream", headers=named)
+
+
+def _models(store: Database, project: Project) -> list[ModelEntry]:
+    of_bundle = training.of_people(store, project.setup.bundle)
+    own = [of_bundle[name] for name in training.models(store, project) if name in of_bundle]
+    return [ModelEntry(name=one.name, shared=one.shared, counts=one.counts) for one in own]
 
 
 def _state(tasks: BackgroundTasks, project: Project) -> State:

@@ -10,6 +10,7 @@ import gradio as gr
 from backends import bundles, service
 from backends.settings import settings
 from studio.access import MEMBERS, AccessPolicy
+from studio.access.rights import name_of
 from studio.api.questions import ProgramQuestions
 from studio.labels.store.database import usual_place
 from studio.runs.background_tasks import BackgroundTasks
@@ -64,7 +65,9 @@ def build(
     ) as blocks:  # fmt: skip
         controllers = Controllers(controller, names, access=access)
         # First, so that no event of the page takes their names.
-        asked = ProgramQuestions(controller.runs, lambda: list(controllers.names), access)
+        asked = ProgramQuestions(
+            controller.runs, lambda: list(controllers.names), access, labels.hidden
+        )
         functions.offer(asked, blocks)
         page = _Page(controllers, pulls or Pulls(service.pull), labels, blocks)
         page.wire(blocks)
@@ -205,7 +208,11 @@ class _Page:
         self.controllers.now(owner_of(request), None)
         self._compare.put_away(owner_of(request))
         controller.refresh()
-        return {self._shown: name} | self._opened(controller) | self._label.opened(name, held)
+        return (
+            {self._shown: name}
+            | self._opened(controller)
+            | self._label.opened(name, held, name_of(request))
+        )
 
     def _look(self) -> Any:
         """Tell the page whether something was fetched after it was built."""

@@ -104,7 +104,7 @@ def launch(
             return [bundle, *shown_bundles(bundle)]
 
         questions, managed = (
-            ProgramQuestions(runs, known, access),
+            ProgramQuestions(runs, known, access, labels.hidden),
             Management(device, tasks, known, access),
         )
         checks = {

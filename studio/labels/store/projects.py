@@ -40,14 +40,17 @@ ADMINISTRATOR: Final = "administrator"
 ANNOTATOR: Final = "annotator"
 
 
-def create(database: Database, setup: Setup, administrator: str) -> tuple[Project, Access]:
+def create(
+    database: Database, setup: Setup, administrator: str, owner: str = ""
+) -> tuple[Project, Access]:
     """A new project, and the access of the person who administers it.
 
+    :param owner: their login, where there is one.
     :raises BadInput: there is one of that name.
     """
     try:
         with database.write() as connection:
-            access = create_within(connection, setup, administrator)
+            access = create_within(connection, setup, administrator, owner)
     except IntegrityError as error:
         raise BadInput(
             "there is a project {name!r} already; choose another name", name=setup.name
@@ -85,9 +88,10 @@ def find(database: Database, name: str) -> Project:
     with database.read() as connection:
         row = connection.execute(select(Projects.__table__).where(Projects.name == name)).first()
     if row is None:
-        known = ", ".join(project.name for project in listed(database)) or "none yet"
+        shown = [project.name for project in listed(database) if project.setup.open]
+        known = ", ".join(shown) or "none yet"
         raise NotFound(
-            "there is no project {name!r}; projects are: {known}", name=name, known=known
+            "there is no project {name!r}; open projects are: {known}", name=name, known=known
         )
     return _project(row)
 
@@ -180,9 +184,11 @@ def locked(connection: Connection, project_id: int) -> Project:
     return _project(connection.execute(chosen).one())
 
 
-def create_within(connection: Connection, setup: Setup, administrator: str) -> Access:
+def create_within(
+    connection: Connection, setup: Setup, administrator: str, owner: str = ""
+) -> Access:
     """As :func:`create`, within a transaction; the project's number is the access's."""
-    row = setup.model_dump() | {"revision": 0, "created": time.time()}
+    row = setup.model_dump() | {"revision": 0, "owner": owner, "created": time.time()}
     (number,) = connection.execute(insert(Projects).values(row).returning(Projects.id)).one()
     return add_person(connection, number, administrator, ADMINISTRATOR)
 
@@ -232,7 +238,7 @@ def hashed(code: str) -> str:
 def _project(row: Any) -> Project:
     values = row._asdict()
     setup = Setup.model_construct(**{key: values[key] for key in Setup.model_fields})
-    return Project(row.id, setup, row.revision, row.created)
+    return Project(row.id, setup, row.revision, row.created, row.owner)
 
 
 def _annotator(row: Any) -> Annotator:

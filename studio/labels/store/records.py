@@ -167,12 +167,14 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class Project:
-    """A project as it stands; ``version`` is the number of its last response."""
+    """A project as it stands; ``version`` is the number of its last response, ``owner`` the login
+    of who made it, empty where nobody logs in."""
 
     id: int
     setup: Setup
     version: int
     created: float
+    owner: str = ""
 
     @property
     def name(self) -> str:

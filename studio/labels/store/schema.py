@@ -36,6 +36,7 @@ __all__ = [
     "ItemNames",
     "Items",
     "LeapAnswers",
+    "ModelNames",
     "Paths",
     "Projects",
     "Reservations",
@@ -66,7 +67,8 @@ class Base(DeclarativeBase):
 
 
 class Projects(Base):
-    """A question about pictures of one bundle; ``revision`` is its last response's number."""
+    """A question about pictures of one bundle; ``revision`` is its last response's number,
+    ``owner`` the login of who made it, empty where nobody logs in."""
 
     __tablename__ = "projects"
 
@@ -82,6 +84,7 @@ class Projects(Base):
     hints: Mapped[bool]
     open: Mapped[bool]
     revision: Mapped[int] = mapped_column(default=0)
+    owner: Mapped[str] = mapped_column(server_default="")
     created: Mapped[float]
 
 
@@ -277,6 +280,16 @@ class ClassExamples(Base):
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), primary_key=True)
     picture: Mapped[str] = mapped_column(ForeignKey("pictures.sha256"), primary_key=True)
     value: Mapped[str]
+
+
+class ModelNames(Base):
+    """Which project a bundle's model of that name, in small letters, belongs to."""
+
+    __tablename__ = "model_names"
+
+    bundle: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), index=True)
 
 
 class Trainings(Base):

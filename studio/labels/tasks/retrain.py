@@ -9,19 +9,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from sqlalchemy import delete as delete_rows
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from backends.errors import NotFound
+from backends.errors import BadInput, NotFound
 from backends.training.retrain_settings import Learning, Learnt
 from studio.labels.stats.consensus import rows_for_training
-from studio.labels.stats.training_quality import label_counts, weaknesses
+from studio.labels.stats.training_quality import label_counts
 from studio.labels.store.database import Database
 from studio.labels.store.records import Project
-from studio.labels.store.schema import Projects, Trainings
+from studio.labels.store.schema import ModelNames, Projects, Trainings
 from studio.labels.tasks.off_engine import off_engine
 
 __all__ = [
     "TrainedModel",
+    "claim",
     "delete",
     "history",
     "model_name",
@@ -64,16 +67,18 @@ def retrain(
     """Train the bundle's model ``name`` on a label set, as
     :func:`backends.service.retraining.retrain`, and note which set it was.
 
-    One that rests on few labels (:func:`studio.labels.stats.training_quality.weaknesses`) is
-    offered to the project's administrators only, until :func:`share`. Yields None while the labels
-    are read, and the last step again while it is noted what was trained.
+    It is offered to the project's administrators only, until :func:`share`; its name is the
+    project's from now on. Yields None while the labels are read, and the last step again while it
+    is noted what was trained.
 
     :param rule: one of :data:`studio.labels.stats.consensus.RULES`.
     :param version: of the label set; the newest unless given.
-    :raises StudioError: there are too few labels, or the name or a setting cannot be used.
+    :raises StudioError: there are too few labels, the name or a setting cannot be used, or the
+        name is another project's.
     """
     from backends.service import retraining
 
+    name = yield from off_engine(partial(claim, database, project, name))
     version = project.version if version is None else version
     rows = yield from off_engine(partial(rows_for_training, database, project, version, rule))
     counts = label_counts(rows)
@@ -83,7 +88,7 @@ def retrain(
             row = {
                 "project_id": project.id, "version": version, "rule": rule, "model": news.model,
                 "settings": dict(settings), "quality": news.quality, "created": time.time(),
-                "counts": counts, "shared": not weaknesses(counts, news.quality),
+                "counts": counts, "shared": False,
             }  # fmt: skip
             yield from off_engine(partial(_note, database, row), meanwhile=before)
         else:
@@ -96,10 +101,40 @@ def _note(database: Database, row: dict[str, Any]) -> None:
         connection.execute(insert(Trainings).values(row))
 
 
+def claim(database: Database, project: Project, name: str) -> str:
+    """Make a model's name the project's, if it is nobody else's; returns it as it is written.
+
+    :raises BadInput: another project has it, or it can be none.
+    """
+    from backends.service import retraining
+
+    bundle = project.setup.bundle
+    name = retraining.model_name(bundle, name)
+    key = {"bundle": bundle, "name": name.casefold()}
+    chosen = select(ModelNames.project_id).filter_by(**key)
+    here = {other.casefold() for other in retraining.trained(bundle)}
+    try:
+        with database.write() as connection:
+            holder = connection.scalar(chosen)
+            if holder is None and key["name"] not in here:
+                connection.execute(insert(ModelNames).values(key | {"project_id": project.id}))
+                holder = project.id
+    except IntegrityError:  # somebody claimed it just now
+        holder = None
+    if holder != project.id:
+        raise BadInput(
+            "the name {name!r} is another project's; give the model a name of its own, such as "
+            "{other!r}",
+            name=name,
+            other=model_name(project.name),
+        )
+    return name
+
+
 def models(database: Database, project: Project) -> list[str]:
     """Names of the models here that were trained on the project's labels, the newest first.
 
-    A model that another project has replaced since is that project's.
+    A model that another store's project has replaced since is that project's.
     """
     from backends.service import retraining
 
@@ -132,8 +167,9 @@ def of_people(database: Database, bundle: str) -> dict[str, TrainedModel]:
     }
 
 
-def share(database: Database, project: Project, name: str | None) -> None:
-    """Offer a model that was trained on the project's labels to everybody.
+def share(database: Database, project: Project, name: str | None, shared: bool = True) -> None:
+    """Offer a model that was trained on the project's labels to everybody, or (not ``shared``) to
+    the project's administrators alone.
 
     :raises NotFound: there is none of that name.
     """
@@ -142,7 +178,7 @@ def share(database: Database, project: Project, name: str | None) -> None:
         connection.execute(
             update(Trainings)
             .where(Trainings.project_id == project.id, Trainings.model == name)
-            .values(shared=True)
+            .values(shared=shared)
         )
 
 
@@ -154,7 +190,11 @@ def delete(database: Database, project: Project, name: str | None) -> None:
     from backends.service import retraining
 
     _require(database, project, name)
-    retraining.forget(project.setup.bundle, str(name))
+    bundle = project.setup.bundle
+    retraining.forget(bundle, str(name))
+    gone = delete_rows(ModelNames).filter_by(bundle=bundle, name=str(name).casefold())
+    with database.write() as connection:
+        connection.execute(gone.where(ModelNames.project_id == project.id))
 
 
 def _require(database: Database, project: Project, name: str | None) -> None:

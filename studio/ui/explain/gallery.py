@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from backends.errors import NotFound, StudioError
+from studio.access.rights import name_of
 from studio.translation import N_, _
 from studio.ui.explain import kept_markup
 from studio.ui.shared import markup
@@ -120,7 +121,9 @@ class Gallery:
     def recognise(self, request: gr.Request, given: Any) -> tuple[str, Said]:
         """The owner of a page, and what its browser says."""
         owner, said = owner_of(request), Said.of(given)
-        if said.visitor:
+        if login := name_of(request):  # no browser's own name has a colon
+            self._runs.recognise(owner, f"login:{login}")
+        elif said.visitor:
             self._runs.recognise(owner, said.visitor)
         self._counts[owner] = said
         return owner, said

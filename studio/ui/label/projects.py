@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.access.rights import name_of
 from studio.labels.store import projects
 from studio.labels.store.records import Project, Setup
 from studio.labels.store.texts import text_of
@@ -171,7 +172,9 @@ class ProjectPanels:
                     "classes": [part for part in names if part],
                 }  # fmt: skip
                 maker = person or await asyncio.to_thread(self._here, chosen, held)
-                project, access = await asyncio.to_thread(self.labels.create, maker, **fields)
+                project, access = await asyncio.to_thread(
+                    self.labels.create, maker, name_of(request), **fields
+                )
                 held |= {project.name: access.code}
                 yield {
                     self._codes: held,

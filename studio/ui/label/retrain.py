@@ -54,7 +54,8 @@ class TrainingPanel:
                 )
             )
             self._name = gr.Textbox(
-                label=_("Name of the model"), info=_("An earlier model of that name is replaced"),
+                label=_("Name of the model"),
+                info=_("The project’s earlier model of that name is replaced"),
                 max_lines=1, interactive=True, elem_id="retrain-name",
             )  # fmt: skip
             self._rule = gr.Dropdown(
@@ -75,10 +76,11 @@ class TrainingPanel:
             with gr.Row(visible=False) as self._own:
                 self._models = gr.Dropdown(
                     [], label=_("Models of this project"), interactive=True,
-                    info=_("A model from few labels is yours alone until you share it; deleting is "
-                    "for everybody, and the labels stay"), elem_id="trained-models",
+                    info=_("A model is the project’s alone until you share it; deleting is for "
+                    "everybody, and the labels stay"), elem_id="trained-models",
                 )  # fmt: skip
                 self._share = gr.Button(_("Share with everybody"), elem_id="share-model", scale=0)
+                self._unshare = gr.Button(_("Make private"), elem_id="unshare-model", scale=0)
                 self._delete = gr.Button(_("Delete"), elem_id="delete-model", scale=0)
                 self._confirm = gr.Button(
                     _("Yes, delete it"),
@@ -135,16 +137,17 @@ class TrainingPanel:
                     ),
                 )
                 losses: list[float] = []
+                alone = self.labels.access.mode == "private"  # all is theirs
                 counts: dict[str, int] = {}
                 yield running(self._go, self._stop, True) | {self._state: markup.waiting(0)}
                 async for _news in task.watch():
                     if isinstance(task.news, Learning):
-                        yield {self._state: _state_text(task, losses, counts)}
+                        yield {self._state: _state_text(task, losses, counts, alone)}
                 if task.state == "done":
                     await asyncio.to_thread(refreshed)
                     counts = await asyncio.to_thread(self._counts, assignment, task.news)
                 yield running(self._go, self._stop, False) | {
-                    self._state: _state_text(task, losses, counts),
+                    self._state: _state_text(task, losses, counts, alone),
                     **await asyncio.to_thread(self._trained, assignment),
                 }
 
@@ -159,11 +162,14 @@ class TrainingPanel:
                 return {self._state: markup.notice("success", text)} | trained
 
         async def share(
-            project: str | None, held: Codes | None, model: str | None
+            project: str | None, held: Codes | None, model: str | None, shared: bool
         ) -> dict[Any, Any]:
             with show_errors():
-                assignment = await asyncio.to_thread(self._shared, project, held, model)
-                text = _("Everybody who opens the page can choose “{model}” now.", model=model)
+                assignment = await asyncio.to_thread(self._shared, project, held, model, shared)
+                if shared:
+                    text = _("Everybody who opens the page can choose “{model}” now.", model=model)
+                else:
+                    text = _("Only the project can choose “{model}” now.", model=model)
                 trained = await asyncio.to_thread(self._trained, assignment)
                 return {self._state: markup.notice("success", text)} | trained
 
@@ -181,10 +187,11 @@ class TrainingPanel:
             delete, [self._project, self._codes, self._models],
             [self._state, *self._trained(None)], **QUIET,
         ).success(show, [self._project, self._codes], places, **QUIET)  # fmt: skip
-        self._share.click(
-            share, [self._project, self._codes, self._models],
-            [self._state, *self._trained(None)], **QUIET,
-        )  # fmt: skip
+        for button, shared in ((self._share, True), (self._unshare, False)):
+            button.click(
+                share, [self._project, self._codes, self._models, gr.State(shared)],
+                [self._state, *self._trained(None)], **QUIET,
+            )  # fmt: skip
         self._delete.click(_asks_again, self._models, self._confirm, queue=False, **QUIET)
         self._models.input(
             lambda: gr.update(visible=False), None, self._confirm, queue=False, **QUIET
@@ -198,9 +205,11 @@ class TrainingPanel:
         training.delete(self.labels.database(), assignment.project, model)
         return assignment
 
-    def _shared(self, name: str | None, held: Codes | None, model: str | None) -> Assignment:
+    def _shared(
+        self, name: str | None, held: Codes | None, model: str | None, shared: bool
+    ) -> Assignment:
         assignment = self.labels.require_administrator(name, held)
-        training.share(self.labels.database(), assignment.project, model)
+        training.share(self.labels.database(), assignment.project, model, shared)
         return assignment
 
     def _trained(self, assignment: Assignment | None) -> dict[Any, Any]:
@@ -254,12 +263,14 @@ def _asks_again(name: str | None) -> Any:
     return gr.update(visible=bool(name), value=_("Yes, delete “{name}”", name=name))
 
 
-def _state_text(task: BackgroundTask, losses: list[float], counts: Mapping[str, int]) -> str:
+def _state_text(
+    task: BackgroundTask, losses: list[float], counts: Mapping[str, int], alone: bool
+) -> str:
     if task.state == "failed":
         return markup.failure(task.reason)
     now = task.news
     if isinstance(now, Learnt):
-        return _learnt(now, counts)
+        return _learnt(now, counts, alone)
     if not isinstance(now, Learning):
         return markup.waiting(0) if task.state == "going" else markup.hint(_("Stopped."))
     if now.loss is not None and (not losses or losses[-1] != now.loss):
@@ -280,7 +291,7 @@ def _state_text(task: BackgroundTask, losses: list[float], counts: Mapping[str, 
     return markup.progress_bar(now.share, text) + markup.loss_curve(losses)
 
 
-def _learnt(now: Learnt, counts: Mapping[str, int]) -> Markup:
+def _learnt(now: Learnt, counts: Mapping[str, int], alone: bool) -> Markup:
     """What came of a training: how good it is, on how many labels, and who is offered it."""
     skipped = ", " + _("{skipped} could not be used", skipped=now.skipped) if now.skipped else ""
     doubts = weaknesses(counts, now.quality)
@@ -294,11 +305,8 @@ def _learnt(now: Learnt, counts: Mapping[str, int]) -> Markup:
         counts=told(counts),
         quality=agreement(now.quality),
     )
-    if doubts:
-        text += _(
-            "{doubts} Only you are offered it in Explain, until you share it.",
-            doubts=" ".join(doubts),
-        )
-    else:
-        text += _("In Explain, choose “{model}: …” as what it should say instead.", model=now.model)
+    text += f"{' '.join(_(doubt) for doubt in doubts)} " if doubts else ""
+    text += _("In Explain, choose “{model}: …” as what it should say instead.", model=now.model)
+    if not alone:
+        text += " " + _("Only this project’s administrators are offered it, until you share it.")
     return markup.notice("warning" if doubts else "success", text)

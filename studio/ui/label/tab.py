@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from backends.errors import StudioError
+from studio.access.rights import name_of
 from studio.labels.api import answer_by
 from studio.labels.store import invitations
 from studio.templates import render
@@ -77,14 +78,14 @@ class LabelTab:
         before."""
         try:
             self.labels.note(owner_of(request), held)
-            return self.opened(which, held) | self._invited(which, held, request)
+            return self.opened(which, held, name_of(request)) | self._invited(which, held, request)
         except StudioError as error:
             return self._nobody(error)
 
-    def opened(self, which: str, held: Codes | None) -> dict[Any, Any]:
+    def opened(self, which: str, held: Codes | None, login: str = "") -> dict[Any, Any]:
         """The bundle's projects; the newest that this browser's person has joined is open."""
         try:
-            names = self.labels.names(self.controllers[which].bundle)
+            names = self.labels.names(self.controllers[which].bundle, held, login)
             mine = [name for name in names if self.labels.assignment(name, held)]
             chosen = next(iter([*mine, *names]), None)
             return self._panels.opened(self.controllers[which], names) | {
@@ -111,7 +112,8 @@ class LabelTab:
             project = invitations.opened(self.labels.database(), token)
         except StudioError as error:
             return tab | {self._who: markup.failure(error)}
-        name, names = project.name, self.labels.names(self.controllers[which].bundle)
+        bundle = self.controllers[which].bundle
+        name, names = project.name, self.labels.names(bundle, held, name_of(request))
         shown = tab | {
             self._project: gr.update(choices=list(dict.fromkeys([name, *names])), value=name)
         }
@@ -167,7 +169,7 @@ class LabelTab:
         self._leave.click(self._left, [project, codes], [codes, *places], **private)
         self._panels.wire(self._made, [project, codes, *places])
         self._files.wire(bundle, self._made, [project, codes, *places])
-        tab.select(self._known, [bundle, project], project, **QUIET)
+        tab.select(self._known, [bundle, project, codes], project, **QUIET)
         codes.change(self._held, codes, None, queue=False, **QUIET)
         gr.api(self._api(), api_name="label")
 
@@ -202,14 +204,14 @@ class LabelTab:
             return self._assigned(self.labels.assignment(chosen, held), chosen)
 
     async def _join_in(
-        self, chosen: str | None, person: str, token: str, held: Codes | None
+        self, chosen: str | None, person: str, token: str, held: Codes | None, request: gr.Request
     ) -> dict[Any, Any]:
         def work() -> tuple[str, str]:
             # Who chose another project than the one invited to joins that one.
             if token and invitations.opened(self.labels.database(), token).name == chosen:
                 project, access = self.labels.accept(token, person)
                 return project.name, access.code
-            return str(chosen), self.labels.join(chosen, person).code
+            return str(chosen), self.labels.join(chosen, person, name_of(request)).code
 
         with show_errors():
             held = held_codes(held)  # before somebody is made whose code would be lost
@@ -225,7 +227,8 @@ class LabelTab:
             assignment = await asyncio.to_thread(self.labels.known, text or "")
             name = assignment.project.name
             held |= {name: assignment.code}
-            names = await asyncio.to_thread(self.labels.names, assignment.project.setup.bundle)
+            bundle = assignment.project.setup.bundle
+            names = await asyncio.to_thread(self.labels.names, bundle, held)
             return {
                 self._project: gr.update(choices=names, value=name), self._codes: held,
                 self._code: "", **self._assigned(assignment, name),
@@ -245,16 +248,19 @@ class LabelTab:
     def _made(self, chosen: str, held: Codes) -> dict[Any, Any]:
         """Updates after a project was made or changed."""
         assignment = self.labels.assignment(chosen, held)
-        names = self.labels.names(assignment.project.setup.bundle) if assignment else []
+        names = self.labels.names(assignment.project.setup.bundle, held) if assignment else []
         return {
             self._project: gr.update(choices=names, value=chosen), self._codes: held,
             **self._assigned(assignment, chosen),
         }  # fmt: skip
 
-    def _known(self, which: str, chosen: str | None) -> Any:
+    def _known(
+        self, which: str, chosen: str | None, held: Codes | None, request: gr.Request
+    ) -> Any:
         """Projects that others made meanwhile; the one that is open stays."""
         with show_errors():
-            names = self.labels.names(self.controllers[which].bundle)
+            bundle = self.controllers[which].bundle
+            names = self.labels.names(bundle, held, name_of(request))
             more = [chosen] if chosen and chosen not in names else []
             return gr.update(choices=[*names, *more])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -81,9 +81,20 @@ class LabelController:
         if self._database is not None:
             projects.listed(self._database, "")
 
-    def names(self, bundle: str) -> list[str]:
-        """A bundle's projects, the newest first."""
-        return [project.name for project in projects.listed(self.database(), bundle)]
+    def names(self, bundle: str, codes: Codes | None = None, login: str = "") -> list[str]:
+        """A bundle's projects that a person may see, the newest first: those that are open, those
+        that they have joined or made, and all where the machine is theirs.
+
+        :param login: of the person, where there is one.
+        """
+        codes, found = held_codes(codes), projects.listed(self.database(), bundle)
+        if self.access.mode != "private":
+            found = [
+                one for one in found
+                if one.setup.open or (login and one.owner == login)
+                or self.assignment(one.name, codes)
+            ]  # fmt: skip
+        return [project.name for project in found]
 
     def assignment(self, name: str | None, codes: Codes | None) -> Assignment | None:
         """Where this browser's person works in a project; None before joining it.
@@ -122,8 +133,9 @@ class LabelController:
         self._held.pop(owner, None)
 
     def offered(self, controller: BundleController, owner: str) -> Offered:
-        """The models of people's labels that an open page may show: those that are shared, and
-        those of projects that its person administers. A store that fails hides them all."""
+        """The models of people's labels that an open page may show: those that are shared, those
+        of projects that its person administers, and all where the machine is theirs. A store that
+        fails hides them all."""
         learnt = [name for name, entry in controller.about["models"].items() if _learnt(entry)]
         if not learnt:  # the store need not be opened for this
             return Offered()
@@ -131,12 +143,30 @@ class LabelController:
             trained = training.of_people(self.database(), controller.bundle)
         except StudioError:
             return Offered(hidden=frozenset(learnt))
-        private = [one for one in trained.values() if not one.shared]
-        hidden = [one.name for one in private if not self._administers(owner, one.project)]
-        return Offered(trained, frozenset(hidden))
+        return Offered(trained, self._hidden(trained, self._held.get(owner)))
 
-    def _administers(self, owner: str, project: str) -> bool:
-        assignment = self.assignment(project, self._held.get(owner))
+    def hidden(self, bundle: str, code: str = "") -> frozenset[str]:
+        """Names of the models that a program may not ask.
+
+        :param code: its access code, where it has one.
+        """
+        trained = training.of_people(self.database(), bundle)
+        try:
+            held = {(known := self.known(code)).project.name: known.code} if code else {}
+        except StudioError:
+            held = {}
+        return self._hidden(trained, held)
+
+    def _hidden(
+        self, trained: Mapping[str, training.TrainedModel], held: Codes | None
+    ) -> frozenset[str]:
+        private = [one for one in trained.values() if not one.shared]
+        if self.access.mode == "private":
+            return frozenset()
+        return frozenset(one.name for one in private if not self._administers(held, one.project))
+
+    def _administers(self, held: Codes | None, project: str) -> bool:
+        assignment = self.assignment(project, held)
         return assignment is not None and assignment.person.administers
 
     def require_administrator(self, name: str | None, codes: Codes | None) -> Assignment:
@@ -153,17 +183,18 @@ class LabelController:
             )
         return assignment
 
-    def join(self, name: str | None, person: str) -> Access:
-        """A new person in a project.
+    def join(self, name: str | None, person: str, login: str = "") -> Access:
+        """A new person in a project; who made it with their login administers it again.
 
         :raises BadInput: no project is chosen, it is not open, or the name is taken.
         """
         if not name:
             raise BadInput("choose a project first, or make one below")
-        name = line_of(name, N_("the project's name"))
-        return projects.join(
-            self.database(), projects.find(self.database(), name), _named_person(person)
-        )
+        project = projects.find(self.database(), line_of(name, N_("the project's name")))
+        if login and project.owner == login:
+            named = _named_person(person)
+            return projects.invite(self.database(), project, named, projects.ADMINISTRATOR)
+        return projects.join(self.database(), project, _named_person(person))
 
     def accept(self, token: str, person: str) -> tuple[Project, Access]:
         """A new person in the project that an invitation leads to.
@@ -174,13 +205,14 @@ class LabelController:
         access = invitations.accept(self.database(), token, _named_person(person))
         return projects.of(self.database(), access.annotator), access
 
-    def create(self, person: str, **fields: Any) -> tuple[Project, Access]:
+    def create(self, person: str, login: str = "", **fields: Any) -> tuple[Project, Access]:
         """A new project, which ``person`` administers.
 
+        :param login: theirs, where there is one: they may join it again.
         :raises BadInput: a field makes no sense, or there is no name, in a sentence.
         """
         setup = Setup.checked(fields)
-        return projects.create(self.database(), setup, _named_person(person))
+        return projects.create(self.database(), setup, _named_person(person), login)
 
     async def fill(
         self, controller: BundleController, owner: str, project: Project, paths: Iterable[str]

@@ -410,3 +410,29 @@ def test_a_waiting_question_is_told_its_place(tiny, engine, png, target):
         assert events[-1][0] == "event: answer"
     assert client.get("/api/queue").json()["seconds"] > 1
     assert client.get("/api/queue?bundle=none").status_code == 404
+
+
+def test_a_model_that_is_not_shared_is_not_there_for_others(tiny, engine, png, monkeypatch):
+    """But for the owner of an access code."""
+    runs = Runs(engine, service.explain, service.stopped)
+    questions = ProgramQuestions(
+        runs, lambda: [tiny],
+        hidden=lambda bundle, code: frozenset() if code == "ada's" else frozenset(["ours"]),
+    )  # fmt: skip
+    client = TestClient(FastAPI(routes=routes(questions)), raise_server_exceptions=False)
+    usual = service.about(tiny)
+    about = usual | {"models": usual["models"] | {"ours": None}}
+    monkeypatch.setattr(service, "about", lambda name: about)
+    ada = {"Authorization": "Bearer ada's"}
+    (shown,) = client.get("/api/bundles").json()
+    assert "ours" not in shown["models"]
+    (shown,) = client.get("/api/bundles", headers=ada).json()
+    assert "ours" in shown["models"]
+    asked = {"target": "a", "model": "ours"}
+    for path, fields in (("explain", asked), ("predict", {"model": "ours"}),
+                         ("region", {"model": "ours"})):  # fmt: skip
+        reply = client.post(f"/api/{path}", data=fields, files={"image": png})
+        assert reply.status_code == 404
+        assert "no model 'ours' for you here" in reply.json()["error"]
+        allowed = client.post(f"/api/{path}", data=fields, files={"image": png}, headers=ada)
+        assert "for you here" not in allowed.text

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from backends.errors import NotFound
 from studio.engines.local import LocalEngine
 from studio.labels.api import routes
 from studio.labels.management import Management
@@ -115,3 +116,44 @@ def test_a_project_that_cannot_be_is_one_sentence(client, setup, status):
     reply = client.post("/labels/manage/projects", json={"project": setup})
     assert reply.status_code == status
     assert isinstance(reply.json()["error"], str)
+
+
+def test_a_model_is_shared_by_its_projects_administrator(client, code, tiny, monkeypatch):
+    from studio.labels.tasks import retrain
+
+    shared = {"one": False}
+
+    def share(store, project, name, wanted):
+        if name not in shared:
+            raise NotFound(f"no trained model {name!r}")
+        shared[name] = wanted
+
+    def of_people(store, bundle):
+        return {"one": retrain.TrainedModel("one", "ours", {"a": 3}, shared["one"])}
+
+    monkeypatch.setattr(retrain, "models", lambda store, project: ["one"])
+    monkeypatch.setattr(retrain, "of_people", of_people)
+    monkeypatch.setattr(retrain, "share", share)
+    entry = {"name": "one", "shared": False, "counts": {"a": 3}}
+    assert client.get("/labels/manage/models", headers=by(code)).json() == [entry]
+    reply = client.post("/labels/manage/share", json={"model": "one"}, headers=by(code))
+    assert reply.json() == [entry | {"shared": True}]
+    told = {"model": "one", "shared": False}
+    assert client.post("/labels/manage/share", json=told, headers=by(code)).json() == [entry]
+    missing = client.post("/labels/manage/share", json={"model": "x"}, headers=by(code))
+    assert missing.status_code == 404
+    assert client.post("/labels/manage/share", json=told).status_code == 401
+    guest = client.post("/labels/join", json={"project": "ours", "name": "Bob"}).json()["code"]
+    refused = client.post("/labels/manage/share", json=told, headers=by(guest))
+    assert "does not administer" in refused.json()["error"]
+
+
+def test_another_projects_name_of_a_model_is_refused_at_once(client, code, tiny):
+    setup = {"name": "theirs", "bundle": tiny, "classes": ["a", "b"]}
+    made = client.post("/labels/manage/projects", json={"project": setup, "administrator": "Eve"})
+    first = client.post("/labels/manage/retrain", json={"name": "one"}, headers=by(code))
+    assert first.status_code == 202
+    eve = by(made.json()["code"])
+    reply = client.post("/labels/manage/retrain", json={"name": "One"}, headers=eve)
+    assert reply.status_code == 400
+    assert "another project's" in reply.json()["error"]

@@ -113,7 +113,7 @@ def test_labels_become_a_model_that_leapfactual_explains(database, project, tiny
         retrain.delete(database, made, "ours")
 
 
-def test_a_model_that_another_project_replaced_is_not_this_ones(database, project):
+def test_another_project_cannot_replace_a_model(database, project):
     made, ada = project
     made = labelled(database, made, ada)
     list(retrain.retrain(database, made, "majority", "shared", QUICK))
@@ -125,9 +125,11 @@ def test_a_model_that_another_project_replaced_is_not_this_ones(database, projec
     noise = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 1), dtype=np.uint8)
     pictures.add(database, other, [(f"{n}", pixels) for n, pixels in enumerate(noise)])
     other = labelled(database, other, access.annotator)
-    list(retrain.retrain(database, other, "majority", "shared", QUICK))
-    assert retrain.models(database, other) == ["shared"]
-    assert retrain.models(database, made) == []
+    with pytest.raises(BadInput, match="another project's"):
+        list(retrain.retrain(database, other, "majority", "shared", QUICK))
+    list(retrain.retrain(database, other, "majority", "theirs", QUICK))
+    assert retrain.models(database, other) == ["theirs"]
+    assert retrain.models(database, made) == ["shared"]
 
 
 def test_an_older_version_is_what_was_said_then(database, project):

@@ -135,7 +135,7 @@ def test_a_store_that_cannot_be_opened_leaves_the_page_working(controller, tmp_p
 
 def visit(owner="me", **query):
     """A page's request, as it was opened with that query."""
-    return SimpleNamespace(session_hash=owner, query_params=query)
+    return SimpleNamespace(session_hash=owner, query_params=query, headers={})
 
 
 def places(page, told):
@@ -267,12 +267,12 @@ def test_an_invitation_opens_the_tab_and_joins_with_a_code_that_is_shown(labels,
     assert shown["label-project"]["value"] == "ours"
     assert "You are invited to the project “ours”" in shown["label-who"]
     join = handler(page, "LabelTab._join_in")
-    joined = asyncio.run(join("ours", "Bob", token, {}))
+    joined = asyncio.run(join("ours", "Bob", token, {}, visit("bob")))
     held = next(v for v in joined.values() if isinstance(v, dict) and "ours" in v)
     assert held["ours"] in places(page, joined)["label-who"], "the code is shown at once"
     assert labels.assignment("ours", held).person.name == "Bob"
     with pytest.raises(gr.Error, match="not open to everyone"):
-        asyncio.run(join("ours", "Eve", "", {}))
+        asyncio.run(join("ours", "Eve", "", {}, visit("eve")))
 
 
 def test_a_link_that_was_revoked_says_so(labels, controller, tiny):
@@ -345,7 +345,7 @@ NAMES = [["ours"], 3, {"ours": 1}, True, "a\0b", "\ud800", "x" * 3000]
 
 def called(handler, further=(), **given):
     """What a handler answers, or the error that it raises for the page to show."""
-    request = SimpleNamespace(session_hash="me", query_params={"invitation": "x"})
+    request = SimpleNamespace(session_hash="me", query_params={"invitation": "x"}, headers={})
     known = inspect.signature(handler).parameters.values()
     plain = {p.name: None for p in known if p.default is p.empty and p.kind != p.VAR_POSITIONAL}
     values = plain | {key: value for key, value in given.items() if key in plain}

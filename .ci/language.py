@@ -22,7 +22,8 @@ ERRORS = (
     "Unreachable", "StoreProblem",
 )  # fmt: skip
 KEYWORDS: dict[str, Any] = {
-    "_": None, "N_": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2), "Sentence": None, "joined": None,
+    "_": None, "N_": None, "Sentence": None, "joined": None, "ngettext": (1, 2),
+    "pgettext": ((1, "c"), 2),
     **dict.fromkeys(ERRORS),
 }  # fmt: skip
 KINDS = {".py": "python", ".html": "jinja2", ".js": "javascript"}

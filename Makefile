@@ -1,12 +1,13 @@
 # make run: install and open the studio.     make check: lint, types, imports, quick tests (2 min).
 # make test: everything, Chromium included.  make format: let ruff rewrite the files.
 # make attack: strangers attack a demo while somebody uses it.  make fuzz: 50 000 odd inputs.
+# make language: gather the page's texts for translation (docs/extending.md).
 # make space SPACE=owner/name: upload it to a Hugging Face Space.
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run check test attack fuzz lint format requirements space
+.PHONY: run check test attack fuzz lint format language requirements space
 
 run: .venv/.runtime
 	$(BIN)/python app.py
@@ -34,6 +35,9 @@ lint: .venv/.development
 format: .venv/.development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+language: .venv/.development
+	$(BIN)/python .ci/language.py
 
 requirements: .venv/.development
 	$(BIN)/python .ci/requirements.py > requirements.txt

@@ -22,7 +22,8 @@ ERRORS = (
     "Unreachable", "StoreProblem",
 )  # fmt: skip
 KEYWORDS: dict[str, Any] = {
-    "_": None, "N_": None, "ngettext": (1, 2), "Sentence": None, "joined": None,
+    "_": None, "N_": None, "Sentence": None, "joined": None, "ngettext": (1, 2),
+    "pgettext": ((1, "c"), 2),
     **dict.fromkeys(ERRORS),
 }  # fmt: skip
 KINDS = {".py": "python", ".html": "jinja2", ".js": "javascript"}
@@ -63,10 +64,11 @@ HEAD = "Texts of the Counterfactual Studio's page."
 def template() -> Catalog:
     """All texts of the page, each with its places."""
     found = Catalog(project="counterfactual-studio", header_comment=f"# {HEAD}", charset="utf-8")
-    for text, place in [*_marked(), *_brought()]:
+    brought = ((text, place, None) for text, place in _brought())
+    for text, place, context in [*_marked(), *brought]:
         single = text if isinstance(text, str) else text[0]
         if any(letter.isalpha() for letter in PLACEHOLDER.sub("", single)):
-            found.add(text, locations=[(place, 0)])
+            found.add(text, locations=[(place, 0)], context=context)
     return found
 
 
@@ -91,15 +93,15 @@ def written(texts: Catalog) -> bytes:
     return b"".join(line for line in lines if not line.startswith(dated))
 
 
-def _marked() -> Iterator[tuple[Any, str]]:
-    """What is marked in files: text, or (one, many), and the file."""
+def _marked() -> Iterator[tuple[Any, str, str | None]]:
+    """What is marked in files: text, or (one, many), the file, and the text's context."""
     for folder in ("backends", "studio"):
         for path in sorted((ROOT / folder).rglob("*")):
             place = path.relative_to(ROOT).as_posix()
             if path.suffix not in KINDS or place.startswith(ENGLISH):
                 continue
-            for _, text, *_rest in extract_from_file(KINDS[path.suffix], path, keywords=KEYWORDS):
-                yield text, place
+            for _, text, _, context in extract_from_file(KINDS[path.suffix], path, KEYWORDS):
+                yield text, place, context
 
 
 def _brought() -> Iterator[tuple[str, str]]:

@@ -127,11 +127,14 @@ def new(
     classes, labels, own = _labelled(kept, array, network)
     tests = _tests(kept, labels, config.held_out)
     few = [c for i, c in enumerate(classes) if own and ((labels == i) & ~tests).sum() < 1]
-    if few or len(classes) < 2:
+    if few:
         raise BadInput(
-            f"class {few[0]!r} has too few pictures; give at least {LEAST} of each"
-            if few else "all pictures have one label; give pictures of at least two classes"
-        )  # fmt: skip
+            "class {name!r} has too few pictures; give at least {least} of each",
+            name=few[0],
+            least=LEAST,
+        )
+    if len(classes) < 2:
+        raise BadInput("all pictures have one label; give pictures of at least two classes")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(folder) as scratch:
         write(scratch / TRAIN, array[~tests], labels[~tests])

@@ -35,7 +35,7 @@ environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
     trim_blocks=True, lstrip_blocks=True, finalize=_said,
 )  # fmt: skip
-environment.globals["_"] = _in_template
+environment.globals |= {"_": _in_template, "pgettext": translation.pgettext}
 
 
 def render(file: str, macro: str, *values: Any, **named: Any) -> Markup:

@@ -8,7 +8,7 @@ in ``studio/locale``.
 from backends.sentences import Sentence, joined
 from studio.translation.catalogues import ENGLISH, LANGUAGES, script_texts
 from studio.translation.negotiation import preferred
-from studio.translation.texts import N_, _, follow, language, ngettext, speaking
+from studio.translation.texts import N_, _, follow, language, ngettext, pgettext, speaking
 
 __all__ = [
     "ENGLISH",
@@ -20,6 +20,7 @@ __all__ = [
     "joined",
     "language",
     "ngettext",
+    "pgettext",
     "preferred",
     "script_texts",
     "speaking",

@@ -11,7 +11,7 @@ from backends.sentences import Sentence
 from studio.translation import catalogues
 from studio.translation.catalogues import ENGLISH
 
-__all__ = ["N_", "_", "follow", "language", "ngettext", "speaking"]
+__all__ = ["N_", "_", "follow", "language", "ngettext", "pgettext", "speaking"]
 
 _set: ContextVar[str | None] = ContextVar("language", default=None)
 _visitors: list[Callable[[], str | None]] = []
@@ -55,6 +55,14 @@ def _(text: str, /, **values: Any) -> str:
     return str.__str__(
         Sentence(text, **values).translated(catalogues.translations(language()).gettext)
     )
+
+
+def pgettext(context: str, text: str, /) -> str:
+    """A text that means different things in different places.
+
+    :param context: which place this is; other languages may have other words there.
+    """
+    return catalogues.translations(language()).pgettext(context, text)
 
 
 def ngettext(one: str, many: str, number: int, /, **values: Any) -> str:

@@ -17,6 +17,7 @@ from studio.api.messages import PictureMessage, QuestionMessage, RegionMessage
 from studio.api.questions import ProgramQuestions
 from studio.export.formats import formats_in
 from studio.runs.place import Place
+from studio.translation import ENGLISH
 from studio.ui.shared.requests import owner_of, show_errors, uploaded
 from studio.web.messages import checked
 
@@ -67,7 +68,7 @@ def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
             model: which of the bundle's models is explained.
             formats: further files, with commas between: html,pdf,strip,mp4.
         """
-        with show_errors():
+        with show_errors(ENGLISH):
             question = checked(QuestionMessage, {
                 "target": target, "method": method, "region": region, "settings": settings or {},
                 "seed": seed, "bundle": bundle, "model": model, "formats": formats,
@@ -88,7 +89,7 @@ def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
             bundle: a name of the function bundles; the first one if empty.
             model: which of the bundle's models is asked.
         """
-        with show_errors():
+        with show_errors(ENGLISH):
             asked = checked(PictureMessage, {"bundle": bundle, "model": model})
             return (await questions.predict(asked, _content(image), owner_of(request))).model_dump()
 
@@ -105,13 +106,13 @@ def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
             bundle: a name of the function bundles; the first one if empty.
             model: which of the bundle's models is asked.
         """
-        with show_errors():
+        with show_errors(ENGLISH):
             asked = checked(RegionMessage, {"region": region, "bundle": bundle, "model": model})
             return (await questions.region(asked, _content(image), owner_of(request))).model_dump()
 
     async def bundles(request: gr.Request) -> list[dict[str, Any]]:
         """List the bundles that can be asked about, their classes, models and methods."""
-        with show_errors():
+        with show_errors(ENGLISH):
             return [about.model_dump() for about in await questions.bundles(owner_of(request))]
 
     async def methods(request: gr.Request, bundle: str = "") -> list[dict[str, Any]]:
@@ -120,7 +121,7 @@ def offer(questions: ProgramQuestions, blocks: gr.Blocks) -> None:
         Args:
             bundle: a name of the function bundles; the first one if empty.
         """
-        with show_errors():
+        with show_errors(ENGLISH):
             found = await questions.methods(bundle, owner_of(request))
             return [entry.model_dump() for entry in found]
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from backends.core import Goal, TargetModel
 from backends.methods.common.views import Views
+from backends.sentences import Sentence
 
 __all__ = ["Smoothing", "capped", "eased", "guidance"]
 
@@ -79,4 +80,8 @@ def eased(step: Tensor, g: Tensor, lack: Tensor | None) -> Tensor:
 def capped(phase: str, steps: int, asked: int) -> str:
     """Name the phase of a run over ``steps`` noise levels; the name says so where fewer levels
     exist than the steps in the settings (``asked``)."""
-    return phase if steps >= asked else f"{phase}, capped at its {steps} noise levels"
+    if steps >= asked:
+        return phase
+    return Sentence(
+        "{phase}, capped at its {steps} noise levels", phase=Sentence(phase), steps=steps
+    )

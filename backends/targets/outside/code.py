@@ -31,8 +31,9 @@ def code(reference: Reference, size: int, channels: int) -> Outside:
     """
     if not is_trusted():
         raise BadInput(
-            f"{reference} would run code; explain it on the command line or in Python, or open "
-            "the page with it: studio serve --model " + str(reference)
+            "{reference} would run code; explain it on the command line or in Python, or open "
+            "the page with it: studio serve --model {reference}",
+            reference=reference,
         )
     path = Path(reference.name).expanduser()
     if not path.is_file():

@@ -282,7 +282,7 @@ def _state_text(
     loss = ", " + _("loss {loss:.4f}", loss=now.loss) if now.loss is not None else ""
     text = _(
         "{phase}: {done} of {total}{loss}, {seconds:.0f} s",
-        phase=now.phase,
+        phase=_(now.phase),
         done=now.done,
         total=now.total,
         loss=loss,

@@ -14,7 +14,7 @@ from studio.access.rights import name_of
 from studio.labels.api import answer_by
 from studio.labels.store import invitations
 from studio.templates import render
-from studio.translation import N_, _
+from studio.translation import ENGLISH, N_, _
 from studio.ui.label.admin import AdminPanel
 from studio.ui.label.annotator import AnnotatorPanel
 from studio.ui.label.exchange import ExchangePanel
@@ -275,7 +275,7 @@ class LabelTab:
             code: str, item: int, value: str | None, request: str, state: str = "submitted",
             note: str = "",
         ) -> dict[str, Any]:  # fmt: skip
-            with show_errors():
+            with show_errors(ENGLISH):
                 fields = {
                     "item": item, "value": value, "request": request, "state": state, "note": note,
                 }  # fmt: skip

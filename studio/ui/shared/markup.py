@@ -47,6 +47,15 @@ KINDS = {"flipped": "success", "not_flipped": "warning", "cancelled": "warning"}
 _render = partial(render, "shared.html")
 
 
+# What methods, pulls and trainings are at, in words of theirs.
+PHASES = (
+    N_("ascent"), N_("blending"), N_("bridge"), N_("denoising"), N_("descent"), N_("injection"),
+    N_("inversion"), N_("path"), N_("reconstruction"), N_("waiting"), N_("finding"),
+    N_("downloading"), N_("checking"), N_("converting"), N_("ready"), N_("reading"),
+    N_("estimating"), N_("drawing"), N_("fitting"), N_("student"), N_("standard"), N_("reliable"),
+)  # fmt: skip
+
+
 def curve(points: Sequence[tuple[int, float]], total: int, target: str) -> Markup:
     """The target's probability over the steps so far, as SVG.
 

@@ -13,7 +13,7 @@ from gradio.processing_utils import check_all_files_in_cache
 from backends.errors import BadInput, StudioError
 from backends.files import unwritten
 from studio.engines.owners import owner_at
-from studio.translation import Sentence, _
+from studio.translation import Sentence, _, language, speaking
 
 __all__ = ["error_text", "owner_of", "running", "sentence", "show_errors", "uploaded"]
 
@@ -70,10 +70,18 @@ def running(go: gr.Button, stop: gr.Button, going: bool) -> dict[Any, Any]:
 
 
 class show_errors:  # noqa: N801 - reads as a statement
-    """Turn an error that a person can mend into the page's own message."""
+    """Turn an error that a person can mend into the page's own message.
+
+    :param name: of its language, else that of the visitor; programs read English.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        self._name = name
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, StudioError):
-            raise gr.Error(sentence(error), duration=12, print_exception=False) from error
+            with speaking(self._name or language()):
+                text = sentence(error)
+            raise gr.Error(text, duration=12, print_exception=False) from error

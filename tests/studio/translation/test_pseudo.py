@@ -40,6 +40,9 @@ class Pseudo:
     def gettext(self, text):
         return f"⟦{text}⟧"
 
+    def pgettext(self, context, text):
+        return self.gettext(text)
+
     def ngettext(self, one, many, number):
         return f"⟦{one if number == 1 else many}⟧"
 

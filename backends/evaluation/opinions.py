@@ -107,8 +107,8 @@ class Judges:
         if isinstance(self._learnt, str):
             return f"{who} are not asked: {self._learnt}."
         right = [
-            float((said(self.questions.x) == self.questions.source).double().mean())
-            for said in (self.svm, self.neighbours)
+            float((_said(judge, self.questions.x) == self.questions.source).double().mean())
+            for judge in (self._svm, self._neighbours)
         ]
         return (
             f"{who} learnt {self._learnt[2]}; of the factuals they say what the model says in "

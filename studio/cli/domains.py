@@ -131,7 +131,7 @@ class _Shown:
     def item(self, item: object) -> None:
         """Show one item of a generator of :mod:`backends.evaluation.domain`."""
         from backends.evaluation.domain import Report
-        from backends.evaluation.rows import Progress as Judging
+        from backends.evaluation.plan import Progress as Judging
         from backends.training.new import Made, Preparing
         from backends.training.timed_training import TrainingProgress
 

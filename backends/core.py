@@ -133,8 +133,9 @@ class Step:
     the image under the region and puts the :class:`Counterfactual` into the last step. A method
     may end before ``total``. ``measured`` [B] are metrics that the method itself computes; the
     last step's join the answer's. ``latent`` [B, ...] are the prior's coordinates of ``image``,
-    from which a generator draws the answer at full size. ``reconstruction`` [B, C, H, W] is what
-    the prior makes of the factual before the search. Of several answers, the last step's has
+    from which a generator draws the answer at full size, and ``origin`` [B, ...] those of the
+    factual, where the search began. ``reconstruction`` [B, C, H, W] is what the prior makes of the
+    factual before the search. Of several answers, the last step's has
     ``name``; ``alternatives`` holds the steps of the others by their names.
     """
 
@@ -146,6 +147,7 @@ class Step:
     seconds: float = 0.0
     measured: dict[str, Tensor] = field(default_factory=dict)
     latent: Tensor | None = None
+    origin: Tensor | None = None
     counterfactual: Counterfactual | None = None
     reconstruction: Tensor | None = None
     name: str = ""

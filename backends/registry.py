@@ -51,6 +51,7 @@ ARCHITECTURES = {
     "bridge_network": "backends.priors.folded_unet:FoldedUNet",  # its name in older bundles
     "cifar_resnet": "backends.targets.cifar:CifarResNet",
     "cifar_vgg": "backends.targets.cifar:CifarVGG",
+    "class_autoencoders": "backends.priors.class_autoencoders:ClassAutoencoders",
     "class_denoiser": "backends.priors.latent_diffusion:ClassDenoiser",
     "conditional_density": "backends.priors.density:ConditionalDensity",
     "conv_classifier": "backends.targets.classifier:ConvClassifier",

@@ -104,7 +104,7 @@ class Row:
     there is none); ``problem`` says why there are no values. ``settings`` are those that the plan
     gives this row, ``configuration`` all that the method ran with. A method that gives further
     answers has a further row for each, ``answer`` its name; only the first row has what the run
-    costs."""
+    costs. ``notes`` say in sentences what the numbers rest on, and why some are missing."""
 
     method: str
     region: str
@@ -114,3 +114,4 @@ class Row:
     answer: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     configuration: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

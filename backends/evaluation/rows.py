@@ -16,6 +16,8 @@ from backends.errors import BadInput, StudioError
 from backends.evaluation.answering import Asking, Taken
 from backends.evaluation.examples import examples
 from backends.evaluation.kept import keep
+from backends.evaluation.notes import notes
+from backends.evaluation.opinions import Judges
 from backends.evaluation.plan import Line, Plan, Progress, Row
 from backends.evaluation.questions import Questions, draw
 from backends.evaluation.summary import Answered, values
@@ -49,6 +51,7 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
     regions = {name: _region(plan, questions, name) for name in plan.regions}
     _load(plan, found, f, questions)
     asking, clock = Asking(plan, found, f, questions), _Clock(plan)
+    judges = Judges(plan, found, f, questions)
     for number, line in enumerate(lines):
         region = regions[line.region]
         try:
@@ -59,12 +62,13 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
                 yield Progress(line.method, line.region, share, *clock.at(number, share))
             clock.note(line, taken)
             for name in taken[0].batch.answers:
-                answered = Answered(found, f, questions, region, taken, name)
+                answered = Answered(found, f, questions, region, taken, judges, name)
                 if plan.keep is not None:
                     keep(plan.keep, line, answered)
                 yield Row(
                     line.method, line.region, values(answered), examples(answered, plan.shown),
                     answer=name, settings=line.settings, configuration=_config(found, line),
+                    notes=notes(answered),
                 )  # fmt: skip
         except StudioError as error:
             yield Row(line.method, line.region, problem=str(error), settings=line.settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,15 +15,16 @@ from backends.bundles import Bundle
 from backends.core import Region, TargetModel
 from backends.evaluation.answering import Taken, joined
 from backends.evaluation.features import oracle_features
+from backends.evaluation.opinions import Judges, attributes_of, oracle_probabilities
 from backends.evaluation.questions import Questions
 from backends.evaluation.store import Pictures
-from backends.imaging import composite
 from backends.metrics.metric import METRICS, Supply, measured
 
 __all__ = ["RUN", "Answered", "mean", "values"]
 
 RUN = ("nfe", "nfe_forward", "nfe_backward", "seconds")  # what a run costs, paid once
 CONFIDENCE, RESAMPLES = 0.95, 2000
+LONG_TAILED = {name for name, entry in METRICS.items() if entry.median}
 AT_ONCE = 2**22  # drawn values that bootstrap holds at a time
 
 
@@ -40,6 +41,7 @@ class Answered:
     questions: Questions
     region: Region
     taken: Sequence[Taken]
+    judges: Judges
     name: str = ""
 
     @cached_property
@@ -97,11 +99,23 @@ class Answered:
         """Whether the oracle says the target, bool [S * N]; None without one."""
         return None if self.oracle_label is None else self.oracle_label == self.target
 
-    @cached_property
-    def reconstruction(self) -> Tensor | None:
-        """What the prior makes of the factuals, [S * N, C, H, W] in [0, 1]."""
-        stored = self.pictures.arrays.get("reconstruction")
-        return None if stored is None else _pixels(stored)
+    @property
+    def by_seed(self) -> Tensor | None:
+        """The answers [S, N, C, H, W]; None of one seed."""
+        if self.seeds < 2:
+            return None
+        return self.image.unflatten(0, (self.seeds, len(self.questions.x)))
+
+    @property
+    def attributes(self) -> tuple[Tensor, Tensor] | None:
+        """What the bundle's networks say before and after, bool [S * N, A] each."""
+        name = self.judges.plan.model
+        return attributes_of(self.found, name, self.model, self.factual, self.image)
+
+    def agrees(self, said: Callable[[Tensor], Tensor | None]) -> Tensor | None:
+        """Whether a judge says the targets, bool [S * N]; None where it says nothing."""
+        labels = said(self.image)
+        return None if labels is None else labels == self.target
 
     def strokes(self, first: str, second: str) -> tuple[Tensor, Tensor] | None:
         """Two of the tables of the digits' strokes; None where they were not measured."""
@@ -166,7 +180,7 @@ def values(answered: Answered) -> dict[str, Any]:
         # Smaller than asked for where the device had no room: other noise was drawn then.
         "batch": max(_size(taken) for taken in answered.taken),
     } | {
-        name: mean(found[name], len(answered.questions.x))
+        name: mean(found[name], len(answered.questions.x), median=name in LONG_TAILED)
         if isinstance(found[name], Tensor)
         else found[name]
         for name in order
@@ -181,10 +195,6 @@ def _supply(answered: Answered) -> Supply:
     def part(name: str) -> Any:
         return None if found.problem(name) else found.part(name)
 
-    def rebuilt() -> Tensor | None:
-        whole = answered.reconstruction
-        return None if whole is None else composite(answered.factual, whole, answered.mask)
-
     return Supply(
         part, factual=lambda: answered.factual, counterfactual=lambda: answered.image,
         target=lambda: answered.target, region=lambda: answered.mask,
@@ -193,17 +203,22 @@ def _supply(answered: Answered) -> Supply:
         oracle_features=lambda: oracle_features(found, answered.factual, answered.image),
         strokes=lambda: answered.strokes("before", "after"),
         rebuilt_strokes=lambda: answered.strokes("rebuilt", "after"),
-        reconstruction=rebuilt, seconds_taken=lambda: answered.seconds,
+        oracle_after=lambda: oracle_probabilities(found, answered.model, answered.image),
+        svm_agrees=lambda: answered.agrees(answered.judges.svm),
+        neighbours_agree=lambda: answered.agrees(answered.judges.neighbours),
+        by_seed=lambda: answered.by_seed, attributes=lambda: answered.attributes,
+        seconds_taken=lambda: answered.seconds,
     )  # fmt: skip
 
 
-def mean(value: Tensor, pictures: int) -> dict[str, float | None]:
+def mean(value: Tensor, pictures: int, *, median: bool = False) -> dict[str, float | None]:
     """Mean over the pictures, its standard error, and the ends of its 95 % interval by
     bootstrap (percentiles of 2000 resamples of the pictures); infinite values are left out.
 
     :param value: [S * N], seed after seed; a picture counts as the mean of its seeds. Other numbers
         of values, such as those of the flipped alone, count each.
     :param pictures: N.
+    :param median: whether to tell it, too.
     """
     value = value.double()
     if len(value) > pictures and len(value) % pictures == 0:
@@ -215,7 +230,7 @@ def mean(value: Tensor, pictures: int) -> dict[str, float | None]:
         "mean": float(value.mean()) if count else None,
         "sem": float(value.std() / count**0.5) if count > 1 else None,
         "low": low, "high": high,
-    }  # fmt: skip
+    } | ({"median": float(np.median(value)) if count else None} if median else {})  # fmt: skip
 
 
 def interval(value: np.ndarray) -> tuple[float | None, float | None]:

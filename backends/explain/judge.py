@@ -23,18 +23,25 @@ JUDGES = ("oracle", "density", "autoencoder")  # the last one makes the latents 
 
 
 @torch.no_grad()
-def judge(question: Question, image: Tensor, status: Status | None = None) -> Counterfactual:
+def judge(
+    question: Question,
+    image: Tensor,
+    status: Status | None = None,
+    reconstruction: Tensor | None = None,
+) -> Counterfactual:
     """Measure an answer: predictions, flip, distances, COUT, and what else the bundle's parts
     and this machine allow: the oracle's verdict, LPIPS, the density of the answer's latent.
 
     :param image: the answer, [B, C, H, W] in [0, 1].
     :param status: of a run that was stopped; None for flipped or not flipped, as measured.
+    :param reconstruction: what the prior makes of the factuals inside the region, [B, C, H, W] in
+        [0, 1], where there is one.
     :raises OutOfMemory: the device has no room for the batch.
     """
     device = question.bundle.device
     question, image = question.on(device), image.to(device)
     with guarded(device, len(image)):
-        before, after, metrics, unjudged = _measured(question, image)
+        before, after, metrics, unjudged = _measured(question, image, reconstruction)
     flipped = after.argmax(1) == question.target.cpu()
     reached = Status.FLIPPED if bool(flipped.all()) else Status.NOT_FLIPPED
     region = replace(question.region, mask=question.region.mask.cpu())
@@ -45,7 +52,7 @@ def judge(question: Question, image: Tensor, status: Status | None = None) -> Co
 
 
 def _measured(
-    question: Question, image: Tensor
+    question: Question, image: Tensor, reconstruction: Tensor | None
 ) -> tuple[Tensor, Tensor, dict[str, Tensor], dict[str, str]]:
     """Return probabilities [B, K] before and after, metrics [B], all on the CPU, and which judges
     failed, with the reason; the question and the image [B, C, H, W] in [0, 1] are on the device.
@@ -91,7 +98,9 @@ def _measured(
         part, factual=lambda: factual, counterfactual=lambda: image, region=lambda: mask,
         target=lambda: target, source=lambda: before.argmax(1), after=lambda: after,
         target_model=lambda: f, regressor=lambda: f if isinstance(f, Measuring) else None,
-        oracle=oracle, density=lambda: of_classes("density"), latent=latent,
+        reconstruction=lambda: reconstruction, oracle=oracle, latent=latent,
+        density=lambda: of_classes("density"),
+        class_autoencoders=lambda: of_classes("class_autoencoders"),
     )  # fmt: skip
     metrics: dict[str, Tensor] = measured("picture", supply)
     if supply("oracle") is not None:

@@ -192,11 +192,14 @@ class _Run:
             density = density_for(q)
             if density is not None:
                 measured |= density_of(density, latent, q.target)
+        if latent is not None and step.origin is not None:
+            measured["latent_l2"] = (latent - step.origin).flatten(1).norm(dim=1)
+        inside = None
         if rebuilt is not None:
             inside = composite(q.factual, rebuilt, mask)
             measured["reconstruction_l1"] = l1(q.factual, inside)
             measured["l1_from_reconstruction"] = l1(inside, step.image)
-        answer = judge(q, step.image)
+        answer = judge(q, step.image, reconstruction=inside)
         config = q.config.model_dump(mode="json")
         own = {name: value.cpu() for name, value in measured.items()}
         return step, replace(
@@ -219,6 +222,7 @@ def _to_cpu(step: Step) -> Step:
         target_probability=_cpu(step.target_probability),
         measured={name: value.cpu() for name, value in step.measured.items()},
         latent=_cpu(step.latent),
+        origin=_cpu(step.origin),
         reconstruction=_cpu(step.reconstruction),
         alternatives={name: _to_cpu(other) for name, other in step.alternatives.items()},
     )

@@ -223,7 +223,12 @@ class Diffeomorphic:
             assert step.latent is not None
             latent = z.index_copy(0, known, step.latent)
             yield replace(
-                step, image=image, measured=measured, latent=latent, reconstruction=rebuilt
+                step,
+                image=image,
+                measured=measured,
+                latent=latent,
+                origin=z,
+                reconstruction=rebuilt,
             )
 
     @torch.no_grad()
@@ -352,4 +357,6 @@ class Adversarial:
             self.f, lambda x, _: x, factual, factual, target, region.mask, config,
             project=lambda x: x.clamp(0, 1),
         ):  # fmt: skip
-            yield replace(step, latent=None, reconstruction=None)  # pixels have no prior
+            yield replace(
+                step, latent=None, origin=None, reconstruction=None
+            )  # pixels have no prior

@@ -208,7 +208,7 @@ class LDCE:
                 yield Step(i, total, phase, image)
         with torch.no_grad():
             image = self.autoencoder.decode(z)
-        yield Step(total, total, phase, image, latent=z)
+        yield Step(total, total, phase, image, latent=z, origin=z_f)
 
     def conditions(self, y: Tensor, config: LDCEConfig) -> tuple[Tensor, Tensor]:
         """What the denoiser is told of the targets [B], and what stands for no class."""

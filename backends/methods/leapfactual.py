@@ -118,6 +118,7 @@ class LeapFactual:
     ) -> Iterator[Step]:
         """One step a leap; the search itself draws nothing at random."""
         z, image, rebuilt = self._begin(factual, region)
+        origin = z
         wanted = F.one_hot(target, len(self.f.class_names)).to(factual)
         blend, inject = config.blending_leaps, config.injection_leaps
         standard: dict[str, Step] = {}
@@ -138,14 +139,15 @@ class LeapFactual:
                     z = self.g.settle(z)
                 image = composite(factual, self.g.decode(z), region.mask)
             step = Step(
-                j + 1, blend + inject, phase, image, latent=z, reconstruction=rebuilt,
-                name="standard" if j < blend else "reliable", alternatives=standard,
+                j + 1, blend + inject, phase, image, latent=z, origin=origin,
+                reconstruction=rebuilt, name="standard" if j < blend else "reliable",
+                alternatives=standard,
             )  # fmt: skip
             if j == blend - 1 and inject:
                 standard = {step.name: step}
             yield step
         if blend + inject == 0:
-            yield Step(1, 1, "reconstruction", image, latent=z, reconstruction=rebuilt)
+            yield Step(1, 1, "reconstruction", image, latent=z, origin=z, reconstruction=rebuilt)
 
     @torch.no_grad()
     def _begin(self, factual: Tensor, region: Region) -> tuple[Tensor, Tensor, Tensor]:

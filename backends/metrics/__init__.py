@@ -12,15 +12,22 @@ from backends.metrics import cout  # isort: skip
 from backends.metrics import area  # isort: skip
 from backends.metrics import density  # isort: skip
 from backends.metrics import prior  # isort: skip
+from backends.metrics import reconstruction  # isort: skip
+from backends.metrics import latents  # isort: skip
 from backends.metrics import regressor  # isort: skip
 from backends.metrics import frechet  # isort: skip
 from backends.metrics import kernel  # isort: skip
+from backends.metrics import coverage  # isort: skip
 from backends.metrics import similarity  # isort: skip
+from backends.metrics import interpretability  # isort: skip
 from backends.metrics import morphometry  # isort: skip
+from backends.metrics import attributes  # isort: skip
+from backends.metrics import diversity  # isort: skip
 from backends.metrics import cost  # isort: skip
 from backends.metrics.metric import METRICS, Metric
 
 __all__ = [
-    "METRICS", "Metric", "area", "cost", "cout", "density", "distance", "frechet", "kernel",
-    "lpips", "morphometry", "opinions", "prior", "regressor", "similarity", "ssim",
+    "METRICS", "Metric", "area", "attributes", "cost", "cout", "coverage", "density", "distance",
+    "diversity", "frechet", "interpretability", "kernel", "latents", "lpips", "morphometry",
+    "opinions", "prior", "reconstruction", "regressor", "similarity", "ssim",
 ]  # fmt: skip

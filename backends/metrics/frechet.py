@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
+    "ENOUGH",
     "as_they_are",
     "frechet",
     "frechet_oracle",
@@ -26,6 +27,7 @@ __all__ = [
     "split_frechet_oracle",
 ]
 
+ENOUGH = 2048  # pictures, as many as Inception has features
 MEANING = "between the oracle's features of factuals and flipped answers; not FID"
 
 

@@ -35,11 +35,20 @@ NEEDS: Mapping[str, str] = {
     "oracle": "the oracle's probabilities of the counterfactuals [B, K]",
     "density": "the density of latents under their class",
     "latent": "latents of the counterfactuals [B, D], for the density",
+    "class_autoencoders": "an autoencoder of each class and one of all",
+    "reconstruction": "what the prior makes of the factuals inside the region, [B, C, H, W]",
     # of all answers of a row
     "flipped": "whether the target model says the target, bool [N]",
     "oracle_agrees": "whether the oracle says the target, bool [N]",
     "oracle_features": "the oracle's last features of factuals and counterfactuals, [N, D] each",
+    "oracle_after": "the oracle's probabilities of all counterfactuals [N, K]",
+    "svm_agrees": "whether a linear SVM of raw pixels says the target, bool [N]",
+    "neighbours_agree": "whether most of the 10 nearest real pictures are the target's, bool [N]",
     "strokes": "morphometry of the first digits before and after, float64 [M, 6] each",
+    "rebuilt_strokes": "the same of the reconstructions and after",
+    "by_seed": "counterfactuals seed by seed, [S, N, C, H, W], S > 1",
+    "attributes": "what networks say of pictures before and after, bool [N, A] each; first the "
+    "model that is explained",
     "calls": "calls of networks by direction, forward and backward, a picture",
     "seconds_taken": "seconds of all answers, a picture",
 }
@@ -63,6 +72,7 @@ class Metric:
     :ivar short: its heading where there is no room for the title.
     :ivar page: place in the page's table of an answer, smaller first, then as registered; None
         leaves it out.
+    :ivar median: whether an evaluation's row also has the median, for values with long tails.
     :ivar compared: whether Compare has a column for it: always, where some answer has it, or never.
     """
 
@@ -79,6 +89,7 @@ class Metric:
     needs: tuple[str, ...] = ()
     short: str = ""
     page: int | None = None
+    median: bool = False
     compared: Compared = "never"
 
 

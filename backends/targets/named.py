@@ -12,7 +12,7 @@ from backends.targets import added, outside, reference
 from backends.targets.model import Classifier
 from backends.targets.threshold import Regressor, Threshold
 
-__all__ = ["canonical", "part_of", "require_known", "target_model"]
+__all__ = ["GOAL", "canonical", "part_of", "require_known", "target_model"]
 
 GOAL = re.compile(r"(?P<name>.+?)\s*>\s*(?P<value>[-+]?[\d.]+(?:e[-+]?\d+)?)")  # thickness > 3
 

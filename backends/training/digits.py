@@ -66,6 +66,15 @@ def _stroke(network: Any, test: Split) -> bundles.Property:
     return bundles.Property(title="stroke thickness", unit="pixels", suggested=suggested)
 
 
+def _rebuilding(network: Any, test: Split, _bundle: bundles.Bundle | None) -> dict[str, float]:
+    """Mean squared error of the pictures' own class, of another one, and of all classes."""
+    errors = {"own": 0.0, "other": 0.0, "shared": 0.0}
+    for x, y in pictures.batches(test):
+        for name, classes in (("own", y), ("other", (y + 1) % len(CLASSES)), ("shared", None)):
+            errors[name] += float((network.rebuilt(x, classes) - x).square().mean()) * len(x)
+    return {f"test_mse_{name}": error / len(test) for name, error in errors.items()}
+
+
 BRIDGE = pictures.bridge({})
 DENOISER = pictures.denoiser({})
 PIXEL_DENOISER = pictures.pixel_denoiser({})
@@ -165,6 +174,13 @@ PARTS = {
         _regressor,
         _regression_error,
         measures=_stroke,
+    ),
+    "class_autoencoders": Recipe(
+        "class_autoencoders",
+        {"channels": 1, "size": SIZE, "classes": 10, "width": 32, "latent": 16},
+        FitPlan(steps=4000, batch=128, learning_rate=3e-3, weight_decay=0.0, seed=14, mixed=False),
+        lambda data, _: (losses.class_autoencoders_loss(data), len(data)),
+        _rebuilding,
     ),
     "gan": Recipe(
         "generator",

@@ -21,6 +21,7 @@ __all__ = [
     "adversarial_loss",
     "autoencoder_loss",
     "bridge_loss",
+    "class_autoencoders_loss",
     "classifier_loss",
     "denoiser_loss",
     "density_loss",
@@ -56,6 +57,17 @@ def autoencoder_loss(data: Split, beta: float) -> Loss:
         reconstruction, mean, log_variance = module(x)
         kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
         return F.mse_loss(reconstruction, x) + beta * kl
+
+    return loss
+
+
+def class_autoencoders_loss(data: Split) -> Loss:
+    """Mean squared error of the autoencoder of each picture's class, and of that of all classes."""
+
+    def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
+        x, y = data.batch(indices)
+        own, shared = module(x, y)
+        return F.mse_loss(own, x) + F.mse_loss(shared, x)
 
     return loss
 

@@ -13,7 +13,7 @@ from backends.errors import NotFound
 from backends.files import atomic_write
 from backends.training.data import Split
 
-__all__ = ["TEST", "TRAIN", "load", "write"]
+__all__ = ["TEST", "TRAIN", "load", "read", "write"]
 
 TRAIN, TEST = "train.npz", "test.npz"
 
@@ -31,10 +31,15 @@ def load(folder: str, device: torch.device) -> tuple[Split, Split]:
     """
     place = Path(folder)
     mirror = read_manifest(place).mirror
-    return _read(place / TRAIN, mirror).to(device), _read(place / TEST, False).to(device)
+    return read(place / TRAIN, mirror=mirror).to(device), read(place / TEST).to(device)
 
 
-def _read(path: Path, mirror: bool) -> Split:
+def read(path: Path, *, mirror: bool = False) -> Split:
+    """Read pictures that :func:`write` wrote.
+
+    :param mirror: whether batches show half of them mirrored.
+    :raises NotFound: they are not there.
+    """
     if not path.is_file():
         raise NotFound(
             "{path} is not there; make the bundle with: python -m studio new NAME --images FOLDER",

@@ -78,6 +78,7 @@ def evaluation(plan: Plan, rows: Sequence[Row], about: BundleInfo) -> dict[str, 
         "versions": versions(),
         "metrics": {name: m for name, m in about["metrics"].items() if name in used},
         "rows": listed,
+        "notes": list(dict.fromkeys(note for row in rows for note in row.notes)),
         "seconds": seconds,
         "configurations": [dict(row.configuration) for row in rows],
     }

@@ -25,6 +25,7 @@ class Search:
     :param mask: region [B, 1, H, W].
     :param rate: Adam's learning rate.
     :param steps: most iterations.
+    :ivar origin: z at the start.
     :ivar z: the present latents of all pictures, [B, ...].
     :ivar active: which pictures are still searched, indices [b].
     :ivar row: z of those, [b, ...].
@@ -34,6 +35,7 @@ class Search:
     """
 
     def __init__(self, z: Tensor, factual: Tensor, mask: Tensor, rate: float, steps: int) -> None:
+        self.origin = z.detach()
         self.z = z.detach().clone()
         self.row, self.best, self.image = self.z, self.z.clone(), factual.clone()
         self.active = torch.arange(len(z), device=z.device)
@@ -72,8 +74,9 @@ class Search:
         if not last:
             image[self.active], latent[self.active] = self._x, self.row.detach()
         return Step(
-            index, self._steps, phase, image, latent=latent, reconstruction=self.reconstruction
-        )
+            index, self._steps, phase, image, latent=latent, origin=self.origin,
+            reconstruction=self.reconstruction,
+        )  # fmt: skip
 
     def descend(self, loss: Tensor, done: Tensor) -> bool:
         """Take one step of Adam down ``loss`` [b] for the pictures that are not ``done``, bool

@@ -7,6 +7,7 @@ from backends.service.adding import recognise, remove
 from backends.service.bundles import about, load, pull, to_pull, warm
 from backends.service.domain import look
 from backends.service.explanations import explain, stopped
+from backends.service.mistakes import mistakes
 from backends.service.models import inspect
 from backends.service.neighbours import nearest
 from backends.service.pictures import (
@@ -30,6 +31,7 @@ __all__ = [
     "inspect",
     "load",
     "look",
+    "mistakes",
     "nearest",
     "place",
     "predict",

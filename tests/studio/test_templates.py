@@ -66,6 +66,7 @@ ARGUMENTS = {
     ("shared.html", "skip"): (),
     ("shared.html", "bundle_cards"): ([(EVIL, EVIL, EVIL, EVIL, EVIL)],),
     ("shared.html", "examples"): ([(EVIL, EVIL, EVIL)],),
+    ("shared.html", "mistakes"): ([(EVIL, EVIL, EVIL, EVIL, EVIL)], EVIL),
     ("shared.html", "blank"): (EVIL,),
     ("shared.html", "instead"): (EVIL,),
     ("further.html", "grid"): ([GIVEN, GIVEN | {"target": None}], (EVIL, EVIL)),

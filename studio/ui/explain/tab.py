@@ -22,6 +22,7 @@ from studio.ui.explain.further import FurtherAnswers
 from studio.ui.explain.gallery import Gallery
 from studio.ui.explain.interactive import InteractivePanel
 from studio.ui.explain.method_input import MethodInput
+from studio.ui.explain.mistakes import MistakesPanel
 from studio.ui.explain.own_model import OwnModel
 from studio.ui.explain.picture_input import PictureInput
 from studio.ui.explain.question_controls import QuestionControls
@@ -104,7 +105,7 @@ class ExplainTab:
         shown |= self._methods.opened(controller, fresh) | self.welcome.opened(controller)
         if fresh:
             shown |= {self._picture: None, self._own.sight: ""} | self._asking.cleared()
-            shown |= self._put_away()
+            shown |= self._put_away() | self._mistakes.opened(controller)
         return shown
 
     def leave(self, owner: str) -> None:
@@ -158,6 +159,7 @@ class ExplainTab:
                 self._gallery.bar()
                 self._decision = DecisionPanel(self.controllers)
                 self._further = FurtherAnswers(self.controllers, self.question, self._methods)
+                self._mistakes = MistakesPanel(self.controllers)
 
     def _wire(self, bundle: gr.Dropdown, load: Callable[..., Any]) -> None:
         regions, methods, asking = self._regions, self._methods, self._asking
@@ -181,6 +183,7 @@ class ExplainTab:
         self.welcome.wire(
             bundle, self._begin, self._refuse, [*places, methods.method], self._run_after
         )
+        self._mistakes.wire(bundle, self._put, self._refuse, asking.target, places, self._run_after)
         # None of an earlier answer while the next one forms.
         self._find_nearest(self._run_id.change, self._run_id)
         for control in (asking.model, asking.target, methods.method):

@@ -256,6 +256,15 @@ def examples(pictures: Sequence[tuple[str, str, str]]) -> Markup:
     return _render("examples", pictures)
 
 
+def mistakes(found: Sequence[tuple[int, str, str, str, str]], total: int) -> Markup:
+    """Pictures that the model gets wrong, to explain at a click: place, class, what the model says,
+    how surely, and data URL of each.
+
+    :param total: pictures that were looked at.
+    """
+    return _render("mistakes", found, total)
+
+
 def instead(label: str | None) -> Markup:
     """The part of the sentence that names what the model says now; None where there is no
     picture."""

@@ -56,10 +56,10 @@ def test_a_bench_that_was_stopped_ends_with_the_same_table(run, folder):
 
 @pytest.mark.slow
 @pytest.mark.weights
-def test_a_folder_keeps_to_its_plan(run, folder):
+def test_a_folder_keeps_to_its_pictures(run, folder):
     code, _, error = run("faithfulness", "--out", folder, *QUICK, "--seed", 1)
     assert code == 2
-    assert "another plan" in error
+    assert "other strengths, pictures or settings" in error
 
 
 @pytest.mark.parametrize(("words", "reason"), [

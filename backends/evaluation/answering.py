@@ -28,7 +28,7 @@ from backends.metrics import lpips
 from backends.targets.named import canonical, part_of
 from backends.version import studio_version
 
-__all__ = ["FRAMES", "Asking", "Taken", "joined"]
+__all__ = ["FRAMES", "Asking", "Taken", "joined", "name_of"]
 
 FRAMES, SIDE = 5, 128  # steps kept of a search, and their greatest side in pixels
 
@@ -47,7 +47,7 @@ class Asking:
 
     def __init__(self, plan: Plan, found: Bundle, model: TargetModel, questions: Questions) -> None:
         self.plan, self.found, self.model, self.questions = plan, found, model, questions
-        self._store = Store(plan.answers)
+        self.store = Store(plan.answers)
         self._part = part_of(found, plan.model)
         self._parts = {name: found.fingerprint(name) for name in sorted(found.manifest.parts)}
 
@@ -65,19 +65,18 @@ class Asking:
         for number, seed in enumerate(seeds):
 
             def explain(part: slice, seed: int = seed) -> Iterator[float]:
-                asked = self._asked(line, region, seed, part)
-                name = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-                batch = self._store.get(name)
+                asked = self.asked(line, region, seed, part)
+                batch = self.store.get(name_of(asked))
                 if batch is None:
-                    batch = yield from self._computed(line, region, seed, part)
-                    self._store.put(name, asked, batch)
+                    batch = yield from self.computed(line, region, seed, part)
+                    self.store.put(name_of(asked), asked, batch)
                 taken.append(Taken(part, seed, batch))
                 yield part.stop / total
 
             for share in in_batches(total, self.plan.batch, self.found.device, explain):
                 yield (number + share) / len(seeds)
 
-    def _asked(self, line: Line, region: Region, seed: int, part: slice) -> dict[str, Any]:
+    def asked(self, line: Line, region: Region, seed: int, part: slice) -> dict[str, Any]:
         """All that the answers of a batch depend on."""
         q = self.questions
         config = config_of(self.found, line.method, line.settings)
@@ -90,7 +89,7 @@ class Asking:
             "bundle": self.found.name, "parts": self._parts, "model": canonical(self.plan.model),
             # A model that lies outside of the bundle is known by what it says.
             "opinions": _digest((q.opinions[part] * 1000).round()),
-            "lpips": lpips.problem() is None, "device": self.found.device,
+            "lpips": lpips.problem() is None, "device": self.plan.device or self.found.device,
             "precision": precision(), "version": studio_version(),
         }  # fmt: skip
 
@@ -100,9 +99,10 @@ class Asking:
             return None
         return max(0, min(self.plan.strokes, part.stop) - part.start)
 
-    def _computed(
+    def computed(
         self, line: Line, region: Region, seed: int, part: slice
     ) -> Generator[float, None, Batch]:
+        """Compute a batch, and yield the share of a row that is done."""
         q, total = self.questions, len(self.questions.x)
         x, target = q.x[part], q.target[part]
         question = Question.of(
@@ -126,6 +126,11 @@ class Asking:
             for name, one in ends.items()
         }
         return Batch(answers, end.nfe, end.seconds)
+
+
+def name_of(asked: Mapping[str, Any]) -> str:
+    """What a batch is kept under: the same for all that gives the same answers."""
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 class _Strip:

@@ -46,6 +46,7 @@ class Plan:
     :ivar answers: file that keeps what is finished, so that it is not computed again; None for
         none.
     :ivar keep: folder for the answers' pictures (:mod:`backends.evaluation.kept`); None for none.
+    :ivar device: that the answers are of, where others compute them; empty for this process's.
     """
 
     bundle: str
@@ -64,6 +65,7 @@ class Plan:
     shown: int = 6
     answers: Path | None = None
     keep: Path | None = None
+    device: str = ""
 
     @property
     def lines(self) -> list[Line]:

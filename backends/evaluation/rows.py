@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,7 +28,7 @@ from backends.service import regions as region_service
 from backends.targets.named import part_of, target_model
 from backends.targets.threshold import Regressor
 
-__all__ = ["evaluate"]
+__all__ = ["Posed", "evaluate", "posed", "seeds_of"]
 
 TELLING = 0.05  # share of a row from which on its time can be told
 
@@ -40,25 +40,17 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
     :raises BadInput: too few pictures, a setting that a method does not have, or a region that
         cannot be drawn.
     """
-    found = bundles.get(plan.bundle)
-    lines = [replace(line, settings=_typed(found, line)) for line in plan.lines]
-    f = target_model(found, plan.model)
-    if isinstance(f, Regressor):
-        raise BadInput(
-            "{model!r} gives a value; name a goal, such as: {model} > 3", model=plan.model
-        )
-    questions = draw(found, plan.count, plan.pairs, plan.data, plan.seed, f, plan.targets)
-    regions = {name: _region(plan, questions, name) for name in plan.regions}
+    asked = posed(plan)
+    found, f, questions, asking = asked.found, asked.model, asked.questions, asked.asking
     _load(plan, found, f, questions)
-    asking, clock = Asking(plan, found, f, questions), _Clock(plan)
-    judges = Judges(plan, found, f, questions)
-    for number, line in enumerate(lines):
-        region = regions[line.region]
+    clock, judges = _Clock(plan), Judges(plan, found, f, questions)
+    for number, line in enumerate(asked.lines):
+        region = asked.regions[line.region]
         try:
             for kind in registry.method(line.method).needs:
                 found.part(found.named(kind, part_of(found, plan.model)))
             taken: list[Taken] = []
-            for share in asking.answers(line, region, _seeds(plan, line), taken):
+            for share in asking.answers(line, region, seeds_of(plan, line), taken):
                 yield Progress(line.method, line.region, share, *clock.at(number, share))
             clock.note(line, taken)
             for name in taken[0].batch.answers:
@@ -74,6 +66,39 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
             yield Row(line.method, line.region, problem=str(error), settings=line.settings)
 
 
+@dataclass(frozen=True)
+class Posed:
+    """A plan whose pictures are drawn and whose regions are.
+
+    :ivar lines: with settings as the methods' configurations understand them.
+    :ivar regions: by name, of every picture.
+    """
+
+    found: Bundle
+    model: TargetModel
+    questions: Questions
+    lines: list[Line]
+    regions: Mapping[str, Region]
+    asking: Asking
+
+
+def posed(plan: Plan) -> Posed:
+    """Draw a plan's pictures and regions.
+
+    :raises StudioError: as :func:`evaluate`.
+    """
+    found = bundles.get(plan.bundle)
+    lines = [replace(line, settings=_typed(found, line)) for line in plan.lines]
+    f = target_model(found, plan.model)
+    if isinstance(f, Regressor):
+        raise BadInput(
+            "{model!r} gives a value; name a goal, such as: {model} > 3", model=plan.model
+        )
+    questions = draw(found, plan.count, plan.pairs, plan.data, plan.seed, f, plan.targets)
+    regions = {name: _region(plan, questions, name) for name in plan.regions}
+    return Posed(found, f, questions, lines, regions, Asking(plan, found, f, questions))
+
+
 def _typed(found: Bundle, line: Line) -> dict[str, Any]:
     """A line's settings as the method's configuration understands them."""
     known = _config(found, line)
@@ -84,7 +109,8 @@ def _config(found: Bundle, line: Line) -> dict[str, Any]:
     return config_of(found, line.method, line.settings).model_dump(mode="json")
 
 
-def _seeds(plan: Plan, line: Line) -> list[int]:
+def seeds_of(plan: Plan, line: Line) -> list[int]:
+    """The seeds that a row's pictures are asked about with; one for a method that draws nothing."""
     seeds = plan.seeds or [plan.seed]
     return seeds if registry.method(line.method).seeded else seeds[:1]
 

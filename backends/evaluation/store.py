@@ -95,6 +95,17 @@ class Store:
         }
         return Batch(answers, json.loads(found[0]), found[1])
 
+    def has(self, name: str) -> bool:
+        """Whether a batch is finished.
+
+        :raises BadInput: the file is no such store.
+        """
+        if self._path is None or not self._path.is_file():
+            return False
+        with self._opened() as file:
+            found = file.execute("SELECT 1 FROM batches WHERE batch = ?", (name,)).fetchone()
+        return found is not None
+
     def put(self, name: str, asked: Mapping[str, Any], batch: Batch) -> None:
         """Keep a finished batch, all of it or nothing.
 

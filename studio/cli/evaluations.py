@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,6 +15,7 @@ import typer
 
 from backends.errors import StudioError
 from backends.regions.spec import RegionSpec
+from backends.targets.trust import is_trusted
 from studio.cli import options
 from studio.engines import require_engine
 
@@ -78,7 +80,7 @@ def evaluate(
             "ImageFolder reads them"
         ),
     ] = False,
-    engine: Annotated[str, typer.Option(help="local")] = "local",
+    engine: Annotated[str, typer.Option(help="local or ray")] = "local",
     device: options.DeviceOption = None,
     precision: options.PrecisionOption = None,
 ) -> None:  # fmt: skip
@@ -90,7 +92,7 @@ def evaluate(
     from studio.runs.comparison import seeds_of
 
     options.check_folder(out)
-    require_engine(engine, ["local"])
+    require_engine(engine, ["local", "ray"])
     names = options.methods_in(methods, bundle)
     targets: Literal["random", "nearest"] = "nearest" if pairs == "nearest" else "random"
     plan = evaluation.Plan(
@@ -104,6 +106,8 @@ def evaluate(
     shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
     if keep:
         plan = replace(plan, keep=unfinished)
+    if engine == "ray":
+        plan = _distributed(plan)
     rows = _carried_out(plan)
     table = tables.evaluation(plan, rows, service.about(bundle))
     with export.at_once(out) as scratch:
@@ -114,6 +118,22 @@ def evaluate(
         shutil.rmtree(out / KEPT, ignore_errors=True)
         unfinished.rename(out / KEPT)
     print(tables.as_text(table))
+
+
+def _distributed(plan: Plan) -> Plan:
+    """Let Ray's workers compute the answers; the plan whose rows can be made of them."""
+    from studio.engines.ray import evaluated
+
+    def pieces() -> Iterator[tuple[int, int]]:
+        nonlocal plan
+        plan = yield from evaluated(plan, is_trusted())
+
+    def on_item(item: tuple[int, int]) -> None:
+        done, total = item
+        print(f"\r{done} of {total} pieces", end="", file=sys.stderr, flush=True)
+
+    options.finish(pieces, on_item)
+    return plan
 
 
 def _carried_out(plan: Plan) -> list[Row]:

@@ -1,0 +1,60 @@
+"""An evaluation on Ray's workers: the same table as here, also where a worker is lost."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from backends.evaluation import Plan, Row, evaluate
+from backends.evaluation.pieces import missing
+from studio.engines.ray import evaluated
+
+FEW = {"leapfactual": [{"blending_leaps": 3}], "rcsb": [{"steps": 4}, {"steps": 6}]}
+
+
+def plan_in(folder):
+    return Plan("digits", list(FEW), 6, settings=FEW, batch=2, answers=folder / "answers.sqlite")
+
+
+def table(plan):
+    rows = [item for item in evaluate(plan) if isinstance(item, Row)]
+    assert not [row.problem for row in rows if row.problem]
+    costs = ("seconds",)
+    return [
+        (row.method, row.settings, {k: v for k, v in row.values.items() if k not in costs})
+        for row in rows
+    ]
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    return table(plan_in(tmp_path_factory.mktemp("here")))
+
+
+def finished(work):
+    """What a generator yields, and what it returns."""
+    told = []
+    while True:
+        try:
+            told.append(next(work))
+        except StopIteration as end:
+            return told, end.value
+
+
+def workers():
+    """The processes that compute pieces."""
+    named = {int(p.parent.name): p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline")}
+    return [pid for pid, line in named.items() if line.startswith(b"ray::PieceWorker")]
+
+
+def test_the_table_is_the_same_to_the_last_digit_and_a_lost_worker_loses_nothing(here, tmp_path):
+    plan = plan_in(tmp_path)
+    work = evaluated(plan)
+    first = next(work)
+    assert first[1] == 9
+    os.kill(workers()[0], signal.SIGKILL)
+    told, plan = finished(work)
+    assert told[-1] == (9, 9)
+    assert not missing(plan), "all is in the store: nothing is computed twice"
+    assert table(plan) == here

@@ -44,7 +44,7 @@ def on_a_space() -> bool:
 
 def _default_host() -> str:
     """All addresses on a Space, which forwards from outside; else this machine's."""
-    return "0.0.0.0" if on_a_space() else "127.0.0.1"
+    return "0.0.0.0" if on_a_space() else "127.0.0.1"  # nosec B104 # a Space forwards from outside
 
 
 class Settings(BaseSettings):

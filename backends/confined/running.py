@@ -104,7 +104,7 @@ def started(entry: str, **streams: Any) -> subprocess.Popen[bytes]:
     environment = {key: os.environ[key] for key in KEPT if key in os.environ} | FEW_THREADS
     environment["PYDANTIC_DISABLE_PLUGINS"] = "1"  # looking for some takes as long as all the rest
     paths = [os.path.abspath(path) for path in sys.path]  # "" is the working folder
-    return subprocess.Popen(
+    return subprocess.Popen(  # nosec B603 # our own Python, no shell, and no word of a visitor
         [sys.executable, "-I", "-S", "-X", "utf8", "-c", START.format(entry), *paths],
         stdin=subprocess.PIPE, env=environment,
         start_new_session=True,  # a person's Ctrl-C is for us, and we end it

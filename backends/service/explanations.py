@@ -15,6 +15,7 @@ from backends.errors import BadInput
 from backends.regions.spec import RegionSpec
 from backends.service import regions as region_service
 from backends.service.pictures import known_latent, predict
+from backends.service.request_types import require_types
 
 if TYPE_CHECKING:
     from backends.explain.question import Question
@@ -32,6 +33,7 @@ def resolve(request: Request) -> Question:
     from backends.explain.question import Question, posed
     from backends.targets.named import part_of
 
+    require_types(request)
     found = bundles.get(request.bundle)
     model, target = posed(found, request.model, request.target)
     return Question.of(

@@ -60,7 +60,7 @@ def network_of(kinds: Any, checkpoint: Checkpoint, what: str) -> nn.Module:
     from transformers import AutoConfig
 
     with readable(checkpoint):
-        config = AutoConfig.from_pretrained(
+        config = AutoConfig.from_pretrained(  # nosec B615 # a folder of this machine
             checkpoint.folder, local_files_only=True, trust_remote_code=False
         )
         if type(config) not in kinds:
@@ -104,7 +104,7 @@ def intake_of(checkpoint: Checkpoint) -> Intake:
     from transformers import AutoImageProcessor
 
     with readable(checkpoint):
-        processor = AutoImageProcessor.from_pretrained(
+        processor = AutoImageProcessor.from_pretrained(  # nosec B615 # a folder of this machine
             checkpoint.folder, local_files_only=True, trust_remote_code=False
         )
         return Intake.of(processor)

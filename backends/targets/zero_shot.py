@@ -113,7 +113,7 @@ def load_encoders(checkpoint: Checkpoint, device: str = "cpu") -> Encoders:
             "{name} has no pair of encoders; choose a CLIP or a SigLIP", name=checkpoint.name
         )
     with readable(checkpoint):
-        tokenizer = AutoTokenizer.from_pretrained(
+        tokenizer = AutoTokenizer.from_pretrained(  # nosec B615 # a folder of this machine
             checkpoint.folder, local_files_only=True, trust_remote_code=False
         )
     return Encoders(network, tokenizer, intake_of(checkpoint)).to(device)

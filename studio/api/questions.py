@@ -3,11 +3,9 @@ waits any more."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TypeVar
-from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -29,9 +27,9 @@ from studio.api.messages import (
     RegionFound,
     RegionMessage,
 )
-from studio.engines.owners import address_of
 from studio.runs import Run, Runs, TooMany
 from studio.runs.asking import ask
+from studio.runs.decoding import decode
 from studio.runs.place import Place
 
 __all__ = ["Busy", "Gone", "ProgramQuestions"]
@@ -65,9 +63,6 @@ class ProgramQuestions:
     names: Callable[[], list[str]]
     access: AccessPolicy = MEMBERS
     hidden: Callable[[str, str], frozenset[str]] = lambda bundle, code: frozenset()
-    _decoding: WeakValueDictionary[str, asyncio.Lock] = field(
-        default_factory=WeakValueDictionary, repr=False
-    )
 
     async def explain(
         self, question: QuestionMessage, image: bytes, mask: bytes | None, owner: str,
@@ -87,7 +82,13 @@ class ProgramQuestions:
         if mask is not None and question.region not in ("whole", "mask", "painted"):
             raise BadInput("send a mask or a region, not both")
         read = await self._decoded(question, image, owner)
-        request = await self._ask(owner, lambda: self._request(question, read, mask, image))
+        request = await self._ask(
+            owner, lambda: self._request(question, read, mask is not None, image)
+        )
+        if mask is not None:
+            size = request.picture.shape[1::-1]
+            array = await decode(owner, lambda: imaging.read_mask(mask, size, request.placement))
+            request = replace(request, mask=array)
         try:
             run = self.runs.start(request, owner, going=GOING)
         except TooMany:
@@ -148,9 +149,7 @@ class ProgramQuestions:
         """A picture, decoded off the engine's thread, so that a large one keeps nobody waiting;
         one of each address at a time."""
         window = imaging.window_in(asked.window)
-        lock = self._decoding.setdefault(address_of(owner) or owner, asyncio.Lock())
-        async with lock:
-            return await asyncio.to_thread(imaging.read, image, asked.page, window)
+        return await decode(owner, lambda: imaging.read(image, asked.page, window))
 
     def queue(self, bundle: str, method: str) -> Queue:
         """How much there is to compute for everybody."""
@@ -221,18 +220,15 @@ class ProgramQuestions:
         return bundle, service.prepare(bundle, image.picture)
 
     def _request(
-        self, question: QuestionMessage, image: Reading, mask: bytes | None, content: bytes
+        self, question: QuestionMessage, image: Reading, masked: bool, content: bytes
     ) -> Request:
         bundle = self._bundle(question.bundle)
         picture, placement = service.place(bundle, image.picture, image.turn)
-        array, spec = None, Whole() if mask is not None else _region(question.region)
-        if mask is not None:
-            size = (picture.shape[1], picture.shape[0])
-            array = imaging.read_mask(mask, size, placement)
+        spec = Whole() if masked else _region(question.region)
         return Request(
             bundle=bundle, method=question.method, target=question.target, picture=picture,
-            region=str(spec) if mask is None else "mask", mask=array,
-            settings=question.settings, seed=question.seed, model=self._model(question),
+            region="mask" if masked else str(spec), settings=question.settings,
+            seed=question.seed, model=self._model(question),
             importance=question.importance, placement=placement,
             original=imaging.feathered(imaging.kept(content, image), question.feather),
         )  # fmt: skip

@@ -281,11 +281,12 @@ def doctor(
         for line in findings():
             print(line)
         return
-    password = os.environ.get("STUDIO_PASSWORD") or "" if user else ""
-    if user and not password:
-        password = typer.prompt("Password", hide_input=True, err=True)
+    login = None
+    if user:
+        password = os.environ.get("STUDIO_PASSWORD")
+        login = user, password or typer.prompt("Password", hide_input=True, err=True)
     well = True
-    for finding in examine(server, user, password):
+    for finding in examine(server, login):
         print(finding)
         well = well and finding.state != "broken"
     if not well:

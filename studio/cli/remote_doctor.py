@@ -51,19 +51,18 @@ class _Server:
         )
 
 
-def examine(address: str, user: str = "", password: str = "") -> Iterator[Finding]:
+def examine(address: str, login: tuple[str, str] | None = None) -> Iterator[Finding]:
     """Look at a studio.
 
     :param address: http:// or https://.
-    :param user: who logs in there, if people do.
+    :param login: name and password, where people log in.
     :raises BadInput: that is no address.
     """
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise BadInput(f"{address!r} is no address; give one such as https://studio.example.org")
     server = _Server(address.rstrip("/"))
-    if user:
-        server.session.auth = (user, password)
+    server.session.auth = login
     for check in (_health, _latency, _figures, _prediction):
         try:
             yield from check(server)

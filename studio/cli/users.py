@@ -28,7 +28,7 @@ def list_users() -> None:
 
 
 @users_app.command("add")
-def add(
+def add(  # nosec B107 # an empty password is asked for
     name: NameArgument,
     administrator: Annotated[bool, typer.Option(help="May also fetch what bundles lack")] = False,
     password: Annotated[

@@ -173,12 +173,12 @@ def advance(job: Job) -> bool:
     except StudioError as error:
         end = Failed(str(error), _fault(error))
     except MemoryError:
-        end = Failed(str(OutOfMemory(NO_MEMORY)))
+        end = Failed(NO_MEMORY, OutOfMemory.__name__)
     except (KeyboardInterrupt, SystemExit):  # the program ends
         _close(job)
         raise
     except BaseException as error:  # a run's fault, a panic of Rust's too, ends the run alone
-        end = Failed(_sentence(error))
+        end = _failed(error)
     _close(job)
     # An error in a generator's clean-up or in a listener must not end the engine.
     try:
@@ -214,11 +214,12 @@ def _close(job: Job) -> None:
     job.steps = None
 
 
-def _sentence(error: BaseException) -> str:
+def _failed(error: BaseException) -> Failed:
     if type(error).__name__ == "OutOfMemoryError":  # torch's own; the studio knows no torch
-        return str(OutOfMemory(NO_MEMORY))
+        return Failed(NO_MEMORY, OutOfMemory.__name__)
     if isinstance(error, OSError) and error.errno in FULL:
         log.error("a run failed: %s", error)
-        return unwritten("what this run keeps", error)
+        return Failed(unwritten("what this run keeps", error))
     log.error("a run failed", exc_info=error)
-    return f"the run failed inside ({type(error).__name__}: {error}); the log has the details"
+    text = f"the run failed inside ({type(error).__name__}: {error}); the log has the details"
+    return Failed(text)

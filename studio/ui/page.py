@@ -99,8 +99,12 @@ class _Page:
         self._card = gr.Textbox(visible=False, label=_("The bundle whose card was clicked"))
         # Outside the tabs, of which the hidden ones would not read what the browser keeps; with
         # fixed words, or each start of the studio would forget who its people are.
-        self._codes = gr.BrowserState({}, storage_key="studio-labels", secret="studio-labels")
-        person = gr.BrowserState("", storage_key="studio-person", secret="studio-person")
+        self._codes = gr.BrowserState(  # nosec B106 # what is kept is the browser's own
+            {}, storage_key="studio-labels", secret="studio-labels"
+        )
+        person = gr.BrowserState(  # nosec B106 # a name
+            "", storage_key="studio-person", secret="studio-person"
+        )
         self._style = gr.HTML(_style(first), elem_classes="only-style")
         self._fetch = FetchPanel(controllers, pulls)
         bundle, codes = self._bundle, self._codes

@@ -77,13 +77,13 @@ def launch(
     if settings().log_format == "json":
         log_as_json()
     access = AccessPolicy.of(settings(), host)
-    imaging.confine(access.mode != "private")  # visitors' pictures are strangers'
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # the gate reads whom a proxy forwards for
     if mcp and find_spec("mcp") is None:
         raise MissingPart('--mcp needs a package; run: pip install "counterfactual-studio[mcp]"')
     port = port or free_port(host)
     _require_port(host, port)
     with results_folder() as results, closing(engines.opened(engine, [bundle])) as device:
+        imaging.confine(access.mode != "private")  # visitors' pictures are strangers'
         tasks = BackgroundTasks(device)
         labels = LabelController(database or usual_place(), tasks, access)
         if database or "database" in settings().model_fields_set:

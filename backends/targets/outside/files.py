@@ -133,7 +133,7 @@ def _converted(path: Path) -> nn.Module | None:
                 warnings.simplefilter("ignore")
                 model = library.load(str(path))
                 return onnx2torch.convert(convert_version(model, version) if version else model)
-        except Exception:  # whatever these packages raise of what they do not know
+        except Exception:  # nosec B112 # whatever these packages raise of what they do not know
             continue
     return None
 

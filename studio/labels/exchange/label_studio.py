@@ -17,7 +17,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import quoteattr  # nosec B406 # it writes XML, and reads none
 
 from studio import export
 from studio.labels.exchange.label_studio_models import OURS

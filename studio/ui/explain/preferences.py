@@ -35,8 +35,10 @@ class Preferences:
 
     def __init__(self, controllers: Controllers, bundle: gr.Dropdown, methods: MethodInput) -> None:
         self.controllers, self._bundle, self._methods = controllers, bundle, methods
-        # Fixed words, or each start of the studio would forget them.
-        self._kept = gr.BrowserState({}, storage_key="studio-settings", secret="studio-settings")
+        # Fixed words, which are no secret, or each start of the studio would forget them.
+        self._kept = gr.BrowserState(  # nosec B106
+            {}, storage_key="studio-settings", secret="studio-settings"
+        )
         self._said = gr.JSON(visible=False)
         self._host = on_demand("settings-host", HOST)
         self._last = gr.State("")  # the bundle whose settings were brought back last

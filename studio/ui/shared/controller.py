@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import functools
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from backends.service.models import Inspected
 from studio import export
 from studio.runs import Run, Runs
 from studio.runs.asking import ask
+from studio.runs.decoding import decode
 from studio.runs.study import Study
 from studio.translation import N_, _
 from studio.ui.shared import canvas, markup
@@ -38,11 +37,6 @@ SHARED = region_service.SHARED
 CLASSIFIER = "classifier"  # the part that a question asks unless it names another model
 CELLS = 16  # a side, of where a model of the person's own looks
 NO_PICTURE = N_("choose, upload or draw a picture first")
-
-
-# Not the engine's thread, which others' runs need, nor those that all handlers share: a picture
-# may be made to take long.
-_decoders = ThreadPoolExecutor(4, "decode-pictures")
 
 
 def _whole(seed: Any) -> Any:
@@ -159,15 +153,14 @@ class BundleController:
             one.
         """
 
-        def decode() -> tuple[imaging.Reading, Any]:
+        def decoded() -> tuple[imaging.Reading, Any]:
             reading, kept = imaging.read(source, page, window), source
             if adjustment is not None:
                 kept = imaging.adjusted(reading.picture, adjustment)
                 reading = imaging.read(kept)
             return reading, kept
 
-        loop = asyncio.get_running_loop()
-        reading, kept = await loop.run_in_executor(_decoders, decode)
+        reading, kept = await decode(owner, decoded)
 
         def work() -> Shown:
             picture, placement = service.place(self.bundle, reading.picture, reading.turn)
@@ -260,7 +253,7 @@ class BundleController:
         :raises BadInput: it cannot be read, has another size, or it is not clear what it marks.
         """
         content, size = canvas.file_of(file), seen.pixels.shape[1::-1]
-        return await self.ask(owner, lambda: imaging.read_mask(content, size, seen.placement))
+        return await decode(owner, lambda: imaging.read_mask(content, size, seen.placement))
 
     def need(self, picture: np.ndarray | None) -> np.ndarray:
         """The picture, or a sentence for who forgot it."""

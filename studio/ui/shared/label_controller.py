@@ -28,7 +28,7 @@ from studio.ui.shared.model_list import Offered
 __all__ = ["Assignment", "Codes", "Filled", "LabelController", "count_of", "examples", "held_codes"]
 
 Codes = dict[str, str]  # by project, as the browser keeps them
-AT_ONCE = 20  # pictures prepared between two turns of other work
+AT_ONCE = 5  # pictures prepared between two turns of other work
 
 
 @dataclass(frozen=True)

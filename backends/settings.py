@@ -84,6 +84,26 @@ class Settings(BaseSettings):
         description="Most requests of an address per second in a demo, averaged over ten seconds; "
         "0 is no limit",
     )
+    budget_minutes: int = Field(
+        10, ge=1, description="Minutes for which the budgets of a demo or a team are counted"
+    )
+    visitor_seconds: int = Field(
+        300,
+        ge=0,
+        description="Most seconds of the device that a login or an address takes in that time; "
+        "0 is no limit",
+    )
+    visitor_megapixels: int = Field(
+        2000,
+        ge=0,
+        description="Most megapixels of pictures that it sends in that time; 0 is no limit",
+    )
+    visitor_pages: int = Field(
+        40, ge=0, description="Most open pages of a login or an address; 0 is no limit"
+    )
+    idle_minutes: int = Field(
+        10, ge=1, description="Minutes after which a page that gives no sign of life is closed"
+    )
     sessions: int = Field(
         300,
         ge=1,

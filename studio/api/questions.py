@@ -30,20 +30,16 @@ from studio.api.messages import (
     RegionMessage,
 )
 from studio.engines.owners import address_of
-from studio.runs import Run, Runs, TooMany
+from studio.runs import Run, Runs
 from studio.runs.asking import ask
 from studio.runs.place import Place
 
-__all__ = ["Busy", "Gone", "ProgramQuestions"]
+__all__ = ["Gone", "ProgramQuestions"]
 
 T = TypeVar("T")
 CLOSING = "the studio is closing; ask again"
 GOING = 8  # questions of one address that may wait; behind a proxy many share one
 HEARTBEAT = 1.0  # seconds between looks whether the asker is still there
-
-
-class Busy(StudioError):
-    """The asker's earlier questions are not answered yet."""
 
 
 class Gone(StudioError):
@@ -88,10 +84,7 @@ class ProgramQuestions:
             raise BadInput("send a mask or a region, not both")
         read = await self._decoded(question, image, owner)
         request = await self._ask(owner, lambda: self._request(question, read, mask, image))
-        try:
-            run = self.runs.start(request, owner, going=GOING)
-        except TooMany:
-            raise Busy("your earlier questions are not answered yet; wait for them") from None
+        run = self.runs.start(request, owner, going=GOING)
         shown = 0
         try:
             async for _ in run.watch(HEARTBEAT):
@@ -147,10 +140,14 @@ class ProgramQuestions:
     async def _decoded(self, asked: PictureMessage, image: bytes, owner: str) -> Reading:
         """A picture, decoded off the engine's thread, so that a large one keeps nobody waiting;
         one of each address at a time."""
-        window = imaging.window_in(asked.window)
+        budgets, window = self.runs.engine.budgets, imaging.window_in(asked.window)
+        budgets.require(owner)
         lock = self._decoding.setdefault(address_of(owner) or owner, asyncio.Lock())
         async with lock:
-            return await asyncio.to_thread(imaging.read, image, asked.page, window)
+            reading = await asyncio.to_thread(imaging.read, image, asked.page, window)
+        width, height = reading.picture.size
+        budgets.spend(owner, "megapixels", width * height / 1e6)
+        return reading
 
     def queue(self, bundle: str, method: str) -> Queue:
         """How much there is to compute for everybody."""

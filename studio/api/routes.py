@@ -19,6 +19,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from backends.core import Frame
+from studio.access.rights import name_of
 from studio.api.files import decoded, frame_record, urls_of, zip_of
 from studio.api.messages import (
     About,
@@ -31,7 +32,7 @@ from studio.api.messages import (
     RegionFound,
     RegionMessage,
 )
-from studio.api.questions import Busy, Gone, ProgramQuestions
+from studio.api.questions import Gone, ProgramQuestions
 from studio.engines.owners import owner_at
 from studio.export.formats import formats_in
 from studio.runs import Run
@@ -44,7 +45,7 @@ __all__ = ["routes"]
 LONGEST = 40_000_000  # bytes of a message
 FILES = ("image", "mask")
 M = TypeVar("M", bound=PictureMessage)
-STATUS: dict[type[Exception], int] = {Busy: 429, Gone: 499}
+STATUS: dict[type[Exception], int] = {Gone: 499}
 ZIP, EVENTS = "application/zip", "text/event-stream"
 REFUSED: dict[int | str, dict[str, Any]] = {
     "4XX": {
@@ -72,7 +73,9 @@ def routes(questions: ProgramQuestions) -> list[BaseRoute]:
 
     def owner(request: Request) -> str:
         # A question each: whoever asks much at once is told so by their address.
-        return owner_at("api", request.client.host if request.client else "")
+        # Where there are logins, by theirs.
+        address = request.client.host if request.client else ""
+        return owner_at("api", name_of(request) or address)
 
     def access_code(authorization: Annotated[str, Header()] = "") -> str:
         scheme, _, code = authorization.partition(" ")

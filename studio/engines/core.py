@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from backends import errors
 from backends.errors import OutOfMemory, StudioError
+from studio.engines.budgets import Budgets
 
 __all__ = [
     "Done",
@@ -118,7 +119,13 @@ class Job:
 
 
 class Engine(ABC):
-    """Advances jobs: quick ones first, then owners in turn, a step each, then idle ones."""
+    """Advances jobs: quick ones first, then owners in turn, a step each, then idle ones.
+
+    :ivar budgets: of the people whose jobs these are. Whoever submits one for a person asks first
+        whether they have something left; an engine of this machine notes what its steps took.
+    """
+
+    budgets: Budgets = Budgets()
 
     def submit(
         self,

@@ -113,6 +113,7 @@ class LocalEngine(Engine):
         if job.turn == "idle":
             return
         group = group_of(job)
+        self.budgets.spend(job.owner, "seconds", seconds)
         self._used[group] += max(seconds, LEAST)
         self._quick_seconds = self._quick_seconds + seconds if job.turn == "quick" else 0.0
         waiting = {*self._turns["quick"].groups, *self._turns["fair"].groups}

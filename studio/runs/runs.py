@@ -6,11 +6,13 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from backends.core import Answer, Frame, Request
+from backends.errors import TooMuch
+from studio.engines.budgets import wait_text
 from studio.engines.core import Done, Engine, Event, Stepped, Stopped
 from studio.engines.owners import address_of, owner_at
 from studio.runs.durations import Durations
@@ -22,11 +24,18 @@ from studio.runs.store import Store
 __all__ = ["Runs", "TooMany"]
 
 log = logging.getLogger(__name__)
+SOON = 5.0  # seconds to wait where nothing better is known
 LOADED = 8  # kept runs that stay in memory after they were looked at
 
 
-class TooMany(Exception):
+class TooMany(TooMuch):
     """This person's earlier runs have not ended yet."""
+
+    def __init__(self, wait: float | None = None) -> None:
+        wait = max(wait or SOON, 1.0)
+        super().__init__(
+            f"your earlier runs are still going; stop one, or wait about {wait_text(wait)}", wait
+        )
 
 
 class Runs:
@@ -87,11 +96,14 @@ class Runs:
         :param going: how many unfinished runs this owner may have, instead of the usual number.
         :raises TooMany: the owner, the visitor on all pages together, or all of the owner's address
             have so many.
+        :raises TooMuch: the owner has had their share.
         """
+        self.engine.budgets.require(owner)
         visitor = self.visitor_of(owner)
         mine = [run for run in list(self._runs.values()) if _is_of(run, owner, visitor)]
-        if sum(not run.ended for run in mine) >= (going or self._going):
-            raise TooMany
+        unfinished = [run for run in mine if not run.ended]
+        if len(unfinished) >= (going or self._going):
+            raise TooMany(self._soonest(unfinished))
         self._check_address(owner)
         run = Run(request, owner)
         self.keep(run)
@@ -139,8 +151,14 @@ class Runs:
         if not (address and self._address_going):
             return
         runs = [run for run in list(self._runs.values()) if not run.ended]
-        if sum(address_of(run.owner) == address for run in runs) >= self._address_going:
-            raise TooMany
+        theirs = [run for run in runs if address_of(run.owner) == address]
+        if len(theirs) >= self._address_going:
+            raise TooMany(self._soonest(theirs))
+
+    def _soonest(self, runs: Iterable[Run]) -> float | None:
+        """Seconds until the first of some runs may end, where that is known."""
+        times = [self.place(run).seconds for run in runs]
+        return min((time for time in times if time is not None), default=None)
 
     def _keep_last_frame(self, run: Run) -> None:
         """A stopped run ends with an answer too: its last frame, measured and marked."""
@@ -172,6 +190,10 @@ class Runs:
     def of(self, owner: str) -> list[Run]:
         """An owner's runs, oldest first."""
         return [run for run in list(self._runs.values()) if run.owner == owner]
+
+    def busy(self, owner: str) -> bool:
+        """Whether anything of an owner goes on."""
+        return any(not run.ended for run in self.of(owner))
 
     def going(self, visitor: str) -> list[Run]:
         """A visitor's runs that have not ended, oldest first."""
@@ -248,7 +270,8 @@ class Runs:
     def _save(self, run: Run) -> None:
         assert self.store
         try:
-            self.store.save(run, run.visitor)
+            size = self.store.save(run, run.visitor)
+            self.engine.budgets.spend(run.owner, "megabytes", size / 1e6)
         except Exception:  # the answer is shown all the same
             log.exception("a run could not be kept")
         finally:

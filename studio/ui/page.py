@@ -21,6 +21,7 @@ from studio.ui.explain.preferences import Preferences
 from studio.ui.explain.tab import ExplainTab
 from studio.ui.explain.welcome import READ_CARD
 from studio.ui.label.tab import LabelTab
+from studio.ui.open_pages import OpenPages
 from studio.ui.sessions import LightBlocks
 from studio.ui.shared import canvas, markup, shortcuts
 from studio.ui.shared.controller import BundleController
@@ -47,13 +48,15 @@ def build(
     labels: LabelController | None = None,
     *,
     access: AccessPolicy = MEMBERS,
-) -> gr.Blocks:
+    pages: OpenPages | None = None,
+) -> LightBlocks:
     """The Blocks of a controller.
 
     :param names: of further bundles that can be chosen on the page.
     :param pulls: fetches what bundles lack.
     :param labels: where people's labels are kept.
     :param access: who may do what on it.
+    :param pages: watches which of them are open.
     """
     labels = labels or LabelController(usual_place(), BackgroundTasks(controller.runs.engine))
     # Old previews are deleted after a day, looked for each hour.
@@ -68,6 +71,8 @@ def build(
         functions.offer(asked, blocks)
         page = _Page(controllers, pulls or Pulls(service.pull), labels, blocks)
         page.wire(blocks)
+    if pages is not None:
+        page.watch(pages, blocks)
     return blocks
 
 
@@ -78,6 +83,7 @@ class _Page:
         self, controllers: Controllers, pulls: Pulls, labels: LabelController, blocks: gr.Blocks
     ) -> None:
         self.controllers, first = controllers, controllers.first
+        self._pages: OpenPages | None = None
         gr.HTML(markup.skip(), elem_id="skip")
         with gr.Row(equal_height=True, elem_id="page-head"):
             self._title = gr.Markdown(_title(first), elem_id="page-title")
@@ -221,12 +227,26 @@ class _Page:
             self._label.labels.note(owner_of(request), held)
 
     def _left(self, request: gr.Request) -> None:
-        owner = owner_of(request)
+        self._leave(owner_of(request))
+
+    def _leave(self, owner: str) -> None:
         self._compare.leave(owner)
         self.controllers.first.runs.leave(owner)
         self.controllers.leave(owner)
         self._label.leave(owner)
         self._explain.leave(owner)
+        if self._pages:
+            self._pages.left(owner)
+
+    def watch(self, pages: OpenPages, blocks: LightBlocks) -> None:
+        """Close pages that give no sign of life, as if their browser had done so."""
+        self._pages = blocks.open_pages = pages
+
+        def close(owner: str, session: str) -> None:
+            self._leave(owner)
+            blocks.end_session(session)
+
+        pages.on_close(close, self.controllers.first.runs.busy)
 
 
 def _title(controller: BundleController) -> str:

@@ -25,6 +25,7 @@ from studio.api import operation
 from studio.api import routes as api
 from studio.api.description import described
 from studio.api.questions import ProgramQuestions
+from studio.engines.budgets import Budgets, Kind
 from studio.labels import api as label_api
 from studio.labels.management import Management
 from studio.labels.store.database import usual_place
@@ -32,6 +33,7 @@ from studio.runs import Runs
 from studio.runs.background_tasks import BackgroundTasks
 from studio.runs.kept import usual_store
 from studio.runs.study import Study, usual_file
+from studio.ui.open_pages import Heartbeats, OpenPages
 from studio.ui.page import build, shown_bundles
 from studio.ui.prepared_pages import PreparedPages
 from studio.ui.sessions import use_light_sessions
@@ -79,19 +81,21 @@ def launch(
     port = port or free_port(host)
     _require_port(host, port)
     with _results() as results, closing(engines.opened(engine, [bundle])) as device:
+        device.budgets = _budgets(access)
         tasks = BackgroundTasks(device)
         labels = LabelController(database or usual_place(), tasks, access)
         if database or "database" in settings().model_fields_set:
             labels.database()  # a wrong address is refused now, not when the first label is lost
         runs = Runs(
             device, service.explain, service.stopped, store=usual_store(),
-            address_going=settings().address_runs if access.mode == "demo" else 0,
+            address_going=0 if access.mode == "private" else settings().address_runs,
         )  # fmt: skip
         controller = BundleController(bundle, runs, results, Study(usual_file()), warmed=True)
         names = shown_bundles(bundle)
-        page = build(controller, names, labels=labels, access=access).queue(
-            max_size=512, default_concurrency_limit=8
-        )
+        pages = _open_pages(access)
+        page = build(controller, names, labels=labels, access=access, pages=pages)
+        page.queue(max_size=512, default_concurrency_limit=8)
+        pages.watch()
         options = launch_options()
         if access.mode == "private":
             options["max_file_size"] = LARGEST_OWN_FILE
@@ -113,7 +117,10 @@ def launch(
         ]  # fmt: skip
         options["app_kwargs"] = {
             "routes": described(routes),
-            "middleware": [Middleware(Gate, access=access), Middleware(PreparedPages)],
+            "middleware": [
+                Middleware(Gate, access=access), Middleware(Heartbeats, pages=pages),
+                Middleware(PreparedPages),
+            ],
         }  # fmt: skip
         use_light_sessions()
         try:
@@ -123,6 +130,24 @@ def launch(
             )  # fmt: skip
         finally:
             page.close(verbose=False)
+
+
+def _budgets(access: AccessPolicy) -> Budgets:
+    """What each person may take, as the settings say; everything where the machine is theirs."""
+    if access.mode == "private":
+        return Budgets()
+    found = settings()
+    limits: dict[Kind, float] = {
+        "seconds": found.visitor_seconds, "megapixels": found.visitor_megapixels,
+        "megabytes": found.visitor_megabytes,
+    }  # fmt: skip
+    return Budgets(limits, 60 * found.budget_minutes)
+
+
+def _open_pages(access: AccessPolicy) -> OpenPages:
+    found = settings()
+    most = 0 if access.mode == "private" else found.visitor_pages
+    return OpenPages(most, 60.0 * found.idle_minutes)
 
 
 def launch_options() -> dict[str, Any]:

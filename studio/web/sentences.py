@@ -4,6 +4,7 @@ have a greatest length."""
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from backends.errors import (
     NotFound,
     OutOfMemory,
     StudioError,
+    TooMuch,
     Unreachable,
 )  # fmt: skip
 from studio.web.field_names import field_name
@@ -30,7 +32,7 @@ __all__ = ["STATUS", "problem", "refusal", "route"]
 log = logging.getLogger(__name__)
 STATUS: dict[type[Exception], int] = {
     BadInput: 400, NotAllowed: 403, NotFound: 404, MissingPart: 409, OutOfMemory: 507,
-    Unreachable: 503, StudioError: 500,
+    TooMuch: 429, Unreachable: 503, StudioError: 500,
 }  # fmt: skip
 PLACES = ("body", "query", "path", "header")
 INSIDE = "the studio failed at this; its log has the details"
@@ -79,7 +81,10 @@ def refusal(error: Exception, statuses: Mapping[type[Exception], int] = STATUS) 
         return _told(str(error.detail), error.status_code)
     for kind in type(error).__mro__:
         if kind in statuses:
-            return _told(str(error), statuses[kind])
+            reply = _told(str(error), statuses[kind])
+            if isinstance(error, TooMuch):
+                reply.headers["Retry-After"] = str(math.ceil(error.wait))
+            return reply
     log.error("a request failed", exc_info=error)
     return _told(INSIDE, 500)
 

@@ -157,7 +157,11 @@ class BundleController:
                 original=imaging.kept(kept, reading),
             )  # fmt: skip
 
-        return await self.ask(owner, work)
+        shown: Shown = await self.ask(owner, work)
+        if shown.reading is not None:
+            width, height = shown.reading.picture.size
+            self.runs.engine.budgets.spend(owner, "megapixels", width * height / 1e6)
+        return shown
 
     async def sample(self, owner: str, seed: int) -> Shown:
         """A picture that the bundle's own generator draws."""

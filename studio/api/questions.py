@@ -32,7 +32,7 @@ from studio.api.messages import (
 from studio.engines.owners import address_of
 from studio.runs import Run, Runs
 from studio.runs.asking import ask
-from studio.runs.place import Place
+from studio.runs.place import QueuePlace
 
 __all__ = ["Gone", "ProgramQuestions"]
 
@@ -69,7 +69,7 @@ class ProgramQuestions:
         self, question: QuestionMessage, image: bytes, mask: bytes | None, owner: str,
         on_frame: Callable[[Frame], None] = lambda frame: None,
         gone: Callable[[], bool] = lambda: False,
-        on_place: Callable[[Place], None] = lambda place: None,
+        on_place: Callable[[QueuePlace], None] = lambda place: None,
         code: str = "",
     ) -> Run:  # fmt: skip
         """Answer a question.

@@ -36,7 +36,7 @@ from studio.api.questions import Gone, ProgramQuestions
 from studio.engines.owners import owner_at
 from studio.export.formats import formats_in
 from studio.runs import Run
-from studio.runs.place import Place
+from studio.runs.place import QueuePlace
 from studio.web.messages import checked, documented, read
 from studio.web.sentences import refusal, route
 
@@ -105,7 +105,7 @@ def routes(questions: ProgramQuestions) -> list[BaseRoute]:
         form = form or ("events" if EVENTS in accepted else "zip" if ZIP in accepted else "json")
         async with _watched(request) as gone:
             if form == "events":
-                news: asyncio.Queue[Frame | Place | None] = asyncio.Queue()
+                news: asyncio.Queue[Frame | QueuePlace | None] = asyncio.Queue()
                 put = news.put_nowait
                 work = questions.explain(question, image, mask, who, put, gone, put, code)
                 return await _streamed(asyncio.ensure_future(work), news, further)
@@ -170,7 +170,9 @@ def _explained(run: Run, formats: Sequence[str]) -> dict[str, Any]:
 
 
 async def _streamed(
-    work: asyncio.Future[Run], news: asyncio.Queue[Frame | Place | None], formats: Sequence[str]
+    work: asyncio.Future[Run],
+    news: asyncio.Queue[Frame | QueuePlace | None],
+    formats: Sequence[str],
 ) -> StreamingResponse:
     """Server-sent events: ``waiting`` with the place among all, ``frame`` with a small picture,
     then ``answer`` or ``error``.
@@ -186,7 +188,7 @@ async def _streamed(
         told = first
         try:
             while told is not None:
-                if isinstance(told, Place):
+                if isinstance(told, QueuePlace):
                     yield _event("waiting", asdict(told))
                 else:
                     yield _event("frame", await asyncio.to_thread(frame_record, told))

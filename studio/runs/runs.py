@@ -17,7 +17,7 @@ from studio.engines.core import Done, Engine, Event, Stepped, Stopped
 from studio.engines.owners import address_of, owner_at
 from studio.runs.durations import Durations
 from studio.runs.metrics import counted
-from studio.runs.place import Place, group_of_run, place_of, seconds_of_another
+from studio.runs.place import QueuePlace, group_of_run, place_of, seconds_of_another
 from studio.runs.run import Run
 from studio.runs.store import Store
 
@@ -237,7 +237,7 @@ class Runs:
         if run := self._runs.get(run_id):
             self._drop(run)
 
-    def place(self, run: Run) -> Place:
+    def place(self, run: Run) -> QueuePlace:
         """Where a run that has not ended stands among all."""
         return place_of(run, list(self._runs.values()), self.durations)
 

@@ -27,7 +27,7 @@ LOOKS = 20.0  # seconds between two looks for pages without a sign of life
 
 
 @dataclass
-class _Page:
+class _OpenPage:
     session: str
     seen: float
 
@@ -44,7 +44,7 @@ class OpenPages:
         self, most: int = 0, idle: float = 600.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._most, self._idle, self._clock = most, idle, clock
-        self._pages: OrderedDict[str, _Page] = OrderedDict()  # by owner
+        self._pages: OrderedDict[str, _OpenPage] = OrderedDict()  # by owner
         self._beating: Counter[str] = Counter()  # heartbeats by session
         self._lock = threading.RLock()
         self._closing: Callable[[str, str], None] = lambda owner, session: None
@@ -64,7 +64,7 @@ class OpenPages:
             page = self._pages.get(owner)
             if page is None:
                 self._require_room(owner)
-                page = self._pages[owner] = _Page(session, 0.0)
+                page = self._pages[owner] = _OpenPage(session, 0.0)
             page.seen = self._clock()
             self._pages.move_to_end(owner)
 
@@ -103,13 +103,20 @@ class OpenPages:
                 log.exception("an idle page could not be closed")
         return closed
 
-    def watch(self) -> None:
-        """Close idle pages from now on, now and then, until the program ends."""
+    def watch(self, further: Callable[[], None] = lambda: None) -> None:
+        """Close idle pages from now on, now and then, until the program ends.
+
+        :param further: what is done at each look, too.
+        """
 
         def look() -> None:
             while True:
                 time.sleep(min(LOOKS, self._idle))
                 self.close_idle()
+                try:
+                    further()
+                except Exception:
+                    log.exception("what else is done now and then failed")
 
         threading.Thread(target=look, name="idle-pages", daemon=True).start()
 
@@ -125,7 +132,7 @@ class OpenPages:
                 f"{wait_text(wait)}", wait,
             )  # fmt: skip
 
-    def _first_idle(self, pages: Iterable[_Page]) -> float:
+    def _first_idle(self, pages: Iterable[_OpenPage]) -> float:
         silent = [page.seen for page in pages if page.session not in self._beating]
         return max(min(silent, default=self._clock()) + self._idle - self._clock(), 1.0)
 

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ from studio.ui.shared import shortcuts
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import LabelController
 from studio.ui.shared.static import static_text
+from studio.ui.shown_files import trim_shown
 from studio.ui.theme import theme
 
 __all__ = ["free_port", "launch", "launch_options"]
@@ -95,7 +97,7 @@ def launch(
         pages = _open_pages(access)
         page = build(controller, names, labels=labels, access=access, pages=pages)
         page.queue(max_size=512, default_concurrency_limit=8)
-        pages.watch()
+        pages.watch(partial(trim_shown, most=settings().upload_megabytes * 1_000_000))
         options = launch_options()
         if access.mode == "private":
             options["max_file_size"] = LARGEST_OWN_FILE

@@ -6,11 +6,14 @@ import difflib
 import functools
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gradio.processing_utils import hash_file
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 from backends import bundles, imaging, service
@@ -311,7 +314,14 @@ class BundleController:
 
     def forget(self, run: Run) -> None:
         """Remove the files of a run that is no longer kept."""
-        (self.results / f"counterfactual-{run.id}.zip").unlink(missing_ok=True)
+        path = self.results / f"counterfactual-{run.id}.zip"
+        if path.is_file():
+            # Gradio's copy too, which it would keep for a day.
+            copy = Path(get_upload_folder()) / hash_file(path) / path.name
+            copy.unlink(missing_ok=True)
+            with suppress(OSError):  # none was shown
+                copy.parent.rmdir()
+        path.unlink(missing_ok=True)
 
     def _others(self) -> dict[str, dict[str, Any]]:
         """Models beside the bundle's classifier: with classes, or with a number."""

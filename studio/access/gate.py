@@ -17,10 +17,11 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backends.errors import StudioError, Unreachable
+from backends.errors import StudioError, TooMuch, Unreachable
 from backends.settings import on_a_space
 from studio.access.openid import LoggedIn, OpenID
 from studio.access.rights import HUB, USER, AccessPolicy
+from studio.access.tries import Tries
 
 __all__ = ["Gate"]
 
@@ -29,9 +30,9 @@ GUESSES = 2  # passwords that are checked at once: each takes 16 MB
 BURST = 10  # seconds' worth of requests that an address may send at once
 COOKIE, HOURS, SESSIONS = "studio-session", 12, 10_000
 BEGUN = "studio-login"  # the cookie of a login under way
+CODES = "/labels/"  # where access codes are asked for
 LOGIN = ("/login", "/auth", "/logout")
 NOBODY = LoggedIn("")
-TRIES, WINDOW = 20, 60.0  # wrong passwords from an address, in seconds
 REALM = 'Basic realm="Counterfactual Studio", charset="UTF-8"'
 
 
@@ -42,7 +43,7 @@ class Gate:
     def __init__(self, app: ASGIApp, access: AccessPolicy) -> None:
         self._app, self._access = app, access
         self._guessing = asyncio.Semaphore(GUESSES)
-        self._wrong: dict[str, list[float]] = {}  # when, by address
+        self._passwords, self._codes = Tries(), Tries()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # left, and when
         # Who, and until when, by the cookie's token.
         self._sessions: OrderedDict[str, tuple[LoggedIn, float]] = OrderedDict()
@@ -63,14 +64,16 @@ class Gate:
         elif refusal is None and self._access.openid and scope["path"] in LOGIN:
             refusal = await self._logs_in(self._access.openid, Request(scope), headers)
         elif refusal is None and self._access.login and scope["path"] not in OPEN:
-            if not person.name and len(self._lately(address)) >= TRIES:
-                text = "too many wrong passwords come from your address; wait a minute"
-                refusal = _refusal(text, 429, Retry_After=f"{WINDOW:.0f}")
-            elif not person.name and (name := await self._who(peer, address, headers)):
-                person = LoggedIn(name)
-                send = self._remembering(scope, person, send)
-            elif not person.name:
-                refusal = self._asks_to_log_in(scope, headers)
+            refusal = None if person.name else _too_many(self._passwords, address, "passwords")
+            if refusal is None and not person.name:
+                person = LoggedIn(await self._who(peer, address, headers))
+                if person.name:
+                    send = self._remembering(scope, person, send)
+                else:
+                    refusal = self._asks_to_log_in(scope, headers)
+        if refusal is None and scope["path"].startswith(CODES):
+            refusal = _too_many(self._codes, address, "access codes")
+            send = self._counting(address, send)
         if refusal is None:
             hub = self._access.openid is not None and self._access.openid.of_the_hub
             told = _told(scope["headers"], person, hub)
@@ -122,6 +125,16 @@ class Gate:
         token = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
         person, until = self._sessions.get(token, (NOBODY, 0.0))
         return person if time.monotonic() < until else NOBODY
+
+    def _counting(self, address: str, send: Send) -> Send:
+        """Count the access codes that are nobody's."""
+
+        async def send_and_count(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 401:
+                self._codes.wrong(address)
+            await send(message)
+
+        return send_and_count
 
     def _session(self, person: LoggedIn) -> str:
         """The token of a new session."""
@@ -180,17 +193,8 @@ class Gate:
         async with self._guessing:
             if await asyncio.to_thread(access.users.check, name, password):
                 return name
-        self._wrong.setdefault(address, []).append(time.monotonic())
+        self._passwords.wrong(address)
         return ""
-
-    def _lately(self, address: str) -> list[float]:
-        """When an address was wrong within the window; older times are forgotten, of all."""
-        begin = time.monotonic() - WINDOW
-        self._wrong = {
-            one: kept for one, times in self._wrong.items()
-            if (kept := [at for at in times if at > begin])
-        }  # fmt: skip
-        return self._wrong.get(address, [])
 
 
 def _foreign(headers: Headers) -> Response | None:
@@ -204,6 +208,15 @@ def _foreign(headers: Headers) -> Response | None:
     return _refusal(
         "this request comes from the page of another site; open the studio's own page", 403
     )
+
+
+def _too_many(tries: Tries, address: str, what: str) -> Response | None:
+    """A refusal of an address that was wrong too often; None for others."""
+    try:
+        tries.require(address, what)
+    except TooMuch as error:
+        return _refusal(str(error), 429, Retry_After=f"{error.wait:.0f}")
+    return None
 
 
 def _refusal(sentence: str, status: int, **headers: str) -> Response:

@@ -93,7 +93,7 @@ def end_of(event: Event) -> tuple[str, str] | None:
 _numbers = itertools.count(1)
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """One submitted generator. ``stop`` only sets a flag and may be called from anywhere;
     ``seconds`` are those of its own steps so far."""
@@ -148,6 +148,10 @@ class Engine(ABC):
         job = Job(work, owner, sink, turn, portable)
         self.accept(job)
         return job
+
+    def change_turn(self, job: Job, turn: Turn) -> None:
+        """Let a job have other turns from now on; an engine that has no turns does nothing."""
+        job.turn = turn
 
     @abstractmethod
     def accept(self, job: Job) -> None:

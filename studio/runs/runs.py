@@ -208,14 +208,18 @@ class Runs:
         """Make a visitor's other page the owner of a run that still goes on; nothing for others."""
         if run.visitor and run.visitor == self.visitor_of(owner) and not run.ended:
             run.owner, run.left = owner, False
+            if run.job:
+                self.engine.change_turn(run.job, "fair")
 
     def leave(self, owner: str) -> None:
-        """A page was closed. A visitor's runs go on to their end, up to a number of all visitors
-        together, and are stored; nothing is kept of others."""
+        """A page was closed. A visitor's runs go on to their end while nobody else waits, up to a
+        number of all visitors together, and are stored; nothing is kept of others."""
         for run in self.of(owner):
             others = sum(r.left and not r.ended for r in list(self._runs.values()))
             if run.visitor and not run.ended and others < self._unwatched:
                 run.left = True
+                if run.job:  # whoever is there comes first
+                    self.engine.change_turn(run.job, "idle")
                 self._drop_left(run)  # it may have ended meanwhile
             else:
                 self.forget(run)

@@ -5,7 +5,8 @@ StudioError
 ├── NotFound        a name that nothing answers to
 ├── MissingPart     a bundle lacks a part, or its file is damaged
 ├── Unreachable     a server that parts are fetched from does not answer
-└── OutOfMemory     the device cannot hold the job
+├── OutOfMemory     the device cannot hold the job
+└── TooMuch         somebody has had their share for now
 
 Each message is one sentence that says what to do; the page shows it in the visitor's language and
 the command line prints it behind ``error:``.
@@ -17,7 +18,16 @@ from typing import Any
 
 from backends.sentences import Sentence
 
-__all__ = ["BadInput", "MissingPart", "NotFound", "OutOfMemory", "StudioError", "Unreachable"]
+__all__ = [
+    "BadInput",
+    "MissingPart",
+    "NotAllowed",
+    "NotFound",
+    "OutOfMemory",
+    "StudioError",
+    "TooMuch",
+    "Unreachable",
+]
 
 
 class StudioError(Exception):
@@ -52,3 +62,14 @@ class Unreachable(StudioError):
 
 class OutOfMemory(StudioError):
     """The device ran out of memory."""
+
+
+class TooMuch(StudioError):
+    """Somebody has had their share for now.
+
+    :ivar wait: seconds until they may go on.
+    """
+
+    def __init__(self, sentence: str, wait: float = 1.0) -> None:
+        super().__init__(sentence)
+        self.wait = wait

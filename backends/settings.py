@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backends.errors import BadInput
@@ -20,7 +20,8 @@ __all__ = ["Settings", "on_a_space", "rows", "settings", "user_cache", "user_dat
 
 NAME = "counterfactual-studio"
 PREFIX = "STUDIO_"
-READ = (PREFIX, "SPACE_ID", "HOME", "XDG_")  # variables that something here follows from
+# What something here follows from.
+READ = (PREFIX, "SPACE_", "HOME", "XDG_", "OAUTH_", "OPENID_")
 
 
 def user_data() -> Path:
@@ -69,6 +70,22 @@ class Settings(BaseSettings):
     user_header: str = Field(
         "", description="Header in which a reverse proxy names the user, such as X-Forwarded-User"
     )
+    administrators: str = Field(
+        "", description="Names of the people who administer the studio, with commas"
+    )
+    openid_issuer: str = Field(
+        "", description="Address of an OpenID Connect provider with which people log in"
+    )
+    openid_client: str = Field("", description="The studio's client id at that provider")
+    openid_secret: SecretStr = Field(
+        SecretStr(""), description="The studio's client secret at that provider"
+    )
+    openid_claim: str = Field(
+        "preferred_username", description="What of a login is the person's name here"
+    )
+    address: str = Field(
+        "", description="Address by which people call the studio, such as https://studio.org"
+    )
     proxies: str = Field(
         default_factory=lambda: "127.0.0.1,::1,10.0.0.0/8" if on_a_space() else "127.0.0.1,::1",
         description="Addresses or networks of the proxies whose headers are trusted, with commas",
@@ -83,6 +100,31 @@ class Settings(BaseSettings):
         ge=0,
         description="Most requests of an address per second in a demo, averaged over ten seconds; "
         "0 is no limit",
+    )
+    budget_minutes: int = Field(
+        10, ge=1, description="Minutes for which the budgets of a demo or a team are counted"
+    )
+    visitor_seconds: int = Field(
+        300,
+        ge=0,
+        description="Most seconds of the device that a login or an address takes in that time; "
+        "0 is no limit",
+    )
+    visitor_megapixels: int = Field(
+        2000,
+        ge=0,
+        description="Most megapixels of pictures that it sends in that time; 0 is no limit",
+    )
+    visitor_pages: int = Field(
+        40, ge=0, description="Most open pages of a login or an address; 0 is no limit"
+    )
+    idle_minutes: int = Field(
+        10, ge=1, description="Minutes after which a page that gives no sign of life is closed"
+    )
+    upload_megabytes: int = Field(
+        2000,
+        ge=1,
+        description="Most that uploads and files to download may take; the oldest go first",
     )
     sessions: int = Field(
         300,

@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -42,6 +43,7 @@ def test_the_upload_is_what_a_space_needs_in_one_commit():
 
 def test_on_a_space_nobody_pushes_with_its_owners_token(monkeypatch, tmp_path):
     from studio.access import AccessPolicy
+    from studio.access.rights import HUB
     from studio.labels import exchange
     from studio.labels.exchange import dataset_folder
     from studio.ui.label.exchange import ExchangePanel
@@ -67,18 +69,20 @@ def test_on_a_space_nobody_pushes_with_its_owners_token(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_TOKEN", "owner's")
     monkeypatch.delenv("SPACE_ID", raising=False)
 
-    def push(login):
-        asyncio.run(panel._pushed(None, "p", {}, "me/labels", login))
+    def push(token=""):
+        visit = SimpleNamespace(headers={HUB: token} if token else {})
+        asyncio.run(panel._pushed(visit, "p", {}, "me/labels"))
 
-    push(None)
+    push()
     monkeypatch.setenv("SPACE_ID", "a/b")
     with pytest.raises(Exception, match="own account of the hub"):
-        push(None)
-    push(type("Login", (), {"token": "visitor's"}))
+        push()
+    push("visitor's")
     assert used == ["owner's", "visitor's"]
     monkeypatch.delenv("SPACE_ID")
-    panel.labels.access = AccessPolicy("team")
-    with pytest.raises(Exception, match="not pushed with this studio's account"):
-        push(None)
-    push(type("Login", (), {"token": "visitor's"}))
+    for mode in ("team", "demo"):
+        panel.labels.access = AccessPolicy(mode)
+        with pytest.raises(Exception, match="own account of the hub alone"):
+            push()
+    push("visitor's")
     assert len(used) == 3

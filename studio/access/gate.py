@@ -9,14 +9,19 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
+from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
-from starlette.responses import JSONResponse, Response
+from starlette.requests import Request, cookie_parser
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio.access.rights import USER, AccessPolicy
+from backends.errors import StudioError, TooMuch, Unreachable
+from backends.settings import on_a_space
+from studio.access.openid import LoggedIn, OpenID
+from studio.access.rights import HUB, USER, AccessPolicy
+from studio.access.tries import Tries
 
 __all__ = ["Gate"]
 
@@ -24,7 +29,10 @@ OPEN = ("/healthz", "/gradio_api/startup-events")  # asked by what watches the s
 GUESSES = 2  # passwords that are checked at once: each takes 16 MB
 BURST = 10  # seconds' worth of requests that an address may send at once
 COOKIE, HOURS, SESSIONS = "studio-session", 12, 10_000
-TRIES, WINDOW = 20, 60.0  # wrong passwords from an address, in seconds
+BEGUN = "studio-login"  # the cookie of a login under way
+CODES = "/labels/"  # where access codes are asked for
+LOGIN = ("/login", "/auth", "/logout")
+NOBODY = LoggedIn("")
 REALM = 'Basic realm="Counterfactual Studio", charset="UTF-8"'
 
 
@@ -35,9 +43,10 @@ class Gate:
     def __init__(self, app: ASGIApp, access: AccessPolicy) -> None:
         self._app, self._access = app, access
         self._guessing = asyncio.Semaphore(GUESSES)
-        self._wrong: dict[str, list[float]] = {}  # when, by address
+        self._passwords, self._codes = Tries(), Tries()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # left, and when
-        self._sessions: OrderedDict[str, tuple[str, float]] = OrderedDict()  # name, and until when
+        # Who, and until when, by the cookie's token.
+        self._sessions: OrderedDict[str, tuple[LoggedIn, float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or let it through."""
@@ -48,41 +57,96 @@ class Gate:
         peer = str((scope.get("client") or ("",))[0])
         address = self._address(peer, headers)
         refusal = _foreign(headers)
-        name = ""
+        person = self._known(headers)
         if refusal is None and not self._may_ask(address):
             text = "too many requests come from your address; wait a few seconds"
             refusal = _refusal(text, 429, Retry_After="5")
+        elif refusal is None and self._access.openid and scope["path"] in LOGIN:
+            refusal = await self._logs_in(self._access.openid, Request(scope), headers)
         elif refusal is None and self._access.login and scope["path"] not in OPEN:
-            name = self._known(headers)
-            if not name and len(self._lately(address)) >= TRIES:
-                text = "too many wrong passwords come from your address; wait a minute"
-                refusal = _refusal(text, 429, Retry_After=f"{WINDOW:.0f}")
-            elif not name and (name := await self._who(peer, address, headers)):
-                send = self._remembering(scope, name, send)
-            elif not name:
-                text = "log in with your name and password"
-                refusal = _refusal(text, 401, WWW_Authenticate=REALM)
+            refusal = None if person.name else _too_many(self._passwords, address, "passwords")
+            if refusal is None and not person.name:
+                person = LoggedIn(await self._who(peer, address, headers))
+                if person.name:
+                    send = self._remembering(scope, person, send)
+                else:
+                    refusal = self._asks_to_log_in(scope, headers)
+        if refusal is None and scope["path"].startswith(CODES):
+            refusal = _too_many(self._codes, address, "access codes")
+            send = self._counting(address, send)
         if refusal is None:
-            told = dict(scope, headers=_told(scope["headers"], name), client=(address, 0))
-            await self._app(told, receive, send)
+            hub = self._access.openid is not None and self._access.openid.of_the_hub
+            told = _told(scope["headers"], person, hub)
+            await self._app(dict(scope, headers=told, client=(address, 0)), receive, send)
         elif scope["type"] == "http":
             await refusal(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008})
 
-    def _known(self, headers: Headers) -> str:
-        """The user of the session cookie; empty for none. The page's scripts need it, because they
-        send a bearer token in the header of name and password."""
-        token = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-        name, until = self._sessions.get(token, ("", 0.0))
-        return name if time.monotonic() < until else ""
+    def _asks_to_log_in(self, scope: Scope, headers: Headers) -> Response:
+        """To the provider, where there is one and a browser asks for a page; else a refusal."""
+        if self._access.openid is None:
+            return _refusal("log in with your name and password", 401, WWW_Authenticate=REALM)
+        page = scope["type"] == "http" and scope["method"] == "GET"
+        if page and "text/html" in headers.get("accept", ""):
+            query = scope["query_string"].decode("latin-1")
+            back = scope["path"] + (f"?{query}" if query else "")
+            return RedirectResponse(f"/login?next={quote(back, safe='')}", 303)
+        named = {"WWW_Authenticate": REALM} if self._access.users.names else {}
+        return _refusal("log in at /login first", 401, **named)
 
-    def _remembering(self, scope: Scope, name: str, send: Send) -> Send:
-        """Send the reply with a session's cookie."""
+    async def _logs_in(self, openid: OpenID, request: Request, headers: Headers) -> Response:
+        """What ``/login``, ``/auth`` and ``/logout`` answer."""
+        address = f"{request.url.scheme}://{headers.get('host', '')}"
+        https = openid.called(address).startswith("https:")
+        try:
+            if request.url.path == "/login":
+                where, state = await openid.begin(address, _own(request.query_params.get("next")))
+                reply: Response = RedirectResponse(where, 303)
+                _set(reply, BEGUN, state, 600, https)
+                return reply
+            if request.url.path == "/logout":
+                self._sessions.pop(request.cookies.get(COOKIE, ""), None)
+                reply = RedirectResponse("/", 303)
+                _set(reply, COOKIE, "", 0, https)
+                return reply
+            kept = request.cookies.get(BEGUN, "")
+            person, back = await openid.finish(dict(request.query_params), kept)
+        except StudioError as error:
+            return _refusal(str(error), 503 if isinstance(error, Unreachable) else 403)
+        reply = RedirectResponse(back, 303)
+        _set(reply, BEGUN, "", 0, https)
+        _set(reply, COOKIE, self._session(person), HOURS * 3600, https)
+        return reply
+
+    def _known(self, headers: Headers) -> LoggedIn:
+        """The user of the session cookie, whose name is empty for none. The page's scripts need it,
+        because they send a bearer token in the header of name and password."""
+        token = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        person, until = self._sessions.get(token, (NOBODY, 0.0))
+        return person if time.monotonic() < until else NOBODY
+
+    def _counting(self, address: str, send: Send) -> Send:
+        """Count the access codes that are nobody's."""
+
+        async def send_and_count(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 401:
+                self._codes.wrong(address)
+            await send(message)
+
+        return send_and_count
+
+    def _session(self, person: LoggedIn) -> str:
+        """The token of a new session."""
         token = secrets.token_urlsafe(32)
-        self._sessions[token] = name, time.monotonic() + HOURS * 3600
+        self._sessions[token] = person, time.monotonic() + HOURS * 3600
         while len(self._sessions) > SESSIONS:
             self._sessions.popitem(last=False)
+        return token
+
+    def _remembering(self, scope: Scope, person: LoggedIn, send: Send) -> Send:
+        """Send the reply with a session's cookie."""
+        token = self._session(person)
         secure = "; Secure" if scope.get("scheme") == "https" else ""
         cookie = f"{COOKIE}={token}; Path=/; Max-Age={HOURS * 3600}; HttpOnly; SameSite=Lax{secure}"
 
@@ -129,17 +193,8 @@ class Gate:
         async with self._guessing:
             if await asyncio.to_thread(access.users.check, name, password):
                 return name
-        self._wrong.setdefault(address, []).append(time.monotonic())
+        self._passwords.wrong(address)
         return ""
-
-    def _lately(self, address: str) -> list[float]:
-        """When an address was wrong within the window; older times are forgotten, of all."""
-        begin = time.monotonic() - WINDOW
-        self._wrong = {
-            one: kept for one, times in self._wrong.items()
-            if (kept := [at for at in times if at > begin])
-        }  # fmt: skip
-        return self._wrong.get(address, [])
 
 
 def _foreign(headers: Headers) -> Response | None:
@@ -153,6 +208,15 @@ def _foreign(headers: Headers) -> Response | None:
     return _refusal(
         "this request comes from the page of another site; open the studio's own page", 403
     )
+
+
+def _too_many(tries: Tries, address: str, what: str) -> Response | None:
+    """A refusal of an address that was wrong too often; None for others."""
+    try:
+        tries.require(address, what)
+    except TooMuch as error:
+        return _refusal(str(error), 429, Retry_After=f"{error.wait:.0f}")
+    return None
 
 
 def _refusal(sentence: str, status: int, **headers: str) -> Response:
@@ -172,7 +236,27 @@ def _basic(header: str) -> tuple[str, str]:
     return name, password
 
 
-def _told(headers: Iterable[tuple[bytes, bytes]], name: str) -> list[tuple[bytes, bytes]]:
-    """The headers with the name of the person, and with none that was sent as such."""
-    own = [(key, value) for key, value in headers if key.lower() != USER.encode()]
-    return [*own, (USER.encode(), quote(name).encode())] if name else own
+def _told(
+    headers: Iterable[tuple[bytes, bytes]], person: LoggedIn, hub: bool
+) -> list[tuple[bytes, bytes]]:
+    """The headers with the name of the person, with their token where it is the ``hub``'s, and with
+    none that was sent as such."""
+    ours = (USER.encode(), HUB.encode())
+    own = [(key, value) for key, value in headers if key.lower() not in ours]
+    if person.name:
+        own.append((USER.encode(), quote(person.name).encode()))
+    if hub and person.token:
+        own.append((HUB.encode(), person.token.encode()))
+    return own
+
+
+def _own(path: str | None) -> str:
+    """A path of this studio to come back to; nobody is sent to another site."""
+    plain = path or "/"
+    return plain if plain.startswith("/") and not plain.startswith(("//", "/\\")) else "/"
+
+
+def _set(reply: Response, name: str, value: str, seconds: int, https: bool) -> None:
+    """Set a cookie; a Space's page is a frame of the hub's."""
+    site: Literal["lax", "none"] = "none" if on_a_space() else "lax"
+    reply.set_cookie(name, value, seconds, httponly=True, secure=https, samesite=site)

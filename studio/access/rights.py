@@ -11,12 +11,14 @@ from urllib.parse import unquote
 from backends.errors import BadInput, NotAllowed
 from backends.sentences import Sentence
 from backends.settings import Settings, on_a_space
+from studio.access.openid import OpenID
 from studio.access.users import Users
 
-__all__ = ["LOOPBACK", "MEMBERS", "USER", "AccessPolicy", "Mode", "Rights", "WithHeaders"]
+__all__ = ["HUB", "LOOPBACK", "MEMBERS", "USER", "AccessPolicy", "Mode", "Rights", "WithHeaders"]
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 USER = "x-studio-user"  # the header in which the gate says who somebody is; it lets no other in
+HUB = "x-studio-hub-token"  # likewise: the token of their own account of the hub
 Network = IPv4Network | IPv6Network
 Mode = Literal["private", "team", "demo"]
 
@@ -49,6 +51,11 @@ def name_of(visit: WithHeaders | None) -> str:
     return unquote(visit.headers.get(USER, "")) if visit is not None else ""
 
 
+def hub_token(visit: WithHeaders | None) -> str:
+    """The token of the hub with which the user of a request has logged in; empty for none."""
+    return visit.headers.get(HUB, "") if visit is not None else ""
+
+
 @dataclass(frozen=True)
 class Rights:
     """What somebody may do beyond asking, comparing, and labelling in a project that they have
@@ -59,7 +66,8 @@ class Rights:
     :ivar models: name models and files of this machine to explain.
     :ivar projects: make labelling projects, put pictures in, import labels, let a model annotate.
     :ivar training: train models of labels.
-    :ivar push: push labels with the studio's own account of the hub.
+    :ivar push: push labels, with one's own account of the hub; the person at the machine with the
+        machine's.
     """
 
     fetch: bool = False
@@ -82,7 +90,8 @@ REFUSALS = {
     ),
     "training": Sentence("this studio trains no models for visitors; run one of your own"),
     "push": Sentence(
-        "labels are not pushed with this studio's account; export them, and push the file"
+        "labels are pushed with your own account of the hub alone; log in with it, or export them "
+        "and push the file"
     ),
 }
 
@@ -95,6 +104,8 @@ class AccessPolicy:
         members make projects, administrators fetch, too. ``demo``: anybody comes in, and only asks.
     :ivar users: who may log in, by name and password.
     :ivar header: of HTTP, in which a reverse proxy names the user; empty for none.
+    :ivar openid: where people log in by OpenID Connect.
+    :ivar further: names of administrators beside those of ``users``.
     :ivar proxies: addresses of the proxies whose headers are trusted.
     :ivar rate: most requests of an address per second; 0 is no limit.
     """
@@ -104,6 +115,8 @@ class AccessPolicy:
     header: str = ""
     proxies: tuple[Network, ...] = ()
     rate: int = 0
+    openid: OpenID | None = None
+    further: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, settings: Settings, host: str) -> AccessPolicy:
@@ -113,13 +126,20 @@ class AccessPolicy:
         :raises BadInput: the file of users cannot be read.
         """
         users = Users.read(settings.users) if settings.users else Users()
-        login = bool(users.names or settings.user_header)
+        openid = OpenID.of(settings)
+        # On a Space a login is offered, and a demo stays open to all.
+        asked = bool(openid and settings.openid_issuer)
+        login = bool(users.names or settings.user_header or asked)
         mode = settings.mode
         if mode == "auto":
             alone = host in LOOPBACK and not on_a_space()
             mode = "team" if login else "private" if alone else "demo"
         rate = settings.address_requests if mode == "demo" else 0
-        return cls(mode, users, settings.user_header.lower(), networks(settings.proxies), rate)
+        further = frozenset(filter(None, map(str.strip, settings.administrators.split(","))))
+        return cls(
+            mode, users, settings.user_header.lower(), networks(settings.proxies), rate,
+            None if mode == "private" else openid, further,
+        )  # fmt: skip
 
     def is_proxy(self, address: str) -> bool:
         """Whether that is one of the proxies."""
@@ -132,7 +152,7 @@ class AccessPolicy:
     @property
     def login(self) -> bool:
         """Whether people must say who they are."""
-        return self.mode == "team" and bool(self.users.names or self.header)
+        return self.mode == "team" and bool(self.users.names or self.header or self.openid)
 
     @property
     def most(self) -> Rights:
@@ -143,6 +163,11 @@ class AccessPolicy:
 
     def rights(self, visit: WithHeaders | None) -> Rights:
         """What the person of a request may do."""
+        # A Space's own account is its owner's, whoever comes.
+        machine = self.mode == "private" and not on_a_space()
+        return replace(self._of_mode(visit), push=machine or bool(hub_token(visit)))
+
+    def _of_mode(self, visit: WithHeaders | None) -> Rights:
         if self.mode != "team":
             return self.most
         if not self.login:
@@ -153,7 +178,8 @@ class AccessPolicy:
 
     def administers(self, visit: WithHeaders | None) -> bool:
         """Whether the person of a request has logged in as an administrator."""
-        return name_of(visit) in self.users.administrators
+        name = name_of(visit)
+        return bool(name) and name in self.users.administrators | self.further
 
     def require(self, right: str, visit: WithHeaders | None) -> None:
         """Check that the user of a request has a right.

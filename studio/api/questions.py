@@ -3,6 +3,7 @@ waits any more."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -27,21 +28,17 @@ from studio.api.messages import (
     RegionFound,
     RegionMessage,
 )
-from studio.runs import Run, Runs, TooMany
+from studio.runs import Run, Runs
 from studio.runs.asking import ask
 from studio.runs.decoding import decode
-from studio.runs.place import Place
+from studio.runs.place import QueuePlace
 
-__all__ = ["Busy", "Gone", "ProgramQuestions"]
+__all__ = ["Gone", "ProgramQuestions"]
 
 T = TypeVar("T")
 CLOSING = "the studio is closing; ask again"
 GOING = 8  # questions of one address that may wait; behind a proxy many share one
 HEARTBEAT = 1.0  # seconds between looks whether the asker is still there
-
-
-class Busy(StudioError):
-    """The asker's earlier questions are not answered yet."""
 
 
 class Gone(StudioError):
@@ -68,7 +65,7 @@ class ProgramQuestions:
         self, question: QuestionMessage, image: bytes, mask: bytes | None, owner: str,
         on_frame: Callable[[Frame], None] = lambda frame: None,
         gone: Callable[[], bool] = lambda: False,
-        on_place: Callable[[Place], None] = lambda place: None,
+        on_place: Callable[[QueuePlace], None] = lambda place: None,
         code: str = "",
     ) -> Run:  # fmt: skip
         """Answer a question.
@@ -89,10 +86,7 @@ class ProgramQuestions:
             size = request.picture.shape[1::-1]
             array = await decode(owner, lambda: imaging.read_mask(mask, size, request.placement))
             request = replace(request, mask=array)
-        try:
-            run = self.runs.start(request, owner, going=GOING)
-        except TooMany:
-            raise Busy("your earlier questions are not answered yet; wait for them") from None
+        run = self.runs.start(request, owner, going=GOING)
         shown = 0
         try:
             async for _ in run.watch(HEARTBEAT):
@@ -148,8 +142,12 @@ class ProgramQuestions:
     async def _decoded(self, asked: PictureMessage, image: bytes, owner: str) -> Reading:
         """A picture, decoded off the engine's thread, so that a large one keeps nobody waiting;
         one of each address at a time."""
-        window = imaging.window_in(asked.window)
-        return await decode(owner, lambda: imaging.read(image, asked.page, window))
+        budgets, window = self.runs.engine.budgets, imaging.window_in(asked.window)
+        budgets.require(owner)
+        reading = await decode(owner, lambda: imaging.read(image, asked.page, window))
+        width, height = reading.picture.size
+        budgets.spend(owner, "megapixels", width * height / 1e6)
+        return reading
 
     def queue(self, bundle: str, method: str) -> Queue:
         """How much there is to compute for everybody."""

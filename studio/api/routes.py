@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute
 
 from backends.core import Frame
 from backends.files import unwritten
+from studio.access.rights import name_of
 from studio.api.files import decoded, frame_record, pictures_of, urls_of, zip_of
 from studio.api.messages import (
     About,
@@ -32,11 +33,11 @@ from studio.api.messages import (
     RegionFound,
     RegionMessage,
 )
-from studio.api.questions import Busy, Gone, ProgramQuestions
+from studio.api.questions import Gone, ProgramQuestions
 from studio.engines.owners import owner_at
 from studio.export.formats import formats_in
 from studio.runs import Run
-from studio.runs.place import Place
+from studio.runs.place import QueuePlace
 from studio.web.messages import checked, documented, read
 from studio.web.sentences import refusal, route
 
@@ -45,7 +46,7 @@ __all__ = ["routes"]
 LONGEST = 40_000_000  # bytes of a message
 FILES = ("image", "mask")
 M = TypeVar("M", bound=PictureMessage)
-STATUS: dict[type[Exception], int] = {Busy: 429, Gone: 499}
+STATUS: dict[type[Exception], int] = {Gone: 499}
 ZIP, EVENTS = "application/zip", "text/event-stream"
 REFUSED: dict[int | str, dict[str, Any]] = {
     "4XX": {
@@ -73,7 +74,9 @@ def routes(questions: ProgramQuestions) -> list[BaseRoute]:
 
     def owner(request: Request) -> str:
         # A question each: whoever asks much at once is told so by their address.
-        return owner_at("api", request.client.host if request.client else "")
+        # Where there are logins, by theirs.
+        address = request.client.host if request.client else ""
+        return owner_at("api", name_of(request) or address)
 
     def access_code(authorization: Annotated[str, Header()] = "") -> str:
         scheme, _, code = authorization.partition(" ")
@@ -103,7 +106,7 @@ def routes(questions: ProgramQuestions) -> list[BaseRoute]:
         form = form or ("events" if EVENTS in accepted else "zip" if ZIP in accepted else "json")
         async with _watched(request) as gone:
             if form == "events":
-                news: asyncio.Queue[Frame | Place | None] = asyncio.Queue()
+                news: asyncio.Queue[Frame | QueuePlace | None] = asyncio.Queue()
                 put = news.put_nowait
                 work = questions.explain(question, image, mask, who, put, gone, put, code)
                 return await _streamed(asyncio.ensure_future(work), news, further)
@@ -172,7 +175,9 @@ def _explained(run: Run, formats: Sequence[str]) -> dict[str, Any]:
 
 
 async def _streamed(
-    work: asyncio.Future[Run], news: asyncio.Queue[Frame | Place | None], formats: Sequence[str]
+    work: asyncio.Future[Run],
+    news: asyncio.Queue[Frame | QueuePlace | None],
+    formats: Sequence[str],
 ) -> StreamingResponse:
     """Server-sent events: ``waiting`` with the place among all, ``frame`` with a small picture,
     then ``answer`` or ``error``.
@@ -188,7 +193,7 @@ async def _streamed(
         told = first
         try:
             while told is not None:
-                if isinstance(told, Place):
+                if isinstance(told, QueuePlace):
                     yield _event("waiting", asdict(told))
                 else:
                     yield _event("frame", await asyncio.to_thread(frame_record, told))

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from backends import errors
 from backends.errors import OutOfMemory, StudioError
 from backends.files import FULL, unwritten
+from studio.engines.budgets import Budgets
 
 __all__ = [
     "Done",
@@ -121,7 +122,13 @@ class Job:
 
 
 class Engine(ABC):
-    """Advances jobs: quick ones first, then owners in turn, a step each, then idle ones."""
+    """Advances jobs: quick ones first, then owners in turn, a step each, then idle ones.
+
+    :ivar budgets: of the people whose jobs these are. Whoever submits one for a person asks first
+        whether they have something left; an engine of this machine notes what its steps took.
+    """
+
+    budgets: Budgets = Budgets()
 
     def submit(
         self,
@@ -144,6 +151,10 @@ class Engine(ABC):
         job = Job(work, owner, sink, turn, portable)
         self.accept(job)
         return job
+
+    def change_turn(self, job: Job, turn: Turn) -> None:
+        """Let a job have other turns from now on; an engine that has no turns does nothing."""
+        job.turn = turn
 
     @abstractmethod
     def accept(self, job: Job) -> None:

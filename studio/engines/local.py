@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from studio.engines.core import Engine, Event, Failed, Job, Queued, advance
+from studio.engines.core import Engine, Event, Failed, Job, Queued, Turn, advance
 from studio.engines.turns import Turns, group_of
 
 __all__ = ["LocalEngine"]
@@ -53,6 +53,15 @@ class LocalEngine(Engine):
                 least = min(self._used.values(), default=0.0)
                 self._used.setdefault(group_of(job), least)
             job.sink(Queued(self._turns[job.turn].add(job)))
+            self._wake.notify()
+
+    def change_turn(self, job: Job, turn: Turn) -> None:
+        """Let a job have other turns from its next step on."""
+        with self._wake:
+            if job.turn != turn and self._turns[job.turn].remove(job):
+                self._used.setdefault(group_of(job), min(self._used.values(), default=0.0))
+                self._turns[turn].add(job)
+            job.turn = turn
             self._wake.notify()
 
     def close(self) -> None:
@@ -113,6 +122,7 @@ class LocalEngine(Engine):
         if job.turn == "idle":
             return
         group = group_of(job)
+        self.budgets.spend(job.owner, "seconds", seconds)
         self._used[group] += max(seconds, LEAST)
         self._quick_seconds = self._quick_seconds + seconds if job.turn == "quick" else 0.0
         waiting = {*self._turns["quick"].groups, *self._turns["fair"].groups}

@@ -1,6 +1,6 @@
-"""Names of owners: an open page, or a program that asks, and the address that it is at.
+"""Names of owners: an open page, or a program that asks, and whose login or which address it is at.
 
-A caller names its own session; its address it cannot choose.
+A caller names its own session; its login and its address it cannot choose.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ MARK = "@"
 
 
 def owner_at(name: str, address: str) -> str:
-    """The owner of that name at an address; the name alone where no address is known."""
-    return f"{name}{MARK}{address}" if address else name
+    """The owner of that name at an address, or with a login, which may look like one of mail; the
+    name alone where neither is known."""
+    return f"{name}{MARK}{address.replace(MARK, '%40')}" if address else name
 
 
 def address_of(owner: str) -> str:

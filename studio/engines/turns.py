@@ -58,6 +58,19 @@ class Turns:
         else:
             del self._groups[group]
 
+    def remove(self, job: Job) -> bool:
+        """Let a job wait no longer; False where it does not."""
+        owners = self._groups.get(group_of(job), OrderedDict())
+        line = owners.get(job.owner, deque())
+        if job not in line:
+            return False
+        line.remove(job)
+        if not line:
+            del owners[job.owner]
+        if not owners:
+            del self._groups[group_of(job)]
+        return True
+
     def jobs(self) -> list[Job]:
         """All of them."""
         return [job for owners in self._groups.values() for line in owners.values() for job in line]

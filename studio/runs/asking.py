@@ -17,8 +17,10 @@ T = TypeVar("T")
 async def ask(engine: Engine, owner: str, work: Callable[[], T]) -> T:
     """Let the engine, which owns the device, do something before all longer jobs.
 
+    :raises TooMuch: the owner has had their share.
     :raises StudioError: what the work raised.
     """
+    engine.budgets.require(owner)
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
 
@@ -49,8 +51,10 @@ async def follow(
 
     :param work: makes the generator, on the engine's thread; portable, as in
         :meth:`studio.engines.core.Engine.submit`.
+    :raises TooMuch: the owner has had their share.
     :raises StudioError: what the work raised.
     """
+    engine.budgets.require(owner)
     loop, events = asyncio.get_running_loop(), asyncio.Queue[Event]()
 
     def sink(event: Event) -> None:

@@ -63,13 +63,13 @@ class KeptRuns:
         self._writing = threading.Lock()
         self._swept = float("-inf")
 
-    def save(self, run: Run, visitor: str) -> None:
-        """Keep an answered run; what is too old or too much goes.
+    def save(self, run: Run, visitor: str) -> int:
+        """Keep an answered run; what is too old or too much goes. Returns its bytes.
 
         :raises OSError: it cannot be written.
         """
         if not self.days or run.answer is None:
-            return
+            return 0
         mine = self._of(visitor)
         with self._writing:
             if not (mine / run.id).exists():
@@ -78,6 +78,7 @@ class KeptRuns:
                     (scratch / SUMMARY).write_text(json.dumps(self._summary(scratch, run)))
             self._trim(self.of(visitor), self._visitor_bytes, keep=run.id)
             self._sweep(run.id)
+        return _size(mine / run.id)
 
     def of(self, visitor: str) -> list[KeptRun]:
         """A visitor's runs, the newest first."""
@@ -128,7 +129,7 @@ class KeptRuns:
             "method": request.method, "source": record["factual"]["label"],
             "target": record["target"], "region": request.region, "status": record["status"],
             "brought": run.brought,
-            "size": sum(path.stat().st_size for path in folder.iterdir()),
+            "size": _size(folder),
         }  # fmt: skip
 
     def _listed(self, mine: Path) -> list[KeptRun]:
@@ -191,6 +192,11 @@ def usual_store() -> KeptRuns:
         found.runs, days=found.keep_days, visitor_bytes=found.visitor_megabytes * MEGABYTE,
         all_bytes=found.runs_megabytes * MEGABYTE,
     )  # fmt: skip
+
+
+def _size(folder: Path) -> int:
+    """Bytes of a run's files."""
+    return sum(path.stat().st_size for path in folder.iterdir())
 
 
 def _remove(place: Path) -> None:

@@ -10,11 +10,11 @@ from studio.engines.owners import group_at
 from studio.runs.durations import Durations
 from studio.runs.run import Run
 
-__all__ = ["Place", "place_of", "seconds_of_another"]
+__all__ = ["QueuePlace", "place_of", "seconds_of_another"]
 
 
 @dataclass(frozen=True)
-class Place:
+class QueuePlace:
     """What a waiting person is told.
 
     :ivar ahead: runs of the same person that come first.
@@ -27,7 +27,7 @@ class Place:
     seconds: float | None
 
 
-def place_of(run: Run, runs: Iterable[Run], durations: Durations) -> Place:
+def place_of(run: Run, runs: Iterable[Run], durations: Durations) -> QueuePlace:
     """The place of a run that has not ended.
 
     Turns are even: until this one's end, each of the others computes as long as it does, or to
@@ -42,7 +42,7 @@ def place_of(run: Run, runs: Iterable[Run], durations: Durations) -> Place:
     groups = {group_of_run(one) for one in going} | {mine}
     left = _left(run, durations)
     if left is None:
-        return Place(len(before), len(groups), None)
+        return QueuePlace(len(before), len(groups), None)
     beside = [one for one in own if one.owner != run.owner]
     ours = left + _sum(before, durations, left)
     ours += min(ours, _sum(beside, durations, left))
@@ -51,7 +51,7 @@ def place_of(run: Run, runs: Iterable[Run], durations: Durations) -> Place:
         if group_of_run(one) != mine:
             others[group_of_run(one)].append(one)
     theirs = sum(min(ours, _sum(some, durations, left)) for some in others.values())
-    return Place(len(before), len(groups), ours + theirs)
+    return QueuePlace(len(before), len(groups), ours + theirs)
 
 
 def seconds_of_another(

@@ -6,18 +6,20 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 from backends.core import Answer, Frame, Request
+from backends.errors import TooMuch
 from backends.files import unwritten
+from studio.engines.budgets import wait_text
 from studio.engines.core import Done, Engine, Event, Stepped, Stopped
 from studio.engines.owners import address_of, owner_at
 from studio.runs.durations import Durations
 from studio.runs.metrics import counted
-from studio.runs.place import Place, group_of_run, place_of, seconds_of_another
+from studio.runs.place import QueuePlace, group_of_run, place_of, seconds_of_another
 from studio.runs.run import Run
 from studio.runs.store import Store
 from studio.web.log_lines import pseudonym
@@ -25,11 +27,18 @@ from studio.web.log_lines import pseudonym
 __all__ = ["Runs", "TooMany"]
 
 log = logging.getLogger(__name__)
+SOON = 5.0  # seconds to wait where nothing better is known
 LOADED = 8  # kept runs that stay in memory after they were looked at
 
 
-class TooMany(Exception):
+class TooMany(TooMuch):
     """This person's earlier runs have not ended yet."""
+
+    def __init__(self, wait: float | None = None) -> None:
+        wait = max(wait or SOON, 1.0)
+        super().__init__(
+            f"your earlier runs are still going; stop one, or wait about {wait_text(wait)}", wait
+        )
 
 
 class Runs:
@@ -90,11 +99,14 @@ class Runs:
         :param going: how many unfinished runs this owner may have, instead of the usual number.
         :raises TooMany: the owner, the visitor on all pages together, or all of the owner's address
             have so many.
+        :raises TooMuch: the owner has had their share.
         """
+        self.engine.budgets.require(owner)
         visitor = self.visitor_of(owner)
         mine = [run for run in list(self._runs.values()) if _is_of(run, owner, visitor)]
-        if sum(not run.ended for run in mine) >= (going or self._going):
-            raise TooMany
+        unfinished = [run for run in mine if not run.ended]
+        if len(unfinished) >= (going or self._going):
+            raise TooMany(self._soonest(unfinished))
         self._check_address(owner)
         run = Run(request, owner)
         self.keep(run)
@@ -142,8 +154,14 @@ class Runs:
         if not (address and self._address_going):
             return
         runs = [run for run in list(self._runs.values()) if not run.ended]
-        if sum(address_of(run.owner) == address for run in runs) >= self._address_going:
-            raise TooMany
+        theirs = [run for run in runs if address_of(run.owner) == address]
+        if len(theirs) >= self._address_going:
+            raise TooMany(self._soonest(theirs))
+
+    def _soonest(self, runs: Iterable[Run]) -> float | None:
+        """Seconds until the first of some runs may end, where that is known."""
+        times = [self.place(run).seconds for run in runs]
+        return min((time for time in times if time is not None), default=None)
 
     def _keep_last_frame(self, run: Run) -> None:
         """A stopped run ends with an answer too: its last frame, measured and marked."""
@@ -176,6 +194,10 @@ class Runs:
         """An owner's runs, oldest first."""
         return [run for run in list(self._runs.values()) if run.owner == owner]
 
+    def busy(self, owner: str) -> bool:
+        """Whether anything of an owner goes on."""
+        return any(not run.ended for run in self.of(owner))
+
     def going(self, visitor: str) -> list[Run]:
         """A visitor's runs that have not ended, oldest first."""
         mine = [run for run in list(self._runs.values()) if visitor and run.visitor == visitor]
@@ -189,14 +211,18 @@ class Runs:
         """Make a visitor's other page the owner of a run that still goes on; nothing for others."""
         if run.visitor and run.visitor == self.visitor_of(owner) and not run.ended:
             run.owner, run.left = owner, False
+            if run.job:
+                self.engine.change_turn(run.job, "fair")
 
     def leave(self, owner: str) -> None:
-        """A page was closed. A visitor's runs go on to their end, up to a number of all visitors
-        together, and are stored; nothing is kept of others."""
+        """A page was closed. A visitor's runs go on to their end while nobody else waits, up to a
+        number of all visitors together, and are stored; nothing is kept of others."""
         for run in self.of(owner):
             others = sum(r.left and not r.ended for r in list(self._runs.values()))
             if run.visitor and not run.ended and others < self._unwatched:
                 run.left = True
+                if run.job:  # whoever is there comes first
+                    self.engine.change_turn(run.job, "idle")
                 self._drop_left(run)  # it may have ended meanwhile
             else:
                 self.forget(run)
@@ -218,7 +244,7 @@ class Runs:
         if run := self._runs.get(run_id):
             self._drop(run)
 
-    def place(self, run: Run) -> Place:
+    def place(self, run: Run) -> QueuePlace:
         """Where a run that has not ended stands among all."""
         return place_of(run, list(self._runs.values()), self.durations)
 
@@ -253,7 +279,8 @@ class Runs:
     def _save(self, run: Run) -> None:
         assert self.store
         try:
-            self.store.save(run, run.visitor)
+            size = self.store.save(run, run.visitor)
+            self.engine.budgets.spend(run.owner, "megabytes", size / 1e6)
         except OSError as error:  # the answer is shown all the same
             run.unkept = unwritten("this answer", error)
             log.warning("a run could not be kept: %s", error)

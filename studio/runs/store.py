@@ -40,8 +40,8 @@ class KeptRun:
 class Store(Protocol):
     """Keeps visitors' ended runs (:class:`studio.runs.kept.KeptRuns`)."""
 
-    def save(self, run: Run, visitor: str) -> None:
-        """Keep an answered run.
+    def save(self, run: Run, visitor: str) -> int:
+        """Keep an answered run; returns its bytes.
 
         :raises OSError: it cannot be written.
         """

@@ -16,7 +16,7 @@ from studio.api.files import files_of, frame_record
 from studio.api.messages import PictureMessage, QuestionMessage, RegionMessage
 from studio.api.questions import ProgramQuestions
 from studio.export.formats import formats_in
-from studio.runs.place import Place
+from studio.runs.place import QueuePlace
 from studio.translation import ENGLISH
 from studio.ui.shared.requests import owner_of, show_errors, uploaded
 from studio.web.messages import checked
@@ -146,10 +146,10 @@ async def _answered(
 ) -> AsyncIterator[tuple[dict[str, Any], list[FileData]]]:  # fmt: skip
     """The newest frame whenever the client has taken one, then the answer."""
     further = formats_in(question.formats)
-    newest: list[Frame | Place] = []
+    newest: list[Frame | QueuePlace] = []
     news = asyncio.Event()
 
-    def on_news(item: Frame | Place) -> None:
+    def on_news(item: Frame | QueuePlace) -> None:
         newest[:] = [item]
         news.set()
 
@@ -162,7 +162,7 @@ async def _answered(
             news.clear()
             if newest and not work.done():
                 item = newest.pop()
-                if isinstance(item, Place):
+                if isinstance(item, QueuePlace):
                     yield {"status": "waiting"} | asdict(item), []
                 else:
                     yield {"status": "running"} | frame_record(item), []

@@ -24,6 +24,7 @@ from studio.ui.explain.tab import ExplainTab
 from studio.ui.explain.welcome import READ_CARD
 from studio.ui.label.tab import LabelTab
 from studio.ui.languages import TranslatedBlocks
+from studio.ui.open_pages import OpenPages
 from studio.ui.shared import canvas, markup, shortcuts
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
@@ -49,6 +50,7 @@ def build(
     labels: LabelController | None = None,
     *,
     access: AccessPolicy = MEMBERS,
+    pages: OpenPages | None = None,
 ) -> TranslatedBlocks:
     """The Blocks of a controller, in the language at hand.
 
@@ -56,6 +58,7 @@ def build(
     :param pulls: fetches what bundles lack.
     :param labels: where people's labels are kept.
     :param access: who may do what on it.
+    :param pages: watches which of them are open.
     """
     labels = labels or LabelController(usual_place(), BackgroundTasks(controller.runs.engine))
     # Old previews are deleted after a while, looked for each hour.
@@ -71,6 +74,8 @@ def build(
         functions.offer(asked, blocks)
         page = _Page(controllers, pulls or Pulls(service.pull), labels, blocks)
         page.wire(blocks)
+    if pages is not None:
+        page.watch(pages, blocks)
     return blocks
 
 
@@ -81,6 +86,7 @@ class _Page:
         self, controllers: Controllers, pulls: Pulls, labels: LabelController, blocks: gr.Blocks
     ) -> None:
         self.controllers, first = controllers, controllers.first
+        self._pages: OpenPages | None = None
         gr.HTML(markup.skip(), elem_id="skip")
         with gr.Row(equal_height=True, elem_id="page-head"):
             self._title = gr.Markdown(_title(first), elem_id="page-title")
@@ -234,12 +240,26 @@ class _Page:
             self._label.labels.note(owner_of(request), held)
 
     def _left(self, request: gr.Request) -> None:
-        owner = owner_of(request)
+        self._leave(owner_of(request))
+
+    def _leave(self, owner: str) -> None:
         self._compare.leave(owner)
         self.controllers.first.runs.leave(owner)
         self.controllers.leave(owner)
         self._label.leave(owner)
         self._explain.leave(owner)
+        if self._pages:
+            self._pages.left(owner)
+
+    def watch(self, pages: OpenPages, blocks: TranslatedBlocks) -> None:
+        """Close pages that give no sign of life, as if their browser had done so."""
+        self._pages = blocks.open_pages = pages
+
+        def close(owner: str, session: str) -> None:
+            self._leave(owner)
+            blocks.end_session(session)
+
+        pages.on_close(close, self.controllers.first.runs.busy)
 
 
 def _title(controller: BundleController) -> str:

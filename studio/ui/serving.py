@@ -23,6 +23,7 @@ from studio.api import operation
 from studio.api import routes as api
 from studio.api.description import described
 from studio.api.questions import ProgramQuestions
+from studio.engines.budgets import Budgets, Kind
 from studio.labels import api as label_api
 from studio.labels.management import Management
 from studio.labels.store.database import usual_place
@@ -33,6 +34,7 @@ from studio.runs.kept import KeptRuns, usual_store
 from studio.runs.retention import Sweeper, remove_older
 from studio.runs.study import Study, usual_file
 from studio.ui.languages import LanguageOfThePage, in_languages
+from studio.ui.open_pages import Heartbeats, OpenPages
 from studio.ui.page import build, shown_bundles
 from studio.ui.prepared_pages import PreparedPages
 from studio.ui.results_folder import results_folder
@@ -41,6 +43,7 @@ from studio.ui.shared import shortcuts
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import LabelController
 from studio.ui.shared.static import script_of_texts, static_text
+from studio.ui.shown_files import trim_shown
 from studio.ui.theme import theme
 from studio.web.log_lines import log_as_json
 
@@ -84,18 +87,23 @@ def launch(
     _require_port(host, port)
     with results_folder() as results, closing(engines.opened(engine, [bundle])) as device:
         imaging.confine(access.mode != "private")  # visitors' pictures are strangers'
+        device.budgets = _budgets(access)
         tasks = BackgroundTasks(device)
         labels = LabelController(database or usual_place(), tasks, access)
         if database or "database" in settings().model_fields_set:
             labels.database()  # a wrong address is refused now, not when the first label is lost
         runs = Runs(
             device, service.explain, service.stopped, store=usual_store(),
-            address_going=settings().address_runs if access.mode == "demo" else 0,
+            address_going=0 if access.mode == "private" else settings().address_runs,
         )  # fmt: skip
         controller = BundleController(bundle, runs, results, Study(usual_file()), warmed=True)
         names = shown_bundles(bundle)
-        page = in_languages(partial(build, controller, names, labels=labels, access=access), _head)
+        pages = _open_pages(access)
+        page = in_languages(
+            partial(build, controller, names, labels=labels, access=access, pages=pages), _head
+        )
         page.queue(max_size=512, default_concurrency_limit=8)
+        pages.watch(partial(trim_shown, most=settings().upload_megabytes * 1_000_000))
         options = launch_options()
         if access.mode == "private":
             options["max_file_size"] = LARGEST_OWN_FILE
@@ -118,7 +126,8 @@ def launch(
         options["app_kwargs"] = {
             "routes": described(routes),
             "middleware": [
-                Middleware(Gate, access=access), Middleware(LanguageOfThePage),
+                Middleware(Gate, access=access), Middleware(Heartbeats, pages=pages),
+                Middleware(LanguageOfThePage),
                 Middleware(PreparedPages),
             ],
         }  # fmt: skip
@@ -151,6 +160,24 @@ def _sweeps(results: Path, runs: Runs, labels: LabelController) -> dict[str, Cal
     if found.project_days:
         sweeps["projects"] = projects
     return sweeps
+
+
+def _budgets(access: AccessPolicy) -> Budgets:
+    """What each person may take, as the settings say; everything where the machine is theirs."""
+    if access.mode == "private":
+        return Budgets()
+    found = settings()
+    limits: dict[Kind, float] = {
+        "seconds": found.visitor_seconds, "megapixels": found.visitor_megapixels,
+        "megabytes": found.visitor_megabytes,
+    }  # fmt: skip
+    return Budgets(limits, 60 * found.budget_minutes)
+
+
+def _open_pages(access: AccessPolicy) -> OpenPages:
+    found = settings()
+    most = 0 if access.mode == "private" else found.visitor_pages
+    return OpenPages(most, 60.0 * found.idle_minutes)
 
 
 def launch_options() -> dict[str, Any]:

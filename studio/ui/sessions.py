@@ -20,6 +20,9 @@ from gradio.blocks import BlockFunction
 from gradio.state_holder import SessionState, StateHolder
 from gradio.utils import deep_hash
 
+from studio.ui.open_pages import OpenPages
+from studio.ui.shared.requests import owner_of, show_errors
+
 __all__ = ["LightBlocks", "LightSessions", "use_light_sessions"]
 
 UNCHANGED = {"__type__": "update"}  # what gradio calls an update of nothing
@@ -40,9 +43,34 @@ class LightSessions(StateHolder):
 
 
 class LightBlocks(gr.Blocks):
-    """As gradio's, but what an event leaves unchanged costs nothing."""
+    """As gradio's, but what an event leaves unchanged costs nothing, and it knows which pages are
+    open.
 
-    _watched: dict[int, list[int]]
+    :ivar open_pages: of whom, and whether they give a sign of life.
+    """
+
+    open_pages: OpenPages | None = None
+
+    async def process_api(
+        self, block_fn: BlockFunction | int, inputs: list[Any], state: SessionState | None = None,
+        request: Any = None, *rest: Any, **further: Any,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Carry out an event of a page that may be open."""
+        session = getattr(request, "session_hash", None)
+        if self.open_pages is not None and session:
+            with show_errors():
+                self.open_pages.seen(owner_of(request), str(session))
+        found = super().process_api(block_fn, inputs, state, request, *rest, **further)
+        return dict(await found)
+
+    def end_session(self, session: str) -> None:
+        """Forget what a page holds whose caller does not close it."""
+        holder, queue = self.state_holder, self._queue
+        with holder.lock:
+            holder.session_data.pop(session, None)
+            holder.time_last_used.pop(session, None)
+        queue.pending_messages_per_session.pop(session, None)
+        queue.pending_event_ids_session.pop(session, None)
 
     def get_state_ids_to_track(
         self, block_fn: BlockFunction, state: SessionState | None

@@ -4,6 +4,7 @@ have a greatest length."""
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from backends.errors import (
     NotFound,
     OutOfMemory,
     StudioError,
+    TooMuch,
     Unreachable,
 )  # fmt: skip
 from backends.files import FULL, unwritten
@@ -31,7 +33,7 @@ __all__ = ["STATUS", "problem", "refusal", "route"]
 log = logging.getLogger(__name__)
 STATUS: dict[type[Exception], int] = {
     BadInput: 400, NotAllowed: 403, NotFound: 404, MissingPart: 409, OutOfMemory: 507,
-    Unreachable: 503, StudioError: 500,
+    TooMuch: 429, Unreachable: 503, StudioError: 500,
 }  # fmt: skip
 PLACES = ("body", "query", "path", "header")
 INSIDE = "the studio failed at this; its log has the details"
@@ -80,7 +82,10 @@ def refusal(error: Exception, statuses: Mapping[type[Exception], int] = STATUS) 
         return _told(str(error.detail), error.status_code)
     for kind in type(error).__mro__:
         if kind in statuses:
-            return _told(str(error), statuses[kind])
+            reply = _told(str(error), statuses[kind])
+            if isinstance(error, TooMuch):
+                reply.headers["Retry-After"] = str(math.ceil(error.wait))
+            return reply
     if isinstance(error, OSError) and error.errno in FULL:
         log.error("a request failed: %s", error)
         return _told(unwritten("what you asked for", error), 507)

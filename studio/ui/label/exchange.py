@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from backends import service
 from backends.confined import AT_ONCE
 from backends.errors import BadInput
 from backends.settings import on_a_space
+from studio.access.rights import hub_token
 from studio.labels import exchange
 from studio.labels.exchange import Exported, Imported
 from studio.labels.store.records import Project
@@ -82,8 +82,9 @@ class ExchangePanel:
                 else _("On the Hugging Face hub, private; needs HF_TOKEN where the studio runs"),
                 interactive=True,
             )  # fmt: skip
-            if on_a_space() and find_spec("authlib"):  # gradio's own need for it
-                gr.LoginButton()
+            openid = labels.access.openid
+            if openid is not None and openid.of_the_hub:
+                gr.Button(_("Log in with Hugging Face"), link="/login", elem_id="log-in")
             self._push = gr.Button(_("Push"))
             self._status = gr.HTML(elem_id="export-status")
         may = labels.access.most.projects
@@ -215,23 +216,19 @@ class ExchangePanel:
             }
 
     async def _pushed(
-        self, request: gr.Request, name: str | None, held: Codes | None, repository: str,
-        login: gr.OAuthToken | None,
-    ) -> str:  # fmt: skip
-        """Push as the visitor; with the studio's own token only who may, and never on a Space."""
+        self, request: gr.Request, name: str | None, held: Codes | None, repository: str
+    ) -> str:
+        """Push as the visitor; the person at the machine pushes as the machine does."""
         from studio.labels.exchange.dataset_folder import push
 
-        token = login.token if login else None if on_a_space() else os.environ.get("HF_TOKEN")
+        token = hub_token(request) or os.environ.get("HF_TOKEN")
 
         def work() -> str:
             assignment = self.labels.require_administrator(name, held)
-            if login is None:
-                self.labels.access.require("push", request)
+            self.labels.access.require("push", request)
             where = line_of(repository or "", N_("the repository")).strip()
             if not where:
                 raise BadInput("say which repository: owner/name")
-            if on_a_space() and not token:
-                raise BadInput("log in with your own account of the hub, then push")
             with tempfile.TemporaryDirectory(dir=self.controllers.first.results) as scratch:
                 folder = Path(scratch) / "labels"
                 exchange.export(

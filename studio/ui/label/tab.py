@@ -9,8 +9,10 @@ from typing import Any
 
 import gradio as gr
 
-from backends.errors import StudioError
+from backends.errors import NotFound, StudioError
 from studio.access.rights import name_of
+from studio.access.tries import Tries
+from studio.engines.owners import group_at
 from studio.labels.api import answer_by
 from studio.labels.store import invitations
 from studio.templates import render
@@ -49,6 +51,7 @@ class LabelTab:
         self, controllers: Controllers, bundle: gr.Dropdown, labels: LabelController,
         codes: gr.BrowserState, tabs: gr.Tabs, tab: gr.Tab,
     ) -> None:  # fmt: skip
+        self._tries = Tries()
         self.controllers, self.labels, self._codes, self._tabs = controllers, labels, codes, tabs
         self.mounted = on_mount("labels-mounted")
         self._invitation = gr.State("")  # the token with which the page was opened
@@ -221,10 +224,15 @@ class LabelTab:
             shown = await asyncio.to_thread(self._assigned, assignment, name, True)
             return {self._codes: held, self._invitation: ""} | shown
 
-    async def _enter_by(self, text: str, held: Codes | None) -> dict[Any, Any]:
+    async def _enter_by(self, text: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
         with show_errors():
-            held = held_codes(held)
-            assignment = await asyncio.to_thread(self.labels.known, text or "")
+            held, who = held_codes(held), group_at(owner_of(request))
+            self._tries.require(who, "access codes")
+            try:
+                assignment = await asyncio.to_thread(self.labels.known, text or "")
+            except NotFound:
+                self._tries.wrong(who)
+                raise
             name = assignment.project.name
             held |= {name: assignment.code}
             bundle = assignment.project.setup.bundle

@@ -6,11 +6,14 @@ import difflib
 import functools
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gradio.processing_utils import hash_file
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 from backends import bundles, imaging, service
@@ -169,7 +172,11 @@ class BundleController:
                 original=imaging.kept(kept, reading),
             )  # fmt: skip
 
-        return await self.ask(owner, work)
+        shown: Shown = await self.ask(owner, work)
+        if shown.reading is not None:
+            width, height = shown.reading.picture.size
+            self.runs.engine.budgets.spend(owner, "megapixels", width * height / 1e6)
+        return shown
 
     async def sample(self, owner: str, seed: int) -> Shown:
         """A picture that the bundle's own generator draws."""
@@ -319,7 +326,14 @@ class BundleController:
 
     def forget(self, run: Run) -> None:
         """Remove the files of a run that is no longer kept."""
-        (self.results / f"counterfactual-{run.id}.zip").unlink(missing_ok=True)
+        path = self.results / f"counterfactual-{run.id}.zip"
+        if path.is_file():
+            # Gradio's copy too, which it would keep for a day.
+            copy = Path(get_upload_folder()) / hash_file(path) / path.name
+            copy.unlink(missing_ok=True)
+            with suppress(OSError):  # none was shown
+                copy.parent.rmdir()
+        path.unlink(missing_ok=True)
 
     def _others(self) -> dict[str, dict[str, Any]]:
         """Models beside the bundle's classifier: with classes, or with a number."""

@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from backends.core import Request
-from backends.errors import BadInput
 from studio import export
-from studio.runs import Run, Runs, TooMany
+from studio.runs import Run, Runs
 from studio.ui.shared import canvas, markup
 
 __all__ = ["Panels", "follow", "newest", "panels", "watched"]
@@ -21,10 +20,7 @@ AT_ONCE = 5  # people with as many frames; more share that many, since each cost
 async def follow(runs: Runs, request: Request, owner: str) -> AsyncIterator[Run]:
     """Start a run and yield it whenever there is something new to show; the last time, it has
     ended. Leaving early stops it, unless its visitor may come back to it."""
-    try:
-        run = runs.start(request, owner)
-    except TooMany as error:
-        raise BadInput("your earlier runs are still going; stop one or wait") from error
+    run = runs.start(request, owner)
     try:
         async for _ in watched(run, runs):
             yield run

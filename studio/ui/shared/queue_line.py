@@ -3,17 +3,17 @@ take."""
 
 from __future__ import annotations
 
-from studio.runs.place import Place
+from studio.runs.place import QueuePlace
 
 __all__ = ["turns_note", "waiting_note"]
 
 
-def turns_note(place: Place) -> str:
+def turns_note(place: QueuePlace) -> str:
     """That others are served, too; empty where there are none."""
     return f"{place.people} people are served in turns" if place.people > 1 else ""
 
 
-def waiting_note(place: Place) -> str:
+def waiting_note(place: QueuePlace) -> str:
     """The same of a run without a first step, and when it may end."""
     told = [turns_note(place)] if place.people > 1 else []
     if place.seconds is not None and (told or place.ahead):

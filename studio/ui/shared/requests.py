@@ -12,6 +12,7 @@ from gradio.processing_utils import check_all_files_in_cache
 
 from backends.errors import BadInput, StudioError
 from backends.files import unwritten
+from studio.access.rights import name_of
 from studio.engines.owners import owner_at
 from studio.translation import Sentence, _, language, speaking
 
@@ -21,9 +22,10 @@ log = logging.getLogger(__name__)
 
 
 def owner_of(request: gr.Request) -> str:
-    """Whose runs these are: one open page is one owner, and says where it is."""
+    """Whose runs these are: one open page is one owner, and says whose login, or where it is."""
     client = getattr(request, "client", None)  # none where no request of a browser is behind it
-    return owner_at(str(request.session_hash), client.host if client else "")
+    login = name_of(request) if client else ""
+    return owner_at(str(request.session_hash), login or (client.host if client else ""))
 
 
 def uploaded(file: Any) -> str:

@@ -2,9 +2,11 @@
 
 import base64
 from types import SimpleNamespace
+from typing import Annotated
 
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Header, Request
+from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
@@ -229,3 +231,27 @@ def test_users_are_kept_without_their_passwords(tmp_path, monkeypatch):
 def test_what_cannot_be_a_user_is_said(name, password):
     with pytest.raises(BadInput, match="take"):
         users.Users().with_user(name, password)
+
+
+def test_wrong_access_codes_are_limited_and_right_ones_are_not():
+    app = FastAPI()
+
+    @app.get("/labels/next")
+    def following(authorization: Annotated[str, Header()]):
+        if authorization != "Bearer right":
+            return JSONResponse({"error": "nobody's"}, 401)
+        return "yours"
+
+    client = TestClient(Gate(app, AccessPolicy("demo")))
+    for _ in range(30):
+        assert client.get("/labels/next", headers={"Authorization": "Bearer right"}).is_success
+    statuses = [
+        client.get("/labels/next", headers={"Authorization": f"Bearer guess {n}"}).status_code
+        for n in range(25)
+    ]
+    assert statuses == [401] * 20 + [429] * 5
+    told = client.get("/labels/next", headers={"Authorization": "Bearer right"})
+    assert told.status_code == 429
+    assert "too many wrong access codes" in told.json()["error"]
+    assert 0 < int(told.headers["retry-after"]) <= 60
+    assert client.get("/elsewhere").status_code == 404, "only where codes are asked for"

@@ -17,10 +17,10 @@ from PIL import Image
 from backends import service
 from studio.access import AccessPolicy
 from studio.api.messages import QuestionMessage
-from studio.api.questions import GOING, Busy, Gone, ProgramQuestions
+from studio.api.questions import GOING, Gone, ProgramQuestions
 from studio.api.routes import routes
 from studio.engines.local import LocalEngine
-from studio.runs import Runs
+from studio.runs import Runs, TooMany
 
 
 @pytest.fixture
@@ -366,7 +366,7 @@ def test_questions_of_one_address_may_wait(questions, png, target):
         return await asyncio.gather(*asked, return_exceptions=True)
 
     found = asyncio.run(ask_often())
-    assert [type(one) for one in found if isinstance(one, Exception)] == [Busy]
+    assert [type(one) for one in found if isinstance(one, Exception)] == [TooMany]
 
 
 def test_an_experts_file_has_a_page_and_a_window_and_gets_the_answer_back(client):

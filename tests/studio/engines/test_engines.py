@@ -445,3 +445,61 @@ def test_engine_overhead_is_small(local):
     local.submit(lambda: iter(range(1000)), "me", log)
     log.wait()
     assert time.perf_counter() - start < 1
+
+
+def test_a_job_that_nobody_watches_gives_way_and_comes_back(local):
+    """At once, in the middle of its work."""
+    order, began, held = [], threading.Event(), threading.Event()
+
+    def work(name):
+        for step in range(4):
+            if name == "left" and step == 1:
+                began.set()
+                held.wait(5)
+            order.append(name)
+            yield step
+
+    left, here = Log(), Log()
+    job = local.submit(partial(work, "left"), owner_at("a", "1.1.1.1"), left)
+    assert began.wait(5)
+    local.change_turn(job, "idle")
+    local.submit(partial(work, "here"), owner_at("b", "2.2.2.2"), here)
+    held.set()
+    assert here.wait() == Done()
+    assert left.wait() == Done()
+    assert order == ["left", "left", *["here"] * 4, "left", "left"]
+
+    began.clear(), held.clear(), order.clear()
+    left, here = Log(), Log()
+    job = local.submit(partial(work, "left"), owner_at("a", "1.1.1.1"), left)
+    assert began.wait(5)
+    local.change_turn(job, "idle")
+    local.submit(partial(work, "here"), owner_at("b", "2.2.2.2"), here)
+    local.change_turn(job, "fair")
+    held.set()
+    assert (here.wait(), left.wait()) == (Done(), Done())
+    assert order.index("left", 2) < 7, "they take turns again"
+
+
+def test_an_ended_job_is_given_no_turns(local):
+    log = Log()
+    job = local.submit(lambda: iter([1]), "me", log)
+    log.wait()
+    time.sleep(0.05)
+    local.change_turn(job, "idle")
+    after = Log()
+    local.submit(lambda: iter([1]), "me", after)
+    assert after.wait() == Done()
+
+
+def test_a_jobs_seconds_are_those_of_its_own_steps(local):
+    def slow(seconds):
+        for _ in range(3):
+            time.sleep(seconds)
+            yield
+
+    one, other = Log(), Log()
+    first = local.submit(partial(slow, 0.05), owner_at("a", "1.1.1.1"), one)
+    local.submit(partial(slow, 0.1), owner_at("b", "2.2.2.2"), other)
+    one.wait()
+    assert 0.14 < first.seconds < 0.3

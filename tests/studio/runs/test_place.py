@@ -8,7 +8,7 @@ from studio.engines.core import Job
 from studio.engines.owners import owner_at
 from studio.runs import Runs
 from studio.runs.durations import Durations
-from studio.runs.place import Place, place_of, seconds_of_another
+from studio.runs.place import QueuePlace, place_of, seconds_of_another
 from studio.runs.run import Run
 from tests.studio.runs.test_durations import add
 from tests.studio.runs.test_run import REQUEST, answer, engine, finish, frame, judge
@@ -31,7 +31,7 @@ def at(address, name="page", frames=0):
 
 def test_alone_a_run_takes_its_own_time(durations):
     run = at("1.1.1.1")
-    assert place_of(run, [run], durations) == Place(0, 1, 10.0)
+    assert place_of(run, [run], durations) == QueuePlace(0, 1, 10.0)
 
 
 def test_others_compute_as_long_as_this_one_or_to_their_end(durations):
@@ -45,14 +45,14 @@ def test_others_compute_as_long_as_this_one_or_to_their_end(durations):
 def test_many_runs_of_one_address_are_one_persons_turns(durations):
     run = at("1.1.1.1")
     flood = [at("2.2.2.2", f"page {n}") for n in range(8)]
-    assert place_of(run, [run, *flood], durations) == Place(0, 2, 20.0)
+    assert place_of(run, [run, *flood], durations) == QueuePlace(0, 2, 20.0)
 
 
 def test_own_earlier_runs_come_first(durations):
     first, second = at("1.1.1.1"), at("1.1.1.1")
     second.started = first.started + 1
-    assert place_of(second, [first, second], durations) == Place(1, 1, 20.0)
-    assert place_of(first, [first, second], durations) == Place(0, 1, 10.0)
+    assert place_of(second, [first, second], durations) == QueuePlace(1, 1, 20.0)
+    assert place_of(first, [first, second], durations) == QueuePlace(0, 1, 10.0)
 
 
 def test_an_unknown_method_has_no_time_until_its_steps_tell_it():

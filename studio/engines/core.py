@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from backends import errors
 from backends.errors import OutOfMemory, StudioError
+from backends.sentences import Sentence
 
 __all__ = [
     "Done",
@@ -28,7 +29,9 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-NO_MEMORY = "not enough memory for this run; close other programs, or start with --device cpu"
+NO_MEMORY = Sentence(
+    "not enough memory for this run; close other programs, or start with --device cpu"
+)
 
 
 @dataclass(frozen=True)
@@ -204,4 +207,8 @@ def _sentence(error: BaseException) -> str:
     if type(error).__name__ == "OutOfMemoryError":  # torch's own; the studio knows no torch
         return str(OutOfMemory(NO_MEMORY))
     log.error("a run failed", exc_info=error)
-    return f"the run failed inside ({type(error).__name__}: {error}); the log has the details"
+    return Sentence(
+        "the run failed inside ({name}: {error}); the log has the details",
+        name=type(error).__name__,
+        error=error,
+    )

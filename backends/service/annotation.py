@@ -78,7 +78,7 @@ def about(name: str, annotator: str) -> dict[str, Any]:
     found = bundles.get(name)
     kind, _, source = annotator.partition(":")
     if kind in ("clip", "hf") and source:
-        title = (
+        title: str = (
             Sentence("{name} (zero-shot)", name=source)
             if kind == "clip"
             else Sentence("{name} (classifier)", name=source)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from backends import errors
 from backends.errors import OutOfMemory, StudioError
 from backends.files import FULL, unwritten
+from backends.sentences import Sentence
 from studio.engines.budgets import Budgets
 
 __all__ = [
@@ -32,7 +33,9 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-NO_MEMORY = "not enough memory for this run; close other programs, or start with --device cpu"
+NO_MEMORY = Sentence(
+    "not enough memory for this run; close other programs, or start with --device cpu"
+)
 
 
 @dataclass(frozen=True)
@@ -232,5 +235,10 @@ def _failed(error: BaseException) -> Failed:
         log.error("a run failed: %s", error)
         return Failed(unwritten("what this run keeps", error))
     log.error("a run failed", exc_info=error)
-    text = f"the run failed inside ({type(error).__name__}: {error}); the log has the details"
-    return Failed(text)
+    return Failed(
+        Sentence(
+            "the run failed inside ({name}: {error}); the log has the details",
+            name=type(error).__name__,
+            error=error,
+        )
+    )

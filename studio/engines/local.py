@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from backends.sentences import Sentence
 from studio.engines.core import Engine, Event, Failed, Job, Queued, Turn, advance
 from studio.engines.turns import Turns, group_of
 
@@ -150,7 +151,10 @@ class LocalEngine(Engine):
                     self._after(job, False, self._longest)
                 self._begin()
             if running:
-                text = f"a step took longer than {self._longest:g} seconds and was given up"
+                text = Sentence(
+                    "a step took longer than {seconds:g} seconds and was given up",
+                    seconds=self._longest,
+                )
                 _report(told, Failed(text))
 
 
@@ -164,7 +168,9 @@ def _advanced(job: Job) -> bool:
         return advance(job)
     except BaseException as error:
         log.exception("a job ended the wrong way")
-        _report(job.sink, Failed(f"the run failed inside ({type(error).__name__})"))
+        _report(
+            job.sink, Failed(Sentence("the run failed inside ({name})", name=type(error).__name__))
+        )
         return False
 
 

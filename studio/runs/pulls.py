@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backends.errors import StudioError
+from backends.sentences import Sentence
 from studio.runs.background_tasks import Watched
 
 __all__ = ["Pull", "Pulls"]
@@ -47,7 +48,8 @@ class Pull(Watched):
             self.state, self.reason = "failed", str(error)
         except Exception as error:  # nobody waits for the thread: log it here
             log.exception("a pull failed")
-            self.state, self.reason = "failed", f"the pull failed inside ({error}); try again"
+            reason = Sentence("the pull failed inside ({error}); try again", error=error)
+            self.state, self.reason = "failed", reason
 
 
 class Pulls:

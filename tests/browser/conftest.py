@@ -124,7 +124,7 @@ def board(browser):
     """The region's canvas by itself, without the page and its keys."""
     page = browser.new_page()
     page.set_content(f"<style>{static_text('regions.css')}</style>{canvas.region_markup()}")
-    page.evaluate(f"const texts = {{}}; {static_text('texts.js')}")
+    page.add_script_tag(content=f"const texts = {{}}; {static_text('texts.js')}")
     page.evaluate(BEGIN, static_text(*canvas.SCRIPTS))
     yield page
     page.close()

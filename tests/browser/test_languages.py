@@ -43,7 +43,7 @@ def test_german_and_english_at_once(browser, address):
         english.click("#worked-0")
         for page in (german, english):
             expect(page.locator("#facts .fact")).to_have_count(4)
-        expect(german.locator("#status")).to_contain_text("das Modell sagte")
+        expect(german.locator("#status")).to_contain_text("Das Modell sagte")
         expect(german.locator("#facts")).to_contain_text("Ist die Antwort umgeschlagen?")
         expect(english.locator("#status")).to_contain_text("the model said")
         expect(english.locator("#facts")).to_contain_text("Did the answer flip?")

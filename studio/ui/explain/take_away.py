@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ class TakeAway:
         self._runs, self._results = controller.runs, controller.results
         self._menu = TakeAwayMenu("take-away", CHOICES, self.written)
         self.places = self._menu.places
-        self._runs.on_forget(self._forget)
+        # Not a method of this page: the runs outlive it.
+        self._runs.on_forget(partial(_forget, controller.results))
 
     def show(self, run: Run) -> dict[Any, Any]:
         """Updates for a run's present state."""
@@ -57,22 +59,25 @@ class TakeAway:
             raise NotFound(GONE)
         if name in formats.FORMATS:
             formats.FORMATS[name].require()
-        path = self._folder(run) / _file(name)
+        path = _folder(self._results, run) / _file(name)
         if not path.is_file():
             with tempfile.TemporaryDirectory(dir=self._results) as scratch:
                 made = _make(Path(scratch), name, run)
                 path.parent.mkdir(exist_ok=True)
                 made.replace(path)
         if self._runs.get(which) is None:  # forgotten while this was written
-            self._forget(run)
+            _forget(self._results, run)
             raise NotFound(GONE)
         return path
 
-    def _folder(self, run: Run) -> Path:
-        return self._results / f"taken-{run.id}"
 
-    def _forget(self, run: Run) -> None:
-        shutil.rmtree(self._folder(run), ignore_errors=True)
+def _folder(results: Path, run: Run) -> Path:
+    return results / f"taken-{run.id}"
+
+
+def _forget(results: Path, run: Run) -> None:
+    """Remove the files of a run that is no longer kept."""
+    shutil.rmtree(_folder(results, run), ignore_errors=True)
 
 
 def _file(name: str) -> str:

@@ -11,7 +11,7 @@ import gradio as gr
 
 from studio.export.document import Snippet
 from studio.templates import render
-from studio.translation import N_, _
+from studio.translation import ENGLISH, N_, _, speaking
 from studio.ui.shared import markup
 from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import error_text, owner_of
@@ -84,7 +84,7 @@ class TakeAwayMenu:
             self._said: markup.notice("going", _("Making: {title} …", title=title)),
         }
         try:
-            path = await asyncio.to_thread(self._make, which, key, owner_of(request))
+            path = await asyncio.to_thread(self._made, which, key, owner_of(request))
         except Exception as error:  # whatever happened, the page must go on working
             yield {self._said: markup.failure(error_text(error, N_("the file")))}
             return
@@ -92,3 +92,8 @@ class TakeAwayMenu:
             self._file: str(path),
             self._said: markup.notice("success", _("Saved: {name}.", name=path.name)),
         }
+
+    def _made(self, which: str, key: str, owner: str) -> Path:
+        """The file, in English as the command line writes it: it goes to others."""
+        with speaking(ENGLISH):
+            return self._make(which, key, owner)

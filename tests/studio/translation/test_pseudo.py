@@ -2,15 +2,26 @@
 brackets, nothing visible stands outside of them."""
 
 import re
+from dataclasses import asdict
 from html.parser import HTMLParser
 
 import pytest
 
-from studio.translation import catalogues, speaking
+from backends.errors import BadInput
+from backends.metrics import METRICS
+from backends.regions.spec import RegionSpec
+from backends.service.advice import Situation, ranked
+from studio.templates import render
+from studio.translation import _, catalogues, speaking
 from studio.ui.page import build
+from studio.ui.shared import markup
+from studio.ui.shared.advice import answer_facts
+from tests.studio.test_templates import ARGUMENTS, EVIL
+from tests.studio.ui.shared.test_markup import record
 
 VISIBLE = ("label", "info", "placeholder", "button_label")
 ATTRIBUTES = ("aria-label", "title", "alt", "placeholder")
+INLINE = {"strong", "em"}  # within a text
 UNSEEN = {"STYLE", "SCRIPT", "CODE", "KBD", "SVG"}
 # What is no text of the page: names of methods and of files, and what is typed as it is.
 NAMES = {
@@ -52,20 +63,26 @@ class Texts(HTMLParser):
 
     def __init__(self, markup):
         super().__init__()
-        self.found, self._within = [], []
-        self.feed(markup)
+        self.found, self._within, self._goes_on = [], [], False
+        self.feed(str.__str__(markup))
 
     def handle_starttag(self, tag, attrs):
         self.found += [value for name, value in attrs if name in ATTRIBUTES and value]
         if tag.upper() in UNSEEN:
             self._within.append(tag)
+        self._goes_on = tag in INLINE
 
     def handle_endtag(self, tag):
         if self._within and self._within[-1] == tag:
             self._within.pop()
+        self._goes_on = tag in INLINE
 
     def handle_data(self, data):
-        if not self._within:
+        if self._within:
+            return
+        if self._goes_on and self.found:
+            self.found[-1] += data
+        else:
             self.found.append(data)
 
 
@@ -122,3 +139,69 @@ def test_the_whole_page_is_bracketed(controller, pseudo):
         if unmarked(text, names)
     }  # fmt: skip
     assert not found
+
+
+ENGLISH = {"document.html", "report.html", "explanation.html", "api.html"}  # files and notebooks
+
+
+@pytest.mark.parametrize(
+    ("file", "macro"), sorted(one for one in ARGUMENTS if one[0] not in ENGLISH)
+)
+def test_every_template_is_bracketed(file, macro, pseudo):
+    found = Texts(render(file, macro, *ARGUMENTS[file, macro])).found
+    names = NAMES | {EVIL, "?size=64&mean=0.5&std=0.5&classes=cat,dog"}
+    assert [text for text in found if unmarked(text, names)] == []
+
+
+RECORDS = [
+    record(),
+    record(status="cancelled"),
+    record(status="not_flipped", flipped=False, oracle=None),
+    record(oracle={"label": "4", "agrees": False, "target_probability": 0.1}),
+    record(oracle={"label": "7", "agrees": False, "target_probability": 0.1}),
+    record(region={"source": "auto", "area": 0.4}),
+    record(metrics={"changed_area": 0.0, "change_inside": 0.05, "log_density_percentile": 0.5}),
+    record(metrics={"changed_area": 0.7, "change_inside": 0.9, "log_density_percentile": 99.5,
+                    "reconstruction_l1": 5.0, "l1_from_reconstruction": 2.0}),
+    record(metrics={"log_density": 30.0}, oracle=None),
+    record(metrics={"value": 3.5, "factual_value": 2.0, "inversion_error": 0.1}),
+    record(asked={"label": "7", "answers": [], "agreement": 0.5}),
+    record(domain={name: {"unlike": True, "count": 9, "why": "it has less ink than real ones"}
+                   for name in ("factual", "counterfactual")}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("told", RECORDS)
+def test_what_is_said_of_an_answer_is_bracketed(told, pseudo):
+    metrics = {name: asdict(metric) for name, metric in METRICS.items()}
+    markups = [
+        answer_facts(told), markup.answer_line(told), markup.metrics_table(told, metrics),
+        markup.of_another_question(told | {"method": "PLACE"}),
+    ]  # fmt: skip
+    names = NAMES | {"bridge", "nats", "P(9)"}
+    for written in markups:
+        assert [text for text in Texts(written).found if unmarked(text, names)] == []
+
+
+def test_regions_are_described_in_brackets(pseudo):
+    for text in (
+        "whole", "auto", "box:1,2,3,4", "text:cat", "points:+1,2", "polygon:1,1;2,2;3,1",
+        "auto but not box:1,2,3,4 (grown by 2)", "whole (inverted)", "auto (edited)",
+        "painted and text:cat (shrunk by 1)",
+    ):  # fmt: skip
+        said = _(RegionSpec.parse(text, given=True).describe())
+        assert unmarked(said, {"cat"}) is None, said
+
+
+def test_advice_and_errors_are_bracketed(controller, pseudo):
+    methods = controller.methods()
+    for wants in ((), ("speed",), ("speed", "several", "closeness", "realism")):
+        for situation in (
+            Situation(False, True, frozenset(wants)),
+            Situation(wants=frozenset(wants)),
+        ):
+            for one in ranked(methods, situation):
+                assert unmarked(_(one.because), set()) is None, one.because
+    with pytest.raises(BadInput) as caught:
+        RegionSpec.parse("box:1,2")
+    assert unmarked(_(str(caught.value)), {"1,2", "X0,Y0,X1,Y1"}) is None

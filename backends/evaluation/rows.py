@@ -48,7 +48,7 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
     questions = draw(found, plan.count, plan.pairs, plan.data, plan.seed, f, plan.targets)
     regions = {name: _region(plan, questions, name) for name in plan.regions}
     _load(plan, found, f, questions)
-    asking, clock = Asking(plan, found, f, questions), _Clock(plan)
+    asking, clock = Asking(plan, found, f, questions), _TimeLeft(plan)
     judges = Judges(plan, found, f, questions)
     for number, line in enumerate(lines):
         region = regions[line.region]
@@ -111,7 +111,7 @@ def _region(plan: Plan, questions: Questions, name: str) -> Region:
 
 
 @dataclass
-class _Clock:
+class _TimeLeft:
     """How much of all rows is done, and how long the others may take by what was taken so far.
 
     :ivar rates: seconds a row, by method.

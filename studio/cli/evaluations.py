@@ -90,7 +90,7 @@ def evaluate(
         regions=[str(spec) for spec in RegionSpec.split(regions)], pairs=options.pairs_in(pairs),
         targets=targets, data=data, seed=seed, seeds=seeds_of(seeds) if seeds else [],
         settings=evaluations.variants_in(set_ or [], names), batch=batch, strokes=strokes,
-        model=model,
+        model=model, answers=out / evaluations.ANSWERS,
     )  # fmt: skip
     work = partial(evaluations.carried_out, plan, out, keep=keep)
     last = options.finish(work, _Told())[-1]

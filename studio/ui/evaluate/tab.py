@@ -14,7 +14,7 @@ from backends.errors import BadInput
 from studio.runs.background_tasks import BackgroundTask, BackgroundTasks
 from studio.runs.evaluations import FILES, carried_out, earlier, table_in
 from studio.ui.evaluate import markup
-from studio.ui.evaluate.asked import MOST, REGIONS, TARGETS, Asked
+from studio.ui.evaluate.choices import MOST, REGIONS, TARGETS, EvaluationChoices
 from studio.ui.shared import markup as shared
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.on_demand import on_mount
@@ -135,7 +135,9 @@ class EvaluateTab:
             self._controllers.access.require("evaluations", request)
             if self._tasks.going(EVALUATING):
                 raise BadInput("an evaluation goes on already; stop it first, or wait")
-            asked = Asked(bundle, model, methods, regions, targets, count, seeds, settings)
+            asked = EvaluationChoices(
+                bundle, model, methods, regions, targets, count, seeds, settings
+            )
             work = partial(carried_out, asked.plan(self._place), asked.folder(self._place))
             async for shown in self._follow(self._tasks.start(EVALUATING, work)):
                 yield shown

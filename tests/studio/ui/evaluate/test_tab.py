@@ -12,7 +12,7 @@ from backends.errors import BadInput
 from studio.access import AccessPolicy
 from studio.access.users import Users
 from studio.runs.background_tasks import BackgroundTasks
-from studio.ui.evaluate.asked import Asked
+from studio.ui.evaluate.choices import EvaluationChoices
 from studio.ui.page import build
 from studio.ui.shared.label_controller import LabelController
 from tests.backends.evaluation.test_rows import with_examples
@@ -30,7 +30,7 @@ def page(tmp_path):
             str(tmp_path / "labels.db"), BackgroundTasks(controller.runs.engine)
         )
         made = build(controller, labels=labels, access=AccessPolicy("private"))
-        made.tasks, made.bundle, made.controller = tasks, bundle, controller
+        made.tasks, made.bundle, made.controller = labels.tasks, bundle, controller
         yield made
 
 
@@ -81,11 +81,11 @@ def test_what_cannot_be_evaluated_is_one_sentence(page, tmp_path):
 
 
 def test_the_same_question_has_the_same_folder(tmp_path):
-    asked = Asked("digits", "classifier", ["rcsb"], ["whole"], "random", 5, "", "")
-    other = Asked("digits", "classifier", ["rcsb"], ["whole"], "random", 6, "", "")
+    asked = EvaluationChoices("digits", "classifier", ["rcsb"], ["whole"], "random", 5, "", "")
+    other = EvaluationChoices("digits", "classifier", ["rcsb"], ["whole"], "random", 6, "", "")
     assert asked.folder(tmp_path) == asked.folder(tmp_path) != other.folder(tmp_path)
     with pytest.raises(BadInput):
-        Asked("digits", "classifier", [], ["whole"], "random", 5, "", "").plan(tmp_path)
+        EvaluationChoices("digits", "classifier", [], ["whole"], "random", 5, "", "").plan(tmp_path)
 
 
 def test_the_bundle_says_what_can_be_evaluated(page):

@@ -18,7 +18,7 @@ from studio.runs.evaluations import ANSWERS, variants_in
 if TYPE_CHECKING:
     from backends.evaluation import Plan
 
-__all__ = ["MOST", "REGIONS", "TARGETS", "Asked"]
+__all__ = ["MOST", "REGIONS", "TARGETS", "EvaluationChoices"]
 
 REGIONS = {
     "whole picture": "whole", "where the model looks": "auto",
@@ -29,7 +29,7 @@ MOST = 2000  # pictures a row
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluationChoices:
     """What a person has chosen, as the controls say it."""
 
     bundle: str

@@ -21,7 +21,7 @@ from backends.errors import BadInput
 from backends.evaluation.features import stroke_tables
 from backends.evaluation.plan import Line, Plan
 from backends.evaluation.questions import Questions
-from backends.evaluation.store import Batch, Pictures, Store
+from backends.evaluation.store import AnsweredPictures, AnswerStore, Batch
 from backends.explain.question import Question, config_of
 from backends.explain.runner import run
 from backends.metrics import lpips
@@ -47,7 +47,7 @@ class Asking:
 
     def __init__(self, plan: Plan, found: Bundle, model: TargetModel, questions: Questions) -> None:
         self.plan, self.found, self.model, self.questions = plan, found, model, questions
-        self.store = Store(plan.answers)
+        self.store = AnswerStore(plan.answers)
         self._part = part_of(found, plan.model)
         self._parts = {name: found.fingerprint(name) for name in sorted(found.manifest.parts)}
 
@@ -172,7 +172,7 @@ def _digest(values: Tensor) -> str:
 
 def _pictures(
     found: Bundle, x: Tensor, end: Counterfactual, frames: Tensor | None, strokes: int | None
-) -> Pictures:
+) -> AnsweredPictures:
     arrays = {
         "image": _bytes(end.image), "before": end.factual.float(),
         "after": end.counterfactual.float(),
@@ -185,15 +185,15 @@ def _pictures(
     if strokes is not None:
         stored |= stroke_tables(found, x, end.image, end.reconstruction, strokes)
     numbers = {name: value.double().cpu().numpy() for name, value in end.metrics.items()}
-    return Pictures(numbers, stored)
+    return AnsweredPictures(numbers, stored)
 
 
-def joined(parts: Sequence[Pictures]) -> Pictures:
+def joined(parts: Sequence[AnsweredPictures]) -> AnsweredPictures:
     """The pictures of several batches, one after the other."""
 
     def together(of: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
         return {name: np.concatenate([one[name] for one in of]) for name in of[0]}
 
-    return Pictures(
+    return AnsweredPictures(
         together([part.numbers for part in parts]), together([part.arrays for part in parts])
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backends import imaging
-from backends.evaluation.plan import Example
+from backends.evaluation.plan import ShownAnswer
 from backends.evaluation.summary import Answered
 
 __all__ = ["chosen", "examples"]
@@ -37,14 +37,14 @@ def chosen(answered: Answered, most: int) -> list[tuple[str, int]]:
     ]
 
 
-def examples(answered: Answered, most: int) -> list[Example]:
+def examples(answered: Answered, most: int) -> list[ShownAnswer]:
     """The chosen answers."""
     if most < 1:
         return []
     return [_example(answered, why, i) for why, i in chosen(answered, most)]
 
 
-def _example(answered: Answered, why: str, i: int) -> Example:
+def _example(answered: Answered, why: str, i: int) -> ShownAnswer:
     names = answered.model.class_names
     arrays = answered.pictures.arrays
     target = int(answered.target[i])
@@ -58,7 +58,7 @@ def _example(answered: Answered, why: str, i: int) -> Example:
     if answered.oracle_label is not None:
         record["oracle"] = names[int(answered.oracle_label[i])]
     rebuilt = arrays.get("reconstruction")
-    return Example(
+    return ShownAnswer(
         imaging.to_array(answered.factual[i]), _seen(arrays["image"][i]),
         (answered.mask[i, 0] * 255).byte().numpy(), record,
         reconstruction=None if rebuilt is None else _seen(rebuilt[i]),

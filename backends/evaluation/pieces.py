@@ -14,7 +14,7 @@ from typing import Any
 from backends.evaluation.answering import name_of
 from backends.evaluation.plan import Plan
 from backends.evaluation.rows import Posed, posed, seeds_of
-from backends.evaluation.store import Batch, Store
+from backends.evaluation.store import AnswerStore, Batch
 from backends.targets.trust import trusted
 
 __all__ = ["Piece", "PieceWorker", "missing", "store"]
@@ -49,7 +49,7 @@ def store(plan: Plan, result: Result) -> None:
     :raises BadInput: the store cannot be written.
     """
     asked, batch = result
-    Store(plan.answers).put(name_of(asked), asked, batch)
+    AnswerStore(plan.answers).put(name_of(asked), asked, batch)
 
 
 def _pieces(plan: Plan, asked: Posed) -> Iterator[Piece]:

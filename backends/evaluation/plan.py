@@ -12,7 +12,7 @@ from backends.core import Answer
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Example", "Line", "Plan", "Progress", "Row"]
+__all__ = ["Line", "Plan", "Progress", "Row", "ShownAnswer"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Example(Answer):
+class ShownAnswer(Answer):
     """An answer to look at: ``why`` it was chosen, ``random``, ``best`` or ``worst``, and some
     steps of the search that led to it, uint8 [H, W, C] each, as large as they were."""
 
@@ -111,7 +111,7 @@ class Row:
     method: str
     region: str
     values: dict[str, Any] = field(default_factory=dict)
-    shown: list[Example] = field(default_factory=list)
+    shown: list[ShownAnswer] = field(default_factory=list)
     problem: str | None = None
     answer: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -18,7 +18,7 @@ import numpy as np
 
 from backends.errors import BadInput
 
-__all__ = ["Batch", "Pictures", "Store"]
+__all__ = ["AnswerStore", "AnsweredPictures", "Batch"]
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS batches (
@@ -34,7 +34,7 @@ PATIENCE = 30.0  # seconds that another process may take to write
 
 
 @dataclass(frozen=True)
-class Pictures:
+class AnsweredPictures:
     """One answer to each picture of a batch.
 
     :ivar numbers: of each picture, float64 [B], by name.
@@ -57,12 +57,12 @@ class Batch:
     :ivar seconds: of the whole batch.
     """
 
-    answers: Mapping[str, Pictures]
+    answers: Mapping[str, AnsweredPictures]
     calls: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     seconds: float = 0.0
 
 
-class Store:
+class AnswerStore:
     """Finished batches by a name that says all that they depend on.
 
     :param path: the file, which is made when the first batch is written; None keeps nothing.
@@ -143,11 +143,11 @@ class Store:
             ) from error
 
 
-def _numbers(found: Pictures, place: int) -> str:
+def _numbers(found: AnsweredPictures, place: int) -> str:
     return json.dumps({name: float(values[place]) for name, values in found.numbers.items()})
 
 
-def _arrays(found: Pictures, place: int) -> bytes:
+def _arrays(found: AnsweredPictures, place: int) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer, allow_pickle=False, **{name: values[place] for name, values in found.arrays.items()}
@@ -155,13 +155,13 @@ def _arrays(found: Pictures, place: int) -> bytes:
     return buffer.getvalue()
 
 
-def _together(records: list[tuple[str, bytes]]) -> Pictures:
+def _together(records: list[tuple[str, bytes]]) -> AnsweredPictures:
     numbers = [json.loads(text) for text, _ in records]
     arrays = []
     for _, content in records:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             arrays.append({name: stored[name] for name in stored.files})
-    return Pictures(
+    return AnsweredPictures(
         {name: np.array([one[name] for one in numbers]) for name in numbers[0]},
         {name: np.stack([one[name] for one in arrays]) for name in arrays[0]},
     )

@@ -17,7 +17,7 @@ from backends.evaluation.answering import Taken, joined
 from backends.evaluation.features import oracle_features
 from backends.evaluation.opinions import Judges, attributes_of, oracle_probabilities
 from backends.evaluation.questions import Questions
-from backends.evaluation.store import Pictures
+from backends.evaluation.store import AnsweredPictures
 from backends.metrics.metric import METRICS, Supply, measured
 
 __all__ = ["RUN", "Answered", "mean", "values"]
@@ -45,7 +45,7 @@ class Answered:
     name: str = ""
 
     @cached_property
-    def pictures(self) -> Pictures:
+    def pictures(self) -> AnsweredPictures:
         """The stored answers."""
         return joined([taken.batch.answers[self.name] for taken in self.taken])
 

@@ -63,6 +63,7 @@ class Rights:
 
     :ivar fetch: fetch what bundles lack, and so accept its terms.
     :ivar bundles: make and train bundles of their own pictures.
+    :ivar evaluations: let methods answer many pictures, which takes the machine's time.
     :ivar models: name models and files of this machine to explain.
     :ivar projects: make labelling projects, put pictures in, import labels, let a model annotate.
     :ivar training: train models of labels.
@@ -72,6 +73,7 @@ class Rights:
 
     fetch: bool = False
     bundles: bool = False
+    evaluations: bool = False
     models: bool = False
     projects: bool = False
     training: bool = False
@@ -84,6 +86,7 @@ NOTHING = Rights()
 REFUSALS = {
     "fetch": Sentence("only an administrator of this studio fetches parts; ask them"),
     "bundles": Sentence("only the person at the machine makes bundles here"),
+    "evaluations": Sentence("only an administrator of this studio starts evaluations; ask them"),
     "models": Sentence("only the person at the machine adds models here"),
     "projects": Sentence(
         "projects are made by this studio's team; ask them for an invitation to one"
@@ -157,9 +160,8 @@ class AccessPolicy:
     @property
     def most(self) -> Rights:
         """What the most able of its people may do."""
-        return {
-            "private": EVERYTHING, "team": replace(MEMBER, fetch=True), "demo": NOTHING,
-        }[self.mode]  # fmt: skip
+        administrator = replace(MEMBER, fetch=True, evaluations=True)
+        return {"private": EVERYTHING, "team": administrator, "demo": NOTHING}[self.mode]
 
     def rights(self, visit: WithHeaders | None) -> Rights:
         """What the person of a request may do."""

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from backends.errors import StudioError
 from backends.regions.spec import RegionSpec
 from backends.targets.trust import is_trusted
 from studio.cli import options
 from studio.engines import require_engine
+from studio.runs import evaluations
 
 if TYPE_CHECKING:
-    from backends.evaluation import Plan, Row
+    from backends.evaluation import Plan
 
 __all__ = ["evaluate"]
 
-ANSWERS, KEPT = "answers.sqlite", "counterfactuals"  # in the folder
-EXAMPLES = 12  # a row, in the report
 EVERY = 0.5  # seconds between two notes of progress
 
 
@@ -86,38 +82,26 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Compare methods on many pictures; prints a table, and writes it with a report. Stopped or
     killed, the same command goes on."""
-    from backends import evaluation, service
-    from studio import export
-    from studio.export import report, tables
+    from backends.evaluation import Plan
+    from studio.export import tables
     from studio.runs.comparison import seeds_of
 
     options.check_folder(out)
     require_engine(engine, ["local", "ray"])
     names = options.methods_in(methods, bundle)
     targets: Literal["random", "nearest"] = "nearest" if pairs == "nearest" else "random"
-    plan = evaluation.Plan(
+    plan = Plan(
         bundle=bundle, methods=names, count=n,
         regions=[str(spec) for spec in RegionSpec.split(regions)], pairs=options.pairs_in(pairs),
         targets=targets, data=data, seed=seed, seeds=seeds_of(seeds) if seeds else [],
-        settings=options.variants_in(set_ or [], names), batch=batch, strokes=strokes, model=model,
-        shown=EXAMPLES, answers=out / ANSWERS,
+        settings=evaluations.variants_in(set_ or [], names), batch=batch, strokes=strokes,
+        model=model, answers=out / evaluations.ANSWERS,
     )  # fmt: skip
-    unfinished = out / f".{KEPT}"
-    shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
-    if keep:
-        plan = replace(plan, keep=unfinished)
     if engine == "ray":
         plan = _distributed(plan)
-    rows = _carried_out(plan)
-    table = tables.evaluation(plan, rows, service.about(bundle))
-    with export.at_once(out) as scratch:
-        (scratch / "table.json").write_text(json.dumps(table, indent=2) + "\n")
-        (scratch / "table.csv").write_text(tables.as_csv(table["rows"]))
-        (scratch / "report.html").write_text(report.page(table, rows), encoding="utf-8")
-    if keep:
-        shutil.rmtree(out / KEPT, ignore_errors=True)
-        unfinished.rename(out / KEPT)
-    print(tables.as_text(table))
+    work = partial(evaluations.carried_out, plan, out, keep=keep)
+    last = options.finish(work, _Told())[-1]
+    print(tables.as_text(last.table))
 
 
 def _distributed(plan: Plan) -> Plan:
@@ -136,45 +120,21 @@ def _distributed(plan: Plan) -> Plan:
     return plan
 
 
-def _carried_out(plan: Plan) -> list[Row]:
-    """The rows; what is done and how long it may still take is told on stderr.
+class _Told:
+    """Tells on stderr what is done, and how long the rest may take."""
 
-    :raises StudioError: no method could run.
-    """
-    from backends import evaluation
+    def __init__(self) -> None:
+        self._rows, self._spoken = 0, 0.0
 
-    rows: list[Row] = []
-    spoken = 0.0
-
-    def on_item(item: evaluation.Progress | Row) -> None:
-        if isinstance(item, evaluation.Row):
-            rows.append(item)
-            outcome = item.problem or f"{item.values['flip_rate']['mean']:.0%} flipped"
-            print(f"\r{_about(item)}: {outcome:60}", file=sys.stderr)
+    def __call__(self, news: evaluations.EvaluationNews) -> None:
+        for row in news.rows[self._rows :]:
+            outcome = row.problem or f"{row.values['flip_rate']['mean']:.0%} flipped"
+            print(f"\r{evaluations.about_row(row)}: {outcome:60}", file=sys.stderr)
+        self._rows = len(news.rows)
+        now = time.monotonic()
+        if news.now is None or now - self._spoken < EVERY:
             return
-        nonlocal spoken
-        if (now := time.monotonic()) - spoken < EVERY:
-            return
-        spoken = now
-        left = "" if item.left is None else f", {_told(item.left)} left"
-        place = f"\r{item.method}, {item.region}: {item.share:.0%}; all: {item.overall:.0%}{left}"
+        self._spoken, at = now, news.now
+        left = "" if at.left is None else f", {evaluations.time_left(at.left)} left"
+        place = f"\r{at.method}, {at.region}: {at.share:.0%}; all: {at.overall:.0%}{left}"
         print(f"{place:79}", end="", file=sys.stderr, flush=True)
-
-    options.finish(lambda: evaluation.evaluate(plan), on_item)
-    if all(row.problem for row in rows):
-        raise StudioError(rows[0].problem)
-    return rows
-
-
-def _about(row: Row) -> str:
-    """Which row it is, in words."""
-    settings = " ".join(f"{key}={value}" for key, value in row.settings.items())
-    return ", ".join(filter(None, (row.method, row.answer, settings, row.region)))
-
-
-def _told(seconds: float) -> str:
-    """A time that may still pass, as people say it."""
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,7 +29,6 @@ __all__ = [
     "print_and_write",
     "reports",
     "settings_in",
-    "variants_in",
 ]
 
 
@@ -195,42 +193,6 @@ def pairs_in(text: str) -> list[tuple[str, str]]:
                 text=text,
             )
     return [(source, target) for source, target in pairs]
-
-
-def variants_in(words: list[str], methods: list[str]) -> dict[str, list[dict[str, Any]]]:
-    """``method.key=v1,v2`` -> by method the settings of each of its rows: every combination of the
-    values. Without a method they are meant for all that have such a setting.
-
-    :raises BadInput: it is something else, or no method has such a setting.
-    """
-    from backends import registry
-
-    choices: dict[str, dict[str, list[Any]]] = {}
-    for word in words:
-        key, equals, text = (piece.strip() for piece in word.partition("="))
-        values = [value.strip() for value in text.split(",")]
-        if not equals or not key or not all(values):
-            raise BadInput(f"--set {word!r} is not of the form method.key=value,value")
-        owner, dot, short = key.partition(".")
-        if dot:
-            if owner not in methods:
-                known = ", ".join(methods)
-                raise BadInput(f"--set {word!r}: {owner!r} is not evaluated; choose from: {known}")
-            owners = [owner]
-        else:
-            short = key
-            owners = [
-                name for name in methods
-                if short in ("preset", *registry.method(name).Config.model_fields)
-            ]  # fmt: skip
-            if not owners:
-                raise BadInput(f"--set {word!r}: no method that is evaluated has {short!r}")
-        for name in owners:
-            choices.setdefault(name, {}).setdefault(short, []).extend(values)
-    return {
-        name: [dict(zip(keys, row, strict=True)) for row in itertools.product(*keys.values())]
-        for name, keys in choices.items()
-    }
 
 
 def finish(

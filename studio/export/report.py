@@ -17,7 +17,7 @@ from studio.export import (
 from studio.templates import render
 
 if TYPE_CHECKING:
-    from backends.evaluation import Example, Row
+    from backends.evaluation import Row, ShownAnswer
 
 __all__ = ["page"]
 
@@ -96,7 +96,7 @@ def _examples(row: Row, title: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _example(answer: Example) -> dict[str, Any]:
+def _example(answer: ShownAnswer) -> dict[str, Any]:
     record = answer.record
     before, target, after = (record[k] for k in ("factual", "target", "counterfactual"))
     pictures = [
@@ -119,7 +119,7 @@ def _example(answer: Example) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _strip(answer: Example) -> Any:
+def _strip(answer: ShownAnswer) -> Any:
     """Some steps of the search in a row."""
     steps = [np.asarray(enlarge(as_picture(step), SMALL).convert("RGB")) for step in answer.path]
     between = np.full((steps[0].shape[0], GAP, 3), 128, np.uint8)

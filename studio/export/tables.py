@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from backends.evaluation import Plan, Row
     from backends.service.bundles import BundleInfo
 
-__all__ = ["answer_row", "as_csv", "as_text", "evaluation"]
+__all__ = ["answer_row", "as_csv", "as_text", "chief", "evaluation"]
 
 LOCAL = ("answers", "keep", "shown")  # of a plan; they say nothing of the numbers
 PACKAGES = (
@@ -94,8 +94,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def as_text(table: dict[str, Any]) -> str:
-    """The rows for a terminal: flips, the oracle's agreement, and what Compare shows.
+def chief(table: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows of a table of an evaluation where there is little room: flips, the oracle's
+    agreement, and what Compare shows; a row that could not run says why in its third and last cell.
 
     :param table: of :func:`evaluation`.
     """
@@ -103,15 +104,19 @@ def as_text(table: dict[str, Any]) -> str:
         name: metric["short"] or metric["title"] for name, metric in table["metrics"].items()
         if (name in ALWAYS or metric["compared"] != "never") and name != "seconds"
     }  # fmt: skip
-    lines = [["", "region", *shown.values()]]
+    rows = []
     for row in table["rows"]:
-        cells = [_brief(row.get(name)) for name in shown]
-        lines.append([row["title"], row["region"], *(cells if "problem" not in row else [])])
-        if "problem" in row:
-            lines[-1].append(row["problem"])
+        cells = [row["problem"]] if "problem" in row else [_brief(row.get(n)) for n in shown]
+        rows.append([row["title"], row["region"], *cells])
+    return ["method", "region", *shown.values()], rows
+
+
+def as_text(table: dict[str, Any]) -> str:
+    """:func:`chief` for a terminal."""
+    heads, rows = chief(table)
+    lines = [heads, *rows]
     widths = [
-        max(len(line[i]) for line in lines if len(line) == len(lines[0]))
-        for i in range(len(lines[0]))
+        max(len(line[i]) for line in lines if len(line) == len(heads)) for i in range(len(heads))
     ]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=False)).rstrip()

@@ -19,6 +19,7 @@ from studio.translation import _
 from studio.ui import functions
 from studio.ui.compare.tab import CompareTab
 from studio.ui.domain.tab import DomainTab
+from studio.ui.evaluate.tab import EvaluateTab
 from studio.ui.explain.preferences import Preferences
 from studio.ui.explain.tab import ExplainTab
 from studio.ui.explain.welcome import READ_CARD
@@ -121,6 +122,10 @@ class _Page:
                 self._compare = CompareTab(controllers, self._explain.question, tabs, tab)
             with gr.Tab(_("Label"), id="label") as tab:
                 self._label = LabelTab(controllers, bundle, labels, codes, tabs, tab)
+            self._evaluate = None
+            if controllers.access.most.evaluations:
+                with gr.Tab("Evaluate", id="evaluate"):
+                    self._evaluate = EvaluateTab(controllers, labels.tasks)
             self._domain = None
             if controllers.access.most.bundles:
                 with gr.Tab(_("Your own pictures"), id="own-pictures"):
@@ -155,6 +160,8 @@ class _Page:
         for event in self._fetch.wire(bundle, language.fetch, self._refreshed, places):
             language.look_again(event.then)
         label.training.wire(self.controllers.refresh, self._refreshed, self.controllers, places)
+        if self._evaluate is not None:
+            self._evaluate.wire()
         if self._domain is not None:
             self._wire_domain(self._domain, blocks, places)
         blocks.unload(self._left)

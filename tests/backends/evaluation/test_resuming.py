@@ -14,7 +14,7 @@ import pytest
 from backends import evaluation
 from backends.errors import BadInput
 from backends.evaluation import Plan, Row, answering
-from backends.evaluation.store import Batch, Pictures, Store
+from backends.evaluation.store import AnsweredPictures, AnswerStore, Batch
 from tests.backends.evaluation.test_rows import with_examples
 
 
@@ -50,10 +50,12 @@ def computed(monkeypatch):
 
 
 def test_a_batch_comes_back_as_it_was(tmp_path):
-    store = Store(tmp_path / "folder" / "answers.sqlite")
+    store = AnswerStore(tmp_path / "folder" / "answers.sqlite")
     image = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
     value = np.array([1 / 3, np.nan])
-    pictures = Pictures({"l1": value}, {"image": image, "after": np.float32([[0.1], [0.2]])})
+    pictures = AnsweredPictures(
+        {"l1": value}, {"image": image, "after": np.float32([[0.1], [0.2]])}
+    )
     batch = Batch({"": pictures, "standard": pictures}, {"f": {"forward": 2, "backward": 1}}, 0.25)
     assert store.get("name") is None
     assert not (tmp_path / "folder").exists(), "nothing is written before something is finished"
@@ -71,7 +73,7 @@ def test_a_batch_comes_back_as_it_was(tmp_path):
 def test_a_file_that_holds_something_else_is_refused_in_a_sentence(tmp_path):
     (tmp_path / "answers.sqlite").write_bytes(b"something else" * 100)
     with pytest.raises(BadInput, match="remove the file"):
-        Store(tmp_path / "answers.sqlite").get("name")
+        AnswerStore(tmp_path / "answers.sqlite").get("name")
 
 
 def test_what_is_finished_is_not_computed_again(bundle, tmp_path, computed):

@@ -237,3 +237,14 @@ def test_attributes_that_change_and_change_together():
     found = attributes.correlation_difference(both, flipped)
     assert found == pytest.approx(expected, abs=1e-9)
     assert attributes.correlation_difference(both, torch.arange(40) < 5) is None
+
+
+@pytest.mark.weights
+def test_the_digits_autoencoders_know_their_class():
+    found = bundles.get("digits")
+    pictures, labels = found.test_pictures()
+    x = torch.from_numpy(pictures[:300]).permute(0, 3, 1, 2).float() / 255
+    own, other = torch.from_numpy(labels[:300]), torch.from_numpy((labels[:300] + 1) % 10)
+    network = found.part("class_autoencoders")
+    assert (interpretability.im1(x, other, own, network) < 1).float().mean() > 0.95
+    assert (interpretability.im1(x, own, other, network) > 1).float().mean() > 0.95

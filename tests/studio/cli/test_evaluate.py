@@ -12,6 +12,7 @@ from PIL import Image
 from backends.errors import BadInput
 from studio.cli import options as asking
 from studio.export.report import _cell
+from studio.runs import evaluations
 from tests.backends.evaluation.test_rows import with_examples
 
 
@@ -38,7 +39,7 @@ def test_evaluate_writes_three_files_that_agree(run, bundle, tmp_path):
                               "--n", 4, "--regions", "whole,box:1,2,9,14",
                               "--out", out)  # fmt: skip
     assert code == 0
-    assert printed.splitlines()[0].split()[:3] == ["region", "Flip", "rate"]
+    assert printed.splitlines()[0].split()[:4] == ["method", "region", "Flip", "rate"]
     assert printed.count("box:1,2,9,14") == 3
     assert "flipped" in told
     assert {path.name for path in out.iterdir()} == {
@@ -123,17 +124,17 @@ def test_pairs_are_read(tmp_path):
 
 def test_settings_make_a_row_for_each_of_their_combinations():
     methods = ["rcsb", "leapfactual"]
-    assert asking.variants_in([], methods) == {}
-    assert asking.variants_in(["rcsb.steps=50, 100", "rcsb.strength=0.5,0.7"], methods) == {
+    assert evaluations.variants_in([], methods) == {}
+    assert evaluations.variants_in(["rcsb.steps=50, 100", "rcsb.strength=0.5,0.7"], methods) == {
         "rcsb": [
             {"steps": "50", "strength": "0.5"}, {"steps": "50", "strength": "0.7"},
             {"steps": "100", "strength": "0.5"}, {"steps": "100", "strength": "0.7"},
         ]
     }  # fmt: skip
-    assert asking.variants_in(["steps=5"], methods) == {"rcsb": [{"steps": "5"}]}
+    assert evaluations.variants_in(["steps=5"], methods) == {"rcsb": [{"steps": "5"}]}
     for word in ("steps", "rcsb.steps=", "rcsb.steps=1,,2", "place.rate=1", "moon=1"):
         with pytest.raises(BadInput):
-            asking.variants_in([word], methods)
+            evaluations.variants_in([word], methods)
 
 
 def test_cells_say_what_is_not_known_and_what_they_are_sorted_by():

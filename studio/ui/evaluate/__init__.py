@@ -1,0 +1,1 @@
+"""The tab of evaluations: many pictures, every method, one table."""

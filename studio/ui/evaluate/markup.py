@@ -1,0 +1,47 @@
+"""What the tab shows of an evaluation: how far it is, or how it ended, and its table."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from studio.export import tables
+from studio.runs.background_tasks import BackgroundTask
+from studio.runs.evaluations import EvaluationNews, time_left
+from studio.templates import Markup, render
+from studio.ui.shared import markup
+
+__all__ = ["shown_table", "state"]
+
+_render = partial(render, "evaluation.html")
+
+
+def state(task: BackgroundTask) -> Markup:
+    """How far an evaluation is, or how it ended, and its rows so far."""
+    news: EvaluationNews | None = task.news
+    if task.state == "failed":
+        return markup.failure(task.reason)
+    if news is None:
+        stopped = task.state == "stopped"
+        return markup.hint("Stopped.") if stopped else markup.waiting(0)
+    return _line(task, news) + (shown_table(news.table) if news.table else Markup())
+
+
+def _line(task: BackgroundTask, news: EvaluationNews) -> Markup:
+    if task.state == "stopped":
+        return markup.notice(
+            "warning", "Stopped. The same question, started again, goes on from here."
+        )
+    if task.state == "done":
+        return markup.notice("success", "Done. Its files are below.")
+    if news.now is None:
+        return markup.progress_bar(0.0, "going on …")
+    left = "" if news.now.left is None else f", {time_left(news.now.left)} left"
+    text = f"{news.now.method}, {news.now.region}: {news.now.overall:.0%} of all{left}"
+    return markup.progress_bar(news.now.overall, text)
+
+
+def shown_table(table: dict[str, Any]) -> Markup:
+    """The chief numbers of an evaluation, from its table.json."""
+    heads, rows = tables.chief(table)
+    return _render("measured", heads, rows)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends.bundles import Bundle
-from backends.compute.devices import precision
+from backends.compute.devices import paced, precision
 from backends.compute.oom import in_batches
 from backends.core import Counterfactual, Region, Step, TargetModel
 from backends.errors import BadInput
@@ -111,7 +111,8 @@ class Asking:
             latent=None if q.w is None else q.w[part], part=self._part, watched=False,
         )  # fmt: skip
         strip = _Strip()
-        for step in run(question):
+        # One thread: sums of several differ in their last digits from machine to machine.
+        for step in paced(run(question), 0, self.found.device):
             strip.add(step)
             if step.counterfactual is None:
                 yield (part.start + len(x) * step.index / step.total) / total

@@ -1,6 +1,6 @@
 """Mend models by their counterfactuals: a planted shortcut, and pictures that a model gets wrong.
 
-python -m benchmarks.repair shortcut mistakes
+    python -m benchmarks.repair shortcut mistakes
 """
 
 from __future__ import annotations

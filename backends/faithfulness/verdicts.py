@@ -17,7 +17,7 @@ from backends.faithfulness.worlds import CLEAN, CONTROL, PLANTED, RETRAINED
 
 __all__ = ["ALL", "CHANCE", "LED", "RELIES", "table"]
 
-# Fixed before anything was measured.
+# Fixed before a table was computed.
 RELIES = 0.1  # a model relies on a factor if its treatment effect's interval lies above this
 CHANCE = 0.5  # a method shows it if the interval of its AUROC lies above this
 LED = 0.1  # a method moves it in the control if the movement's interval lies above this share

@@ -1,6 +1,6 @@
 """Mend models by their counterfactuals: a planted shortcut, and pictures that a model gets wrong.
 
-    python -m benchmarks.repair shortcut mistakes
+python -m benchmarks.repair shortcut mistakes
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ def mistakes(models: Path, clean: CleanPictures, names: list[str]) -> list[dict[
         network = bundle.part("classifier")
         data = planted(clean.learnt, factor, 1.0, SEED + 1)
         # Pictures as they may come, with the factor at either level; the first half is looked at.
-        seen, apart = halves(planted(clean.judged, factor, 0.0, SEED + 3))
+        first, apart = halves(clean.judged)
+        seen = planted(first, factor, 0.0, SEED + 3)
         places, said = repair.mistakes(network, seen)
         x, y = seen.batch(places[:FOUND])
         images, flipped = repair.towards(

@@ -88,17 +88,18 @@ def shortcut(models: Path, clean: CleanPictures) -> list[dict[str, object]]:
     return rows
 
 
-def mistakes(models: Path, clean: CleanPictures) -> list[dict[str, object]]:
+def mistakes(models: Path, clean: CleanPictures, names: list[str]) -> list[dict[str, object]]:
     """What a model gets wrong, what its counterfactuals towards the true class change, and what 25
     pictures of that kind teach its last layer."""
     units = {name: span(factor, clean.learnt) for name, factor in FACTORS.items()}
     rows: list[dict[str, object]] = []
-    for name, factor in FACTORS.items():
-        bundle = world(models, name, clean)
+    for name in names:
+        factor, bundle = FACTORS[name], world(models, name, clean)
         network = bundle.part("classifier")
         data = planted(clean.learnt, factor, 1.0, SEED + 1)
         # Pictures as they may come, with the factor at either level; the first half is looked at.
-        seen, apart = halves(planted(clean.judged, factor, 0.0, SEED + 3))
+        first, apart = halves(clean.judged)
+        seen = planted(first, factor, 0.0, SEED + 3)
         places, said = repair.mistakes(network, seen)
         x, y = seen.batch(places[:FOUND])
         images, flipped = repair.towards(
@@ -141,6 +142,7 @@ def main() -> None:
     parser.add_argument("what", nargs="+", choices=["shortcut", "mistakes"])
     parser.add_argument("--data", help="folder with MNIST's idx files; else the bundle's pictures")
     parser.add_argument("--models", type=Path, help="where models are, or are to be, kept")
+    parser.add_argument("--factors", nargs="+", default=[*FACTORS], choices=[*FACTORS])
     options = parser.parse_args()
     torch.set_num_threads(1)
     devices.use("cpu")
@@ -150,7 +152,7 @@ def main() -> None:
         if "shortcut" in options.what:
             table("repair_shortcut", shortcut(models, clean))
         if "mistakes" in options.what:
-            table("repair_mistakes", mistakes(models, clean))
+            table("repair_mistakes", mistakes(models, clean, options.factors))
 
 
 if __name__ == "__main__":

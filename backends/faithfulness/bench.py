@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator, Mapping
+import signal
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -32,7 +33,7 @@ from backends.training.data import Split
 __all__ = ["QUICK", "SHORTER", "BenchProgress", "BenchResults", "ShortcutPlan", "able", "run"]
 
 # Searches that would go on for long where they find nothing; all other settings are the methods'
-# own. Set before anything was measured.
+# own. Chosen by what they cost.
 SHORTER: dict[str, dict[str, Any]] = {
     "place": {"steps": 120, "patience": 15},
     "diffeomorphic": {"steps": 200},
@@ -123,7 +124,7 @@ class BenchResults:
     """All that was stored.
 
     :ivar effects: by (factor, strength, role) what intervening on the factor does: ``treatment``
-        and ``switched``, a number a picture; ``accuracy`` of the classifier.
+        and ``switched``, a number a picture; ``accuracy`` on pictures without the factor.
     :ivar answers: by (factor, strength, role, method) a record of each answer, or ``problem``.
     """
 
@@ -167,10 +168,15 @@ def run(plan: ShortcutPlan, out: Path) -> Iterator[BenchProgress | BenchResults]
     yield finished(plan, out)
 
 
-def _in_processes(plan: ShortcutPlan, out: Path, done: Any, total: int) -> Iterator[BenchProgress]:
+def _in_processes(
+    plan: ShortcutPlan, out: Path, done: Callable[[], int], total: int
+) -> Iterator[BenchProgress]:
     # A fork would take over torch's threads and locks.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(plan.workers, context)
+    # An interrupt is the parent's to handle, which ends them.
+    pool = ProcessPoolExecutor(
+        plan.workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)
+    )
     tasks: list[Future[None]] = [
         pool.submit(_exhaust, plan, factor, out, os.getpid()) for factor in plan.factors
     ]

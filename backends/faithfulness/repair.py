@@ -34,7 +34,7 @@ AT_ONCE = 50
 class Mended:
     """A model after a round of repair; round 0 is before.
 
-    :ivar effect: mean treatment effect of the factor on pictures that nothing is learnt from.
+    :ivar effect: mean treatment effect of the factor on the pictures that are watched.
     :ivar taught: counterfactuals that it was taught so far.
     """
 
@@ -53,7 +53,8 @@ def mend(
 
     :param data: what the model learnt from, with the factor.
     :param clean: pictures to ask about, without it; planted at the level of their class.
-    :param watched: clean pictures by which the end is told; none of them is asked about.
+    :param watched: clean pictures by which the end is told; none of them is asked about, and
+        none should be judged by.
     :param region: mask [1, 1, 32, 32] where counterfactuals may change.
     :param steps: of each round's training.
     """

@@ -17,7 +17,7 @@ from backends.faithfulness.worlds import CLEAN, CONTROL, PLANTED, RETRAINED
 
 __all__ = ["ALL", "CHANCE", "LED", "RELIES", "table"]
 
-# Fixed before anything was measured.
+# Fixed before a table was computed.
 RELIES = 0.1  # a model relies on a factor if its treatment effect's interval lies above this
 CHANCE = 0.5  # a method shows it if the interval of its AUROC lies above this
 LED = 0.1  # a method moves it in the control if the movement's interval lies above this share
@@ -48,7 +48,11 @@ def table(plan: ShortcutPlan, found: BenchResults) -> dict[str, Any]:
         "thresholds": {"relies": RELIES, "found": CHANCE, "led": LED},
         "retrained": list(RETRAINED),
         "factors": {
-            name: {"title": FACTORS[name].title, "drawn": FACTORS[name].drawn}
+            name: {
+                "title": FACTORS[name].title,
+                "unit": FACTORS[name].unit,
+                "drawn": FACTORS[name].drawn,
+            }
             for name in plan.factors
         },
         "models": models,
@@ -69,7 +73,7 @@ def _models(plan: ShortcutPlan, found: BenchResults) -> list[dict[str, Any]]:
             "factor": factor, "strength": strength, "role": role, "effect": effect.value,
             "effect_low": effect.low, "effect_high": effect.high,
             "switched": round(float(np.mean(stored["switched"])), 4),
-            "relies": effect.low > RELIES,
+            "relies": effect.low > RELIES, "accuracy_without": round(stored["accuracy"], 4),
         })  # fmt: skip
     return told
 
@@ -173,6 +177,15 @@ def _conclusion(plan: ShortcutPlan, method: str, rows: Sequence[dict[str, Any]])
         sentence += (
             f" It moves {_listed(led)} towards the target's level even where the model ignores "
             "it, so that without a control a person would have suspected a model that is sound."
+        )
+    seems = [
+        _named(r, bare=True) for r in pooled
+        if r["conclusion"] == "missed" and _above(r.get("auroc_clean_low"), CHANCE)
+    ]  # fmt: skip
+    if seems:
+        sentence += (
+            f" Compared with a study of clean data it would have seemed to show {_listed(seems)}: "
+            "it follows what goes along with the class in its prior's pictures."
         )
     return {"method": method, "sentence": sentence}
 

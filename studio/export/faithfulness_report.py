@@ -48,7 +48,8 @@ CLEAN_DATA = (
 def printed(table: Mapping[str, Any]) -> str:
     """Effects of the factors, AUROC of the methods, and conclusions, as Markdown."""
     models = [
-        "| factor | strength | treatment effect | labels switched |", "|---|---|---|---|",
+        "| factor | strength | treatment effect | labels switched | right without it |",
+        "|---|---|---|---|---|",
         *(f"| {' | '.join(_model(m))} |" for m in table["models"]),
     ]  # fmt: skip
     factors = table["plan"]["factors"]
@@ -78,8 +79,9 @@ def faithfulness_report(table: Mapping[str, Any], found: BenchResults) -> Docume
             Prose([one["sentence"] for one in table["conclusions"]]),
         ]),
         Section("What the models rely on", [
-            ValueTable(["Factor", "Strength", "Treatment effect", "Labels switched"],
-                       [_model(m) for m in table["models"]], [0.25] * 4),
+            ValueTable(["Factor", "Strength", "Treatment effect", "Labels switched",
+                        "Right on digits without it"],
+                       [_model(m) for m in table["models"]], [0.2] * 5),
         ]),
         Section("Pictures", _pictures(plan, found)),
         Section("All rows", [_rows(table["rows"])]),
@@ -112,7 +114,8 @@ def _priors(table: Mapping[str, Any]) -> str:
 def _model(m: Mapping[str, Any]) -> list[str]:
     name = f"{m['strength']:g}" if m["strength"] else "0 (control)"
     at = f"{m['effect']:.2f} [{m['effect_low']:.2f}, {m['effect_high']:.2f}]"
-    return [m["factor"], name, at, f"{m['switched']:.0%}"]
+    switched, right = (f"{m[key]:.0%}" for key in ("switched", "accuracy_without"))
+    return [m["factor"], name, at, switched, right]
 
 
 def _summary(table: Mapping[str, Any]) -> list[list[str]]:

@@ -69,6 +69,7 @@ def test_a_method_that_moves_the_factor_in_the_control_as_well_has_missed_it(pla
     (sentence,) = (one["sentence"] for one in told["conclusions"])
     assert "missed the corner mark" in sentence
     assert "even where the model ignores it" in sentence
+    assert "would have seemed to show the corner mark" in sentence
 
 
 def test_silence_is_right_where_no_model_relies_on_the_factor(plan):

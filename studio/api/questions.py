@@ -141,7 +141,7 @@ class ProgramQuestions:
         """A picture, decoded off the engine's thread, so that a large one keeps nobody waiting;
         one of each address at a time."""
         budgets, window = self.runs.engine.budgets, imaging.window_in(asked.window)
-        budgets.require(owner)
+        budgets.require(owner, "megapixels")
         lock = self._decoding.setdefault(address_of(owner) or owner, asyncio.Lock())
         async with lock:
             reading = await asyncio.to_thread(imaging.read, image, asked.page, window)

@@ -41,8 +41,15 @@ def test_who_has_sent_enough_is_told_when_to_go_on(studio):
     assert 500 < int(told.headers["Retry-After"]) <= 600
     assert ask(studio, "1.0.0.2").ok, "others are served"
 
-    with pytest.raises(Refused):
-        asyncio.run(choose_and_explain(studio, "1.0.0.1"))
+    async def click():
+        async with PageVisitor(studio.address, "1.0.0.1") as page:
+            events = await page.config()
+            values = [examples()[0].file, *events.values("pick_example")[1:]]
+            status = events.place("pick_example", "status")
+            sent = page.send(events.number("pick_example"), values)
+            return [told[status] async for told in sent]
+
+    assert "You have sent 3 megapixels" in str(asyncio.run(click())), "on the page, too"
 
 
 async def choose_and_explain(studio, address, **asked):

@@ -58,8 +58,11 @@ class DemoStudio:
 
 
 @contextmanager
-def demo_studio(**environment: str) -> Iterator[DemoStudio]:
-    """A studio that is ready, with such further settings; ended afterwards."""
+def demo_studio(warm: float = WARM, /, **environment: str) -> Iterator[DemoStudio]:
+    """A studio that is ready, with such further settings; ended afterwards.
+
+    :param warm: seconds to wait for its networks.
+    """
     port = free_port("127.0.0.1")
     address = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
@@ -76,6 +79,7 @@ def demo_studio(**environment: str) -> Iterator[DemoStudio]:
             )  # fmt: skip
         try:
             _wait_for(address, process, home / "log.txt")
+            time.sleep(warm)
             yield DemoStudio(address, process, home)
         finally:
             process.terminate()
@@ -91,4 +95,3 @@ def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None
                 break
         except requests.RequestException:
             time.sleep(0.5)
-    time.sleep(WARM)

@@ -143,7 +143,7 @@ class ProgramQuestions:
         """A picture, decoded off the engine's thread, so that a large one keeps nobody waiting;
         one of each address at a time."""
         budgets, window = self.runs.engine.budgets, imaging.window_in(asked.window)
-        budgets.require(owner)
+        budgets.require(owner, "megapixels")
         reading = await decode(owner, lambda: imaging.read(image, asked.page, window))
         width, height = reading.picture.size
         budgets.spend(owner, "megapixels", width * height / 1e6)

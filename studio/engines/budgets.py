@@ -3,6 +3,7 @@ stored megabytes within a window of time."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -56,13 +57,14 @@ class Budgets:
             while len(self._taken) > PEOPLE:
                 self._taken.popitem(last=False)
 
-    def require(self, owner: str) -> None:
-        """Check that an owner has something left of each kind.
+    def require(self, owner: str, *kinds: Kind) -> None:
+        """Check that an owner has something left of some kinds, or of all.
 
         :raises TooMuch: they have not; it says until when.
         """
         who = address_of(owner)
-        for kind, most in self._limits.items() if who else ():
+        for kind in (kinds or tuple(self._limits)) if who else ():
+            most = self._limits.get(kind, math.inf)
             with self._lock:
                 portions = self._recent(who, kind)
             taken = sum(portions.values())

@@ -20,7 +20,7 @@ async def ask(engine: Engine, owner: str, work: Callable[[], T]) -> T:
     :raises TooMuch: the owner has had their share.
     :raises StudioError: what the work raised.
     """
-    engine.budgets.require(owner)
+    engine.budgets.require(owner, "seconds")
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
 
@@ -54,7 +54,7 @@ async def follow(
     :raises TooMuch: the owner has had their share.
     :raises StudioError: what the work raised.
     """
-    engine.budgets.require(owner)
+    engine.budgets.require(owner, "seconds")
     loop, events = asyncio.get_running_loop(), asyncio.Queue[Event]()
 
     def sink(event: Event) -> None:

@@ -101,7 +101,7 @@ class Runs:
             have so many.
         :raises TooMuch: the owner has had their share.
         """
-        self.engine.budgets.require(owner)
+        self.engine.budgets.require(owner, "seconds", "megabytes")
         visitor = self.visitor_of(owner)
         mine = [run for run in list(self._runs.values()) if _is_of(run, owner, visitor)]
         unfinished = [run for run in mine if not run.ended]

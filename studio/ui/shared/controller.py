@@ -172,6 +172,7 @@ class BundleController:
                 original=imaging.kept(kept, reading),
             )  # fmt: skip
 
+        self.runs.engine.budgets.require(owner, "megapixels")
         shown: Shown = await self.ask(owner, work)
         if shown.reading is not None:
             width, height = shown.reading.picture.size

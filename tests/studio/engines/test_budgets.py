@@ -57,6 +57,15 @@ def test_after_the_told_wait_there_is_something_left(budgets, clock, kind):
     budgets.require(ME)
 
 
+def test_of_each_kind_there_is_some_left_or_not(budgets):
+    budgets.spend(ME, "megapixels", 100)
+    budgets.require(ME, "seconds", "megabytes")
+    with pytest.raises(TooMuch, match="100 megapixels"):
+        budgets.require(ME, "megapixels")
+    with pytest.raises(TooMuch, match="100 megapixels"):
+        budgets.require(ME)
+
+
 def test_what_has_no_limit_or_no_address_is_free(budgets):
     budgets.spend(ME, "megabytes", 1e9)
     budgets.spend("studio", "seconds", 1e9)

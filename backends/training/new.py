@@ -98,7 +98,8 @@ def new(
             count=len(found),
         )
     prepare = preparation(config, channels)
-    pictures, kept, left_out, seen = [], [], [], set()
+    pictures, kept, seen = [], [], set()
+    left_out: list[str] = []
     twice = 0
     for number, entry in enumerate(found):
         if number % AT_ONCE == 0:

@@ -27,36 +27,16 @@ KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(ERRORS),
 }  # fmt: skip
 KINDS = {".py": "python", ".html": "jinja2", ".js": "javascript"}
-# What only the command line, programs over HTTP and their own files say, in English; and what is
-# said of weights, training data and label files that somebody made by hand.
+# What only the command line, programs over HTTP and recipes of the bundles say, in English.
 ENGLISH = (
-    "backends/confined",
-    "backends/conversion",
-    "backends/evaluation/questions.py",
-    "backends/evaluation/rows.py",
-    "backends/evaluation/tuning.py",
-    "backends/fetching",
-    "backends/priors",
-    "backends/registry.py",
-    "backends/sentences.py",
-    "backends/settings.py",
-    "backends/targets/outside",
-    "backends/targets/annotator.py",
-    "backends/targets/label_models.py",
-    "backends/targets/prompts.py",
-    "backends/targets/reference.py",
-    "backends/targets/zero_shot.py",
-    "backends/training",
-    "studio/api",
-    "studio/cli",
-    "studio/engines/zero.py",
-    "studio/labels/api.py",
-    "studio/labels/exchange",
-    "studio/labels/management.py",
-    "studio/ui/functions.py",
-    "studio/ui/serving.py",
-    "studio/web",
-)
+    "backends/confined", "backends/conversion", "backends/evaluation/questions.py",
+    "backends/evaluation/rows.py", "backends/evaluation/tuning.py", "backends/sentences.py",
+    "backends/settings.py", "backends/training/data.py", "backends/training/digits.py",
+    "backends/training/faces.py", "backends/training/fit.py", "backends/training/fitting.py",
+    "backends/training/pictures.py", "studio/api", "studio/cli", "studio/engines/zero.py",
+    "studio/labels/api.py", "studio/labels/management.py", "studio/ui/functions.py",
+    "studio/ui/serving.py", "studio/web",
+)  # fmt: skip
 PLACEHOLDER = re.compile(r"\{[^}]*\}")
 HEAD = "Texts of the Counterfactual Studio's page."
 

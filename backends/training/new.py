@@ -27,6 +27,7 @@ from backends.bundles import (
 from backends.errors import BadInput, NotFound, StudioError
 from backends.fetching.cache import digest
 from backends.files import atomic_folder
+from backends.sentences import Sentence
 from backends.settings import settings
 from backends.targets import outside, reference
 from backends.targets.model import Classifier
@@ -97,7 +98,8 @@ def new(
             count=len(found),
         )
     prepare = preparation(config, channels)
-    pictures, kept, left_out, seen = [], [], [], set()
+    pictures, kept, seen = [], [], set()
+    left_out: list[str] = []
     twice = 0
     for number, entry in enumerate(found):
         if number % AT_ONCE == 0:
@@ -105,7 +107,7 @@ def new(
         try:
             pixels = prepare(imaging.read_picture(entry.source))
         except StudioError as error:
-            left_out.append(f"{entry.name}: {error}")
+            left_out.append(Sentence("{name}: {error}", name=entry.name, error=error))
             continue
         key = hashlib.sha256(pixels.tobytes()).digest()
         if key in seen:  # one in both splits would be judged by what was learnt
@@ -116,7 +118,7 @@ def new(
         kept.append(entry)
     yield Preparing(len(found), len(found))
     if twice:
-        left_out.append(f"{twice} pictures are the same as an earlier one")
+        left_out.append(Sentence("{twice} pictures are the same as an earlier one", twice=twice))
     if not pictures:
         raise BadInput(
             "no picture of {source} can be read; the first: {left_out}",

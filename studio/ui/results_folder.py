@@ -26,15 +26,14 @@ def results_folder() -> Iterator[Path]:
 
     Gradio's copies of what it shows lie there, too: it deletes them by their content, under
     another studio that shows the same. So does what any thread writes to a temporary file: at the
-    end threads are cut off, and their own ``with`` blocks do not end.
+    end threads are cut off, and their own ``with`` blocks do not end. It is the temporary folder
+    meanwhile, from which gradio lets downloads be fetched.
     """
     _remove_abandoned()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    scratch = folder / "scratch"
-    scratch.mkdir()
     named = "GRADIO_TEMP_DIR" in os.environ
     os.environ.setdefault("GRADIO_TEMP_DIR", str(folder / "shown"))
-    before, tempfile.tempdir = tempfile.tempdir, str(scratch)
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
     try:
         with FileLock(folder / LOCK):
             yield folder

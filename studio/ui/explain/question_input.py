@@ -36,7 +36,8 @@ class QuestionInput:
         self._opinions = gr.State({})  # each model that can be asked, and what it says
         # What a person types may be a free prompt; other words are told of at once.
         self.model = gr.Dropdown(
-            [], label=_("Model"), elem_id="model", visible=False, container=False, render=False,
+            [(_("the model"), CLASSIFIER)], value=CLASSIFIER, label=_("Model"), elem_id="model",
+            container=False, render=False,
             filterable=False, interactive=True, min_width=120,
         )  # fmt: skip
         self.target = gr.Dropdown(
@@ -83,7 +84,7 @@ class QuestionInput:
         models = [(_named(choice), name) for name, (choice, _) in asked.items()]
         return {
             self._opinions: asked,
-            self.model: gr.update(choices=models, value=model, visible=len(models) > 1),
+            self.model: gr.update(choices=models, value=model),
             self._people: controller.people_say(shown, offered),
             **self._about(controller, *asked[model]),
         }
@@ -92,7 +93,7 @@ class QuestionInput:
         """Updates for no picture."""
         return {
             self._opinions: {}, self._people: "", self.prediction: None,
-            self.model: gr.update(choices=[], value=None, visible=False),
+            self.model: gr.update(choices=[(_("the model"), CLASSIFIER)], value=CLASSIFIER),
             self.target: gr.update(choices=[], value=None), self.instead: markup.instead(None),
         }  # fmt: skip
 

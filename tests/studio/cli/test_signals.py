@@ -1,5 +1,6 @@
 """A signal in mid-run: the usual exit code, and nothing left behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from PIL import Image
 from studio.labels.store import projects
 from studio.labels.store.database import Database
 from studio.labels.store.records import Setup
+from tests.backends.training.own_pictures import write_tree
 
 ROOT = Path(__file__).parents[3]
 # Steps for minutes; the file tells that the run has begun.
@@ -115,3 +117,36 @@ def test_a_signal_in_mid_run_leaves_nothing(interrupted, tiny, tmp_path, command
     left = {path.name for path in (*tmp_path.iterdir(), *(tmp_path / "temporary").iterdir())}
     labels = {"labels.db", "labels.db.lock"}
     assert left <= {"picture.png", "temporary", "begun", "gradio", *labels}
+
+
+@pytest.mark.slow
+def test_a_training_that_is_terminated_leaves_whole_files_and_goes_on(tmp_path):
+    """The real one: what it had learnt is there, nothing is half-written."""
+    write_tree(tmp_path / "pictures")
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT), "STUDIO_HOME": str(tmp_path), "OMP_NUM_THREADS": "1",
+        "STUDIO_BUNDLES": str(tmp_path / "bundles"), "TMPDIR": str(tmp_path),
+    }  # fmt: skip
+
+    def command(*words):
+        return subprocess.Popen(
+            [sys.executable, "-m", "studio", *words], cwd=tmp_path, env=environment, text=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    made = command("new", "squares", "--images", "pictures", "--size", "32", "--minutes", "0")
+    _, told = made.communicate(timeout=120)
+    assert made.returncode == 0, told
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        training = command("train", "squares", "--minutes", "5", "--parts", "classifier")
+        seen = ""
+        while "step" not in seen:
+            more = training.stderr.read(1)
+            assert more, seen
+            seen += more
+        training.send_signal(number)
+        training.stderr.read()
+        assert training.wait(60) == code
+        left = [path.name for path in tmp_path.rglob("*") if path.name.endswith(".part")]
+        assert left == []
+        json.loads((tmp_path / "bundles" / "squares" / "bundle.json").read_text())

@@ -34,6 +34,7 @@ from studio.runs import Runs
 from studio.runs.background_tasks import BackgroundTasks
 from studio.runs.kept import usual_store
 from studio.runs.study import Study, usual_file
+from studio.ui.event_queue import bound_queue
 from studio.ui.open_pages import Heartbeats, OpenPages
 from studio.ui.page import build, shown_bundles
 from studio.ui.prepared_pages import PreparedPages
@@ -59,6 +60,7 @@ STYLES = (
     "take_away.css",
 )
 DARK = ".dark { --color-accent: var(--primary-400) !important; }"  # the theme has one for both
+EVENTS = 60  # of one person that wait in the page's queue
 REMOVALS = 10  # attempts to remove the results' folder
 
 
@@ -97,6 +99,8 @@ def launch(
         pages = _open_pages(access)
         page = build(controller, names, labels=labels, access=access, pages=pages)
         page.queue(max_size=512, default_concurrency_limit=8)
+        if access.mode != "private":
+            bound_queue(page, EVENTS)
         pages.watch(partial(trim_shown, most=settings().upload_megabytes * 1_000_000))
         options = launch_options()
         if access.mode == "private":

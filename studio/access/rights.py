@@ -48,12 +48,18 @@ class WithHeaders(Protocol):
 
 def name_of(visit: WithHeaders | None) -> str:
     """The name of the user who sent a request, as the gate found it; empty without a login."""
-    return unquote(visit.headers.get(USER, "")) if visit is not None else ""
+    return unquote(_header(visit, USER))
 
 
 def hub_token(visit: WithHeaders | None) -> str:
     """The token of the hub with which the user of a request has logged in; empty for none."""
-    return visit.headers.get(HUB, "") if visit is not None else ""
+    return _header(visit, HUB)
+
+
+def _header(visit: WithHeaders | None, name: str) -> str:
+    # None where no request of a browser is behind a call.
+    headers = getattr(visit, "headers", None)
+    return headers.get(name, "") if headers is not None else ""
 
 
 @dataclass(frozen=True)

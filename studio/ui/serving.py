@@ -33,6 +33,7 @@ from studio.runs.background_tasks import BackgroundTasks
 from studio.runs.kept import KeptRuns, usual_store
 from studio.runs.retention import Sweeper, remove_older
 from studio.runs.study import Study, usual_file
+from studio.ui.event_queue import bound_queue
 from studio.ui.languages import LanguageOfThePage, in_languages
 from studio.ui.open_pages import Heartbeats, OpenPages
 from studio.ui.page import build, shown_bundles
@@ -61,6 +62,7 @@ STYLES = (
     "take_away.css",
 )
 DARK = ".dark { --color-accent: var(--primary-400) !important; }"  # the theme has one for both
+EVENTS = 60  # of one person that wait in the page's queue
 
 
 def launch(
@@ -103,6 +105,8 @@ def launch(
             partial(build, controller, names, labels=labels, access=access, pages=pages), _head
         )
         page.queue(max_size=512, default_concurrency_limit=8)
+        if access.mode != "private":
+            bound_queue(page, EVENTS)
         pages.watch(partial(trim_shown, most=settings().upload_megabytes * 1_000_000))
         options = launch_options()
         if access.mode == "private":

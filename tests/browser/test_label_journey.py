@@ -102,7 +102,7 @@ def test_twenty_by_keyboard_then_a_model_of_them(page):
     page.wait_for_selector("#retrain-status .warning", timeout=300_000)
     told = page.inner_text("#retrain-status")  # twenty labels are few, and the page says so
     assert "Labels by class: 0:" in told
-    assert "Only you are offered it" in told
+    assert "In Explain, choose “twenty" in told, "the machine is theirs"
 
     page.get_by_role("tab", name="Explain").click()
     page.locator("#examples button").nth(8).click()

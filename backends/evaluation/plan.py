@@ -106,7 +106,8 @@ class Row:
     there is none); ``problem`` says why there are no values. ``settings`` are those that the plan
     gives this row, ``configuration`` all that the method ran with. A method that gives further
     answers has a further row for each, ``answer`` its name; only the first row has what the run
-    costs. ``notes`` say in sentences what the numbers rest on, and why some are missing."""
+    costs. ``notes`` say in sentences what the numbers rest on, and why some are missing,
+    ``calls`` how often each network was called, forward and backward, a picture."""
 
     method: str
     region: str
@@ -117,3 +118,4 @@ class Row:
     settings: Mapping[str, Any] = field(default_factory=dict)
     configuration: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    calls: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

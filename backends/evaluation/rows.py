@@ -60,7 +60,7 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
                 yield Row(
                     line.method, line.region, values(answered), examples(answered, plan.shown),
                     answer=name, settings=line.settings, configuration=_config(found, line),
-                    notes=notes(answered),
+                    notes=notes(answered), calls={} if name else answered.of_networks(),
                 )  # fmt: skip
         except StudioError as error:
             yield Row(line.method, line.region, problem=str(error), settings=line.settings)

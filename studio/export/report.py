@@ -51,8 +51,10 @@ def page(table: dict[str, Any], rows: Sequence[Row]) -> str:
         if row.shown
     ]
     configurations = [
-        (f"{row['title']}, region {row['region']}", configuration)
-        for row, configuration in zip(table["rows"], table["configurations"], strict=True)
+        (f"{row['title']}, region {row['region']}", configuration, calls)
+        for row, configuration, calls in zip(
+            table["rows"], table["configurations"], table["calls"], strict=True
+        )
         if configuration and not row.get("answer")
     ]
     title = f"Counterfactuals of {table['title']}"

@@ -48,7 +48,8 @@ def answer_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
 def evaluation(plan: Plan, rows: Sequence[Row], about: BundleInfo) -> dict[str, Any]:
     """The content of table.json: what was asked, what each metric means, and the rows. The same
     question gives the same rows; how long they took stands apart, in ``seconds``, and all settings
-    that they ran with in ``configurations``, one a row each.
+    that they ran with in ``configurations``, and the calls of each network in ``calls``, one a row
+    each.
 
     :param about: of the bundle, from :func:`backends.service.about`.
     """
@@ -81,6 +82,7 @@ def evaluation(plan: Plan, rows: Sequence[Row], about: BundleInfo) -> dict[str, 
         "notes": list(dict.fromkeys(note for row in rows for note in row.notes)),
         "seconds": seconds,
         "configurations": [dict(row.configuration) for row in rows],
+        "calls": [dict(row.calls) for row in rows],
     }
 
 

@@ -73,6 +73,10 @@ def test_evaluate_writes_three_files_that_agree(run, bundle, tmp_path):
     assert '"blending_leaps": 15' in text.replace("&#34;", '"'), "all settings"
     assert '"torch": ' in text.replace("&#34;", '"'), "versions"
     assert table["configurations"][0]["blending_leaps"] == 15
+    calls = table["calls"][0]
+    assert {"target_model", "velocity"} <= set(calls)
+    total = sum(network["forward"] + network["backward"] for network in calls.values())
+    assert total == first["nfe"]
     assert all(attributes["alt"] for attributes in pictures)
     assert all(attributes.get("scope") for tag, attributes in tags if tag == "th")
     assert ("html", {"lang": "en"}) in tags

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 QUICK = ("--quick", "--workers", 1)
+APART = ("--quick", "--workers", 2)  # in processes of their own
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_a_bench_that_was_stopped_ends_with_the_same_table(run, folder):
         path.unlink()
     shutil.rmtree(folder / "models" / "mark-1-control")
     (folder / "table.json").unlink()
-    code, _, _ = run("faithfulness", "--out", folder, *QUICK)
+    code, _, _ = run("faithfulness", "--out", folder, *APART)
     assert code == 0
     assert {name: (folder / name).read_bytes() for name in before} == before
 

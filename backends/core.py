@@ -333,12 +333,17 @@ class Request:
         """
         for name in ("bundle", "method", "target", "region", "model"):
             if not isinstance(getattr(self, name), str):
-                raise BadInput(f"{name} is {reprlib.repr(getattr(self, name))}; give a text")
+                raise BadInput(
+                    "{name} is {self}; give a text",
+                    name=name,
+                    self=reprlib.repr(getattr(self, name)),
+                )
         if not isinstance(self.settings, Mapping) or not all(
             isinstance(key, str) for key in self.settings
         ):
             raise BadInput(
-                f"settings are {reprlib.repr(self.settings)}; give values by the settings' names"
+                "settings are {settings}; give values by the settings' names",
+                settings=reprlib.repr(self.settings),
             )
 
 

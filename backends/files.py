@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from backends.sentences import Sentence
+
 __all__ = ["FULL", "atomic_folder", "atomic_write", "require_room", "scratch_folder", "unwritten"]
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -23,10 +25,19 @@ def unwritten(what: str, error: OSError) -> str:
     """
     where = f" ({error.filename})" if isinstance(error.filename, (str, Path)) else ""
     if error.errno in FULL:
-        return f"{what} cannot be written{where}: the disk is full; free some space on it"
+        return Sentence(
+            "{what} cannot be written{where}: the disk is full; free some space on it",
+            what=what, where=where,
+        )  # fmt: skip
     if error.errno in FORBIDDEN:
-        return f"{what} cannot be written{where}: its folder may not be written; choose another"
-    return f"{what} cannot be written{where}: {error.strerror or error}"
+        return Sentence(
+            "{what} cannot be written{where}: its folder may not be written; choose another",
+            what=what, where=where,
+        )  # fmt: skip
+    return Sentence(
+        "{what} cannot be written{where}: {why}", what=what, where=where,
+        why=error.strerror or error,
+    )  # fmt: skip
 
 
 def require_room(folder: Path, size: int) -> None:

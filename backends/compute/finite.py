@@ -37,6 +37,8 @@ def finite(values: Tensor, what: str) -> Tensor:
     if bool(values.isfinite().all()):
         return values
     raise MissingPart(
-        f"{what} gives values that are no numbers (NaN): its weights are damaged, or its numbers "
-        "grow too large; fetch or train it again, or try other settings and precision float32"
+        "{what} gives values that are no numbers (NaN): its weights are damaged, or "
+        "its numbers grow too large; fetch or train it again, or try other settings "
+        "and precision float32",
+        what=what,
     )

@@ -138,8 +138,10 @@ class AnswerStore:
                 yield file
         except sqlite3.Error as error:
             raise BadInput(
-                f"{self._path} cannot be used for the answers ({error}); give --out another "
-                "folder, or remove the file"
+                "{path} cannot be used for the answers ({error}); give --out another folder, "
+                "or remove the file",
+                path=self._path,
+                error=error,
             ) from error
 
 

@@ -83,7 +83,11 @@ class ShortcutPlan:
         """
         for name in self.factors:
             if name not in FACTORS:
-                raise NotFound(f"there is no factor {name!r}; choose from: {', '.join(FACTORS)}")
+                raise NotFound(
+                    "there is no factor {name!r}; choose from: {factors}",
+                    name=name,
+                    factors=", ".join(FACTORS),
+                )
         for method in self.methods:
             registry.method(method)
         if any(not 0 < strength <= 1 for strength in self.strengths):
@@ -273,8 +277,9 @@ def _claim(plan: ShortcutPlan, out: Path) -> None:
     path = out / PLAN
     if path.is_file() and _read(path) != told:
         raise BadInput(
-            f"{out} holds results of other strengths, pictures or settings; give --out another "
-            "folder"
+            "{out} holds results of other strengths, pictures or settings; give --out "
+            "another folder",
+            out=out,
         )
     if not path.is_file():
         _store(path, told)

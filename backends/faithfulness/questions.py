@@ -57,7 +57,9 @@ def ask(
     while len(chosen) < count:
         turn = [(places[a].pop(0), b) for a, b in PAIRS if places[a]]
         if not turn:
-            raise BadInput(f"only {len(chosen)} pictures fit the question; lower --pictures")
+            raise BadInput(
+                "only {count} pictures fit the question; lower --pictures", count=len(chosen)
+            )
         chosen += turn[: count - len(chosen)]
     at, target = torch.tensor([i for i, _ in chosen]), torch.tensor([t for _, t in chosen])
     return FactorQuestions(x[at], y[at], target, factor.measure(x[at]))

@@ -61,7 +61,8 @@ def pictures(bundle: Bundle, data: str | None, seed: int) -> CleanPictures:
     """
     if bundle.manifest.preparation != "digit":
         raise BadInput(
-            f"factors are planted into digits, and bundle {bundle.name!r} holds none; choose digits"
+            "factors are planted into digits, and bundle {name!r} holds none; choose digits",
+            name=bundle.name,
         )
     if data is not None:
         learnt, judged = load_mnist(data, "train"), load_mnist(data, "test")

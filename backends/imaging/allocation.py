@@ -49,8 +49,10 @@ def check_allocation(picture: Image.Image, name: str, page: int) -> None:
     width, height = picture.size
     if picture.format in IN_TURN and page * width * height > MOST:
         raise BadInput(
-            f"page {page} of {name} cannot be shown: all before it would have to be unpacked; save "
-            "that page as PNG"
+            "page {page} of {name} cannot be shown: all before it would have to be "
+            "unpacked; save that page as PNG",
+            page=page,
+            name=name,
         )
     if isinstance(picture, TiffImageFile):
         _check_tiles(picture, name)

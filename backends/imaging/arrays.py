@@ -61,7 +61,7 @@ def read_npy(source: BinaryIO, name: str, wanted: Wanted) -> Page:
     needed = int(np.prod([int(side) for side in shape], dtype=object)) * dtype.itemsize
     # What the header says is asked for before it is read.
     if source.seek(0, io.SEEK_END) < start + needed:
-        raise BadInput(f"{name} has lost its end; save it again with numpy.save")
+        raise BadInput("{name} has lost its end; save it again with numpy.save", name=name)
     source.seek(0)
     try:
         values = np.load(source, allow_pickle=False)

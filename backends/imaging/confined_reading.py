@@ -96,7 +96,9 @@ def decoded_confined(source: bytes, name: str, wanted: Wanted) -> Page:
         try:
             page = _page(told, folder)
         except (KeyError, TypeError, ValueError, OSError, MemoryError) as error:
-            raise BadInput(f"{name} cannot be read as a picture; {REMEDY}") from error
+            raise BadInput(
+                "{name} cannot be read as a picture; {remedy}", name=name, remedy=REMEDY
+            ) from error
     check_size(name, page.size, wanted.accept)
     return page
 

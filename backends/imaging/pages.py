@@ -90,8 +90,10 @@ def check_bytes(name: str, count: int) -> None:
     """:raises BadInput: a decoder would ask for so many bytes that it is no picture any more."""
     if count > MAX_BYTES:
         raise BadInput(
-            f"{name} needs {count / 1e9:.1f} GB when it is unpacked; save it smaller, or with "
-            "fewer channels or bits"
+            "{name} needs {count:.1f} GB when it is unpacked; save it smaller, or with "
+            "fewer channels or bits",
+            name=name,
+            count=count / 1000000000.0,
         )
 
 

@@ -340,8 +340,9 @@ class FreeForm(Kind):
         )
         if found is None or not 1 <= int(found[1]) < int(found[2]):
             raise BadInput(
-                f"free-form mask {options.strip()!r} is not understood; write the least and the "
-                "greatest share in percent, freeform:10-20, or freeform:10-20;seed=3"
+                "free-form mask {options!r} is not understood; write the least and the "
+                "greatest share in percent, freeform:10-20, or freeform:10-20;seed=3",
+                options=options.strip(),
             )
         return cls(int(found[1]), int(found[2]), int(found[3] or 0))
 

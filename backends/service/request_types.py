@@ -41,9 +41,13 @@ def require_types(request: Request) -> None:
 
 def _require_text(name: str, value: Any) -> None:
     if not isinstance(value, str):
-        raise BadInput(f"{name} is a text, not {type(value).__name__}; give one")
+        raise BadInput(
+            "{name} is a text, not {name_2}; give one", name=name, name_2=type(value).__name__
+        )
     if len(value) > LONGEST or "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
-        raise BadInput(f"{name} is too long, or has characters that no name has; write another")
+        raise BadInput(
+            "{name} is too long, or has characters that no name has; write another", name=name
+        )
 
 
 def _pixels(array: Any, dimensions: int) -> bool:

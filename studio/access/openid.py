@@ -135,12 +135,12 @@ class OpenID:
         """
         state = query.get("state", "")
         if not state or not hmac.compare_digest(state.encode(), kept.encode()):
-            raise NotAllowed(f"this login was not begun in this browser; {AGAIN}")
+            raise NotAllowed("this login was not begun in this browser; {again}", again=AGAIN)
         begun = self._waiting.pop(state, None)
         if begun is None or begun.until < time.monotonic():
-            raise NotAllowed(f"this login has taken too long; {AGAIN}")
+            raise NotAllowed("this login has taken too long; {again}", again=AGAIN)
         if "code" not in query:
-            raise NotAllowed(f"the provider did not log you in; {AGAIN}")
+            raise NotAllowed("the provider did not log you in; {again}", again=AGAIN)
         about, keys = await asyncio.to_thread(self._provider)
         token = await asyncio.to_thread(self._exchanged, about, query["code"], begun)
         claims = self._checked(token.get("id_token", ""), about["issuer"], keys, begun.nonce)
@@ -165,7 +165,9 @@ class OpenID:
         except requests.ConnectionError as error:
             raise Unreachable("the login's provider does not answer; try again later") from error
         except Exception as error:  # whatever it refuses, authlib raises
-            raise NotAllowed(f"the provider does not take this login; {AGAIN}") from error
+            raise NotAllowed(
+                "the provider does not take this login; {again}", again=AGAIN
+            ) from error
         return dict(found)
 
     def _checked(self, id_token: str, issuer: str, keys: KeySet, nonce: str) -> dict[str, Any]:
@@ -180,10 +182,10 @@ class OpenID:
             claims = jwt.decode(id_token, keys, algorithms=ALGORITHMS).claims
             registry.validate(claims)
         except (JoseError, ValueError) as error:
-            raise NotAllowed(f"the provider's answer is not valid; {AGAIN}") from error
+            raise NotAllowed("the provider's answer is not valid; {again}", again=AGAIN) from error
         several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
         if claims.get("azp", self._id) != self._id or (several and "azp" not in claims):
-            raise NotAllowed(f"the provider's answer is for another program; {AGAIN}")
+            raise NotAllowed("the provider's answer is for another program; {again}", again=AGAIN)
         return dict(claims)
 
     def _provider(self) -> tuple[dict[str, Any], KeySet]:
@@ -197,7 +199,8 @@ class OpenID:
             found = about, KeySet.import_key_set(_answer(about["jwks_uri"]))
         except (requests.RequestException, ValueError, KeyError, TypeError, JoseError) as error:
             raise Unreachable(
-                f"the login's provider {self.issuer} does not answer as it should; try again later"
+                "the login's provider {issuer} does not answer as it should; try again later",
+                issuer=self.issuer,
             ) from error
         self._about = (time.monotonic() + KNOWN, *found)
         return found

@@ -193,8 +193,9 @@ class ProgramQuestions:
         bundle = self._bundle(asked.bundle)
         if asked.model in await self._hidden(bundle, [asked.model], code):
             raise NotFound(
-                f"there is no model {asked.model!r} for you here; send the access code of an "
-                "administrator of its project, or ask them to share it"
+                "there is no model {model!r} for you here; send the access code of an "
+                "administrator of its project, or ask them to share it",
+                model=asked.model,
             )
 
     def _bundle(self, name: str) -> str:

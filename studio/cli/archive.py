@@ -64,7 +64,7 @@ def backup(to: Path, database: str) -> Kept:
     :raises OSError: it cannot be written.
     """
     if to.exists():
-        raise BadInput(f"{to} is there already; give a new file")
+        raise BadInput("{to} is there already; give a new file", to=to)
     kept = Kept(
         version=VERSION, studio=studio_version(), files={},
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -97,13 +97,15 @@ def restore(source: Path, database: str, *, replace: bool = False) -> Kept:
     :raises OSError: it cannot be written; what was there is back then.
     """
     if not source.is_file():
-        raise NotFound(f"there is no file {source}; check the path")
+        raise NotFound("there is no file {source}; check the path", source=source)
     try:
         with zipfile.ZipFile(source) as archive:
             kept = _contents(archive, source)
             _restore(archive, kept, database, source, replace)
     except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-        raise BadInput(f"{source} is damaged or no backup of a studio; use another") from error
+        raise BadInput(
+            "{source} is damaged or no backup of a studio; use another", source=source
+        ) from error
     return kept
 
 
@@ -114,8 +116,9 @@ def _restore(
     taken = [str(place) for place in targets.values() if _filled(place)]
     if taken and not replace:
         raise BadInput(
-            f"{taken[0]} is there already; stop the studio, then restore with --replace, which "
-            "puts it aside"
+            "{taken} is there already; stop the studio, then restore with --replace, "
+            "which puts it aside",
+            taken=taken[0],
         )
     with contextlib.ExitStack() as stack:
         ready: dict[str, Path] = {}
@@ -145,17 +148,23 @@ def _contents(archive: zipfile.ZipFile, source: Path) -> Kept:
         kept = Kept.model_validate_json(archive.read(CONTENTS))
     except (KeyError, ValidationError) as error:
         raise BadInput(
-            f"{source} is no backup of a studio; use a file of: studio backup"
+            "{source} is no backup of a studio; use a file of: studio backup", source=source
         ) from error
     if kept.version > VERSION or (kept.revision and kept.revision not in revisions()):
         raise BadInput(
-            f"{source} is of a newer studio ({kept.studio}); update this one, then restore"
+            "{source} is of a newer studio ({studio}); update this one, then restore",
+            source=source,
+            studio=kept.studio,
         )
     known = {DATABASE, *places()}
     for name in kept.files:
         parts = name.split("/")
         if parts[0] not in known or any(part in ("", ".", "..") for part in parts) or "\\" in name:
-            raise BadInput(f"{source} holds {name[:60]!r}, which no backup does; use another")
+            raise BadInput(
+                "{source} holds {name!r}, which no backup does; use another",
+                source=source,
+                name=name[:60],
+            )
     return kept
 
 
@@ -188,11 +197,15 @@ def _copied(path: Path, to: Path) -> str:
             copy.execute("PRAGMA journal_mode = DELETE")
             problem = copy.execute("PRAGMA quick_check").fetchone()[0]
             if problem != "ok":
-                raise BadInput(f"the label store at {path} is damaged: {problem}")
+                raise BadInput(
+                    "the label store at {path} is damaged: {problem}", path=path, problem=problem
+                )
             (revision,) = copy.execute("SELECT version_num FROM alembic_version").fetchone()
     except (sqlite3.Error, TypeError) as error:
         raise BadInput(
-            f"the label store at {path} cannot be read ({error}); check it, or give --database"
+            "the label store at {path} cannot be read ({error}); check it, or give --database",
+            path=path,
+            error=error,
         ) from error
     return str(revision)
 
@@ -227,9 +240,13 @@ def _take(archive: zipfile.ZipFile, inside: str, to: Path, sha256: str, source: 
                 digest.update(block)
                 target.write(block)
     except KeyError as error:
-        raise BadInput(f"{source} has lost {inside}; use another backup") from error
+        raise BadInput(
+            "{source} has lost {inside}; use another backup", source=source, inside=inside
+        ) from error
     if digest.hexdigest() != sha256:
-        raise BadInput(f"{inside} in {source} is damaged; use another backup")
+        raise BadInput(
+            "{inside} in {source} is damaged; use another backup", inside=inside, source=source
+        )
     if inside in (DATABASE, "users.json"):
         to.chmod(0o600)
 

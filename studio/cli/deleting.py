@@ -24,7 +24,7 @@ def require_yes(what: str, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise BadInput(f"this deletes {what}; add --yes to do it")
+        raise BadInput("this deletes {what}; add --yes to do it", what=what)
     if not typer.confirm(f"Delete {what}? It cannot be brought back", default=False, err=True):
         raise BadInput("nothing is deleted")
 
@@ -83,7 +83,9 @@ def delete_bundle(
     own = [path.parent.name for path in settings().bundles.glob(f"*/{bundles.MANIFEST}")]
     if name not in own:
         known = ", ".join(sorted(own)) or "none"
-        raise NotFound(f"there is no bundle {name!r} of your own; there are: {known}")
+        raise NotFound(
+            "there is no bundle {name!r} of your own; there are: {known}", name=name, known=known
+        )
     models = user_models.place(bundles.find(name).own.name)
     require_yes(f"the bundle {name!r} in {folder}, and the models trained for it", yes)
     # Without its manifest it is gone for everybody, even where its files cannot all be removed.

@@ -99,7 +99,9 @@ def _numbers(text: str) -> list[float]:
     try:
         return [float(number) for number in _names(text)]
     except ValueError as error:
-        raise BadInput(f"--strengths {text!r} is not understood; write 0.5,0.8,1") from error
+        raise BadInput(
+            "--strengths {text!r} is not understood; write 0.5,0.8,1", text=text
+        ) from error
 
 
 class _TimeLeft:

@@ -60,7 +60,10 @@ def examine(address: str, login: tuple[str, str] | None = None) -> Iterator[Find
     """
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadInput(f"{address!r} is no address; give one such as https://studio.example.org")
+        raise BadInput(
+            "{address!r} is no address; give one such as https://studio.example.org",
+            address=address,
+        )
     server = _Server(address.rstrip("/"))
     server.session.auth = login
     for check in (_health, _latency, _figures, _prediction):

@@ -110,12 +110,17 @@ def variants_in(words: Sequence[str], methods: Sequence[str]) -> dict[str, list[
         key, equals, text = (piece.strip() for piece in word.partition("="))
         values = [value.strip() for value in text.split(",")]
         if not equals or not key or not all(values):
-            raise BadInput(f"setting {word!r} is not of the form method.key=value,value")
+            raise BadInput("setting {word!r} is not of the form method.key=value,value", word=word)
         owner, dot, short = key.partition(".")
         if dot:
             if owner not in methods:
                 known = ", ".join(methods)
-                raise BadInput(f"{word!r}: {owner!r} is not evaluated; choose from: {known}")
+                raise BadInput(
+                    "{word!r}: {owner!r} is not evaluated; choose from: {known}",
+                    word=word,
+                    owner=owner,
+                    known=known,
+                )
             owners = [owner]
         else:
             short = key
@@ -124,7 +129,9 @@ def variants_in(words: Sequence[str], methods: Sequence[str]) -> dict[str, list[
                 if short in ("preset", *registry.method(name).Config.model_fields)
             ]  # fmt: skip
             if not owners:
-                raise BadInput(f"{word!r}: no method that is evaluated has {short!r}")
+                raise BadInput(
+                    "{word!r}: no method that is evaluated has {short!r}", word=word, short=short
+                )
         for name in owners:
             choices.setdefault(name, {}).setdefault(short, []).extend(values)
     return {

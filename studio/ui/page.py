@@ -124,7 +124,7 @@ class _Page:
                 self._label = LabelTab(controllers, bundle, labels, codes, tabs, tab)
             self._evaluate = None
             if controllers.access.most.evaluations:
-                with gr.Tab("Evaluate", id="evaluate"):
+                with gr.Tab(_("Evaluate"), id="evaluate"):
                     self._evaluate = EvaluateTab(controllers, labels.tasks)
             self._domain = None
             if controllers.access.most.bundles:

@@ -50,8 +50,9 @@ class Outside(nn.Module):
             given = self._answer(torch.full((2, intake.channels, size, size), 0.5))
         if not bool(given.isfinite().all()):
             raise BadInput(
-                f"{name} gives values that are no numbers (NaN) for a grey picture; its weights "
-                "are damaged, save it again"
+                "{name} gives values that are no numbers (NaN) for a grey picture; its "
+                "weights are damaged, save it again",
+                name=name,
             )
         self._pair = given.ndim == 1 or given.shape[1] == 1
         count = 2 if self._pair else given.shape[1]

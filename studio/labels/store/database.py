@@ -105,8 +105,9 @@ class Database:
             raise
         except Stuck as error:
             raise StoreProblem(
-                f"the label store at {self.shown} has not answered for seconds, and others wait "
-                "for it already; nothing was stored, try again in a minute"
+                "the label store at {shown} has not answered for seconds, and others wait "
+                "for it already; nothing was stored, try again in a minute",
+                shown=self.shown,
             ) from error
         except DataError as error:
             raise BadInput(
@@ -138,8 +139,9 @@ class Database:
         length = os.stat(place).st_size
         if length < self._length:
             raise StoreProblem(
-                f"the label store's file {self.shown} was cut off; stop the studio, bring back a "
-                "copy of it, and start again; nothing was stored"
+                "the label store's file {shown} was cut off; stop the studio, bring back a "
+                "copy of it, and start again; nothing was stored",
+                shown=self.shown,
             )
         self._length = length
 

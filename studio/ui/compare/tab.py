@@ -256,7 +256,7 @@ class CompareTab:
 
     def _zip(self, comparison: Comparison) -> tuple[Any, Markup]:
         """The download of a comparison, or why there is none."""
-        return offered_file(lambda: self.comparisons.archive(comparison), "the zip")
+        return offered_file(lambda: self.comparisons.archive(comparison), N_("the zip"))
 
     # ------------------------------------------------------------------ what is shown when
 

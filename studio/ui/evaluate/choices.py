@@ -14,17 +14,23 @@ from backends import bundles
 from backends.errors import BadInput
 from studio.runs.comparison import seeds_of
 from studio.runs.evaluations import ANSWERS, variants_in
+from studio.translation import N_
 
 if TYPE_CHECKING:
     from backends.evaluation import Plan
 
 __all__ = ["MOST", "REGIONS", "TARGETS", "EvaluationChoices"]
 
-REGIONS = {
-    "whole picture": "whole", "where the model looks": "auto",
-    "random strokes, 10–20 %": "freeform:10-20", "random strokes, 20–30 %": "freeform:20-30",
-}  # fmt: skip
-TARGETS = {"random classes": "random", "each picture’s nearest class": "nearest"}
+REGIONS: dict[str, str] = {
+    N_("whole picture"): "whole",
+    N_("where the model looks"): "auto",
+    N_("random strokes, 10–20 %"): "freeform:10-20",
+    N_("random strokes, 20–30 %"): "freeform:20-30",
+}
+TARGETS: dict[str, str] = {
+    N_("random classes"): "random",
+    N_("each picture’s nearest class"): "nearest",
+}
 MOST = 2000  # pictures a row
 
 
@@ -54,7 +60,7 @@ class EvaluationChoices:
         if not self.regions or set(self.regions) - set(REGIONS.values()):
             raise BadInput("choose at least one of the regions")
         if not self.count or not 1 <= self.count <= MOST:
-            raise BadInput(f"say for how many pictures, 1 to {MOST}")
+            raise BadInput("say for how many pictures, 1 to {most}", most=MOST)
         require_known(bundles.get(self.bundle), self.model)
         return Plan(
             bundle=self.bundle, methods=list(self.methods), count=int(self.count),

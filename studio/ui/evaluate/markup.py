@@ -9,6 +9,7 @@ from studio.export import tables
 from studio.runs.background_tasks import BackgroundTask
 from studio.runs.evaluations import EvaluationNews, time_left
 from studio.templates import Markup, render
+from studio.translation import _
 from studio.ui.shared import markup
 
 __all__ = ["shown_table", "state"]
@@ -23,21 +24,27 @@ def state(task: BackgroundTask) -> Markup:
         return markup.failure(task.reason)
     if news is None:
         stopped = task.state == "stopped"
-        return markup.hint("Stopped.") if stopped else markup.waiting(0)
+        return markup.hint(_("Stopped.")) if stopped else markup.waiting(0)
     return _line(task, news) + (shown_table(news.table) if news.table else Markup())
 
 
 def _line(task: BackgroundTask, news: EvaluationNews) -> Markup:
     if task.state == "stopped":
         return markup.notice(
-            "warning", "Stopped. The same question, started again, goes on from here."
+            "warning", _("Stopped. The same question, started again, goes on from here.")
         )
     if task.state == "done":
-        return markup.notice("success", "Done. Its files are below.")
+        return markup.notice("success", _("Done. Its files are below."))
     if news.now is None:
-        return markup.progress_bar(0.0, "going on …")
-    left = "" if news.now.left is None else f", {time_left(news.now.left)} left"
-    text = f"{news.now.method}, {news.now.region}: {news.now.overall:.0%} of all{left}"
+        return markup.progress_bar(0.0, _("going on …"))
+    left = "" if news.now.left is None else ", " + _("{left} left", left=time_left(news.now.left))
+    text = _(
+        "{method}, {region}: {overall:.0%} of all{left}",
+        method=news.now.method,
+        region=news.now.region,
+        overall=news.now.overall,
+        left=left,
+    )
     return markup.progress_bar(news.now.overall, text)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import gradio as gr
 from backends.errors import BadInput
 from studio.runs.background_tasks import BackgroundTask, BackgroundTasks
 from studio.runs.evaluations import FILES, carried_out, earlier, table_in
+from studio.translation import N_, _
 from studio.ui.evaluate import markup
 from studio.ui.evaluate.choices import MOST, REGIONS, TARGETS, EvaluationChoices
 from studio.ui.shared import markup as shared
@@ -24,7 +25,7 @@ from studio.ui.shared.requests import running, show_errors
 __all__ = ["EvaluateTab"]
 
 EVALUATING = "evaluate"  # the background task: one at a time
-HELP = (
+HELP = N_(
     "Asks every chosen method the same questions about the bundle's own test pictures, and "
     "measures its answers. It goes on when this page is closed, in turns with everybody's runs; "
     "after a stop, the same question goes on where it was."
@@ -43,54 +44,54 @@ class EvaluateTab:
         first = controllers.first.bundle
         models, methods = self._offered(first)
         self._mounted = on_mount("evaluate-mounted")
-        gr.Markdown(HELP)
+        gr.Markdown(_(HELP))
         with gr.Row():
             with gr.Column(scale=4, min_width=320):
                 with gr.Row():
                     self._bundle = gr.Dropdown(
-                        list(controllers.names), value=first, label="Bundle",
+                        list(controllers.names), value=first, label=_("Bundle"),
                         elem_id="evaluate-bundle",
                     )  # fmt: skip
                     self._model = gr.Dropdown(
-                        models, value="classifier", label="Model", elem_id="evaluate-model"
+                        models, value="classifier", label=_("Model"), elem_id="evaluate-model"
                     )
                 self._methods = gr.CheckboxGroup(
-                    methods, value=[name for _, name in methods[:1]], label="Methods",
+                    methods, value=[name for _title, name in methods[:1]], label=_("Methods"),
                     elem_id="evaluate-methods",
                 )  # fmt: skip
                 self._regions = gr.CheckboxGroup(
-                    list(REGIONS.items()), value=["whole"], label="Regions",
+                    _named_choices(REGIONS), value=["whole"], label=_("Regions"),
                     elem_id="evaluate-regions",
                 )  # fmt: skip
                 self._targets = gr.Radio(
-                    list(TARGETS.items()), value="random", label="Asked for",
+                    _named_choices(TARGETS), value="random", label=_("Asked for"),
                     elem_id="evaluate-targets",
                 )  # fmt: skip
                 with gr.Row():
                     self._count = gr.Number(
-                        50, label="Pictures a row", minimum=1, maximum=MOST, precision=0,
+                        50, label=_("Pictures a row"), minimum=1, maximum=MOST, precision=0,
                         elem_id="evaluate-count",
                     )  # fmt: skip
                     self._seeds = gr.Textbox(
-                        "", label="Seeds", placeholder="0, or 0-2", elem_id="evaluate-seeds",
-                        info="Each picture is asked about with each",
+                        "", label=_("Seeds"), placeholder=_("0, or 0-2"), elem_id="evaluate-seeds",
+                        info=_("Each picture is asked about with each"),
                     )  # fmt: skip
                 self._settings = gr.Textbox(
-                    "", label="Settings", placeholder="rcsb.steps=50,100", lines=2,
+                    "", label=_("Settings"), placeholder="rcsb.steps=50,100", lines=2,
                     elem_id="evaluate-settings",
-                    info="method.key=value,value: a row for each; one a line",
+                    info=_("method.key=value,value: a row for each; one a line"),
                 )  # fmt: skip
-                self._go = gr.Button("Start", variant="primary", elem_id="evaluate-start")
-                self._stop = gr.Button("Stop", variant="stop", visible=False,
+                self._go = gr.Button(_("Start"), variant="primary", elem_id="evaluate-start")
+                self._stop = gr.Button(_("Stop"), variant="stop", visible=False,
                                        elem_id="evaluate-stop")  # fmt: skip
             with gr.Column(scale=7, min_width=320):
                 self._earlier = gr.Dropdown(
-                    [], label="Finished evaluations", elem_id="evaluate-earlier", visible=False,
-                    info="As long as the studio runs",
+                    [], label=_("Finished evaluations"), elem_id="evaluate-earlier", visible=False,
+                    info=_("As long as the studio runs"),
                 )  # fmt: skip
                 self._state = gr.HTML(elem_id="evaluate-state")
                 self._files = gr.File(
-                    label="report.html, table.csv, table.json", file_count="multiple",
+                    label=_("report.html, table.csv, table.json"), file_count="multiple",
                     visible=False, interactive=False, elem_id="evaluate-files",
                 )  # fmt: skip
 
@@ -115,7 +116,7 @@ class EvaluateTab:
             name for name, entry in about["models"].items() if not entry or "classes" in entry
         ]
         methods = [
-            (entry["title"], name) for name, entry in about["methods"].items()
+            (_(entry["title"]), name) for name, entry in about["methods"].items()
             if entry["problem"] is None
         ]  # fmt: skip
         return models, methods
@@ -124,7 +125,7 @@ class EvaluateTab:
         models, methods = self._offered(bundle)
         return {
             self._model: gr.update(choices=models, value="classifier"),
-            self._methods: gr.update(choices=methods, value=[name for _, name in methods[:1]]),
+            self._methods: gr.update(choices=methods, value=[name for _title, name in methods[:1]]),
         }
 
     async def _start(
@@ -163,7 +164,7 @@ class EvaluateTab:
         if task.state == "going":
             yield running(self._go, self._stop, True) | nothing | {self._state: shared.waiting(0)}
         shown: object = None
-        async for _ in task.watch():
+        async for _news in task.watch():
             if task.news is not shown:
                 shown = task.news
                 yield {self._state: markup.state(task)}
@@ -196,8 +197,18 @@ class EvaluateTab:
         return gr.update(value=[str(folder / name) for name in FILES], visible=True)
 
 
+def _named_choices(choices: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(_(label), value) for label, value in choices.items()]
+
+
 def _named(folder: Path) -> str:
     """A finished evaluation in the list: when, and what it asked."""
     table = table_in(folder)
     at = time.strftime("%H:%M", time.localtime((folder / "table.json").stat().st_mtime))
-    return f"{at} · {table['title']} · {table['count']} pictures · {', '.join(table['methods'])}"
+    return _(
+        "{at} · {title} · {count} pictures · {methods}",
+        at=at,
+        title=_(table["title"]),
+        count=table["count"],
+        methods=", ".join(table["methods"]),
+    )

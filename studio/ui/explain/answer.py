@@ -129,7 +129,7 @@ class AnswerPanes:
                 )  # fmt: skip
         elif run.answer:
             panels, record = frames.panels(run), run.answer.record
-            download, unwritten = offered_file(lambda: self.controller.archive(run), "the zip")
+            download, unwritten = offered_file(lambda: self.controller.archive(run), N_("the zip"))
             shown |= {
                 self.frame: "",
                 self.counterfactual: panels.pair,

@@ -68,7 +68,7 @@ class DecisionPanel:
         if run is None or run.answer is None:
             return told, gr.skip()
         controller.forget(run)  # removes the zip, which was written before
-        download, unwritten = offered_file(lambda: controller.archive(run), "the zip")
+        download, unwritten = offered_file(lambda: controller.archive(run), N_("the zip"))
         return told + unwritten, download
 
 

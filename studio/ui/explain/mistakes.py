@@ -10,6 +10,7 @@ import gradio as gr
 from backends import bundles, service
 from backends.errors import BadInput, StudioError
 from studio.export import as_picture
+from studio.translation import _
 from studio.ui.explain.examples import READ
 from studio.ui.shared import canvas, markup
 from studio.ui.shared.controller import BundleController
@@ -32,11 +33,13 @@ class MistakesPanel:
         self.controllers = controllers
         there = _there(controllers.first)
         with gr.Accordion(
-            "What the model gets wrong", open=False, elem_id="mistakes", visible=there
+            _("What the model gets wrong"), open=False, elem_id="mistakes", visible=there
         ) as self._panel:
-            self._look = gr.Button("Look for its mistakes", elem_id="look-for-mistakes", size="sm")
+            self._look = gr.Button(
+                _("Look for its mistakes"), elem_id="look-for-mistakes", size="sm"
+            )
             self._grid = gr.HTML(elem_id="mistakes-found", js_on_load=static_text("examples.js"))
-        self._chosen = gr.Textbox(visible=False, label="The mistake that was clicked")
+        self._chosen = gr.Textbox(visible=False, label=_("The mistake that was clicked"))
 
     def opened(self, controller: BundleController) -> dict[Any, Any]:
         """Updates for another bundle."""

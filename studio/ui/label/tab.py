@@ -227,7 +227,7 @@ class LabelTab:
     async def _enter_by(self, text: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
         with show_errors():
             held, who = held_codes(held), group_at(owner_of(request))
-            self._tries.require(who, "access codes")
+            self._tries.require(who, N_("access codes"))
             try:
                 assignment = await asyncio.to_thread(self.labels.known, text or "")
             except NotFound:

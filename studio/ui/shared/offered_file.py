@@ -10,6 +10,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from backends.files import require_room, unwritten
+from studio.translation import _
 from studio.ui.shared import markup
 
 __all__ = ["offered_file"]
@@ -26,6 +27,6 @@ def offered_file(make: Callable[[], str], what: str) -> tuple[Any, Markup]:
         path = Path(make())
         require_room(path.parent, path.stat().st_size)  # the page makes a copy of its own
     except OSError as error:
-        why = f"{unwritten(what, error)}; the answer is shown all the same"
+        why = _("{what}; the answer is shown all the same", what=unwritten(what, error))
         return gr.update(value=None, visible=False), markup.failure(why)
     return gr.update(value=str(path), visible=True), Markup()

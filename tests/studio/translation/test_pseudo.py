@@ -25,6 +25,8 @@ INLINE = {"strong", "em"}  # within a text
 UNSEEN = {"STYLE", "SCRIPT", "CODE", "KBD", "SVG"}
 # What is no text of the page: names of methods and of files, and what is typed as it is.
 NAMES = {
+    "classifier",
+    "rcsb.steps=50,100",
     "LeapFactual",
     "PLACE",
     "owner/name",
@@ -127,7 +129,7 @@ def test_the_whole_page_is_bracketed(controller, pseudo):
     about = controller.about
     # Names of parts, packages and licences are the same everywhere.
     fetched = [item for items in controller.to_pull().values() for item in items]
-    names = NAMES | {about["name"], *about["class_names"]} | {
+    names = NAMES | {about["name"], controller.bundle, *about["class_names"]} | {
         text for item in fetched
         for text in (*item["parts"], item["title"], item["licence"], item["weights_terms"])
     }  # fmt: skip

@@ -29,10 +29,10 @@ from studio.labels.tasks.delete_project import delete_idle
 from studio.runs import Runs
 from studio.runs.background_tasks import BackgroundTasks
 from studio.runs.kept import KeptRuns, usual_store
+from studio.runs.results_folder import results_folder
 from studio.runs.retention import Sweeper, remove_older
 from studio.runs.study import Study, usual_file
 from studio.ui.page import build, shown_bundles
-from studio.ui.results_folder import results_folder
 from studio.ui.sessions import use_light_sessions
 from studio.ui.shared import shortcuts
 from studio.ui.shared.controller import BundleController

@@ -31,6 +31,7 @@ from studio.labels.tasks.delete_project import delete_idle
 from studio.runs import Runs
 from studio.runs.background_tasks import BackgroundTasks
 from studio.runs.kept import KeptRuns, usual_store
+from studio.runs.results_folder import results_folder
 from studio.runs.retention import Sweeper, remove_older
 from studio.runs.study import Study, usual_file
 from studio.ui.event_queue import bound_queue
@@ -38,7 +39,6 @@ from studio.ui.languages import LanguageOfThePage, in_languages
 from studio.ui.open_pages import Heartbeats, OpenPages
 from studio.ui.page import build, shown_bundles
 from studio.ui.prepared_pages import PreparedPages
-from studio.ui.results_folder import results_folder
 from studio.ui.sessions import use_light_sessions
 from studio.ui.shared import shortcuts
 from studio.ui.shared.controller import BundleController

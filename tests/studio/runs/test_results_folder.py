@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.ui.results_folder import results_folder
+from studio.runs.results_folder import results_folder
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_all_that_is_temporary_lies_in_it_and_goes(temporary):
 def test_what_a_killed_studio_left_goes_and_a_running_ones_stays(temporary):
     code = (
         "import time\n"
-        "from studio.ui.results_folder import results_folder\n"
+        "from studio.runs.results_folder import results_folder\n"
         "with results_folder() as folder:\n"
         "    (folder / 'a.zip').write_text('x')\n"
         "    print(folder, flush=True)\n"

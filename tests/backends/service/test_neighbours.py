@@ -32,6 +32,7 @@ def test_a_nine_is_nearer_to_nines_than_to_zeros():
     assert near < far
 
 
+@pytest.mark.weights
 def test_none_where_the_bundle_has_no_pictures_of_it(tiny):
     picture = np.zeros((16, 16, 1), np.uint8)
     assert service.nearest(tiny, picture, bundles.get(tiny).manifest.class_names[0]) is None

@@ -15,7 +15,9 @@ from backends.regions.spec import RegionSpec
 from backends.targets.trust import is_trusted
 from studio.cli import options
 from studio.engines import require_engine
-from studio.runs import evaluations
+
+if TYPE_CHECKING:
+    from studio.runs.evaluations import EvaluationNews
 
 if TYPE_CHECKING:
     from backends.evaluation import Plan
@@ -84,6 +86,7 @@ def evaluate(
     killed, the same command goes on."""
     from backends.evaluation import Plan
     from studio.export import tables
+    from studio.runs import evaluations
     from studio.runs.comparison import seeds_of
 
     options.check_folder(out)
@@ -126,7 +129,9 @@ class _Told:
     def __init__(self) -> None:
         self._rows, self._spoken = 0, 0.0
 
-    def __call__(self, news: evaluations.EvaluationNews) -> None:
+    def __call__(self, news: EvaluationNews) -> None:
+        from studio.runs import evaluations
+
         for row in news.rows[self._rows :]:
             outcome = row.problem or f"{row.values['flip_rate']['mean']:.0%} flipped"
             print(f"\r{evaluations.about_row(row)}: {outcome:60}", file=sys.stderr)

@@ -15,10 +15,13 @@ PERSON = SimpleNamespace(
 )
 FOUND = SimpleNamespace(version=1, votes=1, items=1, people=[PERSON])
 CELL = {"text": EVIL, "value": EVIL, "kind": "head", "best": False}
-METRIC = {"title": EVIL, "unit": EVIL, "arrow": "", "better": EVIL}
+METRIC = dict.fromkeys(
+    ("title", "unit", "arrow", "better", "direction", "meaning", "library"), EVIL
+)  # fmt: skip
 ROW = {"title": EVIL, "region": EVIL, "problem": EVIL, "cells": []}
-ANSWER = {"question": EVIL, "verdict": EVIL, "pictures": [(EVIL, EVIL)]}
-EXAMPLE = {"title": EVIL, "region": EVIL, "rebuilt": True, "answers": [ANSWER]}
+MEASURED_ROW = ROW | {"problem": "", "cells": [{"text": EVIL, "number": 1, "title": EVIL}]}
+ANSWER = {"question": EVIL, "why": EVIL, "verdict": EVIL, "pictures": [(EVIL, EVIL)]}
+EXAMPLE = {"title": EVIL, "region": EVIL, "rebuilt": True, "path": True, "answers": [ANSWER]}
 FACT = dict.fromkeys(("title", "value", "sentence", "judgement"), EVIL)
 ADVISED = dict.fromkeys(("title", "because", "strengths", "costs", "time"), EVIL)
 FETCHED = dict.fromkeys(("parts", "title", "size", "licence", "terms"), EVIL)
@@ -127,7 +130,11 @@ ARGUMENTS = {
     ("domain.html", "methods"): ([(EVIL, EVIL, EVIL, EVIL), (EVIL, EVIL, EVIL, "")], EVIL),
     ("own_model.html", "sight"): ([(EVIL, EVIL)], [(EVIL, EVIL)]),
     ("report.html", "page"): (
-        EVIL, {"count": 1, "seed": 0}, EVIL, EVIL, [METRIC], [ROW], [EXAMPLE],
+        EVIL, {"notes": [EVIL], "versions": {EVIL: EVIL}, "parts": {EVIL: EVIL}}, EVIL, [METRIC],
+        [ROW, MEASURED_ROW], [EXAMPLE], [(EVIL, {EVIL: EVIL}, {EVIL: EVIL})],
+    ),
+    ("evaluation.html", "measured"): (
+        [EVIL, EVIL, EVIL, EVIL], [[EVIL, EVIL, EVIL], [EVIL, EVIL, EVIL, EVIL]],
     ),
 }  # fmt: skip
 # Called by the macros above.

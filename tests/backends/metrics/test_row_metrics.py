@@ -87,11 +87,13 @@ def test_closeness_to_the_reconstruction_is_that_of_other_libraries():
 
 
 def test_latent_codes_are_apart_by_their_norm():
-    codec = SimpleNamespace(encode=lambda x: x.flatten(1)[:, :2] * torch.tensor([3.0, 4.0]))
-    x = torch.zeros(2, 1, 4, 4)
+    codec = SimpleNamespace(
+        encode=lambda x: x.flatten(1)[:, :2] * torch.tensor([3.0, 4.0]), parameters=lambda: iter(())
+    )
+    x = torch.zeros(60, 1, 4, 4)
     y = x.clone()
-    y[1, 0, 0, :2] = 1
-    assert latents.code_l2(x, y, codec).tolist() == [0, 5]
+    y[59, 0, 0, :2] = 1
+    assert latents.code_l2(x, y, codec).tolist() == [0] * 59 + [5]
 
 
 @pytest.mark.parametrize("method", ["leapfactual", "revise", "diffeomorphic", "ldce"])

@@ -43,6 +43,8 @@ METHODS = {
     "clarity": "backends.methods.place:Clarity",
     "opt": "backends.methods.opt:Opt",
     "conditional_vae": "backends.methods.opt:ConditionalVAE",
+    "natural": "backends.methods.natural:NaturalSearch",
+    "prototypes": "backends.methods.prototypes:Prototypes",
     "adversarial": "backends.methods.diffeomorphic:Adversarial",
 }
 

@@ -45,6 +45,7 @@ METHODS = {
     "conditional_vae": "backends.methods.opt:ConditionalVAE",
     "natural": "backends.methods.natural:NaturalSearch",
     "prototypes": "backends.methods.prototypes:Prototypes",
+    "dvce": "backends.methods.dvce:DVCE",
     "adversarial": "backends.methods.diffeomorphic:Adversarial",
 }
 

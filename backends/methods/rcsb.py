@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import exp
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -78,7 +78,7 @@ def _preset(title: str, scale: float, region: str) -> Preset:
 
 AS_PUBLISHED = {"smoothing": "pixel", "view": "stretch", "composite_estimate": False}
 # Figure 3: every improvement alone on top of the last (appendix F.1 has the values).
-LADDER = {
+LADDER: dict[str, tuple[str, dict[str, Any]]] = {
     "naive": ("Ladder 1: naive guidance (figure 3)", {"judged": "noisy"}),
     "tweedie": ("Ladder 2: + Tweedie's formula", {}),
     "adam": ("Ladder 3: + ADAM stabilisation", {"smoothing": "pixel", "scale": 0.01}),

@@ -41,6 +41,11 @@ METHODS = {
     "diffeomorphic_gan": "backends.methods.diffeomorphic:DiffeomorphicGAN",
     "revise": "backends.methods.place:Revise",
     "clarity": "backends.methods.place:Clarity",
+    "opt": "backends.methods.opt:Opt",
+    "conditional_vae": "backends.methods.opt:ConditionalVAE",
+    "natural": "backends.methods.natural:NaturalSearch",
+    "prototypes": "backends.methods.prototypes:Prototypes",
+    "dvce": "backends.methods.dvce:DVCE",
     "adversarial": "backends.methods.diffeomorphic:Adversarial",
 }
 
@@ -53,6 +58,7 @@ ARCHITECTURES = {
     "cifar_vgg": "backends.targets.cifar:CifarVGG",
     "class_autoencoders": "backends.priors.class_autoencoders:ClassAutoencoders",
     "class_denoiser": "backends.priors.latent_diffusion:ClassDenoiser",
+    "conditional_autoencoder": "backends.priors.conditional_autoencoder:ConditionalAutoencoder",
     "conditional_density": "backends.priors.density:ConditionalDensity",
     "conv_classifier": "backends.targets.classifier:ConvClassifier",
     "field_denoiser": "backends.priors.latent_field:FieldDenoiser",

@@ -39,6 +39,10 @@ TINY = {
     "classifier": ("conv_classifier", {"channels": 1, "size": 16, "classes": 3, "width": 4}),
     "oracle": ("residual_classifier", {"channels": 1, "classes": 3, "width": 4}),
     "autoencoder": ("autoencoder", {"channels": 1, "size": 16, "latent": 4, "widths": [8, 8]}),
+    "conditional_autoencoder": (
+        "conditional_autoencoder",
+        {"channels": 1, "size": 16, "latent": 4, "widths": [8, 8], "classes": 3},
+    ),
     "velocity": ("velocity_field", {"latent": 4, "classes": 3, "width": 16, "depth": 2}),
     "flow": (
         "pixel_flow",

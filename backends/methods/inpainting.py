@@ -76,9 +76,7 @@ class InpaintingConfig(BaseModel):
 
 def ancestral(x: Tensor, x0: Tensor, guidance: Tensor, level: Level, z: Tensor) -> Tensor:
     """x_b ~ p(x_b | x_a), its mean moved by sigma_t^2 * guidance (equations 23 and 28)."""
-    to_x0 = level.b**0.5 * level.beta / (1 - level.a)
-    to_x = (1 - level.beta) ** 0.5 * (1 - level.b) / (1 - level.a)
-    return to_x0 * x0 + to_x * x + level.variance * guidance + level.variance**0.5 * z
+    return level.mean(x, x0) + level.variance * guidance + level.variance**0.5 * z
 
 
 def renoised(known: Tensor, level: Level, z: Tensor) -> Tensor:

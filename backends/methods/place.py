@@ -84,6 +84,11 @@ class ReviseConfig(SearchConfig):
         0.5, ge=0, le=1e3, title="Distance weight",
         description="λ: of the absolute difference of the pixels",
     )  # fmt: skip
+    space: Literal["autoencoder", "flow", "gan"] = Field(
+        "autoencoder", title="Search space",
+        description="Whose latents are searched: the autoencoder's, the flow's or the GAN's, where "
+        "the bundle has it",
+    )  # fmt: skip
     distance: Literal["mean", "sum"] = Field(
         "mean", title="Pixel distance",
         description="Mean over the pixels, or their sum as in CARLA, REVISE's reference for tables",
@@ -274,7 +279,8 @@ def squeeze_lpips() -> Callable[[Tensor, Tensor], Tensor]:
 
 
 class Revise:
-    """Cross-entropy and the pixels' absolute difference, in the latent space."""
+    """Cross-entropy and the pixels' absolute difference, in the latent space: an autoencoder's as
+    in the paper, or another prior's."""
 
     name: ClassVar[str] = "revise"
     title: ClassVar[str] = "REVISE (baseline)"
@@ -287,14 +293,22 @@ class Revise:
         "Black-Box Decision Making Systems, 2019" + COMPARED
     )
     needs: ClassVar[tuple[str, ...]] = ("autoencoder",)
+    optional: ClassVar[tuple[str, ...]] = ("flow", "gan")
     differentiable: ClassVar[bool] = True
     kind: ClassVar[str] = "baseline"
     knows_classes: ClassVar[bool] = False
     seeded: ClassVar[bool] = False
     Config: ClassVar[type[BaseModel]] = ReviseConfig
 
-    def __init__(self, target_model: TargetModel, autoencoder: Prior) -> None:
-        self.f, self.g = target_model, autoencoder
+    def __init__(
+        self,
+        target_model: TargetModel,
+        autoencoder: Prior,
+        flow: Prior | None = None,
+        gan: Prior | None = None,
+    ) -> None:
+        self.f = target_model
+        self.priors = {"autoencoder": autoencoder, "flow": flow, "gan": gan}
 
     def explain(
         self,
@@ -304,9 +318,15 @@ class Revise:
         config: ReviseConfig,
         generator: torch.Generator,
     ) -> Iterator[Step]:
-        """Search from z = E(x)."""
+        """Search from z = E(x).
+
+        :raises MissingPart: the bundle does not have the prior whose space is asked for.
+        """
+        g = self.priors[config.space]
+        if g is None:
+            raise MissingPart("this bundle has no part {space!r}", space=config.space)
         with torch.no_grad():
-            z = self.g.encode(factual)
+            z = g.encode(factual)
 
         # Past a regressor's value there is no more to gain.
         most = log(0.5 + config.margin) if isinstance(self.f, Goal) else 0.0
@@ -316,7 +336,7 @@ class Revise:
             distance = change.mean(1) if config.distance == "mean" else change.sum(1)
             return -log_p.clamp(max=most) + config.distance_weight * distance
 
-        yield from descend(self.f, by_row(self.g), z, factual, target, region.mask, config, loss)
+        yield from descend(self.f, by_row(g), z, factual, target, region.mask, config, loss)
 
 
 class Clarity:

@@ -7,7 +7,8 @@ Constraint, ICLR 2025. Algorithm 3 on an I2SB in OT-ODE form (Algorithm 2).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Literal
+from math import exp
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,7 +22,7 @@ from backends.methods.common.views import VIEWS, Views
 from backends.priors.bridge import BridgeSchedule, clean_estimate
 from backends.priors.schedules import schedule_of
 
-__all__ = ["RCSB"]
+__all__ = ["RCSB", "share"]
 
 
 class RCSBConfig(BaseModel):
@@ -41,9 +42,23 @@ class RCSBConfig(BaseModel):
         100, ge=2, le=500, title="Steps",
         description="N: network evaluations; at most as many as the bridge has times below τ",
     )  # fmt: skip
-    smoothing: Literal["picture", "pixel"] = Field(
+    smoothing: Literal["picture", "pixel", "none"] = Field(
         "picture", title="Gradient smoothing",
-        description="ADAM's second moment: one a picture, or one a pixel (paper)",
+        description="ADAM's second moment: one a picture, or one a pixel (paper); none is no ADAM",
+    )  # fmt: skip
+    normalisation: bool = Field(
+        True, title="Adaptive normalisation",
+        description="Divide every gradient by the first one's norm, which makes s a length",
+    )  # fmt: skip
+    judged: Literal["clean", "noisy"] = Field(
+        "clean", title="What is judged",
+        description="Where the model's gradient is taken: at the clean estimate (Tweedie's "
+        "formula), or at the noisy picture itself (the paper's naive guidance)",
+    )  # fmt: skip
+    schedule: Literal["constant", "interval", "exponential", "gaussian"] = Field(
+        "constant", title="Guidance schedule",
+        description="How s changes on the way: not at all, only in the middle half, falling, or "
+        "with a peak in the middle (appendix F.4, which draws them without numbers)",
     )  # fmt: skip
     view: Literal["clamp", "stretch"] = Field(
         "clamp", title="What the model sees",
@@ -62,6 +77,22 @@ def _preset(title: str, scale: float, region: str) -> Preset:
 
 
 AS_PUBLISHED = {"smoothing": "pixel", "view": "stretch", "composite_estimate": False}
+# Figure 3: every improvement alone on top of the last (appendix F.1 has the values).
+LADDER: dict[str, tuple[str, dict[str, Any]]] = {
+    "naive": ("Ladder 1: naive guidance (figure 3)", {"judged": "noisy"}),
+    "tweedie": ("Ladder 2: + Tweedie's formula", {}),
+    "adam": ("Ladder 3: + ADAM stabilisation", {"smoothing": "pixel", "scale": 0.01}),
+    "normalised": (
+        "Ladder 4: + adaptive normalisation", {"smoothing": "pixel", "normalisation": True},
+    ),
+    "truncated": (
+        "Ladder 5: + trajectory truncation",
+        {"smoothing": "pixel", "normalisation": True, "truncation": 0.6},
+    ),
+}  # fmt: skip
+FIRST_RUNG = {
+    "smoothing": "none", "normalisation": False, "scale": 1.0, "truncation": 1.0, "steps": 100,
+}  # fmt: skip
 PRESETS = {
     "A": _preset("A: a tenth of the picture (table 1)", 3.0, "auto:area=0.1,cell=4"),
     "B": _preset("B: a fifth of the picture (table 1)", 1.5, "auto:area=0.2,cell=4"),
@@ -71,6 +102,10 @@ PRESETS = {
         "With a region in words",
         AS_PUBLISHED | {"scale": 1.5, "truncation": 0.4, "steps": 100}, "text:WORDS",
     ),
+    **{
+        name: Preset(title, AS_PUBLISHED | FIRST_RUNG | own, "auto:area=0.3,cell=16")
+        for name, (title, own) in LADDER.items()
+    },
 }  # fmt: skip
 
 
@@ -80,7 +115,8 @@ class RCSB:
     Where the paper and the authors' code differ and we offer no choice, we follow the code: x_N
     is the bridge's own mean at tau (equation 15's is linear in t), the clean estimate enters the
     step as it was before the guidance, and the factual is put back around the region after every
-    step. ``smoothing``, ``view`` and ``composite_estimate`` offer the choice.
+    step. ``smoothing``, ``view`` and ``composite_estimate`` offer the choice. The presets from
+    ``naive`` to ``truncated`` are figure 3's ladder.
     """
 
     name: ClassVar[str] = "rcsb"
@@ -133,13 +169,14 @@ class RCSB:
         times = self.schedule.times(config.truncation, config.steps)
         total = len(times) - 1
         phase = capped("bridge", total, config.steps)
-        smooth, views = Smoothing(shared=config.smoothing == "picture"), Views(config.views)
+        smooth, views = _smoothing(config), Views(config.views)
         x = 2 * factual - 1
         k = times[-1]
         known = xn = float(mu0[k]) * x + float(mu1[k]) * ((1 - m) * x + m * z)  # x_N ~ q(.|x_0,x_1)
         for i, (n, p) in enumerate(zip(times[:0:-1], times[-2::-1], strict=True), start=1):
             x0, g, lack = self._guidance(xn, n, factual, target, m, config, views)
-            xn = xn + eased(config.scale * smooth(g), g, lack)
+            scale = config.scale * share(config.schedule, (i - 1) / max(1, total - 1))
+            xn = xn + eased(scale * smooth(g), g, lack)
             r = float(sigma[p] ** 2 / sigma[n] ** 2)
             xn = (1 - m) * known + m * ((1 - r) * x0 + r * xn)
             shown = xn if i == total else x0
@@ -154,12 +191,34 @@ class RCSB:
         with torch.enable_grad():
             xn = xn.detach().requires_grad_()
             x0 = clean_estimate(self.net, self.schedule, xn, n)
-            u = _stretch(x0) if config.view == "stretch" else clamp_through((x0 + 1) / 2)
+            seen = x0 if config.judged == "clean" else xn
+            u = _stretch(seen) if config.view == "stretch" else clamp_through((seen + 1) / 2)
             if config.composite_estimate:
                 u = composite(factual, u, m)
             log_f, lack = guidance(self.f, u, target, views)
             (g,) = torch.autograd.grad(log_f, xn)
         return x0.detach(), g, lack
+
+
+def share(schedule: str, progress: float) -> float:
+    """What share of s a schedule leaves, in 0..1.
+
+    :param progress: along the walk, from 0 at its start to 1 at its end.
+    """
+    if schedule == "interval":
+        return float(0.25 <= progress <= 0.75)
+    if schedule == "exponential":
+        return exp(-4 * progress)
+    if schedule == "gaussian":
+        return exp(-0.5 * ((progress - 0.5) / 0.15) ** 2)
+    return 1.0
+
+
+def _smoothing(config: RCSBConfig) -> Smoothing:
+    return Smoothing(
+        config.smoothing == "picture", adam=config.smoothing != "none",
+        normalised=config.normalisation,
+    )  # fmt: skip
 
 
 def _stretch(x: Tensor) -> Tensor:

@@ -67,6 +67,13 @@ class ConditionalDensity(nn.Module):
         """:meth:`log_density`, by the name that a network is called with."""
         return self.log_density(z, target)
 
+    @torch.no_grad()
+    def sample(self, target: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """Draw latents [count, D] of one class, int64 [1]."""
+        c = F.one_hot(target, self.classes).to(self.mean)
+        u = torch.randn(count, len(self.mean), generator=generator).to(self.mean)
+        return self.flow.transform(c.expand(count, -1)).inv(u) * self.deviation + self.mean
+
     def percentile(self, value: Tensor, target: Tensor) -> Tensor:
         """Share of real pictures of the class with a lower log-density, [B] in 0..100."""
         known = self.quantiles[target]

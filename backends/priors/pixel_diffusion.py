@@ -58,6 +58,12 @@ class Level:
         """sigma_t^2 of the posterior q(x_b | x_a, x_0) (DDPM, equation 7)."""
         return self.beta * (1 - self.b) / (1 - self.a)
 
+    def mean(self, x: Tensor, x0: Tensor) -> Tensor:
+        """The mean of the posterior q(x_b | x_a = x, x_0) (DDPM, equation 7)."""
+        to_x0 = self.b**0.5 * self.beta / (1 - self.a)
+        to_x = (1 - self.beta) ** 0.5 * (1 - self.b) / (1 - self.a)
+        return to_x0 * x0 + to_x * x
+
 
 def levels(truncation: float, steps: int, alphas: Tensor | None = None) -> list[Level]:
     """``steps`` noise levels, evenly from tau * N - 1 strictly down to 0; fewer where there are

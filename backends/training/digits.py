@@ -7,10 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from backends import bundles
 from backends.metrics import morphometry
 from backends.priors.gan import Adversaries, Discriminator
+from backends.targets.named import target_model
 from backends.training import losses, pictures
 from backends.training.data import Split, load_mnist
 from backends.training.digit_pictures import write_examples, write_test
@@ -73,6 +75,22 @@ def _rebuilding(network: Any, test: Split, _bundle: bundles.Bundle | None) -> di
         for name, classes in (("own", y), ("other", (y + 1) % len(CLASSES)), ("shared", None)):
             errors[name] += float((network.rebuilt(x, classes) - x).square().mean()) * len(x)
     return {f"test_mse_{name}": error / len(test) for name, error in errors.items()}
+
+
+def _exchanging(network: Any, test: Split, bundle: bundles.Bundle | None) -> dict[str, float]:
+    """Mean squared error of pictures decoded as their own class, and how often the bundle's model,
+    if it is there, says that they are another class where they are decoded as it."""
+    f = target_model(bundle) if bundle and "classifier" in bundle.manifest.parts else None
+    error, taken = 0.0, 0
+    for x, y in pictures.batches(test):
+        other = (y + 1) % len(CLASSES)
+        own_class, other_class = (F.one_hot(c, len(CLASSES)).to(x) for c in (y, other))
+        z = network.encode(x, own_class)
+        error += float((network.decode(z, own_class) - x).square().mean()) * len(x)
+        if f is not None:
+            taken += int((f.logits(network.decode(z, other_class)).argmax(1) == other).sum())
+    told = {"test_mse": error / len(test)}
+    return told | ({"test_other_class_taken": taken / len(test)} if f is not None else {})
 
 
 BRIDGE = pictures.bridge({})
@@ -181,6 +199,17 @@ PARTS = {
         FitPlan(steps=4000, batch=128, learning_rate=3e-3, weight_decay=0.0, seed=14, mixed=False),
         lambda data, _: (losses.class_autoencoders_loss(data), len(data)),
         _rebuilding,
+    ),
+    "conditional_autoencoder": Recipe(
+        "conditional_autoencoder",
+        {"channels": 1, "size": SIZE, "latent": LATENT, "widths": [16, 32, 64], "classes": 10},
+        FitPlan(steps=3000, batch=128, learning_rate=3e-3, weight_decay=1e-4, seed=15, mixed=False),
+        lambda data, _: (
+            losses.conditional_autoencoder_loss(data, len(CLASSES), beta=2.5e-4),
+            len(data),
+        ),
+        _exchanging,
+        after=("classifier",),
     ),
     "gan": Recipe(
         "generator",

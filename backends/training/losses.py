@@ -23,6 +23,7 @@ __all__ = [
     "bridge_loss",
     "class_autoencoders_loss",
     "classifier_loss",
+    "conditional_autoencoder_loss",
     "denoiser_loss",
     "density_loss",
     "dissimilarity",
@@ -55,10 +56,25 @@ def autoencoder_loss(data: Split, beta: float) -> Loss:
     def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
         x, _ = data.batch(indices)
         reconstruction, mean, log_variance = module(x)
-        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
-        return F.mse_loss(reconstruction, x) + beta * kl
+        return F.mse_loss(reconstruction, x) + beta * _kl(mean, log_variance)
 
     return loss
+
+
+def conditional_autoencoder_loss(data: Split, classes: int, beta: float) -> Loss:
+    """:func:`autoencoder_loss` of a network that is told each picture's label, one-hot."""
+
+    def loss(module: nn.Module, indices: Tensor, generator: torch.Generator) -> Tensor:
+        x, y = data.batch(indices)
+        reconstruction, mean, log_variance = module(x, F.one_hot(y, classes).to(x))
+        return F.mse_loss(reconstruction, x) + beta * _kl(mean, log_variance)
+
+    return loss
+
+
+def _kl(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, variance) || N(0, I)), summed over the latent and averaged over the batch."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
 
 
 def class_autoencoders_loss(data: Split) -> Loss:

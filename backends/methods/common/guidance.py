@@ -23,10 +23,21 @@ class Smoothing:
 
     :param shared: one second moment for a whole picture instead of one for each pixel. With a
         pixel's own, the first step moves every pixel equally far, wherever the model looks.
+    :param adam: whether gradients are smoothed; else they stay as they are.
+    :param normalised: whether they are divided by the first one's norm.
     """
 
-    def __init__(self, shared: bool, beta1: float = 0.9, beta2: float = 0.999) -> None:
+    def __init__(
+        self,
+        shared: bool,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        *,
+        adam: bool = True,
+        normalised: bool = True,
+    ) -> None:
         self.shared, self.beta1, self.beta2 = shared, beta1, beta2
+        self.adam, self.normalised = adam, normalised
         self.n = 0
         # Numbers until there is a gradient.
         self.m: Tensor | float = 0.0
@@ -36,16 +47,22 @@ class Smoothing:
     def __call__(self, g: Tensor) -> Tensor:
         """Gradient [B, C, H, W] -> smoothed gradient, of norm 1 a sample at the first call."""
         self.n += 1
+        g = self._smoothed(g) if self.adam else g
+        if not self.normalised:
+            return g
+        if self.n == 1:
+            norm = g.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+            self.first = norm.where(norm > 0, norm.new_ones(()))
+        return g / self.first
+
+    def _smoothed(self, g: Tensor) -> Tensor:
+        """ADAM's step of length 1."""
         square = g.square().mean((1, 2, 3), keepdim=True) if self.shared else g.square()
         self.m = m = self.beta1 * self.m + (1 - self.beta1) * g
         self.v = v = self.beta2 * self.v + (1 - self.beta2) * square
         m_hat = m / (1 - self.beta1**self.n)
         v_hat = v / (1 - self.beta2**self.n)
-        g = m_hat / (v_hat.sqrt() + 1e-8)
-        if self.n == 1:
-            norm = g.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
-            self.first = norm.where(norm > 0, norm.new_ones(()))
-        return g / self.first
+        return m_hat / (v_hat.sqrt() + 1e-8)
 
 
 def guidance(

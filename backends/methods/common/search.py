@@ -25,6 +25,7 @@ class Search:
     :param mask: region [B, 1, H, W].
     :param rate: Adam's learning rate.
     :param steps: most iterations.
+    :param decay: AdamW's weight decay, which draws z towards 0.
     :ivar origin: z at the start.
     :ivar z: the present latents of all pictures, [B, ...].
     :ivar active: which pictures are still searched, indices [b].
@@ -34,7 +35,15 @@ class Search:
     :ivar reconstruction: what the decoder made of z before the first step, [B, C, H, W] in [0, 1].
     """
 
-    def __init__(self, z: Tensor, factual: Tensor, mask: Tensor, rate: float, steps: int) -> None:
+    def __init__(
+        self,
+        z: Tensor,
+        factual: Tensor,
+        mask: Tensor,
+        rate: float,
+        steps: int,
+        decay: float = 0.0,
+    ) -> None:
         self.origin = z.detach()
         self.z = z.detach().clone()
         self.row, self.best, self.image = self.z, self.z.clone(), factual.clone()
@@ -42,7 +51,7 @@ class Search:
         self.reconstruction: Tensor | None = None
         self._x = factual
         self._factual, self._mask, self._steps = factual, mask, steps
-        self._adam = torch.optim.Adam([self.z], lr=rate)
+        self._adam = torch.optim.AdamW([self.z], lr=rate, weight_decay=decay)
 
     def decoded(self, g: Decoder, seen: Callable[[Tensor], Tensor] = lambda x: x) -> Tensor:
         """Decode the pictures still searched, composited under the region, [b, C, H, W]; call it

@@ -53,6 +53,7 @@ PHASES = (
     N_("inversion"), N_("path"), N_("reconstruction"), N_("waiting"), N_("finding"),
     N_("downloading"), N_("checking"), N_("converting"), N_("ready"), N_("reading"),
     N_("estimating"), N_("drawing"), N_("fitting"), N_("student"), N_("standard"), N_("reliable"),
+    N_("exchange"), N_("random search"), N_("shrinkage"), N_("diffusion"),
 )  # fmt: skip
 
 

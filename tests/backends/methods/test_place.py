@@ -7,6 +7,7 @@ from torch import nn
 from torch.func import jacrev
 
 from backends.core import Region
+from backends.errors import MissingPart
 from backends.methods.place import (
     Clarity,
     ClarityConfig,
@@ -265,3 +266,25 @@ def test_the_perceptual_term_is_the_bundles_own_network(tmp_path):
     assert not torch.equal(ends[0].image, ends[1].image)
     assert "lpips" not in ends[0].nfe
     assert ends[1].nfe["lpips"]["backward"] > 0
+
+
+@pytest.mark.parametrize("space", ["autoencoder", "flow", "gan"])
+def test_revise_searches_the_space_that_is_asked_for(space):
+    class Half(Linear):
+        def encode(self, x):
+            encoded.append(self)
+            return super().encode(x)
+
+    encoded, priors = [], {name: Half() for name in ("autoencoder", "flow", "gan")}
+    revise = Revise(F, **priors)
+    config = ReviseConfig(space=space, steps=3)
+    list(revise.explain(X, torch.tensor([1, 1]), WHOLE, config, torch.Generator()))
+    assert encoded == [priors[space]]
+
+
+def test_revise_says_which_prior_is_missing():
+    steps = Revise(F, Linear()).explain(
+        X, torch.tensor([1, 1]), WHOLE, ReviseConfig(space="flow"), torch.Generator()
+    )
+    with pytest.raises(MissingPart, match="flow"):
+        next(steps)

@@ -29,9 +29,8 @@ def package(name: str) -> str:
 LOOSE = {
     "backends": {"core", "errors", "sentences", "registry", "settings", "files", "version"},
     "studio": {"__main__"},
-    # What people and what programs come in by, where and in which language that is served, and
-    # its colours.
-    "studio/ui": {"page", "functions", "serving", "languages", "sessions", "theme"},
+    # What people and what programs come in by, where that is served, and its colours.
+    "studio/ui": {"page", "functions", "serving", "theme"},
     "studio/labels": {"api", "management"},
 }
 

@@ -43,7 +43,7 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
     asked = posed(plan)
     found, f, questions, asking = asked.found, asked.model, asked.questions, asked.asking
     _load(plan, found, f, questions)
-    clock, judges = _TimeLeft(plan), Judges(plan, found, f, questions)
+    clock, judges = _RowClock(plan), Judges(plan, found, f, questions)
     for number, line in enumerate(asked.lines):
         region = asked.regions[line.region]
         try:
@@ -139,7 +139,7 @@ def _region(plan: Plan, questions: Questions, name: str) -> Region:
 
 
 @dataclass
-class _TimeLeft:
+class _RowClock:
     """How much of all rows is done, and how long the others may take by what was taken so far.
 
     :ivar rates: seconds a row, by method.

@@ -23,9 +23,9 @@ from studio.ui.evaluate.tab import EvaluateTab
 from studio.ui.explain.preferences import Preferences
 from studio.ui.explain.tab import ExplainTab
 from studio.ui.explain.welcome import READ_CARD
+from studio.ui.hosting.languages import TranslatedBlocks
+from studio.ui.hosting.open_pages import OpenPages
 from studio.ui.label.tab import LabelTab
-from studio.ui.languages import TranslatedBlocks
-from studio.ui.open_pages import OpenPages
 from studio.ui.shared import canvas, markup, shortcuts
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers

@@ -34,17 +34,17 @@ from studio.runs.kept import KeptRuns, usual_store
 from studio.runs.results_folder import results_folder
 from studio.runs.retention import Sweeper, remove_older
 from studio.runs.study import Study, usual_file
-from studio.ui.event_queue import bound_queue
-from studio.ui.languages import LanguageOfThePage, in_languages
-from studio.ui.open_pages import Heartbeats, OpenPages
+from studio.ui.hosting.event_queue import bound_queue
+from studio.ui.hosting.languages import LanguageOfThePage, in_languages
+from studio.ui.hosting.open_pages import Heartbeats, OpenPages
+from studio.ui.hosting.prepared_pages import PreparedPages
+from studio.ui.hosting.sessions import use_light_sessions
+from studio.ui.hosting.shown_files import trim_shown
 from studio.ui.page import build, shown_bundles
-from studio.ui.prepared_pages import PreparedPages
-from studio.ui.sessions import use_light_sessions
 from studio.ui.shared import shortcuts
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.label_controller import LabelController
 from studio.ui.shared.static import script_of_texts, static_text
-from studio.ui.shown_files import trim_shown
 from studio.ui.theme import theme
 from studio.web.log_lines import log_as_json
 

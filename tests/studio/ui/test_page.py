@@ -18,9 +18,9 @@ from backends.errors import BadInput, NotFound
 from backends.regions.spec import Given, Whole
 from studio import export
 from studio.ui import serving
+from studio.ui.hosting.sessions import use_light_sessions
 from studio.ui.page import build
 from studio.ui.serving import launch_options
-from studio.ui.sessions import use_light_sessions
 from studio.ui.shared import canvas, form, frames, shortcuts
 from studio.ui.shared.model_list import Offered
 from studio.ui.shared.requests import uploaded

@@ -8,9 +8,9 @@ import pytest
 
 from backends.errors import TooMuch
 from studio.engines.owners import owner_at
-from studio.ui.open_pages import Heartbeats, OpenPages
+from studio.ui.hosting.open_pages import Heartbeats, OpenPages
+from studio.ui.hosting.sessions import use_light_sessions
 from studio.ui.page import build
-from studio.ui.sessions import use_light_sessions
 from tests.studio.engines.test_budgets import Clock
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from fastapi import HTTPException
 
-from studio.ui.event_queue import bound_queue
+from studio.ui.hosting.event_queue import bound_queue
 
 
 def visit(host, login=""):

@@ -7,7 +7,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from studio.ui.prepared_pages import KEPT, PreparedPages
+from studio.ui.hosting.prepared_pages import KEPT, PreparedPages
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from gradio.blocks import BlockFunction
 from gradio.state_holder import SessionState, StateHolder
 from gradio.utils import deep_hash
 
-from studio.ui.open_pages import OpenPages
+from studio.ui.hosting.open_pages import OpenPages
 from studio.ui.shared.requests import owner_of, show_errors
 
 __all__ = ["LightBlocks", "LightSessions", "use_light_sessions"]

@@ -16,7 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.translation import ENGLISH, LANGUAGES, follow, language, preferred, speaking
-from studio.ui.sessions import LightBlocks
+from studio.ui.hosting.sessions import LightBlocks
 
 __all__ = ["LanguageOfThePage", "TranslatedBlocks", "in_languages"]
 
@@ -103,10 +103,10 @@ class LanguageOfThePage:
             return
         name = preferred(Headers(scope=scope).get("accept-language", ""))
         with speaking(name):
-            await self._app(scope, receive, _Told(name, send))
+            await self._app(scope, receive, _Spoken(name, send))
 
 
-class _Told:
+class _Spoken:
     """Sends the page, whose frame is gradio's and English, with its true language."""
 
     def __init__(self, name: str, send: Send) -> None:

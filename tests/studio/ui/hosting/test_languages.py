@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from backends.errors import BadInput
 from studio.translation import _, language, speaking
-from studio.ui.languages import LanguageOfThePage, in_languages, require_alike
+from studio.ui.hosting.languages import LanguageOfThePage, in_languages, require_alike
 from studio.ui.page import build
 from studio.ui.shared.requests import show_errors
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from gradio.processing_utils import save_file_to_cache
 
 from studio.runs import Run
-from studio.ui.shown_files import YOUNG, trim_shown
+from studio.ui.hosting.shown_files import YOUNG, trim_shown
 
 
 def written(folder, name, size, age):

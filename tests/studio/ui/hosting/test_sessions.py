@@ -5,7 +5,7 @@ import asyncio
 import gradio as gr
 import pytest
 
-from studio.ui.sessions import LightBlocks, LightSessions
+from studio.ui.hosting.sessions import LightBlocks, LightSessions
 
 
 @pytest.fixture

@@ -21,13 +21,14 @@ from backends.confined import Limits, WarmProcesses, allowed
 from backends.errors import BadInput
 from backends.imaging.pages import Page, Wanted, check_size
 from backends.imaging.windows import ValueWindow
+from backends.sentences import Sentence
 
 __all__ = ["confine", "confined", "decoded_confined"]
 
 LIMITS = Limits(
     seconds=30.0, processor=20, memory=1_500_000_000, file=500_000_000, patience=30.0
 )  # fmt: skip
-REMEDY = "save it as PNG or JPEG, or smaller, and try again"
+REMEDY = Sentence("save it as PNG or JPEG, or smaller, and try again")
 MODES = (
     "1",
     "L",

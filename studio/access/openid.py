@@ -19,6 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from backends.errors import BadInput, NotAllowed, Unreachable
+from backends.sentences import Sentence
 from backends.settings import Settings, on_a_space
 
 __all__ = ["HUB_PROVIDER", "LoggedIn", "OpenID"]
@@ -29,7 +30,7 @@ KNOWN = 3600.0  # seconds for which the provider's description and keys are kept
 PATIENCE = 10.0  # seconds for each answer of the provider
 LEEWAY = 30  # seconds by which its clock may differ
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]  # all by public keys
-AGAIN = "log in once more"
+AGAIN = Sentence("log in once more")
 
 
 @dataclass(frozen=True)

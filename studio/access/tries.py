@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from backends.errors import TooMuch
+from backends.sentences import Sentence
 
 __all__ = ["Tries"]
 
@@ -35,7 +36,10 @@ class Tries:
         times = self._lately(address)
         if len(times) >= self._most:
             wait = max(times[-self._most] + self._window - self._clock(), 1.0)
-            raise TooMuch(f"too many wrong {what} come from your address; wait a minute", wait)
+            raise TooMuch(
+                Sentence("too many wrong {what} come from your address; wait a minute", what=what),
+                wait,
+            )
 
     def wrong(self, address: str) -> None:
         """Note that an address was wrong."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from backends.errors import TooMuch
+from backends.sentences import Sentence
 from studio.engines.owners import address_of
 
 __all__ = ["Budgets", "Kind", "wait_text"]
@@ -19,9 +20,11 @@ Kind = Literal["seconds", "megapixels", "megabytes"]
 PARTS = 60  # of a window: what was taken is forgotten in so many portions
 PEOPLE = 10_000  # of whom something is remembered
 SENTENCES: Mapping[Kind, str] = {
-    "seconds": "you have used the device for {taken:.0f} seconds within {window}",
-    "megapixels": "you have sent {taken:.0f} megapixels of pictures within {window}",
-    "megabytes": "your answers have filled {taken:.0f} megabytes of the disk within {window}",
+    "seconds": Sentence("you have used the device for {taken:.0f} seconds within {window}"),
+    "megapixels": Sentence("you have sent {taken:.0f} megapixels of pictures within {window}"),
+    "megabytes": Sentence(
+        "your answers have filled {taken:.0f} megabytes of the disk within {window}"
+    ),
 }
 
 
@@ -69,9 +72,12 @@ class Budgets:
                 portions = self._recent(who, kind)
             taken = sum(portions.values())
             if taken >= most:
-                told = SENTENCES[kind].format(taken=taken, window=wait_text(self._window))
+                told = Sentence(SENTENCES[kind], taken=taken, window=wait_text(self._window))
                 wait = self._wait(portions, taken - most)
-                raise TooMuch(f"{told}; in {wait_text(wait)} you can go on", wait)
+                raise TooMuch(
+                    Sentence("{told}; in {wait} you can go on", told=told, wait=wait_text(wait)),
+                    wait,
+                )
 
     def _recent(self, who: str, kind: Kind) -> dict[int, float]:
         oldest = self._portion() - PARTS
@@ -93,5 +99,5 @@ class Budgets:
 def wait_text(seconds: float) -> str:
     """A time as a sentence says it."""
     if seconds < 100:
-        return f"{max(round(seconds), 1)} seconds"
-    return f"{round(seconds / 60)} minutes"
+        return Sentence("{seconds} seconds", seconds=max(round(seconds), 1))
+    return Sentence("{minutes} minutes", minutes=round(seconds / 60))

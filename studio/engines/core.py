@@ -233,7 +233,7 @@ def _failed(error: BaseException) -> Failed:
         return Failed(NO_MEMORY, OutOfMemory.__name__)
     if isinstance(error, OSError) and error.errno in FULL:
         log.error("a run failed: %s", error)
-        return Failed(unwritten("what this run keeps", error))
+        return Failed(unwritten(Sentence("what this run keeps"), error))
     log.error("a run failed", exc_info=error)
     return Failed(
         Sentence(

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from backends import service
 from backends.compute import devices
 from backends.errors import MissingPart, StudioError
+from backends.sentences import Sentence
 from backends.settings import PREFIX, settings
 from studio.engines.core import (
     Engine,
@@ -49,7 +50,9 @@ ATTEMPTS = 3  # at a job whose worker is lost
 LOOK = 0.05  # seconds between two looks whether somebody stopped
 REPLACED = 120.0  # seconds that a lost worker is waited for
 CROWD = 64  # jobs of a worker
-LOST = "the worker that computed this was lost {attempts} times; try again, or look at Ray's log"
+LOST = Sentence(
+    "the worker that computed this was lost {attempts} times; try again, or look at Ray's log"
+)
 HINT = 'the engine ray needs a package; run: pip install "counterfactual-studio[ray]"'
 
 
@@ -244,11 +247,16 @@ class RayEngine(Engine):
                 except self._lost:
                     log.warning("a worker was lost; job %d begins again", job.number)
                     self._await_worker(job)
-            job.sink(Failed(LOST.format(attempts=ATTEMPTS)))
+            job.sink(Failed(Sentence(LOST, attempts=ATTEMPTS)))
         except Exception as error:
             log.exception("a job on Ray failed")
             job.sink(
-                Failed(f"Ray gave no answer ({type(error).__name__}); the log has the details")
+                Failed(
+                    Sentence(
+                        "Ray gave no answer ({name}); the log has the details",
+                        name=type(error).__name__,
+                    )
+                )
             )
         finally:
             with self._lock:

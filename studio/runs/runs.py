@@ -14,6 +14,7 @@ from typing import Any
 from backends.core import Answer, Frame, Request
 from backends.errors import TooMuch
 from backends.files import unwritten
+from backends.sentences import Sentence
 from studio.engines.budgets import wait_text
 from studio.engines.core import Done, Engine, Event, Stepped, Stopped
 from studio.engines.owners import address_of, owner_at
@@ -37,7 +38,11 @@ class TooMany(TooMuch):
     def __init__(self, wait: float | None = None) -> None:
         wait = max(wait or SOON, 1.0)
         super().__init__(
-            f"your earlier runs are still going; stop one, or wait about {wait_text(wait)}", wait
+            Sentence(
+                "your earlier runs are still going; stop one, or wait about {wait}",
+                wait=wait_text(wait),
+            ),
+            wait,
         )
 
 
@@ -282,10 +287,10 @@ class Runs:
             size = self.store.save(run, run.visitor)
             self.engine.budgets.spend(run.owner, "megabytes", size / 1e6)
         except OSError as error:  # the answer is shown all the same
-            run.unkept = unwritten("this answer", error)
+            run.unkept = unwritten(Sentence("this answer"), error)
             log.warning("a run could not be kept: %s", error)
         except Exception:
-            run.unkept = "this answer could not be kept; download it"
+            run.unkept = Sentence("this answer could not be kept; download it")
             log.exception("a run could not be kept")
         finally:
             run.saved.set()

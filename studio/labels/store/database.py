@@ -22,6 +22,7 @@ from sqlalchemy.exc import (
 )  # fmt: skip
 
 from backends.errors import BadInput, MissingPart, StudioError
+from backends.sentences import Sentence
 from backends.settings import settings
 from studio.labels.store.pressure import Pressure, Stuck
 from studio.labels.store.schema import Base
@@ -254,26 +255,30 @@ def _identity(url: URL) -> tuple[int, int] | None:
 
 
 REASONS = {
-    "file is not a database": "the file is not a label store",
-    "malformed": "the file is damaged or incomplete; bring back a copy of it",
-    "disk is full": "the disk is full; free some space on it",
-    "readonly database": "the file may not be written; change its permissions",
-    "unable to open database file": "the file cannot be opened or its folder may not be written",
-    "database is locked": "another program is writing to it and does not end",
-    "lock timeout": "another program is writing to it and does not end",
-    "locking protocol": "its disk cannot lock files; use a local disk",
-    "disk I/O error": "its disk fails, or cannot lock files as a network disk may not",
+    "file is not a database": Sentence("the file is not a label store"),
+    "malformed": Sentence("the file is damaged or incomplete; bring back a copy of it"),
+    "disk is full": Sentence("the disk is full; free some space on it"),
+    "readonly database": Sentence("the file may not be written; change its permissions"),
+    "unable to open database file": Sentence(
+        "the file cannot be opened or its folder may not be written"
+    ),
+    "database is locked": Sentence("another program is writing to it and does not end"),
+    "lock timeout": Sentence("another program is writing to it and does not end"),
+    "locking protocol": Sentence("its disk cannot lock files; use a local disk"),
+    "disk I/O error": Sentence("its disk fails, or cannot lock files as a network disk may not"),
 }
 
 
 def _reason(error: Exception) -> str:
     """A database's error in our words where we have some, else its first line."""
     if isinstance(error, Timeout):
-        return "another program has been changing its tables for long and does not end"
+        return Sentence("another program has been changing its tables for long and does not end")
     if isinstance(error, NotImplementedError) or getattr(error, "errno", None) in NO_LOCKS:
-        return "its disk cannot lock files, as some network disks cannot; use a local disk"
+        return Sentence(
+            "its disk cannot lock files, as some network disks cannot; use a local disk"
+        )
     if isinstance(error, OSError):
-        return f"{error.strerror or error}; its folder must be writable"
+        return Sentence("{why}; its folder must be writable", why=error.strerror or str(error))
     message = str(error.orig) if isinstance(error, DBAPIError) else str(error)
     found = next((ours for theirs, ours in REASONS.items() if theirs in message), None)
     return found or " ".join(message.split("\n", 1)[0].split())

@@ -51,4 +51,5 @@ def _line(task: BackgroundTask, news: EvaluationNews) -> Markup:
 def shown_table(table: dict[str, Any]) -> Markup:
     """The chief numbers of an evaluation, from its table.json."""
     heads, rows = tables.chief(table)
-    return _render("measured", heads, rows)
+    said = [[_(title), region, *map(_, cells)] for title, region, *cells in rows]
+    return _render("measured", [_(N_("method")), _(N_("region")), *map(_, heads[2:])], said)

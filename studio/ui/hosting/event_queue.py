@@ -9,6 +9,7 @@ import gradio as gr
 from fastapi import HTTPException, Request
 
 from studio.access.rights import name_of
+from studio.translation import _, preferred, speaking
 
 __all__ = ["bound_queue"]
 
@@ -26,10 +27,12 @@ def bound_queue(blocks: gr.Blocks, most: int) -> None:
     async def push_within(body: Any, request: Request, username: str | None) -> Any:
         who = _who(request)
         if sum(_who(one) == who for one in _waiting(queue)) >= most:
-            raise HTTPException(
-                429, f"{most} of your questions to the page wait already; wait a few seconds",
-                headers={"Retry-After": str(WAIT)},
-            )  # fmt: skip
+            with speaking(preferred(request.headers.get("accept-language", ""))):
+                told = _(
+                    "{most} of your questions to the page wait already; wait a few seconds",
+                    most=most,
+                )
+            raise HTTPException(429, told, headers={"Retry-After": str(WAIT)})
         return await push(body, request, username)
 
     queue.push = push_within

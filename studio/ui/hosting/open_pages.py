@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backends.errors import TooMuch
+from backends.sentences import Sentence
 from studio.engines.budgets import wait_text
 from studio.engines.owners import group_at
 
@@ -128,8 +129,12 @@ class OpenPages:
         if len(mine) >= self._most:
             wait = self._first_idle(mine)
             raise TooMuch(
-                f"you have {len(mine)} pages open, the most that one may have; close some, or wait "
-                f"{wait_text(wait)}", wait,
+                Sentence(
+                    "you have {count} pages open, the most that one may have; close some, or wait "
+                    "{wait}",
+                    count=len(mine), wait=wait_text(wait),
+                ),
+                wait,
             )  # fmt: skip
 
     def _first_idle(self, pages: Iterable[_OpenPage]) -> float:

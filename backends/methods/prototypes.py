@@ -24,8 +24,8 @@ __all__ = ["Prototypes", "shrunk"]
 
 
 class PrototypesConfig(BaseModel):
-    """Symbols are the paper's. Its weights for MNIST are γ = θ = 100 and β = 0.1; θ is of latent
-    distances, and belongs to a latent space."""
+    """Symbols are the paper's. γ = θ = 100, β = 0.1 and c = 1 are those of the MNIST example of
+    alibi, the authors' library; θ is of latent distances, and belongs to a latent space."""
 
     model_config = ConfigDict(extra="forbid")
 

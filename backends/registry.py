@@ -46,6 +46,7 @@ METHODS = {
     "natural": "backends.methods.natural:NaturalSearch",
     "prototypes": "backends.methods.prototypes:Prototypes",
     "dvce": "backends.methods.dvce:DVCE",
+    "fastdime": "backends.methods.fastdime:FastDiME",
     "adversarial": "backends.methods.diffeomorphic:Adversarial",
 }
 

@@ -24,8 +24,8 @@ __all__ = ["Prototypes", "shrunk"]
 
 
 class PrototypesConfig(BaseModel):
-    """Symbols are the paper's. Its weights for MNIST are γ = θ = 100 and β = 0.1; θ is of latent
-    distances, and belongs to a latent space."""
+    """Symbols are the paper's. γ = θ = 100, β = 0.1 and c = 1 are those of the MNIST example of
+    alibi, the authors' library; θ is of latent distances, and belongs to a latent space."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -123,8 +123,9 @@ class Prototypes:
         with torch.no_grad():
             z = self.g.encode(factual)
             rebuilt = self.g.decode(z)
-            prototype = torch.cat(
-                [self._prototype(z[i : i + 1], target[i : i + 1], config) for i in range(len(z))]
+            drawn = {int(y): self._drawn(y[None], config) for y in target.unique()}
+            prototype = torch.stack(
+                [_prototype(z[i], drawn[int(y)], config.neighbours) for i, y in enumerate(target)]
             )
         x = y = image = factual
         least = factual.new_full((len(z),), torch.inf)
@@ -180,11 +181,15 @@ class Prototypes:
             (slope,) = torch.autograd.grad(loss.sum(), y)
         return slope
 
-    def _prototype(self, z: Tensor, target: Tensor, config: PrototypesConfig) -> Tensor:
-        """The prototype for one picture's z [1, D], [1, D]."""
+    def _drawn(self, target: Tensor, config: PrototypesConfig) -> Tensor:
+        """Latents [N, D] of a class, int64 [1], that the model gives it."""
         drawn = self.density.sample(target, config.draws, torch.Generator().manual_seed(0))
         taken = self.f.probabilities(self.g.decode(drawn)).argmax(1) == target
-        if bool(taken.any()):
-            drawn = drawn[taken]
-        near = torch.cdist(z, drawn)[0].topk(min(config.neighbours, len(drawn)), largest=False)
-        return drawn[near.indices].mean(0, keepdim=True)
+        return drawn[taken] if bool(taken.any()) else drawn
+
+
+def _prototype(z: Tensor, drawn: Tensor, neighbours: int) -> Tensor:
+    """The mean of those of the latents [N, D] that are nearest to z [D]."""
+    distance = (drawn - z).norm(dim=1)
+    near = distance.topk(min(neighbours, len(drawn)), largest=False)
+    return drawn[near.indices].mean(0)

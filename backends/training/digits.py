@@ -80,7 +80,8 @@ def _rebuilding(network: Any, test: Split, _bundle: bundles.Bundle | None) -> di
 def _exchanging(network: Any, test: Split, bundle: bundles.Bundle | None) -> dict[str, float]:
     """Mean squared error of pictures decoded as their own class, and how often the bundle's model,
     if it is there, says that they are another class where they are decoded as it."""
-    f = target_model(bundle) if bundle and "classifier" in bundle.manifest.parts else None
+    there = bundle is not None and bundle.problem("classifier") is None
+    f = target_model(bundle) if bundle is not None and there else None
     error, taken = 0.0, 0
     for x, y in pictures.batches(test):
         other = (y + 1) % len(CLASSES)
@@ -209,7 +210,6 @@ PARTS = {
             len(data),
         ),
         _exchanging,
-        after=("classifier",),
     ),
     "gan": Recipe(
         "generator",

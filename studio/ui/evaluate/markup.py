@@ -52,4 +52,4 @@ def shown_table(table: dict[str, Any]) -> Markup:
     """The chief numbers of an evaluation, from its table.json."""
     heads, rows = tables.chief(table)
     said = [[_(title), region, *map(_, cells)] for title, region, *cells in rows]
-    return _render("measured", [_(N_("method")), _(N_("region")), *map(_, heads[2:])], said)
+    return _render("measured", [_("method"), _("region"), *map(_, heads[2:])], said)

@@ -8,13 +8,10 @@ numpy and JSON, so that an engine may send it to another thread or machine.
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
-
-from backends.errors import BadInput
 
 if TYPE_CHECKING:
     import numpy as np
@@ -325,26 +322,6 @@ class Request:
     importance: bool = False
     placement: Placement | None = None
     original: Original | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what programs send in place of a text or of settings.
-
-        :raises BadInput: a field has another type.
-        """
-        for name in ("bundle", "method", "target", "region", "model"):
-            if not isinstance(getattr(self, name), str):
-                raise BadInput(
-                    "{name} is {self}; give a text",
-                    name=name,
-                    self=reprlib.repr(getattr(self, name)),
-                )
-        if not isinstance(self.settings, Mapping) or not all(
-            isinstance(key, str) for key in self.settings
-        ):
-            raise BadInput(
-                "settings are {settings}; give values by the settings' names",
-                settings=reprlib.repr(self.settings),
-            )
 
 
 @dataclass(frozen=True)

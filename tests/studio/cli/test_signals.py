@@ -37,7 +37,9 @@ def slow(*_, **__):
     for step in itertools.count():
         (weights @ weights).sum().backward()
         begun.touch()
-        yield SimpleNamespace(index=step, method="rcsb", region="whole", share=0.5)
+        yield SimpleNamespace(
+            index=step, method="rcsb", region="whole", share=0.5, overall=0.5, left=None
+        )
 
 evaluation.evaluate = service.explain = service.warm = slow
 labelled.rows_for_training = labelled.label_counts = lambda *_: {}

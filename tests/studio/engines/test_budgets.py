@@ -1,6 +1,7 @@
 """Budgets: of each login or address, within a window, told with the wait."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -80,18 +81,32 @@ def test_a_login_that_looks_like_mail_is_whole():
     assert address_of(owner_at("other", "ada@x.org")) == address_of(ada)
 
 
+def refused(budgets, owner):
+    try:
+        budgets.require(owner)
+    except TooMuch:
+        return True
+    return False
+
+
+def wait_for(there, seconds=5.0):
+    until = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 def test_the_device_counts_what_it_did_for_whom(clock):
     engine = LocalEngine()
     engine.budgets = Budgets({"seconds": 0.2}, 60, clock)
 
     def slow():
-        import time
-
         time.sleep(0.3)
         return "done"
 
     try:
         assert asyncio.run(ask(engine, ME, slow)) == "done"
+        wait_for(lambda: refused(engine.budgets, AGAIN))  # the engine counts after it has told
         with pytest.raises(TooMuch, match="used the device"):
             asyncio.run(ask(engine, AGAIN, slow))
 

@@ -213,7 +213,7 @@ def test_a_drawn_face_that_was_saved_comes_back_as_it_is(faces):
 
 
 def test_another_model_of_classes_knows_its_own(faces):
-    request = Request(faces, service.sample(faces, 5), "yes", "diffeomorphic_gan", model="gender")
+    request = Request(faces, "diffeomorphic_gan", "yes", service.sample(faces, 5), model="gender")
     with pytest.raises(BadInput, match=r"no class 'yes' of model 'gender'.*choose from: f, m"):
         next(service.explain(request))
 

@@ -83,6 +83,7 @@ def _worker(
     name: str, seed: int, first: int, last: int, work: Path, notes: Path, home: Path
 ) -> str | None:
     """Run a worker to its end; says "hang" or "death" where it has another than its own."""
+    (notes / "at").unlink(missing_ok=True)  # of the one before
     places = {key: str(home / key.lower()) for key in HOMES}
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.fuzz.worker", name, str(seed), str(first), str(last),

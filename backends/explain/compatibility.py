@@ -71,7 +71,8 @@ def refusal(
     if not gradients and _knows(bundle, method, part, classes):
         return None
     able = _able(bundle, part, classes)
-    titles = [m.title for m in able if differentiable or not m.differentiable]
+    fit = [m for m in able if differentiable or not m.differentiable]
+    titles = [m.title for m in fit if m.kind != "baseline"] or [m.title for m in fit]
     if gradients:
         return Sentence(
             "{title} follows gradients, and labels have none; choose {value}, or retrain "

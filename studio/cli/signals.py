@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from typing import NoReturn, TypeVar
 
 __all__ = ["Interrupted", "interruptible"]
 
+AGAIN = 0.05  # seconds until a signal that was lost is sent again
 PAUSE = 5.0  # seconds to clean up before the next signal counts
 T = TypeVar("T")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -53,10 +55,23 @@ def _raising() -> Iterator[None]:
             latest = now
             raise Interrupted(128 + number)
 
+    def on_unraisable(found: sys.UnraisableHookArgs) -> None:
+        """Send the signal again that came while an object was destroyed, where nothing can be
+        raised."""
+        nonlocal latest
+        if not isinstance(found.exc_value, Interrupted):
+            hook(found)
+            return
+        latest = -PAUSE
+        number = int(found.exc_value.code or 0) - 128
+        threading.Timer(AGAIN, os.kill, (os.getpid(), number)).start()
+
     earlier = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    hook, sys.unraisablehook = sys.unraisablehook, on_unraisable
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in earlier.items():
             signal.signal(number, handler)
 

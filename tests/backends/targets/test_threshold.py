@@ -95,6 +95,10 @@ PASSED = {
     "adversarial": ({"rate": 0.004}, 0.02),
     "rcsb": ({}, 0.7),
     "inpainting": ({"steps": 25}, 0.5),
+    "dvce": ({"steps": 25}, 0.5),
+    "fastdime": ({"steps": 25}, 0.5),
+    "opt": ({}, 0.5),
+    "natural": ({}, 0.5),
 }
 
 

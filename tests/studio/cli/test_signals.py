@@ -152,3 +152,26 @@ def test_a_training_that_is_terminated_leaves_whole_files_and_goes_on(tmp_path):
         left = [path.name for path in tmp_path.rglob("*") if path.name.endswith(".part")]
         assert left == []
         json.loads((tmp_path / "bundles" / "squares" / "bundle.json").read_text())
+
+
+class Destroyed:
+    """Somebody presses Ctrl-C while it goes."""
+
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            pass
+
+
+def test_a_signal_while_an_object_is_destroyed_is_not_lost():
+    program = (
+        "import time\n"
+        "from studio.cli.signals import interruptible\n"
+        "from tests.studio.cli.test_signals import Destroyed\n"
+        "def command():\n"
+        "    Destroyed()\n"
+        "    time.sleep(30)\n"
+        "interruptible(command)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=25, check=False)
+    assert ended.returncode == 130

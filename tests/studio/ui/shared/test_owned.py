@@ -76,6 +76,6 @@ def test_runs_belong_to_the_login_on_every_browser():
     browser = {"visitor": "a-browsers-own-name-0"}
     for session, headers in (("home", {"x-studio-user": "ada%40x"}), ("anonymous", {})):
         Gallery.recognise(gallery, visit(session, **headers), browser)
-    assert seen == {"home": "login:ada@x", "anonymous": "a-browsers-own-name-0"}
+    assert seen == {"home@ada%40x": "login:ada@x", "anonymous": "a-browsers-own-name-0"}
     Gallery.recognise(gallery, visit("forged"), {"visitor": "login:ada@x-and-more"})
     assert "forged" not in seen, "no browser names itself as a login"

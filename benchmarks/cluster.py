@@ -1,5 +1,5 @@
-"""An evaluation on one worker of a Ray cluster and on two: how fast, and whether the tables are equal
-to the last digit. A worker has one thread.
+"""An evaluation on one worker of a Ray cluster and on two: how fast, and whether the tables are
+equal to the last digit. A worker has one thread.
 
     python -m benchmarks.cluster --pictures 40
 """

@@ -114,9 +114,12 @@ def test_twenty_by_keyboard_then_a_model_of_them(page):
     learnt = sorted({own_class(item) for item in labelled} - {said})
     choose(page, "#model", "twenty")
     choose(page, "#target", learnt[0])
-    # Offered are methods that need no gradients: LeapFactual, and CLARITY for these classes.
+    # Offered are methods that need no gradients: LeapFactual, and baselines.
     expect(page.locator("#which-method")).to_be_visible()
-    assert len(methods_offered(page)) == 2
+    first, *others = methods_offered(page)
+    assert first == "LeapFactual"
+    assert others
+    assert all("(baseline)" in name for name in others)
     page.locator("#run").click()
     page.wait_for_selector("#counterfactual .compare", timeout=60_000)
     assert "says" in page.inner_text("#status")

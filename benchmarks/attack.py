@@ -18,7 +18,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from backends import bundles
 from studio.ui.serving import free_port
 
 ROOT = Path(__file__).parent.parent
+ELSEWHERE = 10  # niceness of the strangers' own work, which would be on other machines
 HONEST, STRANGER = "7.7.7.7", "6.6.6.6"  # addresses, as a proxy names them
 PREDICT, SLOWER, GROWN = 2.0, 3.0, 1.5  # asked: seconds; times the undisturbed; times the memory
 
@@ -104,6 +107,20 @@ def attacks(address: str, digit: bytes) -> list[Attack]:
     ]  # fmt: skip
 
 
+def _attack(address: str, digit: bytes, seconds: float) -> dict[str, Counter[int]]:
+    """Let all strangers attack for so long; the replies by their status, by attack."""
+    strangers, until = attacks(address, digit), time.monotonic() + seconds
+    threads = [
+        threading.Thread(target=one.go_on, args=(until,))
+        for one in strangers for _ in range(one.at_once)
+    ]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {one.name: one.told for one in strangers}
+
+
 @dataclass
 class Visitor:
     """Somebody honest: asks what the model says every half second, and explains in between."""
@@ -177,16 +194,10 @@ def _compare(address: str, digit: bytes, studio: subprocess.Popen[bytes], second
     before, during = Visitor(address, digit), Visitor(address, digit)
     before.use(time.monotonic() + min(seconds / 3, 20))
     quiet = memory(studio.pid)
-    strangers, until = attacks(address, digit), time.monotonic() + seconds
-    threads = [
-        threading.Thread(target=one.go_on, args=(until,))
-        for one in strangers for _ in range(one.at_once)
-    ]  # fmt: skip
-    for thread in threads:
-        thread.start()
-    during.use(until)
-    for thread in threads:
-        thread.join()
+    with ProcessPoolExecutor(1, get_context("spawn"), os.nice, (ELSEWHERE,)) as others:
+        strangers = others.submit(_attack, address, digit, seconds)
+        during.use(time.monotonic() + seconds)
+        told = strangers.result()
     grown = memory(studio.pid) / quiet
     slower = statistics.median(during.runs) / statistics.median(before.runs)
     rows: list[dict[str, object]] = [
@@ -199,8 +210,8 @@ def _compare(address: str, digit: bytes, studio: subprocess.Popen[bytes], second
     ]  # fmt: skip
     for row in rows:
         print(", ".join(f"{name}: {value}" for name, value in row.items()))
-    for one in strangers:
-        print(f"{one.name}: {dict(sorted(one.told.items()))}")
+    for name, counted in told.items():
+        print(f"{name}: {dict(sorted(counted.items()))}")
     alive = studio.poll() is None
     return not alive or max(during.predictions) > PREDICT or slower > SLOWER or grown > GROWN
 

@@ -45,7 +45,7 @@ class Seen:
     runs: list[float] = field(default_factory=list)
     finished: dict[int, int] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
-    mixed: int = 0
+    mixed: list[str] = field(default_factory=list)
     memory: list[tuple[float, float]] = field(default_factory=list)
 
 
@@ -114,9 +114,10 @@ async def explain(
         raise Refused(f"no answer: {told[:300]}")
     seen.runs.append(time.monotonic() - start)
     seen.first_frames.append(seen.runs[-1] if first is None else first)
-    asked_for = f"“{asked['target']}”"
-    if example.shown not in pair or asked_for not in told:
-        seen.mixed += 1
+    named = (f"“{asked['target']}”", f"P({asked['target']})")  # flipped, or not
+    if example.shown not in pair or not any(one in told for one in named):
+        whose = "its own" if example.shown in pair else "another"
+        seen.mixed.append(f"{example.file} by {asked}: {whose} picture, {told[:300]}")
 
 
 def _text(output: Any) -> str:
@@ -218,7 +219,7 @@ def main() -> None:
         free = asyncio.run(vanish(studio, options.visitors))
     rows = figures(seen, options.seconds, streamed, free, left)
     table("visitors", rows)
-    for error in sorted(set(seen.errors))[:10]:
+    for error in [*sorted(set(seen.errors))[:10], *seen.mixed[:10]]:
         print(f"error: {error}", file=sys.stderr)
     sys.exit(0 if all(row["met"] == "yes" for row in rows) else 1)
 
@@ -240,7 +241,7 @@ def figures(
 
     return [
         row("errors", len(seen.errors), "0", not seen.errors),
-        row("mixed results", seen.mixed, "0", not seen.mixed),
+        row("mixed results", len(seen.mixed), "0", not seen.mixed),
         row("finished runs a second", rate, f"≥ {RATE:g}", rate >= RATE),
         row("first frame, median (s)", first, f"≤ {FIRST:g}", first <= FIRST),
         row("first frame, longest (s)", max(seen.first_frames, default=seconds), "-", True),

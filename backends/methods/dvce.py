@@ -19,8 +19,9 @@ from backends.core import Region, Step, Strength, TargetModel
 from backends.imaging import composite
 from backends.imaging.straight_through import clamp_through
 from backends.methods.common.guidance import capped, eased, guidance
+from backends.methods.common.noise import noise
 from backends.methods.common.views import VIEWS, Views
-from backends.priors.pixel_diffusion import Level, clean_estimate, levels, pixel_alphas
+from backends.priors.pixel_diffusion import Level, clean_estimate, levels, noised, pixel_alphas
 from backends.priors.schedules import schedule_of
 
 __all__ = ["DVCE", "at_length"]
@@ -93,10 +94,7 @@ class DVCE:
         generator: torch.Generator,
     ) -> Iterator[Step]:
         """One step a network evaluation; ``image`` is the clean estimate, at last x_0."""
-
-        def draw() -> Tensor:
-            return torch.randn(factual.shape, generator=generator).to(factual)
-
+        draw = noise(factual, generator)
         yield from self.walk(factual, target, region.mask, config, draw)
 
     def walk(
@@ -114,8 +112,7 @@ class DVCE:
         x = 2 * factual - 1
         plan, views = levels(config.truncation, config.steps, self.alphas), Views(config.views)
         phase = capped("diffusion", len(plan), config.steps)
-        start = plan[0].a
-        xt = start**0.5 * x + (1 - start) ** 0.5 * draw()
+        xt = noised(x, plan[0].a, draw())
         for i, level in enumerate(plan, start=1):
             x0, toward, away, lack = self._gradients(xt, x, level, target, m, views)
             mean = level.mean(xt, x0)

@@ -19,8 +19,9 @@ from torch.nn import functional as F
 from backends.core import Region, Step, Strength, TargetModel
 from backends.imaging import composite
 from backends.methods.common.guidance import capped, eased, guidance
+from backends.methods.common.noise import noise
 from backends.methods.common.views import VIEWS, Views
-from backends.priors.pixel_diffusion import clean_estimate, levels, pixel_alphas
+from backends.priors.pixel_diffusion import clean_estimate, levels, noised, pixel_alphas
 from backends.priors.schedules import schedule_of
 
 __all__ = ["FastDiME", "changed"]
@@ -110,10 +111,7 @@ class FastDiME:
         generator: torch.Generator,
     ) -> Iterator[Step]:
         """One step a network evaluation; ``image`` is the clean estimate, at last x_0."""
-
-        def draw() -> Tensor:
-            return torch.randn(factual.shape, generator=generator).to(factual)
-
+        draw = noise(factual, generator)
         yield from self.walk(factual, target, region.mask, config, draw)
 
     def walk(
@@ -131,8 +129,7 @@ class FastDiME:
         x = 2 * factual - 1
         plan, views = levels(config.truncation, config.steps, self.alphas), Views(config.views)
         total, phase = len(plan), capped("diffusion", len(plan), config.steps)
-        start = plan[0].a
-        xt = start**0.5 * x + (1 - start) ** 0.5 * draw()
+        xt = noised(x, plan[0].a, draw())
         for i, level in enumerate(plan, start=1):
             with torch.no_grad():
                 x0 = clean_estimate(self.net, xt, level.t, level.a).clamp(-1, 1)
@@ -143,10 +140,10 @@ class FastDiME:
             length = level.variance / level.a**0.5
             guided = eased(length * config.class_weight * toward, toward, lack)
             xt = level.mean(xt, x0) + guided - length * config.distance_weight * away
-            known = level.b**0.5 * x
+            known = x  # at the last step b is 1
             if i < total:
                 xt = xt + level.variance**0.5 * draw()
-                known = known + (1 - level.b) ** 0.5 * draw()
+                known = noised(x, level.b, draw())
             xt = composite(known, xt, kept)
             yield Step(i, total, phase, ((xt if i == total else x0) + 1) / 2)
 

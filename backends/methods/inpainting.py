@@ -24,11 +24,12 @@ from backends.core import Region, Step, Strength, TargetModel
 from backends.imaging import composite
 from backends.imaging.straight_through import clamp_through
 from backends.methods.common.guidance import Smoothing, capped, eased, guidance
+from backends.methods.common.noise import noise
 from backends.methods.common.views import VIEWS, Views
-from backends.priors.pixel_diffusion import Level, clean_estimate, levels, pixel_alphas
+from backends.priors.pixel_diffusion import Level, clean_estimate, levels, noised, pixel_alphas
 from backends.priors.schedules import schedule_of
 
-__all__ = ["Inpainting", "ancestral", "renoised", "restored"]
+__all__ = ["Inpainting", "ancestral", "restored"]
 
 
 class InpaintingConfig(BaseModel):
@@ -77,11 +78,6 @@ class InpaintingConfig(BaseModel):
 def ancestral(x: Tensor, x0: Tensor, guidance: Tensor, level: Level, z: Tensor) -> Tensor:
     """x_b ~ p(x_b | x_a), its mean moved by sigma_t^2 * guidance (equations 23 and 28)."""
     return level.mean(x, x0) + level.variance * guidance + level.variance**0.5 * z
-
-
-def renoised(known: Tensor, level: Level, z: Tensor) -> Tensor:
-    """x_b ~ q(x_b | x): what is known, as noisy as the rest."""
-    return level.b**0.5 * known + (1 - level.b) ** 0.5 * z
 
 
 def restored(
@@ -149,10 +145,7 @@ class Inpainting:
         generator: torch.Generator,
     ) -> Iterator[Step]:
         """One step a network evaluation; ``image`` is the Tweedie estimate, at last x_0."""
-
-        def draw() -> Tensor:
-            return torch.randn(factual.shape, generator=generator).to(factual)
-
+        draw = noise(factual, generator)
         yield from self.walk(factual, target, region.mask, config, draw)
 
     def walk(
@@ -173,8 +166,7 @@ class Inpainting:
         total = (len(plan) - 1) * repeats + 1
         phase = capped(config.sampler, len(plan), config.steps)
         smooth, views = Smoothing(shared=config.smoothing == "picture"), Views(config.views)
-        start = plan[0].a
-        xt = start**0.5 * x + (1 - start) ** 0.5 * draw()
+        xt = noised(x, plan[0].a, draw())
         i = 0
         for level in plan:
             last = level is plan[-1]
@@ -189,7 +181,7 @@ class Inpainting:
                     xt = restored(xt, guided, x, m, level, draw(), config.eta, config.eta_known)
                 else:
                     unknown = ancestral(xt, x0, g, level, draw()) - correction
-                    xt = composite(renoised(x, level, draw()), unknown, m)
+                    xt = composite(noised(x, level.b, draw()), unknown, m)
                 yield Step(i, total, phase, ((xt if last else x0) + 1) / 2)
 
     def _gradients(

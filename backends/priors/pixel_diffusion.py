@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Level", "clean_estimate", "levels", "pixel_alphas"]
+__all__ = ["Level", "clean_estimate", "levels", "noised", "pixel_alphas"]
 
 
 def pixel_alphas(
@@ -76,6 +76,14 @@ def levels(truncation: float, steps: int, alphas: Tensor | None = None) -> list[
     times = np.linspace(last, 0, min(steps, last + 1)).round().astype(int)
     here = a[times].tolist()
     return [Level(*row) for row in zip(times.tolist(), here, [*here[1:], 1.0], strict=True)]
+
+
+def noised(x: Tensor, a: float, z: Tensor) -> Tensor:
+    """x_t ~ q(x_t | x_0 = x), of noise z (DDPM, equation 4).
+
+    :param a: the schedule's cumulative product at t.
+    """
+    return a**0.5 * x + (1 - a) ** 0.5 * z
 
 
 def clean_estimate(network: nn.Module, x: Tensor, t: int, a: float) -> Tensor:

@@ -8,16 +8,10 @@ from torch.func import jacrev
 
 from backends.core import Region
 from backends.errors import MissingPart
-from backends.methods.place import (
-    Clarity,
-    ClarityConfig,
-    Place,
-    PlaceConfig,
-    Revise,
-    ReviseConfig,
-    SearchConfig,
-    descend,
-)
+from backends.methods.clarity import Clarity, ClarityConfig
+from backends.methods.common.descent import SearchConfig, descend
+from backends.methods.place import Place, PlaceConfig
+from backends.methods.revise import Revise, ReviseConfig
 from backends.priors.density import ConditionalDensity, LatentEnsemble
 from backends.targets.model import Classifier
 

@@ -11,9 +11,7 @@ import io
 import json
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -21,16 +19,14 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import requests
 from PIL import Image
 
 from backends import bundles
-from studio.ui.serving import free_port
+from benchmarks.demo_studio import DemoStudio, demo_studio
 
-ROOT = Path(__file__).parent.parent
 ELSEWHERE = 10  # niceness of the strangers' own work, which would be on other machines
 HONEST, STRANGER = "7.7.7.7", "6.6.6.6"  # addresses, as a proxy names them
 PREDICT, SLOWER, GROWN = 2.0, 3.0, 1.5  # asked: seconds; times the undisturbed; times the memory
@@ -150,55 +146,28 @@ class Visitor:
         return time.perf_counter() - start if reply.status_code == 200 else 60.0
 
 
-def memory(pid: int) -> float:
-    """Megabytes that a process has in memory (Linux)."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
-
-
 def main() -> None:
     """Print what the honest visitor saw, and what the strangers were told."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=60)
     options = parser.parse_args()
-    port = free_port("127.0.0.1")
-    address = f"http://127.0.0.1:{port}"
     bundle = bundles.get("digits")
     digit = (bundle.folder / bundle.own.examples[8].file).read_bytes()
-    with tempfile.TemporaryDirectory() as home:
-        settings = {"STUDIO_PORT": str(port), "STUDIO_MODE": "demo", "STUDIO_HOME": home}
-        log = Path(home, "log.txt").open("w+")  # noqa: SIM115 - as long as the studio
-        studio = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env=os.environ | settings, stdout=log, stderr=log
-        )
-        try:
-            _wait_for(address)
-            missed = _compare(address, digit, studio, options.seconds)
-        finally:
-            studio.terminate()
-            studio.wait(30)
+    with demo_studio() as studio:
+        missed = _compare(studio, digit, options.seconds)
     sys.exit(1 if missed else 0)
 
 
-def _wait_for(address: str) -> None:
-    while True:
-        try:
-            if requests.get(f"{address}/healthz", timeout=5).ok:
-                break
-        except requests.RequestException:
-            time.sleep(0.5)
-    time.sleep(10)  # the bundle warms up
-
-
-def _compare(address: str, digit: bytes, studio: subprocess.Popen[bytes], seconds: float) -> bool:
+def _compare(studio: DemoStudio, digit: bytes, seconds: float) -> bool:
+    address = studio.address
     before, during = Visitor(address, digit), Visitor(address, digit)
     before.use(time.monotonic() + min(seconds / 3, 20))
-    quiet = memory(studio.pid)
+    quiet = studio.memory
     with ProcessPoolExecutor(1, get_context("spawn"), os.nice, (ELSEWHERE,)) as others:
         strangers = others.submit(_attack, address, digit, seconds)
         during.use(time.monotonic() + seconds)
         told = strangers.result()
-    grown = memory(studio.pid) / quiet
+    grown = studio.memory / quiet
     slower = statistics.median(during.runs) / statistics.median(before.runs)
     rows: list[dict[str, object]] = [
         {"what": "predict, slowest (s)", "undisturbed": max(before.predictions),
@@ -212,7 +181,7 @@ def _compare(address: str, digit: bytes, studio: subprocess.Popen[bytes], second
         print(", ".join(f"{name}: {value}" for name, value in row.items()))
     for name, counted in told.items():
         print(f"{name}: {dict(sorted(counted.items()))}")
-    alive = studio.poll() is None
+    alive = studio.process.poll() is None
     return not alive or max(during.predictions) > PREDICT or slower > SLOWER or grown > GROWN
 
 

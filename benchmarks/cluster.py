@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.evaluation import Plan, Row, evaluate
-from studio.engines.ray import evaluated
+from studio.runs.distributed import distributed
 
 FASTER = 1.6  # asked: times one worker's throughput
 METHODS = ["leapfactual", "rcsb", "place"]
@@ -29,7 +29,7 @@ def measured(workers: int, pictures: int, folder: Path) -> tuple[float, list[Any
         "digits", METHODS, pictures, settings=STEPS, batch=4,
         answers=folder / f"{workers}.sqlite",
     )  # fmt: skip
-    work, times = evaluated(plan), []
+    work, times = distributed(plan), []
     while True:
         try:
             next(work)

@@ -34,6 +34,11 @@ class DemoStudio:
     home: Path
 
     @property
+    def log(self) -> Path:
+        """The file of what it says."""
+        return self.home / "log.txt"
+
+    @property
     def memory(self) -> float:
         """Megabytes that its process has in memory (Linux)."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
@@ -72,7 +77,7 @@ def demo_studio(warm: float = WARM, /, **environment: str) -> Iterator[DemoStudi
             "STUDIO_PORT": str(port), "STUDIO_MODE": "demo", "STUDIO_HOME": str(home),
             "TMPDIR": str(home / "scratch"),
         }  # fmt: skip
-        with (home / "log.txt").open("w") as log:
+        with (home / "log.txt").open("a") as log:
             process = subprocess.Popen(
                 [sys.executable, "app.py"], cwd=ROOT, env=os.environ | settings | environment,
                 stdout=log, stderr=log,

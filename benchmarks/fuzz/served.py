@@ -6,13 +6,9 @@ import io
 import json
 import os
 import random
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import requests
@@ -20,17 +16,16 @@ from PIL import Image
 
 from backends import bundles
 from backends.errors import BadInput
+from benchmarks.demo_studio import DemoStudio, demo_studio
 from benchmarks.fuzz.damage import TEXTS, altered, anything, damaged, respelled
 from benchmarks.fuzz.files import files
-from studio.ui.serving import free_port
 
-__all__ = ["Try", "served", "to_api", "to_events", "to_labels"]
+__all__ = ["MESSAGES", "Try", "served", "to_api", "to_events", "to_labels"]
 
 Try = Callable[[random.Random], None]
 """Makes an input with what is drawn, and gives it to the studio; a StudioError is a sentence, what
 else it raises is a fault."""
 
-ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 20.0  # seconds for a reply
 MESSAGES: dict[str, dict[str, Any]] = {
     "join": {"project": "ones", "name": "Bob"},
@@ -60,11 +55,9 @@ OF_GRADIO = ("file=", "reset", "heartbeat/", "cancel", "info", "upload", "queue/
 
 @dataclass
 class Server:
-    """A studio that runs in a process of its own."""
+    """A studio that runs in a process of its own, and what is known of it."""
 
-    address: str
-    process: subprocess.Popen[bytes]
-    log: Path
+    studio: DemoStudio
     codes: list[str] = field(default_factory=list)
     events: list[tuple[int, int]] = field(default_factory=list)
 
@@ -79,18 +72,18 @@ class Server:
         } | content.pop("headers", {})
         method = content.pop("method", "POST")
         reply = requests.request(
-            method, f"{self.address}{path}", timeout=PATIENCE, **content, stream=True
+            method, f"{self.studio.address}{path}", timeout=PATIENCE, **content, stream=True
         )
         if reply.headers.get("content-type", "").startswith("text/event-stream"):
             text = ""
             reply.close()
         else:
             text = reply.text
-        if self.process.poll() is not None:
-            raise RuntimeError(f"the studio ended with {self.process.returncode}")
-        said = self.log.read_text(errors="replace")
+        if (ended := self.studio.process.poll()) is not None:
+            raise RuntimeError(f"the studio ended with {ended}")
+        said = self.studio.log.read_text(errors="replace")
         if "Traceback" in said or "Traceback" in text:
-            os.truncate(self.log, 0)
+            os.truncate(self.studio.log, 0)
             raise RuntimeError((said + text)[-3000:])
         if reply.status_code >= 500 and "/gradio_api/" not in path:
             raise RuntimeError(f"{reply.status_code}: {text[:300]}")
@@ -102,30 +95,15 @@ class Server:
 @contextmanager
 def served(trial: Callable[[random.Random, Server], None]) -> Iterator[Try]:
     """A studio, open as a demo; as its owner's for the labels, which only they begin."""
-    port, log = free_port("127.0.0.1"), Path.cwd() / "log.txt"
     mode = "private" if trial is to_labels else "demo"
-    own = {"STUDIO_PORT": str(port), "STUDIO_MODE": mode, "STUDIO_DATABASE": "labels.db"}
-    with log.open("a") as to:
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / "app.py")], env=os.environ | own, stdout=to, stderr=to
-        )
-    server = Server(f"http://127.0.0.1:{port}", process, log)
-    try:
+    with demo_studio(0.0, STUDIO_MODE=mode) as studio:
+        server = Server(studio)
         _prepare(server, mode)
         yield lambda draw: trial(draw, server)
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def _prepare(server: Server, mode: str) -> None:
-    while True:
-        try:
-            if requests.get(f"{server.address}/healthz", timeout=5).ok:
-                break
-        except requests.RequestException:
-            time.sleep(0.3)
-    config = requests.get(f"{server.address}/config", timeout=30).json()
+    config = requests.get(f"{server.studio.address}/config", timeout=30).json()
     server.events = [
         (one["id"], len(one["inputs"])) for one in config["dependencies"] if one["backend_fn"]
     ]

@@ -109,11 +109,11 @@ def evaluate(
 
 def _distributed(plan: Plan) -> Plan:
     """Let Ray's workers compute the answers; the plan whose rows can be made of them."""
-    from studio.engines.ray import evaluated
+    from studio.runs.distributed import distributed
 
     def pieces() -> Iterator[tuple[int, int]]:
         nonlocal plan
-        plan = yield from evaluated(plan, is_trusted())
+        plan = yield from distributed(plan, is_trusted())
 
     def on_item(item: tuple[int, int]) -> None:
         done, total = item

@@ -10,21 +10,16 @@ already are left out.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from importlib import import_module
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
 
 from backends import service
 from backends.compute import devices
-from backends.errors import MissingPart, StudioError
 from backends.sentences import Sentence
-from backends.settings import PREFIX, settings
+from backends.settings import settings
 from studio.engines.core import (
     Engine,
     Event,
@@ -38,22 +33,14 @@ from studio.engines.core import (
     end_of,
 )
 from studio.engines.local import LocalEngine
+from studio.engines.workers import ATTEMPTS, LOST, REPLACED, Workers
 
-if TYPE_CHECKING:
-    from backends.evaluation import Plan
-
-__all__ = ["RayEngine", "evaluated"]
+__all__ = ["RayEngine"]
 
 log = logging.getLogger(__name__)
 AT_ONCE = 256  # jobs under way on all workers; others wait here
-ATTEMPTS = 3  # at a job whose worker is lost
 LOOK = 0.05  # seconds between two looks whether somebody stopped
-REPLACED = 120.0  # seconds that a lost worker is waited for
 CROWD = 64  # jobs of a worker
-LOST = Sentence(
-    "the worker that computed this was lost {attempts} times; try again, or look at Ray's log"
-)
-HINT = 'the engine ray needs a package; run: pip install "counterfactual-studio[ray]"'
 
 
 class Worker:
@@ -96,101 +83,6 @@ class Worker:
             job.stop()
 
 
-class Workers:
-    """The workers of a cluster: one for each accelerator, else one for each of its cores but at
-    most ``STUDIO_WORKERS``.
-
-    ``RAY_ADDRESS`` names the cluster (``auto``: the one that ``ray start`` began on this machine);
-    else one is begun here, which ends with this process.
-
-    :param kind: class of the workers, which are made with ``arguments``.
-    :param at_once: calls that a worker answers at once.
-    :param retries: how often a call is repeated whose worker was lost.
-    :raises MissingPart: the package ``ray`` is not installed.
-    """
-
-    def __init__(
-        self, kind: type = Worker, at_once: int = CROWD, retries: int = 0, **arguments: Any
-    ) -> None:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        try:
-            self.ray = import_module("ray")
-        except ImportError as error:
-            raise MissingPart(HINT) from error
-        own = {key: value for key, value in os.environ.items() if key.startswith(PREFIX)}
-        if not self.ray.is_initialized():
-            self.ray.init(
-                os.environ.get("RAY_ADDRESS") or "local", log_to_driver=False,
-                include_dashboard=False, logging_level=logging.WARNING,
-                runtime_env={"env_vars": own},
-            )  # fmt: skip
-        have = self.ray.cluster_resources()
-        cards, cores = int(have.get("GPU", 0)), max(1, int(have.get("CPU", 1)))
-        most = settings().workers or cores
-        count = min(cards or cores, most)
-        needs = {"num_gpus": 1} if cards else {"num_cpus": max(1, cores // count)}
-        made = self.ray.remote(kind).options(
-            max_restarts=-1, max_task_retries=retries, max_concurrency=at_once,
-            scheduling_strategy="SPREAD", **needs,
-        )  # fmt: skip
-        self.actors = [made.remote(**arguments) for _ in range(count)]
-        self._begun = time.monotonic()
-        self._ready = [actor.__ray_ready__.remote() for actor in self.actors]
-
-    def problem(self) -> str:
-        """Whether no worker has started for too long; empty where one has."""
-        waited = time.monotonic() - self._begun
-        if waited < REPLACED or self.ray.wait(self._ready, timeout=0)[0]:
-            return ""
-        return f"no worker has started for {waited:.0f} seconds; look at: ray status"
-
-    def close(self) -> None:
-        """End the workers, and the cluster if it was begun here."""
-        for actor in self.actors:
-            self.ray.kill(actor)
-        self.ray.shutdown()
-
-
-def evaluated(plan: Plan, trusting: bool = False) -> Generator[tuple[int, int], None, Plan]:
-    """Let the workers compute what is missing of an evaluation, into its store. Ray replaces a
-    worker that is lost, and the piece that it had begun is computed again.
-
-    :param plan: with a store.
-    :param trusting: whether the plan may name code of the person who began it.
-    :returns: yields how many pieces are finished, and of how many; then the plan whose rows the
-        store has.
-    :raises MissingPart: the package ``ray`` is not installed.
-    :raises StudioError: the plan cannot be carried out.
-    """
-    from backends.evaluation import pieces
-
-    away = replace(plan, answers=None)
-    workers = Workers(pieces.PieceWorker, 1, ATTEMPTS - 1, plan=away, trusting=trusting)
-    ray, free, going = workers.ray, list(workers.actors), dict[Any, Any]()
-    try:
-        plan = replace(plan, device=ray.get(free[0].device.remote()))
-        waiting = pieces.missing(plan)
-        total = len(waiting)
-        while waiting or going:
-            while waiting and free:
-                actor = free.pop()
-                going[actor.compute.remote(waiting.pop(0))] = actor
-            ready, _ = ray.wait(list(going), timeout=1.0)
-            for one in ready:
-                free.append(going.pop(one))
-                try:
-                    pieces.store(plan, ray.get(one))
-                except StudioError as error:  # its row says so again
-                    log.info("a piece could not be computed: %s", error)
-                yield total - len(waiting) - len(going), total
-    except ray.exceptions.RayActorError as error:
-        raise StudioError(LOST, attempts=ATTEMPTS) from error
-    finally:
-        workers.close()
-    return plan
-
-
 class RayEngine(Engine):
     """Portable jobs go to the worker with the fewest; the others take turns here.
 
@@ -199,7 +91,7 @@ class RayEngine(Engine):
     """
 
     def __init__(self, ahead: Sequence[str] = ()) -> None:
-        self._workers = Workers()
+        self._workers = Workers(Worker, CROWD)
         self._lost = self._workers.ray.exceptions.RayActorError
         self._here = LocalEngine(settings().step_seconds)
         self._threads = ThreadPoolExecutor(AT_ONCE, "ray")

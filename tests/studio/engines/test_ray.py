@@ -15,7 +15,8 @@ from backends import bundles, service
 from backends.core import Request
 from backends.errors import BadInput
 from studio.engines.core import Done, Failed, Queued, Stepped, Stopped, end_of
-from studio.engines.ray import ATTEMPTS, RayEngine
+from studio.engines.ray import RayEngine
+from studio.engines.workers import ATTEMPTS
 
 
 def counted(count, pause=0.0):

@@ -8,7 +8,7 @@ import pytest
 
 from backends.evaluation import Plan, Row, evaluate
 from backends.evaluation.pieces import missing
-from studio.engines.ray import evaluated
+from studio.runs.distributed import distributed
 
 FEW = {"leapfactual": [{"blending_leaps": 3}], "rcsb": [{"steps": 4}, {"steps": 6}]}
 
@@ -50,7 +50,7 @@ def workers():
 
 def test_the_table_is_the_same_to_the_last_digit_and_a_lost_worker_loses_nothing(here, tmp_path):
     plan = plan_in(tmp_path)
-    work = evaluated(plan)
+    work = distributed(plan)
     first = next(work)
     assert first[1] == 9
     os.kill(workers()[0], signal.SIGKILL)

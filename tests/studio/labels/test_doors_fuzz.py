@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from backends.errors import StudioError
+from benchmarks.fuzz import served
 from benchmarks.fuzz.damage import TEXTS, anything
 from studio.engines.local import LocalEngine
 from studio.labels import exchange
@@ -26,24 +27,13 @@ from tests.conftest import write_tiny
 from tests.studio.labels.conftest import drawn
 
 CLASSES = ["one", "-seven", "'=x", "naïve, “写”; |"]
-MESSAGES = {
-    "join": {"project": "ones", "name": "Bob"},
-    "next": {"ahead": 3, "alike": True},
-    "answers": {
-        "item": 1, "value": "one", "state": "submitted", "note": "", "seconds": 1.5, "via": "key",
-        "request": "a", "ahead": 2,
-    },
-    "together": {
-        "items": [1, 2], "value": "one", "state": "submitted", "seconds": 1.5, "via": "grid",
-        "request": "b", "ahead": 2,
-    },
-    "undo": {"request": "c", "ahead": 2},
+MESSAGES = served.MESSAGES | {
     "manage/projects": {
         "project": {"name": "other", "bundle": "tiny", "classes": ["a", "b"], "votes": 2},
         "administrator": "Eve",
     },
     "manage/retrain": {"name": "ours", "rule": "majority", "settings": {"steps": 10}},
-}  # fmt: skip
+}
 GOT = ("projects", "guidelines", "manage/retrain")
 FORMATS = ("csv", "jsonl", "label-studio", "datasets")
 

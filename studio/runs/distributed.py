@@ -1,0 +1,57 @@
+"""An evaluation whose answers the workers of a Ray cluster compute."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from backends.errors import StudioError
+from studio.engines.workers import ATTEMPTS, LOST, Workers
+
+if TYPE_CHECKING:
+    from backends.evaluation import Plan
+
+__all__ = ["distributed"]
+
+log = logging.getLogger(__name__)
+
+
+def distributed(plan: Plan, trusting: bool = False) -> Generator[tuple[int, int], None, Plan]:
+    """Let the workers compute what is missing of an evaluation, into its store. Ray replaces a
+    worker that is lost, and the piece that it had begun is computed again.
+
+    :param plan: with a store.
+    :param trusting: whether the plan may name code of the person who began it.
+    :returns: yields how many pieces are finished, and of how many; then the plan whose rows the
+        store has.
+    :raises MissingPart: the package ``ray`` is not installed.
+    :raises StudioError: the plan cannot be carried out.
+    """
+    from backends.evaluation import pieces
+
+    away = replace(plan, answers=None)
+    workers = Workers(pieces.PieceWorker, 1, ATTEMPTS - 1, plan=away, trusting=trusting)
+    ray, free, going = workers.ray, list(workers.actors), dict[Any, Any]()
+    try:
+        plan = replace(plan, device=ray.get(free[0].device.remote()))
+        waiting = pieces.missing(plan)
+        total = len(waiting)
+        while waiting or going:
+            while waiting and free:
+                actor = free.pop()
+                going[actor.compute.remote(waiting.pop(0))] = actor
+            ready, _ = ray.wait(list(going), timeout=1.0)
+            for one in ready:
+                free.append(going.pop(one))
+                try:
+                    pieces.store(plan, ray.get(one))
+                except StudioError as error:  # its row says so again
+                    log.info("a piece could not be computed: %s", error)
+                yield total - len(waiting) - len(going), total
+    except ray.exceptions.RayActorError as error:
+        raise StudioError(LOST, attempts=ATTEMPTS) from error
+    finally:
+        workers.close()
+    return plan

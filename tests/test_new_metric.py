@@ -15,7 +15,7 @@ from backends.metrics import METRICS, metric
 from studio.export import tables
 from studio.runs.comparison import Comparison
 from studio.ui.compare.table import table as compared_table
-from studio.ui.shared import markup
+from studio.ui.shared import answer_markup
 from tests.backends.evaluation.test_rows import with_examples
 
 
@@ -54,7 +54,7 @@ def test_a_metric_joins_every_table(brightness, ask, tmp_path):
 
     about = service.about(ask("adversarial").bundle)["metrics"]
     assert about["brightness"]["meaning"] == "of the mean"
-    assert f"{change:+.3f} levels" in markup.metrics_table(answer.record, about)
+    assert f"{change:+.3f} levels" in answer_markup.metrics_table(answer.record, about)
 
     comparison = Comparison("me", [ask("adversarial")])
     assert "Brighter" not in compared_table(comparison.rows(), {}, about)

@@ -9,7 +9,7 @@ import gradio as gr
 from studio.runs import Run
 from studio.translation import N_, _
 from studio.ui.explain.take_away import TakeAway
-from studio.ui.shared import advice, frames, markup
+from studio.ui.shared import advice, answer_markup, frames, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.offered_file import offered_file
 from studio.ui.shared.queue_line import turns_note, waiting_note
@@ -102,7 +102,7 @@ class AnswerPanes:
         """The status of an answer, which may be to another question than the controls ask."""
         if run.answer is None or not run.ended:
             return gr.skip()
-        return _verdict(run) if same else markup.of_another_question(run.answer.record)
+        return _verdict(run) if same else answer_markup.of_another_question(run.answer.record)
 
     def unkept(self, run: Run) -> Any:
         """The status of an answer that could not be stored."""
@@ -136,7 +136,7 @@ class AnswerPanes:
                 self.difference: panels.differences,
                 self.facts: advice.answer_facts(record),
                 self.metrics: panels.further
-                + markup.metrics_table(record, self.controller.about["metrics"]),
+                + answer_markup.metrics_table(record, self.controller.about["metrics"]),
                 self.status: _verdict(run) + unwritten,
                 self.download: download,
             }
@@ -157,5 +157,5 @@ def _curve(run: Run) -> str:
 def _verdict(run: Run) -> Any:
     """How an answered run ended, and whether this studio has computed it."""
     assert run.answer is not None
-    line = markup.answer_line(run.answer.record)
+    line = answer_markup.answer_line(run.answer.record)
     return line + markup.hint(BROUGHT) if run.brought else line

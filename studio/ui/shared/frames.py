@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from backends.core import Request
 from studio import export
 from studio.runs import Run, Runs
-from studio.ui.shared import canvas, markup
+from studio.ui.shared import answer_markup, canvas
 
 __all__ = ["Panels", "follow", "newest", "panels", "watched"]
 
@@ -72,7 +72,7 @@ def panels(run: Run) -> Panels:
     shown = {name: canvas.preview(picture, 768) for name, picture in heatmaps.items()}
     before_after = (canvas.preview(picture, 768) for picture in pair)
     others = [
-        markup.alternative(
+        answer_markup.alternative(
             name, answer.record["target"], other.record,
             canvas.preview(export.as_picture(other.counterfactual), 384),
             canvas.preview(export.absolute_difference(other), 384),
@@ -80,6 +80,6 @@ def panels(run: Run) -> Panels:
         for name, other in answer.alternatives.items()
     ]  # fmt: skip
     return Panels(
-        markup.before_after(*before_after), markup.differences(**shown),
-        markup.alternatives(answer.record["answer"], others),
+        answer_markup.before_after(*before_after), answer_markup.differences(**shown),
+        answer_markup.alternatives(answer.record["answer"], others),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from backends.service.advice import Situation, ranked
 from studio.templates import render
 from studio.translation import _, catalogues, speaking
 from studio.ui.page import build
-from studio.ui.shared import markup
+from studio.ui.shared import answer_markup
 from studio.ui.shared.advice import answer_facts
 from tests.studio.test_templates import ARGUMENTS, EVIL
 from tests.studio.ui.shared.test_markup import record
@@ -177,8 +177,9 @@ RECORDS = [
 def test_what_is_said_of_an_answer_is_bracketed(told, pseudo):
     metrics = {name: asdict(metric) for name, metric in METRICS.items()}
     markups = [
-        answer_facts(told), markup.answer_line(told), markup.metrics_table(told, metrics),
-        markup.of_another_question(told | {"method": "PLACE"}),
+        answer_facts(told), answer_markup.answer_line(told),
+        answer_markup.metrics_table(told, metrics),
+        answer_markup.of_another_question(told | {"method": "PLACE"}),
     ]  # fmt: skip
     names = NAMES | {"bridge", "nats", "P(9)"}
     for written in markups:

@@ -14,7 +14,7 @@ from backends.regions.spec import Whole
 from studio.runs import Runs
 from studio.runs.study import Study
 from studio.ui.page import build
-from studio.ui.shared import canvas, form, frames, markup
+from studio.ui.shared import answer_markup, canvas, form, frames, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.model_list import Offered
@@ -188,5 +188,5 @@ def test_the_rebuilding_error_is_said():
         "counterfactual": {"label": "yes", "probabilities": {"yes": 0.9}},
         "metrics": {"reconstruction_error": 0.0432},
     }  # fmt: skip
-    assert "error of 0.043" in markup.answer_line(record)
-    assert "error" not in markup.answer_line(record | {"metrics": {}})
+    assert "error of 0.043" in answer_markup.answer_line(record)
+    assert "error" not in answer_markup.answer_line(record | {"metrics": {}})

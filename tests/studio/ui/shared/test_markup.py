@@ -14,7 +14,7 @@ from backends.regions.settings import AutoRegion
 from backends.service.advice import Advised
 from backends.service.neighbours import Nearest, Neighbour
 from studio import export
-from studio.ui.shared import advice, canvas, form, markup, shortcuts
+from studio.ui.shared import advice, answer_markup, canvas, form, markup, shortcuts
 
 METRIC_TABLE = {name: asdict(metric) for name, metric in METRICS.items()}
 
@@ -34,11 +34,11 @@ def record(**changes):
 
 
 def test_the_answer_is_told_honestly():
-    assert "Flipped" in markup.answer_line(record())
-    assert "agrees" in markup.answer_line(record())
+    assert "Flipped" in answer_markup.answer_line(record())
+    assert "agrees" in answer_markup.answer_line(record())
     no = {"label": "4", "agrees": False, "target_probability": 0.1}
-    assert "disagrees" in markup.answer_line(record(oracle=no))
-    stopped = markup.answer_line(record(status="cancelled"))
+    assert "disagrees" in answer_markup.answer_line(record(oracle=no))
+    stopped = answer_markup.answer_line(record(status="cancelled"))
     assert "Stopped at step 7 of 20" in stopped
     assert "Flipped" not in stopped
 
@@ -59,7 +59,7 @@ def test_the_answer_is_told_honestly():
 def test_every_sentence_is_true(status, after, oracle, told):
     said = {"label": after, "probabilities": {after: 0.8} | {"9": 0.8 if after == "9" else 0.1}}
     judge = {"label": oracle, "agrees": oracle == "9", "target_probability": 0.5}
-    line = markup.answer_line(record(status=status, counterfactual=said, oracle=judge))
+    line = answer_markup.answer_line(record(status=status, counterfactual=said, oracle=judge))
     for sentence in told:
         assert sentence in line
     assert ("still" in line) == (status == "not_flipped" and after == "4")
@@ -71,14 +71,14 @@ def test_every_number_shown_is_named_written_and_explained_by_the_metric():
         assert metric.meaning
         assert metric.good.endswith("."), metric.name
         assert metric.bad.endswith("."), metric.name
-    table = markup.metrics_table(record(), METRIC_TABLE)
+    table = answer_markup.metrics_table(record(), METRIC_TABLE)
     assert "<th>Changed area</th><td>10.0%</td><td>share of pixels" in table
     assert "<th>COUT</th><td>+0.50</td>" in table
     assert "SSIM" not in table, "it was not measured"
 
 
 def test_each_number_says_what_is_good_and_bad():
-    table = markup.metrics_table(record(), METRIC_TABLE)
+    table = answer_markup.metrics_table(record(), METRIC_TABLE)
     assert "Good: Near 1: a few of the most changed pixels already carry the flip" in table
     assert table.count("Good or bad?") == len(record()["metrics"]) + 1, "and the oracle"
 
@@ -96,10 +96,10 @@ def test_facts_come_with_a_word_and_warnings_with_a_reason():
 def test_every_pane_says_what_it_shows(pane):
     assert "What am I looking at?" in advice.looking_at(pane)
     if pane == "before_after":
-        assert advice.looking_at(pane) in markup.before_after("data:a", "data:b")
+        assert advice.looking_at(pane) in answer_markup.before_after("data:a", "data:b")
     else:
         figures = {"absolute": "data:a", "signed": "data:s"} | {pane: "data:p"}
-        assert advice.looking_at(pane) in markup.differences(**figures)
+        assert advice.looking_at(pane) in answer_markup.differences(**figures)
 
 
 def test_time_is_told_only_where_it_is_known():
@@ -127,8 +127,8 @@ def test_people_cannot_inject_markup():
     assert "<img" not in markup.curve([(1, 0.5)], 3, evil)
     assert "<img" not in markup.progress_line(1, 2, evil, 1.0, 0.5, evil)
     labelled = {"label": evil, "probabilities": {evil: 1.0, "9": 0.0}}
-    assert "<img" not in markup.metrics_table(record(factual=labelled), METRIC_TABLE)
-    assert "<img" not in markup.answer_line(record(factual=labelled))
+    assert "<img" not in answer_markup.metrics_table(record(factual=labelled), METRIC_TABLE)
+    assert "<img" not in answer_markup.answer_line(record(factual=labelled))
 
 
 def test_curve_has_a_point_for_every_step():
@@ -212,9 +212,9 @@ def test_a_variant_stands_in_for_its_papers_own_method():
 
 
 def test_importance_is_a_third_heatmap_only_when_asked_for():
-    assert markup.differences("data:a", "data:s").count("<figure") == 2
-    assert "Which changes mattered" in markup.differences("data:a", "data:s", "data:i")
-    rebuilt = markup.differences("data:a", "data:s", reconstruction="data:r")
+    assert answer_markup.differences("data:a", "data:s").count("<figure") == 2
+    assert "Which changes mattered" in answer_markup.differences("data:a", "data:s", "data:i")
+    rebuilt = answer_markup.differences("data:a", "data:s", reconstruction="data:r")
     assert rebuilt.count("<figure") == 3
     assert "data:r" in rebuilt
 
@@ -254,7 +254,7 @@ def test_a_change_of_hue_alone_is_seen():
     signed = np.asarray(export.signed_difference(answer)).astype(int)
     assert signed[0, 0, 2] > signed[0, 0, 0], "blue is darker than red"
     assert signed[1, 1, 0] > signed[1, 1, 2], "green is brighter"
-    assert "luminance" in markup.differences("data:a", "data:s")
+    assert "luminance" in answer_markup.differences("data:a", "data:s")
 
 
 def test_shortcuts_point_at_elements_and_are_on_the_sheet():

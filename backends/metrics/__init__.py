@@ -29,6 +29,6 @@ from backends.metrics.metric import METRICS, Metric
 
 __all__ = [
     "METRICS", "Metric", "area", "attributes", "cost", "cout", "coverage", "density", "distance",
-    "diversity", "frechet", "identity", "interpretability", "kernel", "latents", "lpips", "morphometry",
-    "opinions", "prior", "reconstruction", "regressor", "similarity", "ssim",
+    "diversity", "frechet", "identity", "interpretability", "kernel", "latents", "lpips",
+    "morphometry", "opinions", "prior", "reconstruction", "regressor", "similarity", "ssim",
 ]  # fmt: skip

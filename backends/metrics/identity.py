@@ -37,7 +37,8 @@ def face_verified_dlib(face_descriptors: tuple[Tensor, Tensor], flipped: Tensor)
 @metric(
     "face_similarity_dlib", "Similarity of the faces, by dlib's descriptor", "higher", "cosine",
     library="own; dlib's weights", scope="row",
-    meaning="of the flipped answers and their factuals; not FS, whose network is another",
+    meaning="of the flipped answers and their factuals, near 0.9 between strangers; not FS, whose "
+    "network is another",
 )  # fmt: skip
 def face_similarity_dlib(face_descriptors: tuple[Tensor, Tensor], flipped: Tensor) -> Tensor | None:
     """Cosine of the descriptors of the flipped answers and their factuals, [M] in [-1, 1]."""

@@ -9,7 +9,6 @@ TensorFlow's does.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch_fidelity import feature_extractor_inceptionv3 as blocks
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
@@ -61,6 +60,7 @@ class Inception(nn.Module):
         spatial = x
         for number, block in enumerate(self.mixed):
             if number == SEVENTH:
-                spatial = block.branch1x1.conv(x)[:, :CHANNELS]
+                first: nn.Module = block.get_submodule("branch1x1.conv")
+                spatial = first(x)[:, :CHANNELS]
             x = block(x)
         return x.mean((2, 3)), spatial.flatten(1)

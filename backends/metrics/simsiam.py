@@ -7,7 +7,7 @@ file, such as the authors' ``checkpoint_0099.pth.tar`` (ResNet-50, 100 epochs, b
 
 from __future__ import annotations
 
-import pickle
+import pickle  # nosec B403 # for its error alone
 import re
 from pathlib import Path
 

@@ -17,19 +17,13 @@ from torch import Tensor
 from torch.jit._pickle import build_intlist
 
 from backends.conversion.checkpoints import UNREADABLE
+from backends.conversion.modules import PickledModule
 from backends.errors import MissingPart
 
 __all__ = ["INCEPTION", "convert_inception", "tensors_of"]
 
 INCEPTION = "default_1.pt"
 PROGRAM = "constants.pkl"  # by which torch tells a program from weights
-
-
-class _Record:
-    """What any module of the archive becomes."""
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
 
 
 def tensors_of(path: Path) -> dict[str, Tensor]:
@@ -46,19 +40,21 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
     weights.seek(0)
     named = torch.serialization.get_unsafe_globals_in_checkpoint(weights)
     modules = [name for name in named if name.startswith("__torch__.")]
-    allowed: list[Any] = [(type(name.rpartition(".")[2], (_Record,), {}), name) for name in modules]
+    allowed: list[Any] = [
+        (type(name.rpartition(".")[2], (PickledModule,), {}), name) for name in modules
+    ]
     allowed += [build_intlist]
     weights.seek(0)
     with torch.serialization.safe_globals(allowed):
         return dict(_walked(torch.load(weights, map_location="cpu", weights_only=True), ""))
 
 
-def _walked(module: _Record, prefix: str) -> list[tuple[str, Tensor]]:
+def _walked(module: PickledModule, prefix: str) -> list[tuple[str, Tensor]]:
     found = []
     for name, value in vars(module).items():
         if isinstance(value, Tensor):
             found.append((f"{prefix}{name}", value.detach()))
-        elif isinstance(value, _Record):
+        elif isinstance(value, PickledModule):
             found += _walked(value, f"{prefix}{name}.")
     return found
 

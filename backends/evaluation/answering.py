@@ -19,10 +19,10 @@ from backends.compute.oom import in_batches
 from backends.core import Counterfactual, Region, Step, TargetModel
 from backends.errors import BadInput
 from backends.evaluation.features import stroke_tables
+from backends.evaluation.judge_networks import JudgeNetworks
 from backends.evaluation.plan import Line, Plan
 from backends.evaluation.questions import Questions
 from backends.evaluation.store import AnsweredPictures, AnswerStore, Batch
-from backends.evaluation.views import Views
 from backends.explain.question import Question, config_of
 from backends.explain.runner import run
 from backends.metrics import lpips
@@ -49,7 +49,7 @@ class Asking:
     def __init__(self, plan: Plan, found: Bundle, model: TargetModel, questions: Questions) -> None:
         self.plan, self.found, self.model, self.questions = plan, found, model, questions
         self.store = AnswerStore(plan.answers)
-        self.views = Views(found, plan.simsiam)
+        self.views = JudgeNetworks(found, plan.simsiam)
         self._viewed_by = dict(self.views.names)
         self._part = part_of(found, plan.model)
         self._parts = {name: found.fingerprint(name) for name in sorted(found.manifest.parts)}
@@ -177,7 +177,7 @@ def _digest(values: Tensor) -> str:
 
 def _pictures(
     found: Bundle, x: Tensor, end: Counterfactual, frames: Tensor | None, strokes: int | None,
-    views: Views,
+    views: JudgeNetworks,
 ) -> AnsweredPictures:  # fmt: skip
     arrays = {
         "image": _bytes(end.image), "before": end.factual.float(),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from backends import bundles
+from backends.evaluation.judge_networks import INCEPTION, SHARED
 from backends.evaluation.summary import Answered
-from backends.evaluation.views import INCEPTION, SHARED
 from backends.metrics import coverage, frechet, kernel
 
 __all__ = ["notes"]

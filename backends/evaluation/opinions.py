@@ -14,9 +14,9 @@ from torch import Tensor
 from backends.bundles import Bundle
 from backends.compute.oom import guarded
 from backends.core import TargetModel
+from backends.evaluation.judge_networks import JudgeNetworks
 from backends.evaluation.plan import Plan
 from backends.evaluation.questions import Questions
-from backends.evaluation.views import Views
 from backends.targets.named import GOAL, target_model
 from backends.targets.threshold import Regressor
 from backends.training.data import Split, load_mnist, test_split
@@ -42,7 +42,7 @@ class Judges:
     found: Bundle
     model: TargetModel
     questions: Questions
-    views: Views
+    views: JudgeNetworks
 
     @cached_property
     def factual_views(self) -> dict[str, Tensor]:

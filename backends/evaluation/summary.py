@@ -15,10 +15,10 @@ from backends.bundles import Bundle
 from backends.core import Region, TargetModel
 from backends.evaluation.answering import Taken, joined
 from backends.evaluation.features import oracle_features
+from backends.evaluation.judge_networks import FACE, FEATURES, INCEPTION, SIMSIAM, STORED
 from backends.evaluation.opinions import Judges, attributes_of, oracle_probabilities
 from backends.evaluation.questions import Questions
 from backends.evaluation.store import AnsweredPictures
-from backends.evaluation.views import FACE, FEATURES, INCEPTION, SIMSIAM, STORED
 from backends.metrics.metric import METRICS, Supply, measured
 
 __all__ = ["RUN", "Answered", "mean", "values"]

@@ -41,7 +41,7 @@ class FaceDescriptor(nn.Module):
         inner = width
         for number, (factor, count) in enumerate(BLOCKS):
             for place in range(count):
-                self.blocks.append(_Block(inner, factor * width, bool(number) and not place))
+                self.blocks.append(_DlibBlock(inner, factor * width, bool(number) and not place))
                 inner = factor * width
         self.head = nn.Linear(inner, latent, bias=False)
 
@@ -58,7 +58,7 @@ class FaceDescriptor(nn.Module):
         return self.describe(self.window(x))
 
 
-class _Block(nn.Module):
+class _DlibBlock(nn.Module):
     """Two convolutions and what goes past them, ``halved`` in its sides where the first strides."""
 
     def __init__(self, inner: int, outer: int, halved: bool) -> None:

@@ -1,24 +1,16 @@
-"""SimSiam's encoder, whose features S3 is measured in, from a checkpoint of its authors' program.
+"""SimSiam's encoder, whose features S3 is measured in.
 
 Chen & He: Exploring simple siamese representation learning, CVPR 2021,
-https://arxiv.org/abs/2011.10566. No package of a registry holds such weights: a person gives the
-file, such as the authors' ``checkpoint_0099.pth.tar`` (ResNet-50, 100 epochs, batches of 256).
+https://arxiv.org/abs/2011.10566. Its weights are a checkpoint that a person gives
+(:func:`backends.conversion.simsiam.read`).
 """
 
 from __future__ import annotations
 
-import pickle  # nosec B403 # for its error alone
-import re
-from pathlib import Path
-
-import torch
 from torch import Tensor, nn
 
-from backends.errors import BadInput
+__all__ = ["SimSiam"]
 
-__all__ = ["SimSiam", "read"]
-
-PREFIX = "module.encoder."  # the authors' names, as several accelerators leave them
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours
 
 
@@ -48,33 +40,3 @@ class SimSiam(nn.Module):
         mean, deviation = (x.new_tensor(of)[:, None, None] for of in (MEAN, DEVIATION))
         features: Tensor = self.encoder((x - mean) / deviation)
         return features
-
-
-def read(path: Path) -> SimSiam:
-    """The encoder of a checkpoint (``arch``, ``state_dict``), in eval mode, without gradients.
-
-    :raises BadInput: the file is absent, or no such checkpoint.
-    """
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-        architecture = stored.get("arch", "resnet50")
-        if not re.fullmatch(r"resnet\d+", architecture):
-            raise ValueError(architecture)
-        state = {
-            name.removeprefix("module."): value
-            for name, value in stored["state_dict"].items()
-            if name.startswith(PREFIX)
-        }
-        with torch.device("meta"):
-            network = SimSiam(architecture, len(state["encoder.fc.6.weight"]))
-        network.load_state_dict(state, assign=True)
-    except (
-        AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError,
-        pickle.UnpicklingError,
-    ) as error:  # fmt: skip
-        raise BadInput(
-            "{path} is no checkpoint of SimSiam's encoder; give one that its authors' program "
-            "wrote, such as checkpoint_0099.pth.tar",
-            path=path,
-        ) from error
-    return network.eval().requires_grad_(False)

@@ -10,8 +10,8 @@ from sklearn.svm import LinearSVC
 
 from backends import bundles, evaluation
 from backends.evaluation import Plan, Row, questions
+from backends.evaluation.judge_networks import JudgeNetworks
 from backends.evaluation.opinions import Judges, attributes_of, oracle_probabilities
-from backends.evaluation.views import Views
 from backends.targets.named import target_model
 from tests.backends.evaluation.test_rows import with_examples
 
@@ -21,7 +21,7 @@ def judges_of(bundle, count=5, **more):
     found = bundles.get(bundle)
     model = target_model(found)
     drawn = questions.draw(found, count, [], None, 0, model)
-    return Judges(plan, found, model, drawn, Views(found))
+    return Judges(plan, found, model, drawn, JudgeNetworks(found))
 
 
 @pytest.mark.weights

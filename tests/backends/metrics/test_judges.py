@@ -7,8 +7,9 @@ from scipy.linalg import sqrtm
 from torch import nn
 from torchvision.models import resnet18
 
+from backends.conversion import simsiam
 from backends.errors import BadInput
-from backends.metrics import coverage, frechet, identity, kernel, similarity, simsiam
+from backends.metrics import coverage, frechet, identity, kernel, similarity
 
 
 def drawn(*shape, seed=0):

@@ -19,10 +19,10 @@ from backends import bundles
 from backends.bundles import Bundle
 from backends.compute.devices import paced, placed
 from backends.compute.oom import guarded
+from backends.conversion import simsiam
 from backends.fetching.cache import checksum
-from backends.metrics import simsiam
 
-__all__ = ["FACE", "FEATURES", "INCEPTION", "SHARED", "SIMSIAM", "STORED", "Views"]
+__all__ = ["FACE", "FEATURES", "INCEPTION", "SHARED", "SIMSIAM", "STORED", "JudgeNetworks"]
 
 SHARED = "judges"  # the bundle whose parts every bundle's evaluations may use
 FACE, INCEPTION, SIMSIAM = "face", "inception", "simsiam"
@@ -34,7 +34,7 @@ Network = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Views:
+class JudgeNetworks:
     """The networks that can be asked about a bundle's pictures.
 
     :param checkpoint: of SimSiam; None leaves it out.

@@ -10,8 +10,8 @@ from PIL import Image
 from backends import bundles, evaluation
 from backends.errors import BadInput
 from backends.evaluation import Plan, Row
+from backends.evaluation.judge_networks import FACE, INCEPTION, SHARED, JudgeNetworks
 from backends.evaluation.summary import Answered
-from backends.evaluation.views import FACE, INCEPTION, SHARED, Views
 from backends.metrics import coverage, frechet, kernel
 from tests.backends.evaluation.test_rows import with_examples
 from tests.backends.metrics.test_judges import write_checkpoint
@@ -37,8 +37,8 @@ def stand_ins(monkeypatch):
         asked.append(name)
         return {INCEPTION: judged, FACE: pooled(4)}[name]
 
-    monkeypatch.setattr(Views, "names", {INCEPTION: "1", FACE: "2"})
-    monkeypatch.setattr(Views, "_network", network)
+    monkeypatch.setattr(JudgeNetworks, "names", {INCEPTION: "1", FACE: "2"})
+    monkeypatch.setattr(JudgeNetworks, "_network", network)
     monkeypatch.setattr("backends.evaluation.summary.FEATURES", FEATURES)
     for module, least in ((frechet, "ENOUGH"), (kernel, "FEWEST"), (coverage, "FEWEST")):
         monkeypatch.setattr(module, least, 6)
@@ -92,7 +92,7 @@ def test_a_row_has_what_its_kept_pictures_come_to(bundle, stand_ins, tmp_path):
 def test_the_judges_see_what_is_stored_and_several_seeds_meet_one_factual(bundle, stand_ins):
     found = bundles.find(bundle)
     x = torch.rand(45, 1, 16, 16, generator=torch.Generator().manual_seed(0))
-    seen = Views(found)
+    seen = JudgeNetworks(found)
     exact = (x * 255).round() / 255
     assert torch.equal(seen.of(FACE, x), pooled(4)(exact))
     assert {name: values.dtype for name, values in seen.stored(x).items()} == {
@@ -104,7 +104,7 @@ def test_the_judges_see_what_is_stored_and_several_seeds_meet_one_factual(bundle
 
 
 def test_without_the_judges_nothing_is_named_after_them(bundle):
-    assert Views(bundles.find(bundle)).names == {}
+    assert JudgeNetworks(bundles.find(bundle)).names == {}
     (row,) = rows(Plan(bundle, ["adversarial"], 4))
     assert not {"fid", "kid", "s3", "face_verified_dlib"} & set(row.values)
     assert {"frechet_oracle", "kernel_oracle", "cosine_oracle"} & set(row.values)
@@ -115,8 +115,8 @@ def test_portraits_alone_have_persons(bundle, monkeypatch):
     shared = bundles.get(SHARED)
     monkeypatch.setattr(type(shared), "problem", lambda self, name: None)
     monkeypatch.setattr(type(shared), "fingerprint", lambda self, name: f"of {name}")
-    assert Views(bundles.find(bundle)).names == {INCEPTION: "of inception"}
-    portraits = Views(bundles.get("small-faces")).names
+    assert JudgeNetworks(bundles.find(bundle)).names == {INCEPTION: "of inception"}
+    portraits = JudgeNetworks(bundles.get("small-faces")).names
     assert portraits == {INCEPTION: "of inception", FACE: "of face_descriptor"}
 
 

@@ -24,7 +24,7 @@ def notes(answered: Answered) -> tuple[str, ...]:
             "FID and the like are not measured, since Inception is not here; fetch it with: "
             f"{bundles.get(SHARED).pull_command}"
         )
-    if not answered.found.problem("oracle"):
+    if answered.oracle_features is not None:
         said.append(
             "Fréchet and kernel distance, precision and recall are measured in the oracle's "
             "features: they are not FID, KID and the like of Inception's. A Fréchet distance "

@@ -118,6 +118,11 @@ class Answered:
         labels = said(self.image)
         return None if labels is None else labels == self.target
 
+    @cached_property
+    def oracle_features(self) -> tuple[Tensor, Tensor] | None:
+        """The oracle's of the factuals [N, D] and of the answers [S * N, D], if it has any."""
+        return oracle_features(self.found, self.questions.x, self.image)
+
     def viewed(self, name: str) -> tuple[Tensor, Tensor] | None:
         """What a network makes of the factuals [N, D] and of the answers [S * N, D]; None where it
         was not asked."""
@@ -219,7 +224,7 @@ def _supply(answered: Answered) -> Supply:
         target=lambda: answered.target, region=lambda: answered.mask,
         after=lambda: answered.after, calls=lambda: answered.calls,
         flipped=lambda: answered.flipped, oracle_agrees=lambda: answered.oracle_agrees,
-        oracle_features=lambda: oracle_features(found, answered.questions.x, answered.image),
+        oracle_features=lambda: answered.oracle_features,
         inception_features=lambda: answered.of_inception(slice(FEATURES)),
         inception_maps=lambda: answered.of_inception(slice(FEATURES, None)),
         simsiam_features=lambda: answered.paired(SIMSIAM),

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from backends import bundles, registry
+from backends import registry
 from backends.conversion import dlib, torchscript
 from backends.errors import MissingPart
 from backends.faces.descriptor import BLOCKS, MEAN, FaceDescriptor
@@ -178,20 +178,3 @@ def test_another_file_is_refused_in_one_sentence(descriptor):
             dlib.convert({path.name: path})
     with pytest.raises(MissingPart, match="fetch the bundle again"):
         dlib.convert({})
-
-
-def test_what_is_fetched_gives_dlibs_descriptor():
-    """The numbers are those of dlib 20.0.1 and its own file for the same picture."""
-    found = bundles.get("judges")
-    if found.problem("face_descriptor"):
-        pytest.skip("the bundle judges is not fetched")
-    line = torch.arange(150.0) / 149
-    x = torch.stack([line.expand(150, 150), line[:, None].expand(150, 150),
-                     (line + line[:, None]) / 2])  # fmt: skip
-    x = (x * 255).round()[None] / 255
-    with torch.no_grad():
-        told = found.part("face_descriptor").describe(x)[0]
-    assert torch.allclose(told[:8], torch.tensor(DLIB), atol=1e-5)
-
-
-DLIB = [-0.051048, 0.121012, 0.060056, 0.014086, -0.055374, -0.046216, -0.077656, -0.007027]

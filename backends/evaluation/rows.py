@@ -43,7 +43,7 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
     asked = posed(plan)
     found, f, questions, asking = asked.found, asked.model, asked.questions, asked.asking
     _load(plan, found, f, questions)
-    clock, judges = _RowClock(plan), Judges(plan, found, f, questions)
+    clock, judges = _RowClock(plan), Judges(plan, found, f, questions, asking.views)
     for number, line in enumerate(asked.lines):
         region = asked.regions[line.region]
         try:

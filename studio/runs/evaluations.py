@@ -3,15 +3,14 @@ their files at the end."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends.errors import BadInput, NotFound, StudioError
+from backends.errors import NotFound, StudioError
 from studio import export
 from studio.export import report, tables
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from backends.evaluation import Plan, Progress, Row
 
 __all__ = ["ANSWERS", "FILES", "EvaluationNews", "about_row", "carried_out", "earlier", "table_in",
-           "time_left", "variants_in"]  # fmt: skip
+           "time_left"]  # fmt: skip
 
 ANSWERS, KEPT = "answers.sqlite", "counterfactuals"  # in an evaluation's folder
 FILES = ("report.html", "table.csv", "table.json")
@@ -95,49 +94,6 @@ def table_in(folder: Path) -> dict[str, Any]:
     except OSError as error:
         raise NotFound("that evaluation is no longer kept; start it again") from error
     return table
-
-
-def variants_in(words: Sequence[str], methods: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """``method.key=v1,v2`` -> by method the settings of each of its rows: every combination of the
-    values. Without a method they are meant for all that have such a setting.
-
-    :raises BadInput: it is something else, or no method has such a setting.
-    """
-    from backends import registry
-
-    choices: dict[str, dict[str, list[Any]]] = {}
-    for word in words:
-        key, equals, text = (piece.strip() for piece in word.partition("="))
-        values = [value.strip() for value in text.split(",")]
-        if not equals or not key or not all(values):
-            raise BadInput("setting {word!r} is not of the form method.key=value,value", word=word)
-        owner, dot, short = key.partition(".")
-        if dot:
-            if owner not in methods:
-                known = ", ".join(methods)
-                raise BadInput(
-                    "{word!r}: {owner!r} is not evaluated; choose from: {known}",
-                    word=word,
-                    owner=owner,
-                    known=known,
-                )
-            owners = [owner]
-        else:
-            short = key
-            owners = [
-                name for name in methods
-                if short in ("preset", *registry.method(name).Config.model_fields)
-            ]  # fmt: skip
-            if not owners:
-                raise BadInput(
-                    "{word!r}: no method that is evaluated has {short!r}", word=word, short=short
-                )
-        for name in owners:
-            choices.setdefault(name, {}).setdefault(short, []).extend(values)
-    return {
-        name: [dict(zip(keys, row, strict=True)) for row in itertools.product(*keys.values())]
-        for name, keys in choices.items()
-    }
 
 
 def about_row(row: Row) -> str:

@@ -119,7 +119,7 @@ class _Page:
             with gr.Tab(_("Explain"), id="explain"):
                 self._explain = ExplainTab(controllers, bundle, labels, person, blocks.load)
             with gr.Tab(_("Compare"), id="compare") as tab:
-                self._compare = CompareTab(controllers, self._explain.question, tabs, tab)
+                self._compare = CompareTab(controllers, labels, self._explain.question, tabs, tab)
             with gr.Tab(_("Label"), id="label") as tab:
                 self._label = LabelTab(controllers, bundle, labels, codes, tabs, tab)
             self._evaluate = None

@@ -73,7 +73,7 @@ def test_what_cannot_be_evaluated_is_one_sentence(page, tmp_path):
         ({"methods": []}, "at least one method"), ({"regions": []}, "at least one of the regions"),
         ({"regions": ["mask:/etc/passwd"]}, "one of the regions"), ({"count": 0}, "how many"),
         ({"count": 5000}, "how many"), ({"model": "own.py:f"}, "only who runs the studio"),
-        ({"settings": "place.rate=1"}, "not evaluated"), ({"seeds": "many"}, "Seeds"),
+        ({"settings": "place.rate=1"}, "not among"), ({"seeds": "many"}, "Seeds"),
     ]:  # fmt: skip
         with pytest.raises(gr.Error, match=words):
             outcomes(page, start, *question(page, **other))

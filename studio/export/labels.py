@@ -22,7 +22,9 @@ MODELS = {"classifier": N_("Classifier"), ORACLE: N_("Oracle")}
 def model_title(name: str, about: BundleInfo) -> str:
     """What people call a model."""
     entry = about["models"].get(name) or {}
-    return _(MODELS.get(name) or entry.get("title") or name)
+    if title := MODELS.get(name) or entry.get("title"):
+        return _(title)[:1].upper() + _(title)[1:]
+    return name
 
 
 def settings_text(settings: Mapping[str, Any], schema: Mapping[str, Any]) -> str:

@@ -11,17 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends.errors import NotFound, StudioError
+from backends.files import atomic_write
 from studio import export
 from studio.export import report, tables
 
 if TYPE_CHECKING:
     from backends.evaluation import Plan, Progress, Row
 
-__all__ = ["ANSWERS", "FILES", "EvaluationNews", "about_row", "carried_out", "earlier", "table_in",
+__all__ = ["ANSWERS", "FILES", "EvaluationNews", "KeptEvaluation", "about_row", "carried_out",
+           "delete_evaluation", "kept_evaluations", "note_asked", "table_in",
            "time_left"]  # fmt: skip
 
 ANSWERS, KEPT = "answers.sqlite", "counterfactuals"  # in an evaluation's folder
-FILES = ("report.html", "table.csv", "table.json")
+TABLE = "table.json"
+FILES = ("report.html", "table.csv", TABLE)
+ASKED = "asked.json"  # of one that was started on the page
 EXAMPLES = 12  # a row, in the report
 
 
@@ -69,7 +73,7 @@ def carried_out(plan: Plan, folder: Path, *, keep: bool = False) -> Iterator[Eva
         raise StudioError(news.rows[0].problem)
     table = tables.evaluation(plan, news.rows, about)
     with export.at_once(folder) as scratch:
-        (scratch / "table.json").write_text(json.dumps(table, indent=2) + "\n")
+        (scratch / TABLE).write_text(json.dumps(table, indent=2) + "\n")
         (scratch / "table.csv").write_text(tables.as_csv(table["rows"]))
         (scratch / "report.html").write_text(report.page(table, news.rows), encoding="utf-8")
     if keep:
@@ -78,10 +82,47 @@ def carried_out(plan: Plan, folder: Path, *, keep: bool = False) -> Iterator[Eva
     yield EvaluationNews(news.rows, table=table, folder=folder)
 
 
-def earlier(place: Path) -> list[Path]:
-    """The folders of finished evaluations in a place, the latest first."""
-    found = [path.parent for path in place.glob("*/table.json")]
-    return sorted(found, key=lambda folder: (folder / "table.json").stat().st_mtime, reverse=True)
+@dataclass(frozen=True)
+class KeptEvaluation:
+    """An evaluation that was started on the page, finished or not.
+
+    :ivar asked: what was asked, as the page's controls say it.
+    :ivar at: when it was finished, or started, in seconds since 1970.
+    """
+
+    folder: Path
+    asked: dict[str, Any]
+    finished: bool
+    at: float
+
+
+def note_asked(folder: Path, asked: dict[str, Any]) -> None:
+    """Write down what is asked, so that it can be asked again after a restart of the studio."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(folder / ASKED) as scratch:
+        scratch.write_text(json.dumps(asked) + "\n")
+
+
+def kept_evaluations(place: Path) -> list[KeptEvaluation]:
+    """The evaluations in a place, the latest first; what is damaged is left out."""
+    found = []
+    for path in place.glob(f"*/{ASKED}"):
+        table = path.with_name(TABLE)
+        try:
+            finished = table.is_file()
+            at = (table if finished else path).stat().st_mtime
+            found.append(KeptEvaluation(path.parent, json.loads(path.read_text()), finished, at))
+        except (OSError, ValueError):  # removed meanwhile, or cut off
+            continue
+    return sorted(found, key=lambda one: one.at, reverse=True)
+
+
+def delete_evaluation(folder: Path) -> None:
+    """Remove an evaluation; with the last one of its place the answers, which all of them share."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if not any(folder.parent.glob(f"*/{ASKED}")):
+        for path in folder.parent.glob(f"{ANSWERS}*"):
+            path.unlink(missing_ok=True)
 
 
 def table_in(folder: Path) -> dict[str, Any]:
@@ -90,7 +131,7 @@ def table_in(folder: Path) -> dict[str, Any]:
     :raises NotFound: it is no longer there.
     """
     try:
-        table: dict[str, Any] = json.loads((folder / "table.json").read_text())
+        table: dict[str, Any] = json.loads((folder / TABLE).read_text())
     except OSError as error:
         raise NotFound("that evaluation is no longer kept; start it again") from error
     return table

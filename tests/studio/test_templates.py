@@ -108,6 +108,7 @@ ARGUMENTS = {
     ("compare.html", "factual"): (EVIL, [EVIL], EVIL),
     ("compare.html", "column"): (
         EVIL, 0, EVIL, EVIL, [(EVIL, EVIL)], [EVIL], [(EVIL, EVIL, [EVIL])], True,
+        EVIL, EVIL,
     ),
     ("compare.html", "table"): (
         [HEAD], [[CELL, CELL | {"kind": "number", "best": True}]], [[CELL]],

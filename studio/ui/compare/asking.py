@@ -149,7 +149,12 @@ def second_models(
         names = [n for n in names if not (controller.about["models"][n] or {}).get("labels")]
     judge = [ORACLE] if controller.about["judge"] else []
     found = [name for name in dict.fromkeys([CLASSIFIER, *judge, *names]) if name != asked]
-    return [(_("None"), ""), *((model_title(name, controller.about), name) for name in found)]
+
+    def named(name: str) -> str:
+        title = model_title(name, controller.about)
+        return _("{title}, the independent judge", title=title) if name == ORACLE else title
+
+    return [(_("None"), ""), *((named(name), name) for name in found)]
 
 
 def _offered(controller: BundleController) -> dict[str, Any]:

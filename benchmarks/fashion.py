@@ -44,7 +44,7 @@ LEAPS: dict[str, Any] = {"condition": "hard", "blending_leaps": 25}
 INJECTIONS = ((0.0, 0.1), (0.5, 0.55), (1.0, 1.025), (1.0, 1.1))
 COUNTS = (0, 5, 10, 15, 20)
 ASKED = 300  # questions that an injection is chosen by
-STEPS = {"classifier": 800, "autoencoder": 2000, "velocity": 3000}
+STEPS = {"classifier": 500, "autoencoder": 1500, "velocity": 2000}
 SIZES: dict[str, dict[str, Any]] = {
     "classifier": {"width": 16}, "autoencoder": {"widths": [16, 32, 64]},
     "velocity": {"width": 128},
@@ -230,7 +230,7 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("runs/fashion"), help="folder of what is finished"
     )
-    parser.add_argument("--each", type=int, default=400, help="training pictures of a class")
+    parser.add_argument("--each", type=int, default=200, help="training pictures of a class")
     parser.add_argument("--tested", type=int, default=500, help="test pictures of a class")
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()

@@ -10,6 +10,7 @@ from studio.runs.background_tasks import BackgroundTask
 from studio.runs.evaluations import EvaluationNews, time_left
 from studio.templates import Markup, render
 from studio.translation import _
+from studio.ui.evaluate.choices import REGIONS
 from studio.ui.shared import markup
 
 __all__ = ["shown_table", "state"]
@@ -22,16 +23,15 @@ def state(task: BackgroundTask) -> Markup:
     news: EvaluationNews | None = task.news
     if task.state == "failed":
         return markup.failure(task.reason)
-    if news is None:
-        stopped = task.state == "stopped"
-        return markup.hint(_("Stopped.")) if stopped else markup.waiting(0)
-    return _line(task, news) + (shown_table(news.table) if news.table else Markup())
+    if news is None and task.state != "stopped":
+        return markup.waiting(0)
+    return _line(task, news) + (shown_table(news.table) if news and news.table else Markup())
 
 
-def _line(task: BackgroundTask, news: EvaluationNews) -> Markup:
-    if task.state == "stopped":
+def _line(task: BackgroundTask, news: EvaluationNews | None) -> Markup:
+    if news is None or task.state == "stopped":
         return markup.notice(
-            "warning", _("Stopped. The same question, started again, goes on from here.")
+            "warning", _("Stopped. Press Start to go on from here; what is finished is kept.")
         )
     if task.state == "done":
         return markup.notice("success", _("Done. Its files are below."))
@@ -50,6 +50,17 @@ def _line(task: BackgroundTask, news: EvaluationNews) -> Markup:
 
 def shown_table(table: dict[str, Any]) -> Markup:
     """The chief numbers of an evaluation, from its table.json."""
-    heads, rows = tables.chief(table)
-    said = [[_(title), region, *map(_, cells)] for title, region, *cells in rows]
-    return _render("measured", [_("method"), _("region"), *map(_, heads[2:])], said)
+    metrics, regions = table["metrics"], {value: label for label, value in REGIONS.items()}
+
+    def written(name: str, number: float) -> str:
+        """As on the other tabs; a share as a percentage."""
+        if metrics[name]["unit"] == "share" and "%" not in metrics[name]["form"]:
+            return f"{number:.0%}"
+        return str(metrics[name]["form"].format(number))
+
+    heads, rows = tables.chief(table, written)
+    said = [
+        [_(title), _(regions.get(region, region)), *map(_, cells)]
+        for title, region, *cells in rows
+    ]  # fmt: skip
+    return _render("measured", [_("Method"), _("Region"), *map(_, heads[2:])], said)

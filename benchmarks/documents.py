@@ -1,12 +1,15 @@
-"""Put the measured tables into docs/benchmarks.md, between their marks."""
+"""Put the measured tables into the documents, between their marks."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from benchmarks.papers.all import TABLES
+from benchmarks.papers.tables import keep, kept
+
 ROOT = Path(__file__).parent.parent
-DOCUMENT = ROOT / "docs/benchmarks.md"
+DOCUMENTS = (ROOT / "docs/benchmarks.md", ROOT / "docs/papers.md")
 MARK = re.compile(r"(<!-- (benchmarks/results/\w+\.md) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -16,4 +19,8 @@ def spliced(text: str) -> str:
 
 
 if __name__ == "__main__":
-    DOCUMENT.write_text(spliced(DOCUMENT.read_text()))
+    for table in TABLES.values():
+        if not table.rows or kept(table):  # what is said of a table may have changed since
+            keep(table, kept(table))
+    for document in DOCUMENTS:
+        document.write_text(spliced(document.read_text()))

@@ -14,6 +14,7 @@ from torch import Tensor
 from backends.bundles import Bundle
 from backends.compute.oom import guarded
 from backends.core import Networked, TargetModel
+from backends.evaluation.judge_networks import JudgeNetworks
 from backends.evaluation.plan import Plan
 from backends.evaluation.questions import Questions
 from backends.targets.named import GOAL, target_model
@@ -31,7 +32,8 @@ FEWEST = 2 * NEIGHBOURS  # pictures of each class
 
 @dataclass(frozen=True)
 class Judges:
-    """A linear SVM and a k-NN of raw pixels, made when they are first asked.
+    """A linear SVM and a k-NN of raw pixels, made when they are first asked, and what further
+    networks make of the factuals.
 
     :param questions: whose pictures neither of them learns.
     """
@@ -40,6 +42,12 @@ class Judges:
     found: Bundle
     model: TargetModel
     questions: Questions
+    views: JudgeNetworks
+
+    @cached_property
+    def factual_views(self) -> dict[str, Tensor]:
+        """Of the factuals, [N, D] by the network's name."""
+        return {name: self.views.of(name, self.questions.x) for name in self.views.names}
 
     @cached_property
     def _learnt(self) -> tuple[np.ndarray, np.ndarray, str] | str:

@@ -71,6 +71,11 @@ def evaluate(
     strokes: Annotated[
         int, typer.Option(min=0, help="Digits a row whose strokes are measured, 0.1 s each")
     ] = 0,
+    simsiam: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint of SimSiam's authors' program (checkpoint_0099.pth.tar), in "
+                     "whose features S3 is measured")
+    ] = None,
     keep: Annotated[
         bool,
         typer.Option(
@@ -99,7 +104,7 @@ def evaluate(
         regions=[str(spec) for spec in RegionSpec.split(regions)], pairs=options.pairs_in(pairs),
         targets=targets, data=data, seed=seed, seeds=seeds_of(seeds) if seeds else [],
         settings=variants_in(set_ or [], names), batch=batch, strokes=strokes,
-        model=model, answers=out / evaluations.ANSWERS,
+        simsiam=simsiam, model=model, answers=out / evaluations.ANSWERS,
     )  # fmt: skip
     if engine == "ray":
         plan = _distributed(plan)

@@ -1,0 +1,1 @@
+"""The papers' tables, re-run: ``python -m benchmarks.papers``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -18,17 +19,22 @@ __all__ = ["shown_table", "state"]
 _render = partial(render, "evaluation.html")
 
 
-def state(task: BackgroundTask) -> Markup:
-    """How far an evaluation is, or how it ended, and its rows so far."""
+def state(task: BackgroundTask, titles: Mapping[str, str]) -> Markup:
+    """How far an evaluation is, or how it ended, and its rows so far.
+
+    :param titles: of the methods, by name.
+    """
     news: EvaluationNews | None = task.news
     if task.state == "failed":
         return markup.failure(task.reason)
     if news is None and task.state != "stopped":
         return markup.waiting(0)
-    return _line(task, news) + (shown_table(news.table) if news and news.table else Markup())
+    return _line(task, news, titles) + (
+        shown_table(news.table) if news and news.table else Markup()
+    )
 
 
-def _line(task: BackgroundTask, news: EvaluationNews | None) -> Markup:
+def _line(task: BackgroundTask, news: EvaluationNews | None, titles: Mapping[str, str]) -> Markup:
     if news is None or task.state == "stopped":
         return markup.notice(
             "warning", _("Stopped. Press Start to go on from here; what is finished is kept.")
@@ -40,8 +46,8 @@ def _line(task: BackgroundTask, news: EvaluationNews | None) -> Markup:
     left = "" if news.now.left is None else ", " + _("{left} left", left=time_left(news.now.left))
     text = _(
         "{method}, {region}: {overall:.0%} of all{left}",
-        method=news.now.method,
-        region=news.now.region,
+        method=_(titles.get(news.now.method, news.now.method)),
+        region=_region(news.now.region),
         overall=news.now.overall,
         left=left,
     )
@@ -50,7 +56,7 @@ def _line(task: BackgroundTask, news: EvaluationNews | None) -> Markup:
 
 def shown_table(table: dict[str, Any]) -> Markup:
     """The chief numbers of an evaluation, from its table.json."""
-    metrics, regions = table["metrics"], {value: label for label, value in REGIONS.items()}
+    metrics = table["metrics"]
 
     def written(name: str, number: float) -> str:
         """As on the other tabs; a share as a percentage."""
@@ -60,7 +66,11 @@ def shown_table(table: dict[str, Any]) -> Markup:
 
     heads, rows = tables.chief(table, written)
     said = [
-        [_(title), _(regions.get(region, region)), *map(_, cells)]
-        for title, region, *cells in rows
+        [_(title), _region(region), *map(_, cells)] for title, region, *cells in rows
     ]  # fmt: skip
     return _render("measured", [_("Method"), _("Region"), *map(_, heads[2:])], said)
+
+
+def _region(name: str) -> str:
+    """A region as the controls call it."""
+    return _({value: label for label, value in REGIONS.items()}.get(name, name))

@@ -51,6 +51,7 @@ class EvaluateTab:
 
     def __init__(self, controllers: Controllers, tasks: BackgroundTasks, home: Path) -> None:
         self._controllers, self._tasks = controllers, tasks
+        self._titles = {name: m["title"] for name, m in controllers.methods().items()}
         self._going: Path | None = None  # the folder of the newest one that this studio started
         first = controllers.first.bundle
         models, methods = self._offered(first)
@@ -190,10 +191,10 @@ class EvaluateTab:
         async for _news in task.watch():
             if task.news is not shown:
                 shown = task.news
-                yield {self._state: markup.state(task)}
+                yield {self._state: markup.state(task, self._titles)}
         yield (
             running(self._go, self._stop, False)
-            | {self._state: markup.state(task)}
+            | {self._state: markup.state(task, self._titles)}
             | {self._files: self._offer(folder if task.state == "done" else None)}
             | self._kept.listed(request, folder.name)
         )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
@@ -87,7 +88,9 @@ def _to_source(options: Options, title: str, space: str) -> tuple[Tensor, Tensor
     return (image - own).flatten(1).norm(dim=1), _apart(image, others)
 
 
-def _distances(options: Options, space: str, paper: dict[str, tuple[float, ...]]) -> list[Row]:
+def _distances(
+    options: Options, space: str, paper: Mapping[str, tuple[float, ...]]
+) -> list[Row]:
     rows: list[Row] = []
     for title in SEARCHES:
         own, others = _to_source(options, title, space)
@@ -202,11 +205,9 @@ def distance_quantiles(options: Options) -> list[Row]:
             own, others = _to_source(options, title, space)
             for whose, values in (("source image", own), ("source class", others)):
                 ends = np.quantile(values.double().numpy(), SHARES)
-                rows.append(
-                    {"images": title, "distance in": space, "to": whose}
-                    | {f"{share:.0%}": float(v) for share, v in zip(SHARES, ends, strict=True)}
-                    | {"pictures": len(own)}
-                )
+                row: Row = {"images": title, "distance in": space, "to": whose}
+                row |= {f"{share:.0%}": float(v) for share, v in zip(SHARES, ends, strict=True)}
+                rows.append(row | {"pictures": len(own)})
     return rows
 
 

@@ -13,9 +13,11 @@ from backends.evaluation import Row as Evaluated
 from backends.registry import method
 from benchmarks.papers.tables import Options, Row
 
-__all__ = ["PaperRow", "evaluation", "measured"]
+__all__ = ["JUDGE", "WEIGHTS", "Pairs", "PaperRow", "evaluation", "measured"]
 
 Pairs = tuple[tuple[str, str], ...]
+JUDGE = "the digits' classifier and its oracle, a residual network of other layers and another seed"
+WEIGHTS = "this repository's (assets/digits/bundle.json)"
 
 
 @dataclass(frozen=True)

@@ -88,9 +88,7 @@ def _to_source(options: Options, title: str, space: str) -> tuple[Tensor, Tensor
     return (image - own).flatten(1).norm(dim=1), _apart(image, others)
 
 
-def _distances(
-    options: Options, space: str, paper: Mapping[str, tuple[float, ...]]
-) -> list[Row]:
+def _distances(options: Options, space: str, paper: Mapping[str, tuple[float, ...]]) -> list[Row]:
     rows: list[Row] = []
     for title in SEARCHES:
         own, others = _to_source(options, title, space)

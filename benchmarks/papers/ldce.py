@@ -27,11 +27,11 @@ DIFFERENCES = """
 - The pictures are digits, test pictures with random targets, in the place of 10 000 of ImageNet's
   towards a neighbour in WordNet.
 - The class-conditional diffusion is this bundle's, of latents of 4×8×8, with its settings: noise
-  .5, 40 steps, and the weights 3.95 and 1.2 of table 5's text model, chosen on 160 training pictures; η
-  is 3, as in the authors' code.
+  .5, 40 steps, and the weights 3.95 and 1.2 of table 5's text model, chosen on 160 training
+  pictures; η is 3, as in the authors' code.
 - Distances, precision and recall (k = 3) are in the 128 last features of the bundle's oracle, in
-  the place of Inception's and DINOv2's, and latent codes are those of the bundle's autoencoder, in the
-  place of VQ-f4's, so that the paper's figures do not stand beside them.
+  the place of Inception's and DINOv2's, and latent codes are those of the bundle's autoencoder, in
+  the place of VQ-f4's, so that the paper's figures do not stand beside them.
 """
 NO_SUCH_TABLE = (
     "- The paper has no such table: in its table 5 γ is 45 to 90 degrees, tuned by hand."

@@ -8,10 +8,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import requests
 
 from studio.ui.serving import free_port
@@ -40,9 +41,13 @@ class DemoStudio:
 
     @property
     def memory(self) -> float:
-        """Megabytes that its process has in memory (Linux)."""
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
+        """Megabytes that its processes have in memory; what several share counts once (Linux)."""
+        found = 0
+        own = psutil.Process(self.process.pid)
+        for process in [own, *own.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                found += process.memory_full_info().pss
+        return found / 2**20
 
     @property
     def disk(self) -> float:

@@ -3,6 +3,7 @@ first frame, how many runs end, how fairly; what streaming costs; and how soon t
 when half of them vanish. Ends with 1 where a figure is missed.
 
     python -m benchmarks.visitors [--visitors 25] [--seconds 300] [--methods leapfactual,rcsb]
+        [--engine ray]
 """
 
 from __future__ import annotations
@@ -210,9 +211,10 @@ def main() -> None:
     parser.add_argument("--visitors", type=int, default=25)
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--methods", default=METHODS)
+    parser.add_argument("--engine", default="auto")
     options = parser.parse_args()
     methods = options.methods.split(",")
-    with demo_studio() as studio:
+    with demo_studio(STUDIO_ENGINE=options.engine) as studio:
         streamed = max(streaming(studio, method) for method in methods)
         seen = asyncio.run(crowd(studio, options.visitors, options.seconds, methods))
         left = studio.going()

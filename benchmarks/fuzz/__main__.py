@@ -24,6 +24,7 @@ from benchmarks.fuzz.doors import DOORS
 ROOT = Path(__file__).parent.parent.parent
 HANG = 20.0  # seconds for an input
 START = 120.0  # seconds until a door is open and its first input, which loads networks, is tried
+LOOK = 0.2  # seconds between two looks at a worker
 HOMES = ("STUDIO_HOME", "STUDIO_MODELS", "STUDIO_PARTS", "STUDIO_BUNDLES", "STUDIO_RUNS")
 
 
@@ -94,13 +95,15 @@ def _worker(
             "STUDIO_DATABASE": str(home / "labels.db"),
         },
     )  # fmt: skip
-    seen, since, begun = "", time.monotonic(), f"{first:9d}"
+    # Seconds of its own looks: on a machine that slept, both were asleep.
+    seen, waited, begun = "", 0.0, f"{first:9d}"
     while process.poll() is None:
-        time.sleep(0.2)
+        time.sleep(LOOK)
+        waited += LOOK
         at = (notes / "at").read_text() if (notes / "at").exists() else ""
         if at != seen:
-            seen, since = at, time.monotonic()
-        elif time.monotonic() - since > (START if seen in ("", begun) else HANG):
+            seen, waited = at, 0.0
+        elif waited > (START if seen in ("", begun) else HANG):
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             return "hang"

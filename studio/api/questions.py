@@ -84,7 +84,11 @@ class ProgramQuestions:
         )
         if mask is not None:
             size = request.picture.shape[1::-1]
-            array = await decode(owner, lambda: imaging.read_mask(mask, size, request.placement))
+            array = await decode(
+                owner, self.runs.engine.budgets,
+                lambda: imaging.read_mask(mask, size, request.placement),
+                lambda _: request.placement.original if request.placement else size,
+            )  # fmt: skip
             request = replace(request, mask=array)
         run = self.runs.start(request, owner, going=GOING)
         shown = 0
@@ -142,12 +146,11 @@ class ProgramQuestions:
     async def _decoded(self, asked: PictureMessage, image: bytes, owner: str) -> Reading:
         """A picture, decoded off the engine's thread, so that a large one keeps nobody waiting;
         one of each address at a time."""
-        budgets, window = self.runs.engine.budgets, imaging.window_in(asked.window)
-        budgets.require(owner, "megapixels")
-        reading = await decode(owner, lambda: imaging.read(image, asked.page, window))
-        width, height = reading.picture.size
-        budgets.spend(owner, "megapixels", width * height / 1e6)
-        return reading
+        window = imaging.window_in(asked.window)
+        return await decode(
+            owner, self.runs.engine.budgets, lambda: imaging.read(image, asked.page, window),
+            lambda reading: reading.picture.size,
+        )  # fmt: skip
 
     def queue(self, bundle: str, method: str) -> Queue:
         """How much there is to compute for everybody."""

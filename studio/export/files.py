@@ -150,7 +150,7 @@ def _pasted(answer: Answer) -> Image.Image | None:
 def _gif(path: Path, answer: Answer, frames: Sequence[Frame]) -> None:
     stride = max(1, -(-len(frames) // GIF_FRAMES))
     arrays = [answer.factual, *(f.picture for f in frames[::stride]), answer.counterfactual]
-    pictures = [enlarge(as_picture(array), 256).convert("RGB") for array in arrays]
+    pictures = [enlarge(as_picture(array), 256) for array in arrays]
     milliseconds = [600, *[80] * (len(pictures) - 2), 1500]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
 

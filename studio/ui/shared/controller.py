@@ -156,6 +156,8 @@ class BundleController:
             one.
         """
 
+        budgets = self.runs.engine.budgets
+
         def decoded() -> tuple[imaging.Reading, Any]:
             reading, kept = imaging.read(source, page, window), source
             if adjustment is not None:
@@ -163,7 +165,7 @@ class BundleController:
                 reading = imaging.read(kept)
             return reading, kept
 
-        reading, kept = await decode(owner, decoded)
+        reading, kept = await decode(owner, budgets, decoded, lambda read: read[0].picture.size)
 
         def work() -> Shown:
             picture, placement = service.place(self.bundle, reading.picture, reading.turn)
@@ -172,12 +174,7 @@ class BundleController:
                 original=imaging.kept(kept, reading),
             )  # fmt: skip
 
-        self.runs.engine.budgets.require(owner, "megapixels")
-        shown: Shown = await self.ask(owner, work)
-        if shown.reading is not None:
-            width, height = shown.reading.picture.size
-            self.runs.engine.budgets.spend(owner, "megapixels", width * height / 1e6)
-        return shown
+        return await self.ask(owner, work)
 
     async def sample(self, owner: str, seed: int) -> Shown:
         """A picture that the bundle's own generator draws."""
@@ -261,7 +258,11 @@ class BundleController:
         :raises BadInput: it cannot be read, has another size, or it is not clear what it marks.
         """
         content, size = canvas.file_of(file), seen.pixels.shape[1::-1]
-        return await decode(owner, lambda: imaging.read_mask(content, size, seen.placement))
+        return await decode(
+            owner, self.runs.engine.budgets,
+            lambda: imaging.read_mask(content, size, seen.placement),
+            lambda _: seen.placement.original if seen.placement else size,
+        )  # fmt: skip
 
     def need(self, picture: np.ndarray | None) -> np.ndarray:
         """The picture, or a sentence for who forgot it."""

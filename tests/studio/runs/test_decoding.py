@@ -9,10 +9,16 @@ import pytest
 from PIL import Image
 
 from backends import imaging, service
-from backends.errors import BadInput
+from backends.errors import BadInput, TooMuch
 from studio.api.messages import QuestionMessage
 from studio.api.questions import ProgramQuestions
+from studio.engines.budgets import Budgets
 from studio.runs.decoding import decode
+from studio.ui.shared.factual import Factual
+
+
+def no_size(_):
+    return 0, 0
 
 
 def test_an_address_takes_turns_with_itself_alone():
@@ -28,7 +34,7 @@ def test_an_address_takes_turns_with_itself_alone():
     async def all_of_them():
         names = ["a"] * 5 + ["b"]
         await asyncio.gather(
-            *(decode(f"page{n}@{name}", lambda name=name: work(name))
+            *(decode(f"page{n}@{name}", Budgets(), lambda name=name: work(name), no_size)
               for n, name in enumerate(names))
         )  # fmt: skip
 
@@ -43,10 +49,46 @@ def test_an_error_is_the_works_and_the_next_gets_its_turn():
 
     async def both():
         with pytest.raises(BadInput):
-            await decode("page@a", broken)
-        return await decode("page@a", lambda: "next")
+            await decode("page@a", Budgets(), broken, no_size)
+        return await decode("page@a", Budgets(), lambda: "next", no_size)
 
     assert asyncio.run(both()) == "next"
+
+
+def test_what_cannot_be_read_is_charged_too():
+    budgets, tried = Budgets({"megapixels": 150}), []
+
+    def broken():
+        tried.append(1)
+        raise BadInput("no picture")
+
+    async def three_times():
+        for _ in range(2):
+            with pytest.raises(BadInput, match="no picture"):
+                await decode("page@1.2.3.4", budgets, broken, no_size)
+        with pytest.raises(TooMuch, match="you have sent 200 megapixels"):
+            await decode("another@1.2.3.4", budgets, broken, no_size)
+        assert await decode("page@1.2.3.5", budgets, lambda: "read", no_size) == "read"
+
+    asyncio.run(three_times())
+    assert len(tried) == 2
+
+
+@pytest.mark.parametrize("through", ["page", "mask of the page"])
+def test_the_page_reads_nothing_for_who_has_sent_enough(controller, picture, png, through):
+    controller.runs.engine.budgets = Budgets({"megapixels": 1})
+    controller.runs.engine.budgets.spend("page@1.2.3.4", "megapixels", 2)
+
+    async def asked():
+        if through == "page":
+            await controller.show("page@1.2.3.4", b"not even a picture")
+        else:
+            await controller.mask_of(
+                "page@1.2.3.4", "data:image/png;base64,", Factual(controller.bundle, picture)
+            )
+
+    with pytest.raises(TooMuch):
+        asyncio.run(asked())
 
 
 @pytest.fixture
@@ -76,8 +118,6 @@ def test_the_engine_does_not_wait_for_a_file(controller, picture, png, ask, monk
             await controller.show("page@a", png)
         elif through == "mask of the page":
             import base64
-
-            from studio.ui.shared.factual import Factual
 
             url = "data:image/png;base64," + base64.b64encode(mask.getvalue()).decode()
             await controller.mask_of("page@a", url, Factual(controller.bundle, picture))

@@ -19,6 +19,7 @@ ON_DIGITS = """
   fewer than the paper's pictures, so that the same s moves each value 14 times as far.
 """
 CELLS = """
+- The task is 4 ↔ 9, both ways, digits that resemble each other; the paper's are three of animals.
 - Cells have the paper's share of the picture's side: c / 8, at least one pixel, so that a cell of 4
   in 256 is 1 in 32.
 """
@@ -38,7 +39,6 @@ TABLES: tuple[PaperTable, ...] = (
     PaperTable(
         "rcsb.1", PAPER, "Table 1: beside other methods", JUDGE, WEIGHTS,
         differences=sentences(ON_DIGITS + CELLS + """
-- The tasks are two pairs of digits that resemble each other, the paper's three of animals.
 - LDCE, DVCE and FastDiME run at this bundle's settings, on the whole picture.
 """),
         missing=sentences("- ACE: it is not built here." + UNSPLIT),
@@ -49,7 +49,6 @@ TABLES: tuple[PaperTable, ...] = (
         differences=sentences(ON_DIGITS + CELLS + """
 - Free-form masks are strokes that we draw, the paper's come from a file of Palette's.
 - RePaint, MCG and DDRM take this bundle's 50 steps, the paper's 250, 1 000 and 200.
-- The task is 4 ↔ 9, both ways.
 """),
         missing=sentences("""
 - A, regions in words: a digit has no parts with names; rcsb.2.faces has them.
@@ -67,7 +66,7 @@ TABLES: tuple[PaperTable, ...] = (
     ),
     PaperTable(
         "rcsb.3", PAPER, "Table 3: eleven attributions", JUDGE, WEIGHTS,
-        differences=sentences(ON_DIGITS + CELLS + "- The task is 4 ↔ 9, both ways."),
+        differences=sentences(ON_DIGITS + CELLS),
         missing=sentences("""
 - Attributions with dashes: they are zero everywhere in some of the digits.
 """ + UNSPLIT),
@@ -78,7 +77,6 @@ TABLES: tuple[PaperTable, ...] = (
         differences=sentences(ON_DIGITS + CELLS + """
 - Diversity is the Euclidean distance of the answers of two seeds; LPIPS, whose networks learnt
   photographs, is not computed of digits.
-- The task is 4 ↔ 9, both ways.
 """),
         rows=rcsb_rows.diversity, count=20,
     ),
@@ -106,14 +104,13 @@ TABLES: tuple[PaperTable, ...] = (
         differences=sentences(ON_DIGITS + CELLS + """
 - The rows are corners of the ranges that the paper's text names; which settings a row of its table
   has is lost in the text that we read.
-- The task is 4 ↔ 9, both ways.
 """),
         missing=sentences(UNSPLIT),
         rows=rcsb_rows.appealing, count=20,
     ),
     PaperTable(
         "rcsb.figure3", PAPER, "Figure 3: the ladder of improvements", JUDGE, WEIGHTS,
-        differences=sentences(ON_DIGITS + CELLS + "- The task is 4 ↔ 9, both ways."),
+        differences=sentences(ON_DIGITS + CELLS),
         missing=sentences(UNSPLIT),
         rows=rcsb_rows.ladder, count=24,
     ),

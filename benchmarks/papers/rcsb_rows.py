@@ -18,12 +18,8 @@ __all__ = [
 ]  # fmt: skip
 
 AUTHORS_SIDE, SIDE = 256, 32  # pixels of ImageNet's pictures there, of a digit's here
-# Digits that resemble each other, as the paper's animals do, both ways.
-TASKS: dict[str, Pairs] = {
-    "4 ↔ 9": (("4", "9"), ("9", "4")),
-    "3 ↔ 5": (("3", "5"), ("5", "3")),
-}
-HARDEST = "4 ↔ 9"
+# Digits that resemble each other, as the animals of a task of the paper do, both ways.
+TASK: Pairs = (("4", "9"), ("9", "4"))
 COLUMNS = {
     "kernel distance, oracle's features": "kernel_oracle",
     "cosine, oracle's features": "cosine_oracle",
@@ -51,15 +47,14 @@ def own_region(preset: str) -> str:
 
 def with_others(options: Options) -> list[Row]:
     """Table 1."""
-    rows = []
-    for task, pairs in TASKS.items():
-        for name in ("ldce", "dvce", "fastdime"):
-            rows.append(PaperRow({"task": task, "method": f"`{name}`"}, name, pairs=pairs))
-        for preset in ("C", "B", "A"):
-            head: Row = {"task": task, "method": f"`rcsb` {preset}"}
-            rows.append(PaperRow(head, "rcsb", {"preset": preset}, own_region(preset), pairs))
-        head = {"task": task, "method": "`rcsb`, our settings in B's region"}
-        rows.append(PaperRow(head, "rcsb", {}, own_region("B"), pairs))
+    rows = [
+        PaperRow({"method": f"`{name}`"}, name, pairs=TASK) for name in ("ldce", "dvce", "fastdime")
+    ]
+    for preset in ("C", "B", "A"):
+        head: Row = {"method": f"`rcsb` {preset}"}
+        rows.append(PaperRow(head, "rcsb", {"preset": preset}, own_region(preset), TASK))
+    head = {"method": "`rcsb`, our settings in B's region"}
+    rows.append(PaperRow(head, "rcsb", {}, own_region("B"), TASK))
     return measured(options, rows, COLUMNS)
 
 
@@ -77,17 +72,16 @@ def settings(options: Options) -> list[Row]:
 
 def other_regions(options: Options) -> list[Row]:
     """Table 2, B and C."""
-    pairs = TASKS[HARDEST]
     rows = [
         PaperRow(
             {"part": "B", "what": f"free-form masks, {least}–{most} %"}, "rcsb", {"preset": preset},
-            f"freeform:{least}-{most}", pairs,
+            f"freeform:{least}-{most}", TASK,
         )
         for least, most, preset in ((10, 20, "B"), (20, 30, "C"))
     ]  # fmt: skip
     rows += [
         PaperRow(
-            {"part": "C", "what": title}, "inpainting", {"sampler": sampler}, own_region("C"), pairs
+            {"part": "C", "what": title}, "inpainting", {"sampler": sampler}, own_region("C"), TASK
         )
         for title, sampler in (("RePaint", "repaint"), ("MCG", "mcg"), ("DDRM", "ddrm"))
     ]
@@ -113,7 +107,7 @@ def attributions(options: Options) -> list[Row]:
     for name in get_args(Name):
         head: Row = {"attribution": ATTRIBUTIONS[name][0]}
         asked = PaperRow(
-            head, "rcsb", {"preset": "B"}, f"{own_region('B')},attribution={name}", TASKS[HARDEST]
+            head, "rcsb", {"preset": "B"}, f"{own_region('B')},attribution={name}", TASK
         )
         try:
             rows += measured(options, [asked], COLUMNS)
@@ -126,7 +120,7 @@ def diversity(options: Options) -> list[Row]:
     """Table 4."""
     rows = [
         PaperRow({"settings": preset}, "rcsb", {"preset": preset}, own_region(preset),
-                 TASKS[HARDEST], (0, 1))
+                 TASK, (0, 1))
         for preset in ("A", "B", "C")
     ]  # fmt: skip
     return measured(options, rows, {"L2 between two seeds": "diversity_l2", "FR": "flip_rate"})
@@ -143,9 +137,9 @@ def evaluations(options: Options) -> list[Row]:
     }  # fmt: skip
     rows: list[Row] = []
     for title, (name, network, own, paper) in asked.items():
-        at = evaluation(options, PaperRow({}, name, own, own_region("A"), TASKS[HARDEST]))
+        at = evaluation(options, PaperRow({}, name, own, own_region("A"), TASK))
         counted: Row = {
-            f"{what}, {way}": at.calls[part][way]
+            f"{what}, {way}": round(at.calls[part][way])
             for what, part in (("network", network), ("classifier", "target_model"))
             for way in ("forward", "backward")
         }
@@ -160,7 +154,7 @@ def appealing(options: Options) -> list[Row]:
     for (area, cell), scale, truncation in product(((0.1, 8), (0.15, 16)), (2.0, 3.0), (0.3, 0.6)):
         head: Row = {"a": area, "c": cell, "s": scale, "τ": truncation}
         settings = {"preset": "A", "scale": scale, "truncation": truncation}
-        rows.append(PaperRow(head, "rcsb", settings, region(area, cell), TASKS[HARDEST]))
+        rows.append(PaperRow(head, "rcsb", settings, region(area, cell), TASK))
     return measured(options, rows, COLUMNS)
 
 
@@ -168,7 +162,7 @@ def ladder(options: Options) -> list[Row]:
     """Figure 3; its distance is a Fréchet distance, too, where enough pictures flip."""
     rows = [
         PaperRow({"guidance": title.split(": ")[1]}, "rcsb", {"preset": name}, region(0.3, 16),
-                 TASKS[HARDEST])
+                 TASK)
         for name, (title, _) in LADDER.items()
     ]  # fmt: skip
     frechet = {"Fréchet distance, oracle's features": "frechet_oracle"}

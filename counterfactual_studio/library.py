@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,19 @@ def compare(
     target: str,
     *,
     methods: Sequence[str] = (),
+    variants: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    second_model: Any = None,
     prior: str = "digits",
     **question: Any,
 ) -> Comparison:
     """Ask several methods the same question.
 
     :param methods: their names; else all that the prior's bundle can run.
+    :param variants: by method the settings that it is asked with, one after another:
+        ``{"rcsb": [{"steps": 50}, {"steps": 100}]}``; of a method that is not named those of
+        ``question``.
+    :param second_model: another model that is asked the same; each is asked about the other's
+        answers, too (``record["second_opinion"]``).
     :param question: further arguments of :func:`explain`.
     :raises StudioError: none of them can answer, in the first one's sentence.
     """
@@ -92,15 +100,32 @@ def compare(
         able = service.about(prior)["methods"].items()
         methods = [name for name, entry in able if entry["problem"] is None]
     # A model that is made here is made once.
-    name, found, problems = name_of(model), {}, {}
+    models = [name_of(one) for one in (model, second_model) if one is not None]
+    found, problems, variants = {}, {}, variants or {}
     for method in methods:
-        try:
-            found[method] = explain(name, image, target, method=method, prior=prior, **question)
-        except StudioError as error:
-            problems[method] = str(error)
+        for settings in variants.get(method) or [question.get("settings") or {}]:
+            for asked, other in zip(models, [*models[1:], models[0]], strict=True):
+                words = [method, *(f"{k}={v}" for k, v in settings.items() if method in variants)]
+                name = " ".join(words + [asked] * (len(models) > 1))
+                further = question | {"settings": dict(settings)}
+                try:
+                    one = explain(asked, image, target, method=method, prior=prior, **further)
+                    found[name] = one if other == asked else _heard(one, other)
+                except StudioError as error:
+                    problems[name] = str(error)
     if not found:
         raise StudioError(next(iter(problems.values())))
     return Comparison(found, problems)
+
+
+def _heard(one: Explanation, model: str) -> Explanation:
+    """An answer with what another model says of it."""
+    answer, record = one.answer, one.answer.record
+    with trusted():
+        opinion = service.second_opinion(
+            record["bundle"], model, answer.factual, answer.counterfactual, record["target"]
+        )
+    return replace(one, answer=replace(answer, record=record | {"second_opinion": opinion}))
 
 
 def predict(model: Any, image: Picture, *, prior: str = "digits") -> Prediction:

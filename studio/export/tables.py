@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from backends.version import studio_version
+from studio.export.second_opinions import second_columns
 from studio.export.spreadsheet_cells import safe
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def answer_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
         "label": record["counterfactual"]["label"],
         "oracle_label": oracle.get("label", ""),
         "oracle_target_probability": oracle.get("target_probability", ""),
+        **second_columns(record),
         **record["metrics"],
         "seconds": record["seconds"],
     }

@@ -74,9 +74,9 @@ TABLES: tuple[PaperTable, ...] = (
 - The explained classifier is a network of expressions; the paper's a ResNet-34 of CelebA.
 - The search is in the generator's w under a flow of w; the paper's in an autoencoder's latent under
   PluGeN's flow.
-- "the paper's" are its weights 1000, 1 and 2 with a rate of .005 and the margin of the probability;
-  it does not say how the perceptual loss is weighed (0 here), nor when the search ends (here after
-  400 steps, or 30 without a better valid one).
+- The settings called the paper's are its weights 1000, 1 and 2 with a rate of .005 and the margin
+  of the probability; it does not say how the perceptual loss is weighed (0 here), nor when the
+  search ends (here, of all methods, after 100 steps, or 30 without a better valid one).
 - The seconds were measured while other programs ran.
 """),
         missing=sentences(NO_FIGURES.format(more="") + """
@@ -94,10 +94,10 @@ TABLES: tuple[PaperTable, ...] = (
   or how many, and has one row for both changes.
 - Classifier, autoencoder (a latent of 32) and flow are the bundle's; the paper describes none of
   its own, and its log-densities would fit a latent of 128.
-- "the paper's" are its weights 10, 1 and 10 with a rate of .01 and the margin of the probability;
-  it does not say ε (.05 here, as for its faces), nor when the search ends (here after 1 000 steps,
-  or 30 without a better valid one). The perceptual loss, of which its table says nothing, is left
-  out.
+- The settings called the paper's are its weights 10, 1 and 10 with a rate of .01 and the margin of
+  the probability; it does not say ε (.05 here, as for its faces), nor when the search ends (here
+  after 1 000 steps, or 30 without a better valid one). The perceptual loss, of which its table says
+  nothing, is left out.
 - REVISE and CLARITY run as this program has them, in the same autoencoder; the paper says that they
   "follow their original configurations".
 - The seconds were measured while other programs ran.

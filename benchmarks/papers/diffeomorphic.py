@@ -75,7 +75,7 @@ TABLES: tuple[PaperTable, ...] = (
 - Seconds were taken on one thread while other work ran, up to 50 pictures at once.
 - The SVM is figure 11's.
 """),
-        rows=fours_to_nines.other_approaches, count=10,
+        rows=fours_to_nines.other_approaches, count=8,
     ),
     PaperTable(
         "diffeomorphic.figure7", PAPER,

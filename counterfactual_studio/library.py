@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -101,31 +101,34 @@ def compare(
         methods = [name for name, entry in able if entry["problem"] is None]
     # A model that is made here is made once.
     models = [name_of(one) for one in (model, second_model) if one is not None]
-    found, problems, variants = {}, {}, variants or {}
-    for method in methods:
-        for settings in variants.get(method) or [question.get("settings") or {}]:
-            for asked, other in zip(models, [*models[1:], models[0]], strict=True):
-                words = [method, *(f"{k}={v}" for k, v in settings.items() if method in variants)]
-                name = " ".join(words + [asked] * (len(models) > 1))
-                further = question | {"settings": dict(settings)}
-                try:
-                    one = explain(asked, image, target, method=method, prior=prior, **further)
-                    found[name] = one if other == asked else _heard(one, other)
-                except StudioError as error:
-                    problems[name] = str(error)
+    found: dict[str, Explanation] = {}
+    problems: dict[str, str] = {}
+    for method, settings, asked in _asked(methods, variants or {}, models):
+        words = [method, *(f"{key}={value}" for key, value in (settings or {}).items())]
+        name = " ".join([*words, asked] if len(models) > 1 else words)
+        further = question if settings is None else question | {"settings": dict(settings)}
+        try:
+            one = explain(asked, image, target, method=method, prior=prior, **further)
+        except StudioError as error:
+            problems[name] = str(error)
+            continue
+        with trusted():
+            for other in set(models) - {asked}:
+                one = replace(one, answer=service.with_second_opinion(one.answer, other))
+        found[name] = one
     if not found:
         raise StudioError(next(iter(problems.values())))
     return Comparison(found, problems)
 
 
-def _heard(one: Explanation, model: str) -> Explanation:
-    """An answer with what another model says of it."""
-    answer, record = one.answer, one.answer.record
-    with trusted():
-        opinion = service.second_opinion(
-            record["bundle"], model, answer.factual, answer.counterfactual, record["target"]
-        )
-    return replace(one, answer=replace(answer, record=record | {"second_opinion": opinion}))
+def _asked(
+    methods: Sequence[str], variants: Mapping[str, Sequence[Mapping[str, Any]]],
+    models: Sequence[str],
+) -> Iterator[tuple[str, Mapping[str, Any] | None, str]]:  # fmt: skip
+    """Each method with each of its settings, None for the usual ones, and each model."""
+    for method in methods:
+        ways: list[Mapping[str, Any] | None] = [*variants.get(method, ())] or [None]
+        yield from ((method, settings, model) for settings in ways for model in models)
 
 
 def predict(model: Any, image: Picture, *, prior: str = "digits") -> Prediction:

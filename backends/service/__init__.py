@@ -22,7 +22,7 @@ from backends.service.pictures import (
 )
 from backends.service.regions import propose
 from backends.service.risks import unlike
-from backends.service.second_opinions import second_opinion
+from backends.service.second_opinions import second_opinion, with_second_opinion
 
 __all__ = [
     "about",
@@ -50,4 +50,5 @@ __all__ = [
     "typed_settings",
     "unlike",
     "warm",
+    "with_second_opinion",
 ]

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from backends.core import Prediction
-from backends.errors import BadInput
+from backends.core import Answer, Prediction
+from backends.errors import BadInput, StudioError
 from backends.service.pictures import predict
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["second_opinion"]
+__all__ = ["second_opinion", "with_second_opinion"]
+
+
+def with_second_opinion(answer: Answer, model: str) -> Answer:
+    """The answer, whose record has another model's ``second_opinion``; where it cannot be asked,
+    None, and the reason as ``no_second_opinion``."""
+    record = answer.record
+    told: dict[str, Any] = {"second_opinion": None}
+    try:
+        told["second_opinion"] = second_opinion(
+            record["bundle"], model, answer.factual, answer.counterfactual, record["target"]
+        )
+    except StudioError as error:  # the answer is none the worse for it
+        told["no_second_opinion"] = str(error)
+    return replace(answer, record=record | told)
 
 
 def second_opinion(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from backends import service
 from backends.core import Answer, Frame, Request
@@ -67,8 +65,10 @@ def answer_each(
             answer, frames = options.ask(request)
         except StudioError as error:
             problems[name] = str(error)
-        else:
-            found[name] = _with_opinion(request, answer, models), frames
+            continue
+        for other in set(models) - {request.model}:
+            answer = service.with_second_opinion(answer, other)
+        found[name] = answer, frames
     if not found:
         raise BadInput(next(iter(problems.values())))
     records = {name: answer.record for name, (answer, _) in found.items()}
@@ -87,14 +87,3 @@ def answer_each(
             ),
         )  # fmt: skip
     options.print_and_write({"methods": printed}, write)
-
-
-def _with_opinion(request: Request, answer: Answer, models: Sequence[str]) -> Answer:
-    """The answer with what the other model says of it."""
-    other = next((name for name in models if name != request.model), None)
-    if other is None:
-        return answer
-    opinion: dict[str, Any] = service.second_opinion(
-        request.bundle, other, answer.factual, answer.counterfactual, request.target
-    )
-    return replace(answer, record=answer.record | {"second_opinion": opinion})

@@ -235,17 +235,12 @@ class Comparisons:
         """Note in an answer's record what another model says of it, or why that is not known."""
         if run.answer is None or "second_opinion" in run.answer.record:
             return
-        answer, asked = run.answer, run.request
-        work = partial(
-            service.second_opinion, asked.bundle, model, answer.factual, answer.counterfactual,
-            asked.target,
-        )  # fmt: skip
-        further: dict[str, Any] = {"second_opinion": None}
+        work = partial(service.with_second_opinion, run.answer, model)
         try:
-            further["second_opinion"] = await ask(self.runs.engine, run.owner, work)
-        except StudioError as error:
-            further["no_second_opinion"] = str(error)
-        run.answer = replace(answer, record=answer.record | further)
+            run.answer = await ask(self.runs.engine, run.owner, work)
+        except StudioError as error:  # the person has had their share, or the studio closes
+            told = {"second_opinion": None, "no_second_opinion": str(error)}
+            run.answer = replace(run.answer, record=run.answer.record | told)
 
     def choose(self, comparison: Comparison, choice: str) -> None:
         """Note which run convinced: in every answer's record, and as a line of the study.

@@ -38,10 +38,7 @@ class PosedComparison:
 
 
 class ComparisonInput:
-    """The controls; three methods lay them out inside the current Blocks.
-
-    :ivar inputs: of a handler that reads them, for :meth:`posed`.
-    """
+    """The controls, which three methods lay out inside the current Blocks."""
 
     def __init__(self, controllers: Controllers) -> None:
         self._controllers = controllers
@@ -60,7 +57,7 @@ class ComparisonInput:
     def lay_out_model_and_seeds(self) -> None:
         """Which second model, and which seeds."""
         self.second = gr.Dropdown(
-            second_models(self._controllers.first, Offered(), CLASSIFIER), value="",
+            second_models(self._controllers.first, None, CLASSIFIER), value="",
             label=_("Second model"), elem_id="compare-second", filterable=False, interactive=True,
             info=_("Is asked the same; each says whether it believes the other’s answers"),
         )  # fmt: skip
@@ -71,7 +68,7 @@ class ComparisonInput:
 
     @property
     def inputs(self) -> list[Any]:
-        """See above."""
+        """Of a handler that reads them, for :meth:`posed`."""
         return [self.names, self.seeds, self.second, self.varied.words]
 
     @property
@@ -83,7 +80,7 @@ class ComparisonInput:
         """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
         shown: dict[Any, Any] = {self.names: gr.update(**_offered(controller))}
         if fresh:
-            choices = second_models(controller, Offered(), CLASSIFIER)
+            choices = second_models(controller, None, CLASSIFIER)
             shown |= {self.second: gr.update(choices=choices, value="")}
             shown |= self.varied.opened(controller.bundle)
         return shown
@@ -140,12 +137,16 @@ class ComparisonInput:
 
 
 def second_models(
-    controller: BundleController, offered: Offered, asked: str
+    controller: BundleController, offered: Offered | None, asked: str
 ) -> list[tuple[str, str]]:
     """(label, name) of the models that can be asked beside another: the oracle, and those that the
-    Explain tab offers."""
-    names = [choice.name for choice in controller.choices(offered)]
-    if not offered.trained:  # who may see a model of people's labels is not known yet
+    Explain tab offers.
+
+    :param offered: None where it is not known who asks, who may not see all models of people's
+        labels.
+    """
+    names = [choice.name for choice in controller.choices(offered or Offered())]
+    if offered is None:
         names = [n for n in names if not (controller.about["models"][n] or {}).get("labels")]
     judge = [ORACLE] if controller.about["judge"] else []
     found = [name for name in dict.fromkeys([CLASSIFIER, *judge, *names]) if name != asked]

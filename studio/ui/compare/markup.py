@@ -40,12 +40,12 @@ def question(picture: str, target: str, region: str) -> Markup:
     return _render("question", picture, target, region)
 
 
-def factual(picture: str, says: Sequence[str] = (), mark: str = "") -> Markup:
-    """The first column, once for all; ``says`` are the models' opinions where they are known.
+def factual(picture: str, opinions: Sequence[str] = (), mark: str = "") -> Markup:
+    """The first column, once for all, with the models' opinions where they are known.
 
     :param mark: empty for one model; else not, so that it stands beside both models' columns.
     """
-    return _render("factual", picture, says, mark)
+    return _render("factual", picture, opinions, mark)
 
 
 def says(label: str, model: str = "") -> str:

@@ -23,8 +23,9 @@ from studio.runs.evaluations import (
 from studio.translation import _, ngettext
 from studio.ui.shared.controllers import Controllers
 
-__all__ = ["KeptList"]
+__all__ = ["KEEP", "KeptList"]
 
+KEEP = "keep"  # what the browser sends where a person does not want to delete after all
 OWN = "own"  # of the person at the machine
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from backends import bundles
 from backends.errors import BadInput
 from studio.export.labels import model_title
 from studio.runs.background_tasks import BackgroundTask, BackgroundTasks
@@ -17,13 +18,14 @@ from studio.runs.evaluations import carried_out, note_asked, table_in
 from studio.translation import N_, _
 from studio.ui.evaluate import markup
 from studio.ui.evaluate.choices import MOST, REGIONS, TARGETS, EvaluationChoices
-from studio.ui.evaluate.kept import KeptList
+from studio.ui.evaluate.kept import KEEP, KeptList
 from studio.ui.shared import form
 from studio.ui.shared import markup as shared
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.on_demand import on_mount
 from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import running, show_errors
+from studio.ui.shared.static import static_text
 from studio.ui.shared.varied_settings import VariedSettings
 
 __all__ = ["EvaluateTab"]
@@ -33,6 +35,10 @@ HELP = N_(
     "Asks every chosen method the same questions about the bundle's own test pictures, and "
     "measures its answers. It goes on when this page is closed, in turns with everybody's runs; "
     "after a stop, the same question goes on where it was."
+)
+FIRST = N_(
+    "The table comes here, a row for each method, region and value of a setting; then a report "
+    "with pictures. Four pictures and one method take seconds, hundreds of all methods hours."
 )
 
 
@@ -45,6 +51,7 @@ class EvaluateTab:
 
     def __init__(self, controllers: Controllers, tasks: BackgroundTasks, home: Path) -> None:
         self._controllers, self._tasks = controllers, tasks
+        self._titles = {name: m["title"] for name, m in controllers.methods().items()}
         self._going: Path | None = None  # the folder of the newest one that this studio started
         first = controllers.first.bundle
         models, methods = self._offered(first)
@@ -54,8 +61,8 @@ class EvaluateTab:
             with gr.Column(scale=4, min_width=320):
                 with gr.Row():
                     self._bundle = gr.Dropdown(
-                        list(controllers.names), value=first, label=_("Bundle"),
-                        elem_id="evaluate-bundle",
+                        [(_(str(bundles.get(n).manifest.title)), n) for n in controllers.names],
+                        value=first, label=_("Bundle"), elem_id="evaluate-bundle",
                     )  # fmt: skip
                     self._model = gr.Dropdown(
                         models, value="classifier", label=_("Model"), elem_id="evaluate-model"
@@ -74,7 +81,7 @@ class EvaluateTab:
                 )  # fmt: skip
                 with gr.Row():
                     self._count = gr.Number(
-                        50, label=_("Pictures a row"), minimum=1, maximum=MOST, precision=0,
+                        50, label=_("How many pictures"), minimum=1, maximum=MOST, precision=0,
                         elem_id="evaluate-count",
                     )  # fmt: skip
                     self._seeds = gr.Textbox(
@@ -82,12 +89,12 @@ class EvaluateTab:
                         info=_("Each picture is asked about with each"),
                     )  # fmt: skip
                 self._varied = VariedSettings(controllers, "evaluate", self._methods)
+            with gr.Column(scale=7, min_width=320):
                 self._go = gr.Button(_("Start"), variant="primary", elem_id="evaluate-start")
                 self._stop = gr.Button(_("Stop"), variant="stop", visible=False,
                                        elem_id="evaluate-stop")  # fmt: skip
-            with gr.Column(scale=7, min_width=320):
                 self._kept = KeptList(controllers, home)
-                self._state = gr.HTML(elem_id="evaluate-state")
+                self._state = gr.HTML(shared.hint(_(FIRST)), elem_id="evaluate-state")
                 self._files = gr.File(
                     label=_("report.html, table.csv, table.json"), file_count="multiple",
                     visible=False, interactive=False, elem_id="evaluate-files",
@@ -118,8 +125,9 @@ class EvaluateTab:
             **QUIET,
         )  # fmt: skip
         kept.delete.click(
-            self._delete, kept.chosen, [self._state, self._files, *kept.places], **QUIET
-        )
+            self._delete, kept.chosen, [self._state, self._files, *kept.places],
+            js=static_text("ask_first.js"), preprocess=False, **QUIET,
+        )  # fmt: skip
         self._mounted.shown(self._goes_on, None, self._places, concurrency_limit=8, **QUIET)
 
     def _offered(self, bundle: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -183,10 +191,10 @@ class EvaluateTab:
         async for _news in task.watch():
             if task.news is not shown:
                 shown = task.news
-                yield {self._state: markup.state(task)}
+                yield {self._state: markup.state(task, self._titles)}
         yield (
             running(self._go, self._stop, False)
-            | {self._state: markup.state(task)}
+            | {self._state: markup.state(task, self._titles)}
             | {self._files: self._offer(folder if task.state == "done" else None)}
             | self._kept.listed(request, folder.name)
         )
@@ -214,16 +222,19 @@ class EvaluateTab:
             }
 
     def _delete(self, name: str | None, request: gr.Request) -> dict[Any, Any]:
+        if name == KEEP:
+            return {self._files: gr.skip()}
         with show_errors():
             self._controllers.access.require("evaluations", request)
             going = self._going if self._tasks.going(EVALUATING) else None
             self._kept.remove(name, going, request)
-        return {self._state: "", self._files: self._offer(None)} | self._kept.listed(request)
+        told = {self._state: shared.hint(_(FIRST)), self._files: self._offer(None)}
+        return told | self._kept.listed(request)
 
     def _offer(self, folder: Path | None) -> Any:
         if folder is None:
             return gr.update(value=None, visible=False)
-        return gr.update(value=self._kept.files(folder), visible=True)
+        return gr.update(value=self._kept.files(folder), visible=True, interactive=False)
 
 
 def _named_choices(choices: Mapping[str, str]) -> list[tuple[str, str]]:

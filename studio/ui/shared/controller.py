@@ -6,7 +6,7 @@ import difflib
 import functools
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -184,8 +184,10 @@ class BundleController:
         return await self.ask(owner, lambda: self._shown(service.sample(self.bundle, seed)))
 
     async def look_again(self, owner: str, seen: Factual) -> Shown:
-        """Ask all models about a prepared picture, those that came since too."""
-        shown = await self.ask(owner, lambda: self._shown(seen.pixels))
+        """Ask all models about a prepared picture, those that came since too, and the oracle, which
+        may be whom an earlier answer is of."""
+        judge = [ORACLE] if self.about["judge"] else []
+        shown = await self.ask(owner, lambda: self._shown(seen.pixels, judge))
         return replace(shown, placement=seen.placement, original=seen.original)
 
     async def add_model(self, owner: str, name: str, file: str | None) -> str:
@@ -213,10 +215,13 @@ class BundleController:
         settings = {"cell": max(1, picture.shape[0] // CELLS)}
         return await self.ask(owner, lambda: service.propose(self.bundle, picture, settings, model))
 
-    def _shown(self, picture: np.ndarray) -> Shown:
+    def _shown(self, picture: np.ndarray, further: Sequence[str] = ()) -> Shown:
         of = Factual(self.bundle, picture).digest
         scene = canvas.scene(export.as_picture(picture), of=of)
-        opinions = {name: service.predict(self.bundle, picture, name) for name in self._others()}
+        opinions = {
+            name: service.predict(self.bundle, picture, name)
+            for name in [*self._others(), *further]
+        }
         return Shown(picture, scene, service.predict(self.bundle, picture), opinions)
 
     async def words(

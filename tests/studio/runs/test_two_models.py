@@ -10,6 +10,7 @@ import pytest
 
 from backends import service
 from backends.errors import BadInput
+from backends.service import second_opinions
 from studio.export.second_opinions import believed
 from studio.runs.comparison import MOST, questions
 from studio.runs.rows import spreads
@@ -116,7 +117,7 @@ def test_an_opinion_that_fails_is_told_and_the_others_go_on(comparisons, ask, mo
     def fail(*asked):
         raise BadInput("the model is gone")
 
-    monkeypatch.setattr(service, "second_opinion", fail)
+    monkeypatch.setattr(second_opinions, "predict", fail)
     asked = both(ask, "leapfactual")
     comparison = comparisons.open("me", asked, ("classifier", "oracle"))
     comparisons.open = lambda owner, requests: comparison

@@ -6,20 +6,24 @@ import json
 import pytest
 
 from backends.bundles import find
+from benchmarks.papers import faces, leapfactual, place
 from benchmarks.papers.all import TABLES
 from benchmarks.papers.tables import PAPER, RESULTS, PaperTable, beside, kept, markdown, result
+from tests.faces import write_faces
 
+FEW = {method: {"steps": 3} for method in ("opt", "place", "revise", "clarity")}
 RUN = [table for table in TABLES.values() if table.rows]
 
 
 def unmarked(table, rows):
     """Columns of the paper's figures beside which nothing stands that was measured its way."""
-    columns = {column for row in rows for column in row if column.endswith(PAPER)}
-    own = {column.removesuffix(PAPER) for column in columns}
-    alone = {
-        column for row in rows for column in own if column + PAPER in row and column not in row
-    }
-    return (own - set(table.same)) | alone
+    found = set()
+    for row in rows:
+        for column in (column.removesuffix(PAPER) for column in row if column.endswith(PAPER)):
+            marked = {column, next(iter(row.values()))} & set(table.same)
+            if not marked or column not in row:
+                found.add(column)
+    return found
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
@@ -39,14 +43,27 @@ def test_what_is_kept_is_what_is_said_now(table):
     assert not unmarked(table, rows)
 
 
+@pytest.fixture
+def short(monkeypatch):
+    """Searches of few steps."""
+    for module, name in ((leapfactual, "ASKED"), (place, "ASKED"), (faces, "SEARCHES")):
+        asked = [(m, title, settings | FEW.get(m, {})) for m, title, settings in vars(module)[name]]
+        monkeypatch.setattr(module, name, asked)
+
+
+@pytest.mark.slow
+@pytest.mark.weights
 @pytest.mark.parametrize("table", RUN, ids=lambda table: table.key)
-def test_every_table_runs(table, tmp_path):
-    if find(table.bundle).problem("classifier"):
-        pytest.skip(f"the bundle {table.bundle} is not here")
-    rows = table.rows(table.options(4, None, "digits"))
+def test_every_table_runs(table, tmp_path, short):
+    options = dataclasses.replace(table.options(4, None, "digits"), steps=3)
+    if table.bundle == "faces":  # the real ones need a download
+        options = dataclasses.replace(options, bundle=write_faces(tmp_path))
+    elif problem := find(table.bundle).problem("classifier"):
+        pytest.skip(problem)
+    rows = table.rows(options)
     assert {row["pictures"] for row in rows} == {4}
     assert not unmarked(table, rows)
-    assert list(rows[0]) == list(kept(table)[0])
+    assert set(rows[0]) <= set(kept(table)[0])
     assert json.dumps(rows)
 
 

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Options", "PaperTable", "Row", "beside", "keep", "kept", "markdown", "result"]
+__all__ = [
+    "Options",
+    "PaperTable",
+    "Row",
+    "beside",
+    "keep",
+    "kept",
+    "markdown",
+    "result",
+    "sentences",
+]
 
 RESULTS = Path(__file__).parents[1] / "results"
 PAPER = " (paper)"
@@ -17,11 +28,16 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asks: pictures, a folder with MNIST's files or none, the bundle."""
+    """What the command line asks: pictures, a folder with MNIST's files or none, the bundle.
+
+    :ivar steps: most steps of a search or a training, for a trial that need not be good; None for
+        those of the table.
+    """
 
     count: int
     data: str | None = None
     bundle: str = "digits"
+    steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -32,7 +48,8 @@ class PaperTable:
 
     :param key: the paper's short name and the table's number, such as "leapfactual.2".
     :param what: the table's title, which ends with no full stop.
-    :param same: the columns that are measured the paper's way; its figure stands beside no other.
+    :param same: the columns, or first cells of rows, that are measured the paper's way; its figure
+        stands beside no other.
     :param differences: every difference of protocol, a sentence each: judge, weights, training,
         sizes, metric.
     :param missing: rows or columns of the paper's that are not re-run, each with its reason.
@@ -71,7 +88,7 @@ class PaperTable:
         )
 
 
-def beside(measured: Row, paper: Row) -> Row:
+def beside(measured: Row, paper: Mapping[str, object]) -> Row:
     """Return the measured row with the paper's figures, each behind its own column.
 
     :raises ValueError: the paper has a figure of something that is not measured.
@@ -86,6 +103,12 @@ def beside(measured: Row, paper: Row) -> Row:
     return row
 
 
+def sentences(text: str) -> tuple[str, ...]:
+    """Return the items of a list whose items begin with a dash, without it and in one line each."""
+    items = re.split(r"^\s*- ", text, flags=re.MULTILINE)[1:]
+    return tuple(" ".join(item.split()) for item in items)
+
+
 def result(table: PaperTable, rows: Iterable[Row]) -> str:
     """The file that the documents show: title, command, table, what differs, what is missing."""
     rows = list(rows)
@@ -97,7 +120,7 @@ def result(table: PaperTable, rows: Iterable[Row]) -> str:
         said = f"Judge: {table.judge}. Weights: {table.weights}. Measured the paper's way: {same}."
         lines += [said, "", *markdown(rows), ""]
     lines += [f"- {sentence}" for sentence in table.differences]
-    lines += [f"- Not re-run: {sentence}" for sentence in table.missing]
+    lines += [f"- *Left out.* {sentence}" for sentence in table.missing]
     return "\n".join(lines).rstrip() + "\n"
 
 

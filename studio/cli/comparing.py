@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -40,12 +41,30 @@ def compare(
     if second == asked.model:
         raise BadInput("--second-model is the model itself; name another")
     models = (asked.model, second) if second else (asked.model,)
-    able = dict.fromkeys(models, methods)
+    able = dict.fromkeys(_asked(asked, models) if second else models, methods)
     requests = questions(asked, methods, [asked.seed], (), variants_in(words, methods), able)
     answer_each(
         dict(zip(folder_names(requests, seeds=False), requests, strict=True)), out, formats,
         models if second else (),
     )  # fmt: skip
+
+
+def _asked(asked: Request, models: Sequence[str]) -> list[str]:
+    """Those of two models that know the target; the other one is only heard.
+
+    :raises BadInput: neither does.
+    """
+    picture, target, bundle = asked.picture, asked.target, asked.bundle
+    able = []
+    for name in models:
+        opinion = service.second_opinion(bundle, name, picture, picture, target)
+        if opinion["agrees"] is not None:
+            able.append(name)
+        else:
+            print(f"note: {name} has no {target!r}; it is not asked for it", file=sys.stderr)
+    if not able:
+        raise BadInput("neither model has the class {target!r}", target=target)
+    return able
 
 
 def answer_each(

@@ -94,7 +94,7 @@ def test_evaluate_writes_three_files_that_agree(run, bundle, tmp_path):
         (("--regions", "moon"), "use whole"),
         (("--engine", "steam"), "local"),
         (("--set", "leapfactual.moon=1"), "has no setting"),
-        (("--set", "rcsb.steps=1"), "not evaluated"),
+        (("--set", "rcsb.steps=1"), "not among the chosen"),
         (("--seeds", "many"), "seeds"),
         (("--regions", "freeform:30-20"), "10-20"),
         (("--data", "nowhere"), "idx"),

@@ -189,6 +189,13 @@ class Settings(BaseSettings):
     keep_days: int = Field(
         30, ge=0, description="Days for which those are kept; a whole number, 0 keeps none"
     )
+    evaluations: Path = Field(
+        default_factory=lambda: user_data() / "evaluations",
+        description="Folder of the evaluations that were started on the page",
+    )
+    evaluation_days: int = Field(
+        0, ge=0, description="Days for which those are kept; a whole number, 0 keeps all"
+    )
     results_days: int = Field(
         1,
         ge=1,

@@ -1,5 +1,5 @@
-"""The page as people see it: six states, three sizes, light and dark, as WebP in assets/screens and
-a page of docs that shows them.
+"""The page as people see it: seven states, three sizes, light and dark, as WebP in assets/screens
+and a page of docs that shows them.
 
     python -m benchmarks.screens [--bundle digits]
 """
@@ -28,7 +28,8 @@ STATES = {
     "empty": "Nothing is chosen yet",
     "running": "A run goes on",
     "answered": "An answer",
-    "compared": "Two methods compared",
+    "compared": "Two methods and two models compared",
+    "evaluated": "An evaluation",
     "labelling": "Labelling many pictures at once",
     "faces": "An answer on a face",
 }
@@ -93,11 +94,20 @@ def _digits(page: Page, project: str) -> Iterator[str]:
     page.get_by_role("tab", name="Compare").click()
     for box in page.locator("#compare-methods label").all():
         box.locator("input").set_checked(box.inner_text().strip() in ("LeapFactual", "RCSB"))
+    page.locator("#compare-second input").click()
+    page.locator("#compare-second [role=option]").get_by_text("Oracle").click()
     page.locator("#compare-run").click()
     page.wait_for_selector("#compare-table table")
     page.wait_for_timeout(1000)
     page.evaluate("scrollTo(0, 0)")
     yield "compared"
+    page.get_by_role("tab", name="Evaluate").click()
+    page.locator("#evaluate-count input").fill("4")
+    page.locator("#evaluate-start").click()
+    page.wait_for_selector("#evaluate-files:visible")
+    page.wait_for_timeout(1000)
+    page.evaluate("scrollTo(0, 0)")
+    yield "evaluated"
     page.get_by_role("tab", name="Label").click()
     page.locator("#label-name").get_by_role("textbox").fill("Ann")
     page.locator("#project-name").get_by_role("textbox").fill(project)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,19 @@ def compare(
     target: str,
     *,
     methods: Sequence[str] = (),
+    variants: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    second_model: Any = None,
     prior: str = "digits",
     **question: Any,
 ) -> Comparison:
     """Ask several methods the same question.
 
     :param methods: their names; else all that the prior's bundle can run.
+    :param variants: by method the settings that it is asked with, one after another:
+        ``{"rcsb": [{"steps": 50}, {"steps": 100}]}``; of a method that is not named those of
+        ``question``.
+    :param second_model: another model that is asked the same; each is asked about the other's
+        answers, too (``record["second_opinion"]``).
     :param question: further arguments of :func:`explain`.
     :raises StudioError: none of them can answer, in the first one's sentence.
     """
@@ -92,15 +100,35 @@ def compare(
         able = service.about(prior)["methods"].items()
         methods = [name for name, entry in able if entry["problem"] is None]
     # A model that is made here is made once.
-    name, found, problems = name_of(model), {}, {}
-    for method in methods:
+    models = [name_of(one) for one in (model, second_model) if one is not None]
+    found: dict[str, Explanation] = {}
+    problems: dict[str, str] = {}
+    for method, settings, asked in _asked(methods, variants or {}, models):
+        words = [method, *(f"{key}={value}" for key, value in (settings or {}).items())]
+        name = " ".join([*words, asked] if len(models) > 1 else words)
+        further = question if settings is None else question | {"settings": dict(settings)}
         try:
-            found[method] = explain(name, image, target, method=method, prior=prior, **question)
+            one = explain(asked, image, target, method=method, prior=prior, **further)
         except StudioError as error:
-            problems[method] = str(error)
+            problems[name] = str(error)
+            continue
+        with trusted():
+            for other in set(models) - {asked}:
+                one = replace(one, answer=service.with_second_opinion(one.answer, other))
+        found[name] = one
     if not found:
         raise StudioError(next(iter(problems.values())))
     return Comparison(found, problems)
+
+
+def _asked(
+    methods: Sequence[str], variants: Mapping[str, Sequence[Mapping[str, Any]]],
+    models: Sequence[str],
+) -> Iterator[tuple[str, Mapping[str, Any] | None, str]]:  # fmt: skip
+    """Each method with each of its settings, None for the usual ones, and each model."""
+    for method in methods:
+        ways: list[Mapping[str, Any] | None] = [*variants.get(method, ())] or [None]
+        yield from ((method, settings, model) for settings in ways for model in models)
 
 
 def predict(model: Any, image: Picture, *, prior: str = "digits") -> Prediction:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from studio.ui.serving import free_port
 
@@ -21,7 +22,7 @@ def server() -> Iterator[str]:
     found = subprocess.run(["sh", str(SCRIPT)], capture_output=True, text=True, check=True)
     programs = Path(found.stdout.strip())
     # The server refuses to run as root; Debian's packages bring a user for it.
-    become = {"user": "postgres", "group": "postgres"} if os.getuid() == 0 else {}
+    become: dict[str, Any] = {"user": "postgres", "group": "postgres"} if os.getuid() == 0 else {}
     folder = Path(tempfile.mkdtemp(prefix="studio-postgres-"))
     if become:
         shutil.chown(folder, "postgres", "postgres")

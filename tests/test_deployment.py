@@ -31,7 +31,7 @@ def test_every_setting_that_is_named_exists():
 
 def test_defaults_in_the_table_are_the_settings():
     rows = dict(re.findall(r"^\| `STUDIO_(\w+)` \| (\d+) \|", TEXT, re.MULTILINE))
-    assert set(rows) == {"KEEP_DAYS", "RESULTS_DAYS", "PROJECT_DAYS"}
+    assert set(rows) == {"KEEP_DAYS", "EVALUATION_DAYS", "RESULTS_DAYS", "PROJECT_DAYS"}
     for name, days in rows.items():
         assert Settings.model_fields[name.lower()].default == int(days)
 

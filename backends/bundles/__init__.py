@@ -5,6 +5,7 @@
 
 from backends.bundles.bundle import (
     ASSETS,
+    ORACLE,
     Bundle,
     find,
     get,
@@ -26,6 +27,7 @@ from backends.bundles.manifest import (
 __all__ = [
     "ASSETS",
     "MANIFEST",
+    "ORACLE",
     "Bundle",
     "Example",
     "Manifest",

@@ -30,7 +30,10 @@ from backends.fetching.source import Source
 from backends.files import atomic_write
 from backends.settings import settings
 
-__all__ = ["ASSETS", "Bundle", "find", "get", "installed", "write_manifest", "write_part"]
+__all__ = ["ASSETS", "ORACLE", "Bundle", "find", "get", "installed", "write_manifest",
+           "write_part"]  # fmt: skip
+
+ORACLE = "oracle"  # the part that judges; it can be asked as a model, too, and judges nothing then
 
 _ROOT = Path(__file__).resolve().parents[1]
 # Beside the package in a checkout, inside of it when it was installed.

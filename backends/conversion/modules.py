@@ -15,7 +15,14 @@ from torch import Tensor
 from backends.conversion.checkpoints import EPSILON, UNREADABLE
 from backends.errors import MissingPart
 
-__all__ = ["RESNET", "VGG", "convert_cifar_resnet", "convert_cifar_vgg", "tensors_of"]
+__all__ = [
+    "RESNET",
+    "VGG",
+    "PickledModule",
+    "convert_cifar_resnet",
+    "convert_cifar_vgg",
+    "tensors_of",
+]
 
 RESNET, VGG = "resnet56_cifar10_0.9320_45k.pth", "vgg16_cifar10_0.9225_45k.pth"
 LAYERS = (
@@ -25,8 +32,8 @@ LAYERS = (
 OTHERS = ("torchvision.models.vgg.VGG", "resnet.BasicBlock", "resnet.ResNet")
 
 
-class _Record:
-    """What any module of the file becomes."""
+class PickledModule:
+    """What any module of a file becomes."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -39,7 +46,7 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
     :raises pickle.UnpicklingError: it names something else than modules of these kinds.
     """
     names = [f"torch.nn.modules.{layer}" for layer in LAYERS] + list(OTHERS)
-    allowed = [(type(name.rpartition(".")[2], (_Record,), {}), name) for name in names]
+    allowed = [(type(name.rpartition(".")[2], (PickledModule,), {}), name) for name in names]
     with torch.serialization.safe_globals([*allowed, (set, "__builtin__.set")]):
         module = torch.load(path, map_location="cpu", weights_only=True)
     return dict(_walked(module, ""))

@@ -19,6 +19,7 @@ from backends.compute.oom import in_batches
 from backends.core import Counterfactual, Region, Step, TargetModel
 from backends.errors import BadInput
 from backends.evaluation.features import stroke_tables
+from backends.evaluation.judge_networks import JudgeNetworks
 from backends.evaluation.plan import Line, Plan
 from backends.evaluation.questions import Questions
 from backends.evaluation.store import AnsweredPictures, AnswerStore, Batch
@@ -48,6 +49,8 @@ class Asking:
     def __init__(self, plan: Plan, found: Bundle, model: TargetModel, questions: Questions) -> None:
         self.plan, self.found, self.model, self.questions = plan, found, model, questions
         self.store = AnswerStore(plan.answers)
+        self.views = JudgeNetworks(found, plan.simsiam)
+        self._viewed_by = dict(self.views.names)
         self._part = part_of(found, plan.model)
         self._parts = {name: found.fingerprint(name) for name in sorted(found.manifest.parts)}
 
@@ -89,7 +92,8 @@ class Asking:
             "bundle": self.found.name, "parts": self._parts, "model": canonical(self.plan.model),
             # A model that lies outside of the bundle is known by what it says.
             "opinions": _digest((q.opinions[part] * 1000).round()),
-            "lpips": lpips.problem() is None, "device": self.plan.device or self.found.device,
+            "lpips": lpips.problem() is None, "views": self._viewed_by,
+            "device": self.plan.device or self.found.device,
             "precision": precision(), "version": studio_version(),
         }  # fmt: skip
 
@@ -123,7 +127,7 @@ class Asking:
         ends = {"": end} | dict(sorted(end.alternatives.items()))
         frames = strip.frames()
         answers = {
-            name: _pictures(self.found, x, one, frames if not name else None, strokes)
+            name: _pictures(self.found, x, one, frames if not name else None, strokes, self.views)
             for name, one in ends.items()
         }
         return Batch(answers, end.nfe, end.seconds)
@@ -172,8 +176,9 @@ def _digest(values: Tensor) -> str:
 
 
 def _pictures(
-    found: Bundle, x: Tensor, end: Counterfactual, frames: Tensor | None, strokes: int | None
-) -> AnsweredPictures:
+    found: Bundle, x: Tensor, end: Counterfactual, frames: Tensor | None, strokes: int | None,
+    views: JudgeNetworks,
+) -> AnsweredPictures:  # fmt: skip
     arrays = {
         "image": _bytes(end.image), "before": end.factual.float(),
         "after": end.counterfactual.float(),
@@ -183,6 +188,7 @@ def _pictures(
     if end.reconstruction is not None:
         arrays["reconstruction"] = _bytes(end.reconstruction)
     stored = {name: value.cpu().numpy() for name, value in arrays.items()}
+    stored |= views.stored(end.image)
     if strokes is not None:
         stored |= stroke_tables(found, x, end.image, end.reconstruction, strokes)
     numbers = {name: value.double().cpu().numpy() for name, value in end.metrics.items()}

@@ -20,8 +20,9 @@ INK = 0.1  # least contrast of a stroke
 def oracle_features(
     bundle: Bundle, factual: Tensor, counterfactual: Tensor
 ) -> tuple[Tensor, Tensor] | None:
-    """What the oracle's last linear layer sees of pictures [N, C, H, W], [N, D] each on the CPU;
-    None without an oracle, or where it has no such layer, or one that sees parts of a picture."""
+    """What the oracle's last linear layer sees of pictures [N, C, H, W] and [M, C, H, W], [N, D]
+    and [M, D] on the CPU; None without an oracle, or where it has no such layer, or one that sees
+    parts of a picture."""
     if bundle.problem("oracle"):
         return None
     network = bundle.part("oracle")
@@ -40,7 +41,7 @@ def oracle_features(
     features = torch.cat(seen).cpu()
     if len(features) != len(pictures):  # the layer sees parts of a picture
         return None
-    before, after = features.chunk(2)
+    before, after = features.split([len(factual), len(counterfactual)])
     return before, after
 
 

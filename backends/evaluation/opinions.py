@@ -13,7 +13,8 @@ from torch import Tensor
 
 from backends.bundles import Bundle
 from backends.compute.oom import guarded
-from backends.core import TargetModel
+from backends.core import Networked, TargetModel
+from backends.evaluation.judge_networks import JudgeNetworks
 from backends.evaluation.plan import Plan
 from backends.evaluation.questions import Questions
 from backends.targets.named import GOAL, target_model
@@ -31,7 +32,8 @@ FEWEST = 2 * NEIGHBOURS  # pictures of each class
 
 @dataclass(frozen=True)
 class Judges:
-    """A linear SVM and a k-NN of raw pixels, made when they are first asked.
+    """A linear SVM and a k-NN of raw pixels, made when they are first asked, and what further
+    networks make of the factuals.
 
     :param questions: whose pictures neither of them learns.
     """
@@ -40,6 +42,12 @@ class Judges:
     found: Bundle
     model: TargetModel
     questions: Questions
+    views: JudgeNetworks
+
+    @cached_property
+    def factual_views(self) -> dict[str, Tensor]:
+        """Of the factuals, [N, D] by the network's name."""
+        return {name: self.views.of(name, self.questions.x) for name in self.views.names}
 
     @cached_property
     def _learnt(self) -> tuple[np.ndarray, np.ndarray, str] | str:
@@ -130,10 +138,12 @@ def _asked(found: Bundle, model: TargetModel, image: Tensor) -> Tensor:
 @torch.no_grad()
 def oracle_probabilities(found: Bundle, model: TargetModel, image: Tensor) -> Tensor | None:
     """The oracle's probabilities of pictures [N, C, H, W], [N, K]; None without an oracle, or where
-    it knows other classes than the model."""
+    it knows other classes than the model, or is the model."""
     if found.problem("oracle") or list(model.class_names) != found.manifest.class_names:
         return None
     network = found.part("oracle")
+    if isinstance(model, Networked) and model.network is network:
+        return None
     with guarded(found.device):
         seen = (network(some.to(found.device)).softmax(1).cpu() for some in image.split(BATCH))
         return torch.cat(list(seen))

@@ -7,13 +7,14 @@ as it does of what it computed itself: so the table is the same, and nothing is 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from backends.errors import StudioError
 from backends.evaluation.answering import name_of
 from backends.evaluation.plan import Plan
-from backends.evaluation.rows import Posed, posed, seeds_of
+from backends.evaluation.rows import Posed, load, load_judges, posed, seeds_of
 from backends.evaluation.store import AnswerStore, Batch
 from backends.targets.trust import trusted
 
@@ -66,7 +67,7 @@ def _asked(asked: Posed, piece: Piece) -> dict[str, Any]:
 
 
 class PieceWorker:
-    """Computes a plan's pieces; lives in a process of its own.
+    """Computes a plan's pieces; lives in a process of its own, and loads its networks at once.
 
     :param trusting: whether the plan may name models of the person who began it.
     """
@@ -74,6 +75,10 @@ class PieceWorker:
     def __init__(self, plan: Plan, trusting: bool = False) -> None:
         with trusted() if trusting else nullcontext():
             self._posed = posed(plan)
+        load_judges(plan, self._posed)
+        for line in self._posed.lines:
+            with suppress(StudioError):  # its pieces will say so
+                load(plan, self._posed.found, line)
 
     def device(self) -> str:
         """The device that it computes on."""

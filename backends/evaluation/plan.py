@@ -42,6 +42,7 @@ class Plan:
         row with its defaults.
     :ivar batch: pictures that run together; fewer where the device has no room for them.
     :ivar strokes: digits a row whose strokes are measured, some 50 ms a picture.
+    :ivar simsiam: checkpoint of SimSiam, in whose features S3 is measured; None leaves it out.
     :ivar shown: examples a row, in pictures: some at random, and the best and worst.
     :ivar answers: file that keeps what is finished, so that it is not computed again; None for
         none.
@@ -62,6 +63,7 @@ class Plan:
     settings: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     batch: int = 50
     strokes: int = 0
+    simsiam: Path | None = None
     shown: int = 6
     answers: Path | None = None
     keep: Path | None = None

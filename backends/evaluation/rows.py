@@ -22,13 +22,13 @@ from backends.evaluation.plan import Line, Plan, Progress, Row
 from backends.evaluation.questions import Questions, draw
 from backends.evaluation.summary import Answered, values
 from backends.explain.judge import judge
-from backends.explain.question import Question, config_of
+from backends.explain.question import Question, config_of, typed
 from backends.regions.spec import RegionSpec
 from backends.service import regions as region_service
 from backends.targets.named import part_of, target_model
 from backends.targets.threshold import Regressor
 
-__all__ = ["Posed", "evaluate", "posed", "seeds_of"]
+__all__ = ["Posed", "evaluate", "load", "load_judges", "posed", "seeds_of"]
 
 TELLING = 0.05  # share of a row from which on its time can be told
 
@@ -42,13 +42,12 @@ def evaluate(plan: Plan) -> Iterator[Progress | Row]:
     """
     asked = posed(plan)
     found, f, questions, asking = asked.found, asked.model, asked.questions, asked.asking
-    _load(plan, found, f, questions)
-    clock, judges = _RowClock(plan), Judges(plan, found, f, questions)
+    load_judges(plan, asked)
+    clock, judges = _RowClock(plan), Judges(plan, found, f, questions, asking.views)
     for number, line in enumerate(asked.lines):
         region = asked.regions[line.region]
         try:
-            for kind in registry.method(line.method).needs:
-                found.part(found.named(kind, part_of(found, plan.model)))
+            load(plan, found, line)
             taken: list[Taken] = []
             for share in asking.answers(line, region, seeds_of(plan, line), taken):
                 yield Progress(line.method, line.region, share, *clock.at(number, share))
@@ -88,7 +87,9 @@ def posed(plan: Plan) -> Posed:
     :raises StudioError: as :func:`evaluate`.
     """
     found = bundles.get(plan.bundle)
-    lines = [replace(line, settings=_typed(found, line)) for line in plan.lines]
+    lines = [
+        replace(line, settings=typed(found, line.method, line.settings)) for line in plan.lines
+    ]
     f = target_model(found, plan.model)
     if isinstance(f, Regressor):
         raise BadInput(
@@ -97,12 +98,6 @@ def posed(plan: Plan) -> Posed:
     questions = draw(found, plan.count, plan.pairs, plan.data, plan.seed, f, plan.targets)
     regions = {name: _region(plan, questions, name) for name in plan.regions}
     return Posed(found, f, questions, lines, regions, Asking(plan, found, f, questions))
-
-
-def _typed(found: Bundle, line: Line) -> dict[str, Any]:
-    """A line's settings as the method's configuration understands them."""
-    known = _config(found, line)
-    return {key: known.get(key, value) for key, value in line.settings.items()}
 
 
 def _config(found: Bundle, line: Line) -> dict[str, Any]:
@@ -115,17 +110,22 @@ def seeds_of(plan: Plan, line: Line) -> list[int]:
     return seeds if registry.method(line.method).seeded else seeds[:1]
 
 
-def _load(plan: Plan, found: Bundle, f: TargetModel, questions: Questions) -> None:
+def load(plan: Plan, found: Bundle, line: Line) -> None:
+    """Load a line's networks.
+
+    :raises MissingPart: one is not there.
+    """
+    for kind in registry.method(line.method).needs:
+        found.part(found.named(kind, part_of(found, plan.model)))
+
+
+def load_judges(plan: Plan, asked: Posed) -> None:
     """Load what loads at first use, so that it does not count as the first method's time."""
-    x, one = questions.x[:1], Region(torch.ones_like(questions.x[:1, :1]))
+    q = asked.questions
+    x, one = q.x[:1], Region(torch.ones_like(q.x[:1, :1]))
+    part = part_of(asked.found, plan.model)
     first = Question.of(
-        found,
-        plan.methods[0],
-        x,
-        questions.target[:1],
-        one,
-        model=f,
-        part=part_of(found, plan.model),
+        asked.found, plan.methods[0], x, q.target[:1], one, model=asked.model, part=part
     )
     judge(first, x)
 

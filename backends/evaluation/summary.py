@@ -15,6 +15,7 @@ from backends.bundles import Bundle
 from backends.core import Region, TargetModel
 from backends.evaluation.answering import Taken, joined
 from backends.evaluation.features import oracle_features
+from backends.evaluation.judge_networks import FACE, FEATURES, INCEPTION, SIMSIAM, STORED
 from backends.evaluation.opinions import Judges, attributes_of, oracle_probabilities
 from backends.evaluation.questions import Questions
 from backends.evaluation.store import AnsweredPictures
@@ -117,6 +118,29 @@ class Answered:
         labels = said(self.image)
         return None if labels is None else labels == self.target
 
+    @cached_property
+    def oracle_features(self) -> tuple[Tensor, Tensor] | None:
+        """The oracle's of the factuals [N, D] and of the answers [S * N, D], if it has any."""
+        return oracle_features(self.found, self.questions.x, self.image)
+
+    def viewed(self, name: str) -> tuple[Tensor, Tensor] | None:
+        """What a network makes of the factuals [N, D] and of the answers [S * N, D]; None where it
+        was not asked."""
+        stored = self.pictures.arrays.get(f"{STORED}{name}")
+        if stored is None:
+            return None
+        return self.judges.factual_views[name], torch.from_numpy(stored)
+
+    def of_inception(self, part: slice) -> tuple[Tensor, Tensor] | None:
+        """Some of Inception's features, likewise."""
+        seen = self.viewed(INCEPTION)
+        return None if seen is None else (seen[0][:, part], seen[1][:, part])
+
+    def paired(self, name: str) -> tuple[Tensor, Tensor] | None:
+        """What a network makes of each factual and its answer, [S * N, D] both."""
+        seen = self.viewed(name)
+        return None if seen is None else (self.repeated(seen[0]), seen[1])
+
     def strokes(self, first: str, second: str) -> tuple[Tensor, Tensor] | None:
         """Two of the tables of the digits' strokes; None where they were not measured."""
         tables = [self.pictures.arrays.get(f"strokes_{name}") for name in (first, second)]
@@ -200,7 +224,11 @@ def _supply(answered: Answered) -> Supply:
         target=lambda: answered.target, region=lambda: answered.mask,
         after=lambda: answered.after, calls=lambda: answered.calls,
         flipped=lambda: answered.flipped, oracle_agrees=lambda: answered.oracle_agrees,
-        oracle_features=lambda: oracle_features(found, answered.factual, answered.image),
+        oracle_features=lambda: answered.oracle_features,
+        inception_features=lambda: answered.of_inception(slice(FEATURES)),
+        inception_maps=lambda: answered.of_inception(slice(FEATURES, None)),
+        simsiam_features=lambda: answered.paired(SIMSIAM),
+        face_descriptors=lambda: answered.paired(FACE),
         strokes=lambda: answered.strokes("before", "after"),
         rebuilt_strokes=lambda: answered.strokes("rebuilt", "after"),
         oracle_after=lambda: oracle_probabilities(found, answered.model, answered.image),

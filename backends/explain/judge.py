@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from backends.bundles import ORACLE
 from backends.compute.finite import finite
 from backends.compute.oom import guarded
 from backends.core import Counterfactual, Measuring, Status
@@ -16,6 +17,7 @@ from backends.errors import MissingPart
 from backends.explain.question import Question
 from backends.metrics.metric import METRICS, Supply, measured
 from backends.priors.density import ConditionalDensity
+from backends.sentences import Sentence
 
 __all__ = ["density_for", "density_of", "judge"]
 
@@ -81,13 +83,16 @@ def _measured(
         return part(name) if classes else None
 
     def oracle() -> Tensor | None:
-        network = of_classes("oracle")
+        if question.part == ORACLE:
+            unjudged[ORACLE] = Sentence("it is the model that is asked, and cannot judge itself")
+            return None
+        network = of_classes(ORACLE)
         if network is None:
             return None
         try:
             return finite(network(image).softmax(1), "the oracle")
         except MissingPart as error:
-            unjudged["oracle"] = str(error)
+            unjudged[ORACLE] = str(error)
             return None
 
     def latent() -> Tensor | None:

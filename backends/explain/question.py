@@ -19,7 +19,8 @@ from backends.explain.compatibility import refusal
 from backends.targets.named import part_of, target_model
 from backends.targets.threshold import Regressor, Threshold, parse
 
-__all__ = ["Question", "checked_seed", "config_of", "posed", "presets_of", "settings_of"]
+__all__ = ["Question", "checked_seed", "config_of", "posed", "presets_of", "settings_of",
+           "typed"]  # fmt: skip
 
 C = TypeVar("C", bound=BaseModel)
 GREATEST_SEED = 2**63 - 1
@@ -231,3 +232,13 @@ def config_of(bundle: Bundle, method: str, settings: Mapping[str, Any]) -> BaseM
             )
         base = dict(known[name].settings)
     return settings_of(found.Config, base | given, method)
+
+
+def typed(bundle: Bundle, method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Some of a method's settings, from JSON or the command line, as its configuration understands
+    them: ``{"steps": "50"}`` becomes ``{"steps": 50}``.
+
+    :raises BadInput: as :func:`config_of`.
+    """
+    known = config_of(bundle, method, settings).model_dump(mode="json")
+    return {key: known.get(key, value) for key, value in settings.items()}

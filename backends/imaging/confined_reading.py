@@ -28,6 +28,9 @@ __all__ = ["confine", "confined", "decoded_confined"]
 LIMITS = Limits(
     seconds=30.0, processor=20, memory=1_500_000_000, file=500_000_000, patience=30.0
 )  # fmt: skip
+# Bytes: Pillow asks for its pixels in such blocks. They are larger than what the C library takes
+# from its heap, and go back to the system with the picture; of 16 MB every thread keeps some.
+BLOCK = 64 << 20
 REMEDY = Sentence("save it as PNG or JPEG, or smaller, and try again")
 MODES = (
     "1",
@@ -73,6 +76,7 @@ def confine(on: bool = True) -> None:
     global _on
     _on = on
     if on:
+        Image.core.set_block_size(BLOCK)  # type: ignore[attr-defined]
         atexit.register(_processes.close)
         threading.Thread(target=_processes.start, name="picture-decoders", daemon=True).start()
 

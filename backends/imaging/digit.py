@@ -41,8 +41,7 @@ def placed_digit(picture: Image.Image, size: int) -> tuple[Image.Image, Placemen
         box = (-margin, -margin, size - margin, size - margin)
         return ImageOps.expand(picture, margin), Placement(picture.size, box)
     original = picture.size
-    picture = picture.convert("L")
-    picture.thumbnail((WORKED_AT, WORKED_AT), Image.Resampling.BOX)
+    picture = _small(picture if picture.mode == "L" else picture.convert("L"))
     ink, (first_row, first_column) = _cropped(
         _digit_of(_ink(np.asarray(picture, dtype=np.float32)))
     )
@@ -69,6 +68,15 @@ def placed_digit(picture: Image.Image, size: int) -> tuple[Image.Image, Placemen
     )
     box = (start[0], start[1], start[0] + size * across, start[1] + size * down)
     return canvas, Placement(original, box, alike=False)
+
+
+def _small(picture: Image.Image) -> Image.Image:
+    """The picture at :data:`WORKED_AT` pixels, or as it is where it is smaller."""
+    scale = WORKED_AT / max(picture.size)
+    if scale >= 1:
+        return picture
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    return picture.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0)
 
 
 def _as_mnist(picture: Image.Image, size: int) -> bool:

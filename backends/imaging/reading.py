@@ -139,7 +139,7 @@ def _shaded(found: Page, window: tuple[float, float] | None) -> Reading:
 
 def _eight_bit(picture: Image.Image) -> Image.Image:
     if picture.mode in ("1", "L"):
-        return picture.convert("L")
+        return picture if picture.mode == "L" else picture.convert("L")
     if picture.has_transparency_data:
         return Image.fromarray(on_page(np.asarray(picture.convert("RGBA"))))
     if picture.mode == "LAB":
@@ -148,7 +148,8 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         turning = ImageCms.buildTransform(lab, srgb, "LAB", "RGB")
         return ImageCms.applyTransform(picture, turning) or picture.convert("RGB")
-    return picture.convert("RGB")
+    # What needs no change is not copied: 50 megapixels in colour are 200 MB.
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def decoded(source: Source, wanted: Wanted | None = None) -> Page:

@@ -70,9 +70,8 @@ class FlowConfig(AscentConfig):
 
 class LatentConfig(AscentConfig):
     """Approximate ascent. The paper's step is 5e-3. In the digits bundle's latent spaces that is
-    too short for its 1000 steps: by the autoencoder, of 50 pictures all flip, but only 39 reach Λ
-    (with .05: 50, in an eighth of the time, at an L1 distance of 75 instead of 65). The step
-    therefore stays the one that the paper takes in its flow's base space for MNIST."""
+    too short for its 1000 steps to reach Λ with every picture (``benchmarks.scales`` has both), so
+    the step stays the one that the paper takes in its flow's base space for MNIST."""
 
     rate: float = Field(
         0.05, ge=0, le=1, title="Learning rate",

@@ -19,6 +19,7 @@ from backends.metrics import frechet  # isort: skip
 from backends.metrics import kernel  # isort: skip
 from backends.metrics import coverage  # isort: skip
 from backends.metrics import similarity  # isort: skip
+from backends.metrics import identity  # isort: skip
 from backends.metrics import interpretability  # isort: skip
 from backends.metrics import morphometry  # isort: skip
 from backends.metrics import attributes  # isort: skip
@@ -28,6 +29,6 @@ from backends.metrics.metric import METRICS, Metric
 
 __all__ = [
     "METRICS", "Metric", "area", "attributes", "cost", "cout", "coverage", "density", "distance",
-    "diversity", "frechet", "interpretability", "kernel", "latents", "lpips", "morphometry",
-    "opinions", "prior", "reconstruction", "regressor", "similarity", "ssim",
+    "diversity", "frechet", "identity", "interpretability", "kernel", "latents", "lpips",
+    "morphometry", "opinions", "prior", "reconstruction", "regressor", "similarity", "ssim",
 ]  # fmt: skip

@@ -1,8 +1,8 @@
 """Precision and recall of two sets of features.
 
 Kynkaanniemi et al.: Improved precision and recall metric for assessing generative models, NeurIPS
-2019, https://arxiv.org/abs/1904.06991. In the oracle's features they must not stand beside a
-paper's, whose features are VGG's or DINOv2's.
+2019, https://arxiv.org/abs/1904.06991. In Inception's or the oracle's features they must not stand
+beside a paper's, whose features are VGG's or DINOv2's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from backends.metrics.metric import metric
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["precision_oracle", "precision_recall", "recall_oracle"]
+__all__ = [
+    "precision_inception", "precision_oracle", "precision_recall", "recall_inception",
+    "recall_oracle",
+]  # fmt: skip
 
 NEIGHBOURS = 3  # k of the paper
 FEWEST = 20  # pictures in each set
@@ -35,9 +38,29 @@ def precision_recall(real: Tensor, counterfactual: Tensor) -> tuple[float, float
 
 def _shares(features: tuple[Tensor, Tensor], flipped: Tensor) -> tuple[float, float] | None:
     real, counterfactual = features
-    if int(flipped.sum()) < FEWEST:
+    if min(len(real), int(flipped.sum())) < FEWEST:
         return None
     return precision_recall(real, counterfactual[flipped])
+
+
+@metric(
+    "precision_inception", "Precision in Inception's features", "higher", "share",
+    library="torch-fidelity", scope="row",
+    meaning="of flipped answers that lie among the factuals (k = 3)",
+)  # fmt: skip
+def precision_inception(inception_features: tuple[Tensor, Tensor], flipped: Tensor) -> float | None:
+    """:func:`precision_recall`; None with fewer than 20 flipped answers."""
+    return precision_oracle(inception_features, flipped)
+
+
+@metric(
+    "recall_inception", "Recall in Inception's features", "higher", "share",
+    library="torch-fidelity", scope="row",
+    meaning="of factuals that lie among the flipped answers (k = 3)",
+)  # fmt: skip
+def recall_inception(inception_features: tuple[Tensor, Tensor], flipped: Tensor) -> float | None:
+    """:func:`precision_recall`; None with fewer than 20 flipped answers."""
+    return recall_oracle(inception_features, flipped)
 
 
 @metric(

@@ -2,8 +2,10 @@
 another number, which must not stand beside a paper's FID.
 
 Heusel et al.: GANs trained by a two time-scale update rule, 2017, https://arxiv.org/abs/1706.08500;
-the split form after Jeanneret et al. (ACE), CVPR 2023. Features of D dimensions need well over D
-pictures, or the covariances are singular.
+the split form after Jeanneret et al. (ACE), CVPR 2023, who call it sFID; in spatial features, which
+others call so, after Nash et al.: Generating images with sparse representations, 2021,
+https://arxiv.org/abs/2103.03841. Features of D dimensions need well over D pictures, or the
+covariances are singular.
 """
 
 from __future__ import annotations
@@ -20,15 +22,19 @@ if TYPE_CHECKING:
 __all__ = [
     "ENOUGH",
     "as_they_are",
+    "fid",
     "frechet",
     "frechet_oracle",
     "halves",
+    "spatial_fid",
+    "split_fid",
     "split_frechet",
     "split_frechet_oracle",
 ]
 
 ENOUGH = 2048  # pictures, as many as Inception has features
 MEANING = "between the oracle's features of factuals and flipped answers; not FID"
+OF_INCEPTION = "between Inception's features of factuals and flipped answers, 2 048 or more of each"
 
 
 def as_they_are(dimensions: int) -> Any:
@@ -79,17 +85,72 @@ def split_frechet(
     Counterfactuals stay close to their own factuals, which flatters the plain distance; here no
     picture meets its own factual.
 
-    :param real: features [N, D] of the factuals; ``counterfactual`` [N, D] of their answers.
-    :param flipped: which answers count, bool [N].
+    :param real: features [N, D] of the factuals; ``counterfactual`` [S * N, D] of their answers,
+        seed after seed.
+    :param flipped: which answers count, bool [S * N].
     :param first: :func:`halves` of the pictures, bool [N].
     """
     import torch
 
     crossed = (
-        frechet(real[first], counterfactual[second & flipped]),
-        frechet(real[second], counterfactual[first & flipped]),
+        frechet(real[first], counterfactual[_answers(second, flipped)]),
+        frechet(real[second], counterfactual[_answers(first, flipped)]),
     )
     return torch.stack(crossed).mean()
+
+
+def _answers(half: Tensor, flipped: Tensor) -> Tensor:
+    """The flipped answers to the questions of a half [N], bool [S * N]."""
+    return half.repeat(len(flipped) // len(half)) & flipped
+
+
+def _between(features: tuple[Tensor, Tensor], flipped: Tensor, fewest: int) -> float | None:
+    """:func:`frechet`; None where a set has fewer pictures than that."""
+    real, counterfactual = features
+    if min(len(real), int(flipped.sum())) < fewest:
+        return None
+    return float(frechet(real, counterfactual[flipped]))
+
+
+def _between_halves(features: tuple[Tensor, Tensor], flipped: Tensor, fewest: int) -> float | None:
+    """:func:`split_frechet`, in the same halves for every method; None where a set has fewer
+    pictures than that."""
+    import torch
+
+    real, counterfactual = features
+    first, second = halves(len(real), torch.Generator().manual_seed(0))
+    answered = (int(_answers(half, flipped).sum()) for half in (first, second))
+    if min(len(real) // 2, *answered) < fewest:
+        return None
+    return float(split_frechet(real, counterfactual, flipped, first, second))
+
+
+@metric(
+    "fid", "FID", "lower", "squared distance", library="torch-fidelity, torchmetrics", scope="row",
+    meaning=OF_INCEPTION,
+)  # fmt: skip
+def fid(inception_features: tuple[Tensor, Tensor], flipped: Tensor) -> float | None:
+    """:func:`frechet` in Inception's last features; None with too few pictures for them."""
+    return _between(inception_features, flipped, ENOUGH)
+
+
+@metric(
+    "split_fid", "FID, split", "lower", "squared distance", library="torch-fidelity, torchmetrics",
+    scope="row", meaning=f"{OF_INCEPTION}, no picture with its own; sFID in LDCE, RCSB and ACE",
+)  # fmt: skip
+def split_fid(inception_features: tuple[Tensor, Tensor], flipped: Tensor) -> float | None:
+    """:func:`split_frechet` in the same; the halves are the same for every method."""
+    return _between_halves(inception_features, flipped, ENOUGH // 2)
+
+
+@metric(
+    "spatial_fid", "FID in spatial features", "lower", "squared distance",
+    library="torch-fidelity, torchmetrics", scope="row",
+    meaning=f"{OF_INCEPTION}; sFID where generators are judged",
+)  # fmt: skip
+def spatial_fid(inception_maps: tuple[Tensor, Tensor], flipped: Tensor) -> float | None:
+    """:func:`frechet` in Inception's maps 7 x 17 x 17; None with too few pictures for them."""
+    return _between(inception_maps, flipped, ENOUGH)
 
 
 @metric(
@@ -98,10 +159,7 @@ def split_frechet(
 )  # fmt: skip
 def frechet_oracle(oracle_features: tuple[Tensor, Tensor], flipped: Tensor) -> float | None:
     """:func:`frechet` in the oracle's last features; None with too few pictures for them."""
-    real, counterfactual = oracle_features
-    if int(flipped.sum()) <= real.shape[1]:
-        return None
-    return float(frechet(real, counterfactual[flipped]))
+    return _between(oracle_features, flipped, oracle_features[0].shape[1] + 1)
 
 
 @metric(
@@ -110,10 +168,4 @@ def frechet_oracle(oracle_features: tuple[Tensor, Tensor], flipped: Tensor) -> f
 )  # fmt: skip
 def split_frechet_oracle(oracle_features: tuple[Tensor, Tensor], flipped: Tensor) -> float | None:
     """:func:`split_frechet` in the same; the halves are the same for every method."""
-    import torch
-
-    real, counterfactual = oracle_features
-    first, second = halves(len(real), torch.Generator().manual_seed(0))
-    if min(int((half & flipped).sum()) for half in (first, second)) <= real.shape[1]:
-        return None
-    return float(split_frechet(real, counterfactual, flipped, first, second))
+    return _between_halves(oracle_features, flipped, oracle_features[0].shape[1] + 1)

@@ -16,7 +16,7 @@ from backends.metrics.metric import metric
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["kernel_distance", "kernel_oracle"]
+__all__ = ["kernel_distance", "kernel_oracle", "kid"]
 
 FEWEST = 20  # pictures
 
@@ -42,6 +42,16 @@ def kernel_distance(real: Tensor, counterfactual: Tensor) -> Tensor:
 
 
 @metric(
+    "kid", "KID", "lower", "squared distance", library="torch-fidelity, torchmetrics", scope="row",
+    meaning="between Inception's features of factuals and flipped answers; of all at once, not the "
+    "mean of subsets, which it is expected to equal",
+)  # fmt: skip
+def kid(inception_features: tuple[Tensor, Tensor], flipped: Tensor) -> float | None:
+    """:func:`kernel_distance` in Inception's last features; None with too few pictures."""
+    return kernel_oracle(inception_features, flipped)
+
+
+@metric(
     "kernel_oracle", "Kernel distance in the oracle's features", "lower", "squared distance",
     library="torchmetrics", scope="row",
     meaning="between the oracle's features of factuals and flipped answers; not KID",
@@ -49,6 +59,6 @@ def kernel_distance(real: Tensor, counterfactual: Tensor) -> Tensor:
 def kernel_oracle(oracle_features: tuple[Tensor, Tensor], flipped: Tensor) -> float | None:
     """:func:`kernel_distance` in the oracle's last features; None with too few pictures."""
     real, counterfactual = oracle_features
-    if int(flipped.sum()) < FEWEST:
+    if min(len(real), int(flipped.sum())) < FEWEST:
         return None
     return float(kernel_distance(real, counterfactual[flipped]))

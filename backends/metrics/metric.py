@@ -40,7 +40,12 @@ NEEDS: Mapping[str, str] = {
     # of all answers of a row
     "flipped": "whether the target model says the target, bool [N]",
     "oracle_agrees": "whether the oracle says the target, bool [N]",
-    "oracle_features": "the oracle's last features of factuals and counterfactuals, [N, D] each",
+    "oracle_features": "the oracle's last features of the factuals [N, D] and, seed after seed, of "
+    "the counterfactuals [S * N, D]",
+    "inception_features": "the same of Inception's, D = 2048",
+    "inception_maps": "the same of Inception's first maps in its seventh block, D = 2023",
+    "simsiam_features": "the same of SimSiam's projector, [S * N, D] both",
+    "face_descriptors": "the same of a network that tells persons, [S * N, D] both",
     "oracle_after": "the oracle's probabilities of all counterfactuals [N, K]",
     "svm_agrees": "whether a linear SVM of raw pixels says the target, bool [N]",
     "neighbours_agree": "whether most of the 10 nearest real pictures are the target's, bool [N]",

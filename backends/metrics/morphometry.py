@@ -94,7 +94,7 @@ def _change(strokes: tuple[Tensor, Tensor], name: str) -> Tensor:
 
 @metric(
     "thickness_change", "Change of the stroke's thickness", "lower", "pixels",
-    library="scikit-image", scope="row", meaning="either way, of the first 200 digits",
+    library="scikit-image", scope="row", meaning="either way, of the digits that are measured",
 )  # fmt: skip
 def thickness_change(strokes: tuple[Tensor, Tensor]) -> Tensor:
     """Absolute change of the stroke's mean thickness, [N]."""
@@ -103,7 +103,7 @@ def thickness_change(strokes: tuple[Tensor, Tensor]) -> Tensor:
 
 @metric(
     "slant_change", "Change of the slant", "lower", "radians", library="scikit-image",
-    scope="row", meaning="either way, of the first 200 digits",
+    scope="row", meaning="either way, of the digits that are measured",
 )  # fmt: skip
 def slant_change(strokes: tuple[Tensor, Tensor]) -> Tensor:
     """Absolute change of the slant, [N]."""
@@ -112,7 +112,7 @@ def slant_change(strokes: tuple[Tensor, Tensor]) -> Tensor:
 
 @metric(
     "length_change", "Change of the stroke's length", "neither", "pixels",
-    library="scikit-image", scope="row", meaning="either way, of the first 200 digits",
+    library="scikit-image", scope="row", meaning="either way, of the digits that are measured",
 )  # fmt: skip
 def length_change(strokes: tuple[Tensor, Tensor]) -> Tensor:
     """Absolute change of the stroke's length, [N]."""

@@ -1,8 +1,9 @@
 """Are factual and counterfactual the same picture to another network?
 
 S3 of Jeanneret et al.: Adversarial counterfactual visual explanations (ACE), CVPR 2023, section
-4.2, is the cosine in SimSiam's features. Here the features are the oracle's, which also differ
-where the class does: it must not stand beside the paper's numbers.
+4.2, is the cosine in SimSiam's features, measured where a person gives its weights. In its place
+stands the cosine in the oracle's features, which also differ where the class does: it must not
+stand beside the paper's numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from backends.metrics.metric import metric
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["cosine_oracle", "s3"]
+__all__ = ["cosine_oracle", "s3", "s3_simsiam"]
 
 
 def s3(factual: Tensor, counterfactual: Tensor) -> Tensor:
@@ -28,9 +29,19 @@ def s3(factual: Tensor, counterfactual: Tensor) -> Tensor:
 
 
 @metric(
+    "s3", "S3", "higher", "cosine", library="torchvision", scope="row",
+    meaning="1 is the same picture to SimSiam",
+)  # fmt: skip
+def s3_simsiam(simsiam_features: tuple[Tensor, Tensor]) -> Tensor:
+    """:func:`s3` in the features of the checkpoint that a person gave, [N]."""
+    return s3(*simsiam_features)
+
+
+@metric(
     "cosine_oracle", "Cosine in the oracle's features", "neither", "cosine", scope="row",
     meaning="1 is the same picture to the oracle; not the S3 of SimSiam's features",
 )  # fmt: skip
 def cosine_oracle(oracle_features: tuple[Tensor, Tensor]) -> Tensor:
-    """:func:`s3` in the oracle's last features, [N]."""
-    return s3(*oracle_features)
+    """:func:`s3` in the oracle's last features, [S * N]."""
+    before, after = oracle_features
+    return s3(before.repeat(len(after) // len(before), 1), after)

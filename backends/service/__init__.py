@@ -6,7 +6,7 @@ The studio, which knows no tensors, may call these from any thread or machine.
 from backends.service.adding import recognise, remove
 from backends.service.bundles import about, load, pull, to_pull, warm
 from backends.service.domain import look
-from backends.service.explanations import explain, stopped
+from backends.service.explanations import explain, stopped, typed_settings
 from backends.service.mistakes import mistakes
 from backends.service.models import inspect
 from backends.service.neighbours import nearest
@@ -22,6 +22,7 @@ from backends.service.pictures import (
 )
 from backends.service.regions import propose
 from backends.service.risks import unlike
+from backends.service.second_opinions import second_opinion, with_second_opinion
 
 __all__ = [
     "about",
@@ -42,9 +43,12 @@ __all__ = [
     "remove",
     "require_known",
     "sample",
+    "second_opinion",
     "spectrum",
     "stopped",
     "to_pull",
+    "typed_settings",
     "unlike",
     "warm",
+    "with_second_opinion",
 ]

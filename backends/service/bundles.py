@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any, TypedDict
 
 from backends import bundles, registry
-from backends.bundles import Bundle
+from backends.bundles import ORACLE, Bundle
 from backends.core import Method, Region
 from backends.errors import StudioError
 from backends.explain.compatibility import explained
@@ -50,8 +50,8 @@ class MethodInfo(_Loaded):
 
 class BundleInfo(TypedDict):
     """A bundle's manifest and what can be done with it. The models' entries are None for the
-    classifier, else a property or classes, with :class:`backends.explain.compatibility.Explained`.
-    """
+    classifier, else a property or classes, with :class:`backends.explain.compatibility.Explained`;
+    ``judge`` is such an entry of the oracle, None without one."""
 
     name: str
     title: str
@@ -69,6 +69,7 @@ class BundleInfo(TypedDict):
     methods: dict[str, MethodInfo]
     metrics: dict[str, dict[str, Any]]
     models: dict[str, dict[str, Any] | None]
+    judge: dict[str, Any] | None
     samples: bool
     draws: bool
 
@@ -114,6 +115,7 @@ def about(name: str) -> BundleInfo:
         "methods": methods,
         "metrics": {name: asdict(metric) for name, metric in METRICS.items()},
         "models": {"classifier": None} | models,
+        "judge": _judge(found, reasons),
         "samples": found.generator is not None,
         "draws": found.sampler is not None,
     }
@@ -145,6 +147,19 @@ def _models(found: Bundle, problems: dict[str, str | None]) -> dict[str, Any]:
             explained(found, name, problems, model.class_names, differentiable=differentiable)
         )
     return models
+
+
+def _judge(found: Bundle, problems: dict[str, str | None]) -> dict[str, Any] | None:
+    """The oracle as a model that can be asked, too; None where it is not here."""
+    if found.problem(ORACLE) is not None:
+        return None
+    entry = found.manifest.parts[ORACLE]
+    classes = entry.classes or found.manifest.class_names
+    network = registry.architecture(entry.architecture)
+    differentiable = getattr(network, "differentiable", True)
+    return {"classes": classes} | dict(
+        explained(found, ORACLE, problems, classes, differentiable=differentiable)
+    )
 
 
 def _presets(method: type[Method]) -> dict[str, PresetInfo]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backends import bundles, imaging
 from backends.bundles import latent_cache
@@ -20,7 +20,7 @@ from backends.service.request_types import require_types
 if TYPE_CHECKING:
     from backends.explain.question import Question
 
-__all__ = ["explain", "posed_question", "resolve", "stopped"]
+__all__ = ["explain", "posed_question", "resolve", "stopped", "typed_settings"]
 
 
 def resolve(request: Request) -> Question:
@@ -41,6 +41,17 @@ def resolve(request: Request) -> Question:
         _region(request), request.settings, request.seed, model,
         known_latent(found, request.picture), part=part_of(found, request.model),
     )  # fmt: skip
+
+
+def typed_settings(name: str, method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Some of a method's settings, as a person wrote them, with their types.
+
+    :param name: of the bundle.
+    :raises BadInput: the method has no such setting, or a value is out of bounds.
+    """
+    from backends.explain.question import typed
+
+    return typed(bundles.get(name), method, settings)
 
 
 def _region(request: Request) -> Region:

@@ -156,6 +156,12 @@ def _lead(record: Record) -> float | None:
 
 def _judge(record: Record) -> Told:
     oracle, target = record["oracle"], record["target"]
+    if record.get("model") == "oracle":
+        told = Sentence(
+            "You asked the oracle itself, and nobody else here can judge it; in Compare the "
+            "classifier says what it makes of this answer."
+        )
+        return Sentence("No judge here"), told, "unknown"
     if not oracle:
         told = Sentence(
             "The bundle has no second classifier, an oracle, that knows this model’s answers."

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from backends.bundles import Bundle
+from backends.bundles import ORACLE, Bundle
 from backends.core import TargetModel
 from backends.errors import BadInput
 from backends.targets import added, outside, reference
@@ -28,6 +28,8 @@ def target_model(bundle: Bundle, name: str = "classifier") -> TargetModel:
     entry = manifest.parts.get(name)
     if name == "classifier":
         return Classifier(bundle.part(name), manifest.class_names)
+    if name == ORACLE and entry:
+        return Classifier(bundle.part(name), entry.classes or manifest.class_names)
     if entry and entry.classes:
         return Classifier(bundle.part(name), entry.classes)
     if entry and entry.property:
@@ -76,7 +78,8 @@ def require_known(bundle: Bundle, name: str) -> None:
 def _known(bundle: Bundle) -> list[str]:
     parts = bundle.manifest.parts.items()
     own = (name for name, part in parts if part.property or part.classes)
-    return list(dict.fromkeys(["classifier", *own, *added.names(), *bundle.outside]))
+    judge = [ORACLE] if ORACLE in bundle.manifest.parts else []
+    return list(dict.fromkeys(["classifier", *own, *added.names(), *bundle.outside, *judge]))
 
 
 def part_of(bundle: Bundle, name: str) -> str:

@@ -28,11 +28,16 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asks: pictures, a folder with MNIST's files or none, the bundle."""
+    """What the command line asks: pictures, a folder with MNIST's files or none, the bundle.
+
+    :ivar steps: most steps of a search or a training, for a trial that need not be good; None for
+        those of the table.
+    """
 
     count: int
     data: str | None = None
     bundle: str = "digits"
+    steps: int | None = None
 
 
 @dataclass(frozen=True)

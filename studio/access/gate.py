@@ -28,6 +28,9 @@ __all__ = ["Gate"]
 OPEN = ("/healthz", "/gradio_api/startup-events")  # asked by what watches the studio, and by itself
 GUESSES = 2  # passwords that are checked at once: each takes 16 MB
 BURST = 10  # seconds' worth of requests that an address may send at once
+# Who sends too many is told so late: with a prompt refusal they would send the next a moment later,
+# and refusing them all would be most of what the studio does.
+LATE, WAIT = 1.0, 200  # seconds, and most refusals that wait
 COOKIE, HOURS, SESSIONS = "studio-session", 12, 10_000
 BEGUN = "studio-login"  # the cookie of a login under way
 CODES = "/labels/"  # where access codes are asked for
@@ -45,6 +48,7 @@ class Gate:
         self._guessing = asyncio.Semaphore(GUESSES)
         self._passwords, self._codes = Tries(), Tries()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # left, and when
+        self._late = 0  # refusals that wait
         # Who, and until when, by the cookie's token.
         self._sessions: OrderedDict[str, tuple[LoggedIn, float]] = OrderedDict()
 
@@ -58,9 +62,8 @@ class Gate:
         address = self._address(peer, headers)
         refusal = _foreign(headers)
         person = self._known(headers)
-        if refusal is None and not self._may_ask(address):
-            text = "too many requests come from your address; wait a few seconds"
-            refusal = _refusal(text, 429, Retry_After="5")
+        if not self._may_ask(address):
+            refusal = await self._too_fast()
         elif refusal is None and self._access.openid and scope["path"] in LOGIN:
             refusal = await self._logs_in(self._access.openid, Request(scope), headers)
         elif refusal is None and self._access.login and scope["path"] not in OPEN:
@@ -82,6 +85,17 @@ class Gate:
             await refusal(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008})
+
+    async def _too_fast(self) -> Response:
+        """A refusal that comes late, unless too many others wait."""
+        if self._late < WAIT:
+            self._late += 1
+            try:
+                await asyncio.sleep(LATE)
+            finally:
+                self._late -= 1
+        text = "too many requests come from your address; wait a few seconds"
+        return _refusal(text, 429, Retry_After="5")
 
     def _asks_to_log_in(self, scope: Scope, headers: Headers) -> Response:
         """To the provider, where there is one and a browser asks for a page; else a refusal."""

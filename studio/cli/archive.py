@@ -21,6 +21,7 @@ from backends.files import atomic_write, scratch_folder
 from backends.settings import settings, user_data
 from backends.version import studio_version
 from studio.labels.store.revisions import revisions
+from studio.runs.evaluations import ANSWERS
 
 __all__ = ["Kept", "backup", "places", "printed", "restore"]
 
@@ -50,8 +51,8 @@ def places() -> dict[str, Path]:
     """By name where a studio of these settings keeps what: folders, and single files."""
     found = settings()
     return {
-        "runs": found.runs, "models": found.models, "bundles": found.bundles,
-        "parts": found.parts, "choices.jsonl": found.choices,
+        "runs": found.runs, "evaluations": found.evaluations, "models": found.models,
+        "bundles": found.bundles, "parts": found.parts, "choices.jsonl": found.choices,
         "users.json": found.users or user_data() / "users.json",
     }  # fmt: skip
 
@@ -218,6 +219,8 @@ def _files(name: str, place: Path) -> Iterator[tuple[Path, str]]:
         folders[:] = sorted(one for one in folders if not one.startswith("."))
         for file in sorted(files):
             path = Path(folder) / file
+            if name == "evaluations" and file.startswith(ANSWERS):
+                continue  # what is finished can be computed again, and may be written just now
             if not file.startswith(".") and not file.endswith(".lock") and path.is_file():
                 yield path, f"{name}/{path.relative_to(place).as_posix()}"
 

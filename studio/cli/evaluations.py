@@ -71,6 +71,11 @@ def evaluate(
     strokes: Annotated[
         int, typer.Option(min=0, help="Digits a row whose strokes are measured, 0.1 s each")
     ] = 0,
+    simsiam: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint of SimSiam's authors' program (checkpoint_0099.pth.tar), in "
+                     "whose features S3 is measured")
+    ] = None,
     keep: Annotated[
         bool,
         typer.Option(
@@ -88,6 +93,7 @@ def evaluate(
     from studio.export import tables
     from studio.runs import evaluations
     from studio.runs.comparison import seeds_of
+    from studio.runs.variants import variants_in
 
     options.check_folder(out)
     require_engine(engine, ["local", "ray"])
@@ -97,8 +103,8 @@ def evaluate(
         bundle=bundle, methods=names, count=n,
         regions=[str(spec) for spec in RegionSpec.split(regions)], pairs=options.pairs_in(pairs),
         targets=targets, data=data, seed=seed, seeds=seeds_of(seeds) if seeds else [],
-        settings=evaluations.variants_in(set_ or [], names), batch=batch, strokes=strokes,
-        model=model, answers=out / evaluations.ANSWERS,
+        settings=variants_in(set_ or [], names), batch=batch, strokes=strokes,
+        simsiam=simsiam, model=model, answers=out / evaluations.ANSWERS,
     )  # fmt: skip
     if engine == "ray":
         plan = _distributed(plan)

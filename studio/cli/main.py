@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -111,8 +111,15 @@ def explain(
     region: Annotated[str, typer.Option(help=RegionSpec.forms())] = "whole",
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Setting, key=value; of one among several: method.key=value"),
+        typer.Option(
+            "--set",
+            help="Setting, key=value; of one among several: method.key=value; "
+            "value,value asks with each of them",
+        ),
     ] = None,
+    second_model: Annotated[
+        str, typer.Option(help="Also ask this model the same, and each about the other's answers")
+    ] = "",
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same answer")] = 0,
     seeds: Annotated[
         str, typer.Option(help="Several instead of one: 0-3, or 0,5,7; with the answers' spread")
@@ -140,8 +147,8 @@ def explain(
     seeds one by seed."""
     from backends import imaging, service
     from studio import export
+    from studio.cli.comparing import answer_each, compare, several_in
     from studio.cli.seeds import ask_each
-    from studio.export import tables
     from studio.export.formats import formats_in
     from studio.runs.comparison import seeds_of
 
@@ -154,17 +161,21 @@ def explain(
     original = imaging.feathered(imaging.kept(image, reading), feather)
     spec = RegionSpec.parse(region)
     names = options.methods_in(method, bundle)
+    asked = Request(
+        bundle=bundle, method=names[0], target=target, picture=picture, region=str(spec),
+        seed=seed, model=model, importance=importance, placement=placement, original=original,
+    )  # fmt: skip
+    several = bool(second_model) or several_in(set_ or [], names)
+    if seeds and (several or names != [method]):
+        raise BadInput("--seeds goes with one method and model; ask each by itself")
+    if several:
+        compare(asked, names, set_ or [], second_model, out, wanted)
+        return
     requests = {
-        name: Request(
-            bundle=bundle, method=name, target=target, picture=picture, region=str(spec),
-            settings=options.settings_in(set_ or [], name, names), seed=seed, model=model,
-            importance=importance, placement=placement, original=original,
-        )
+        name: replace(asked, method=name, settings=options.settings_in(set_ or [], name, names))
         for name in names
-    }  # fmt: skip
+    }
     if seeds:
-        if names != [method]:
-            raise BadInput("--seeds goes with one method; ask each method by itself")
         ask_each(requests[method], seeds_of(seeds), out)
         return
     if names == [method]:
@@ -174,25 +185,7 @@ def explain(
             write = partial(export.write, out, answer, frames, options.reports(wanted, bundle))
         options.print_and_write(answer.record, write)
         return
-    found, problems = {}, {}
-    for name, request in requests.items():
-        try:
-            found[name] = options.ask(request)
-        except StudioError as error:
-            problems[name] = str(error)
-    if not found:
-        raise BadInput(next(iter(problems.values())))
-    records = {name: answer.record for name, (answer, _) in found.items()}
-    printed = {n: records[n] if n in records else {"problem": problems[n]} for n in names}
-    write = None
-    if out is not None:
-        write = partial(
-            export.write_all, out, found,
-            tables.as_csv([tables.answer_row(n, printed[n]) for n in names]),
-            options.reports(wanted, bundle),
-            options.comparison_reports(wanted, bundle, found, problems),
-        )  # fmt: skip
-    options.print_and_write({"methods": printed}, write)
+    answer_each(requests, out, wanted)
 
 
 app.command()(evaluations.evaluate)

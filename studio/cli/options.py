@@ -116,21 +116,28 @@ def reports(names: list[str], bundle: str) -> Callable[[Path, Answer, Sequence[F
 
 
 def comparison_reports(
-    names: list[str], bundle: str, found: Mapping[str, tuple[Answer, Sequence[Frame]]],
-    problems: Mapping[str, str],
+    names: list[str], requests: Mapping[str, Request], titles: Mapping[str, str],
+    found: Mapping[str, tuple[Answer, Sequence[Frame]]], problems: Mapping[str, str],
+    models: Sequence[str] = (),
 ) -> Callable[[Path], None]:  # fmt: skip
-    """What writes the reports of several methods' answers into the folder around them."""
+    """What writes the reports of several answers into the folder around them.
+
+    :param titles: of the requests, by their names.
+    :param models: two that were compared.
+    """
     from backends import service
     from studio.export import formats
     from studio.export.comparison_report import Compared
 
-    about = service.about(bundle)
-    titles = {name: entry["title"] for name, entry in about["methods"].items()}
-    compared = [Compared(titles[name], *answered) for name, answered in found.items()]
+    about = service.about(next(iter(requests.values())).bundle)
+    compared = [
+        Compared(titles[name], *answered, settings=requests[name].settings)
+        for name, answered in found.items()
+    ]
     lost = {titles[name]: reason for name, reason in problems.items()}
 
     def write(folder: Path) -> None:
-        formats.write_comparison(folder, names, compared, lost, about)
+        formats.write_comparison(folder, names, compared, lost, about, models)
 
     return write
 

@@ -36,7 +36,10 @@ class Format:
     title: str
     file: str
     answer: Callable[[Path, Answer, Sequence[Frame], BundleInfo], None]
-    comparison: Callable[[Path, Sequence[Compared], Mapping[str, str], BundleInfo], None] | None
+    comparison: (
+        Callable[[Path, Sequence[Compared], Mapping[str, str], BundleInfo, Sequence[str]], None]
+        | None
+    )
     require: Callable[[], None] = lambda: None
 
 
@@ -54,17 +57,17 @@ FORMATS: dict[str, Format] = {
     "html": Format(
         Sentence("Report (HTML)"), "report.html",
         lambda path, answer, frames, about: _html(path, answer_report(answer, frames, about)),
-        lambda path, found, lost, about: _html(path, comparison_report(found, lost, about)),
+        lambda path, *compared: _html(path, comparison_report(*compared)),
     ),
     "pdf": Format(
         Sentence("Report (PDF)"), "report.pdf",
         lambda path, answer, frames, about: _pdf(path, answer_report(answer, frames, about)),
-        lambda path, found, lost, about: _pdf(path, comparison_report(found, lost, about)),
+        lambda path, *compared: _pdf(path, comparison_report(*compared)),
     ),
     "strip": Format(
         Sentence("Film strip (PNG)"), "filmstrip.png",
         lambda path, answer, frames, about: film_strip(answer, frames).save(path),
-        lambda path, found, lost, about: comparison_strip(found).save(path),
+        lambda path, found, *_: comparison_strip(found).save(path),
     ),
     "mp4": Format(
         Sentence("Film (MP4)"), "trajectory.mp4",
@@ -117,9 +120,12 @@ def write_answer(
 
 def write_comparison(
     folder: Path, names: Sequence[str], found: Sequence[Compared], problems: Mapping[str, str],
-    about: BundleInfo,
+    about: BundleInfo, models: Sequence[str] = (),
 ) -> None:  # fmt: skip
-    """Write several answers in those of the formats that are for several."""
+    """Write several answers in those of the formats that are for several.
+
+    :param models: names of two models that were compared.
+    """
     for name in names:
         if write := FORMATS[name].comparison:
-            write(folder / FORMATS[name].file, found, problems, about)
+            write(folder / FORMATS[name].file, found, problems, about, models)

@@ -39,24 +39,51 @@ def repeat(record: Mapping[str, Any], address: str = ADDRESS) -> list[Snippet]:
 
 
 def repeat_comparison(
-    record: Mapping[str, Any], methods: Sequence[str], seeds: Sequence[int]
+    record: Mapping[str, Any],
+    answers: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]],
+    models: Sequence[str] = (),
 ) -> list[Snippet]:
     """A snippet each for the library and the command line.
 
     :param record: of one of the answers, for the question.
+    :param answers: of each answer its record, and the settings that were given.
+    :param models: names of the two models that were asked or heard, where there were two.
     """
-    words = [*_arguments(record), f"methods={list(methods)!r}", "seed=seed"]
+    methods = list(dict.fromkeys(one["method"] for one, _given in answers))
+    seeds = list(dict.fromkeys(one["seed"] for one, _given in answers))
+    variants: dict[str, list[Mapping[str, Any]]] = {}
+    for one, given in answers:
+        ways = variants.setdefault(one["method"], [])
+        if given and given not in ways:
+            ways.append(given)
+    variants = {method: ways for method, ways in variants.items() if ways}
+    first, *second = models or (record["model"],)
+    asked = {**record, "model": first}
+    words = [*_arguments(asked), f"methods={methods!r}", "seed=seed"]
+    words += _dictionary("variants", variants)
+    words += [f"second_model={name!r}" for name in second]
     library = [
-        "import counterfactual_studio as cs", "", f"for seed in {list(seeds)!r}:",
+        "import counterfactual_studio as cs", "", f"for seed in {seeds!r}:",
         _call("    found = cs.compare(", words, "    "), '    found.save(f"again/seed{seed}")',
     ]  # fmt: skip
+    options = [_option("--set", text) for text in _varied(variants)]
+    options += [_option("--second-model", name) for name in second]
     commands = [
-        _command(record, ",".join(methods), seed, {}, f"again/seed{seed}") for seed in seeds
-    ]
+        _command(asked, ",".join(methods), seed, {}, f"again/seed{seed}", options)
+        for seed in seeds
+    ]  # fmt: skip
     return [
         Snippet("Python", "\n".join(library)),
         Snippet(Sentence("Command line"), "\n".join(commands)),
     ]
+
+
+def _varied(variants: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """``method.key=v1,v2``, as :func:`studio.runs.variants.variants_in` reads it."""
+    return [
+        f"{method}.{key}={','.join(dict.fromkeys(_plain(way[key]) for way in ways))}"
+        for method, ways in variants.items() for key in ways[0]
+    ]  # fmt: skip
 
 
 def _masked(record: Mapping[str, Any]) -> bool:
@@ -86,8 +113,9 @@ def _arguments(record: Mapping[str, Any]) -> list[str]:
 
 
 def _command(
-    record: Mapping[str, Any], method: str, seed: int, settings: Mapping[str, Any], out: str
-) -> str:
+    record: Mapping[str, Any], method: str, seed: int, settings: Mapping[str, Any], out: str,
+    further: Sequence[str] = (),
+) -> str:  # fmt: skip
     words = [_option("--bundle", record["bundle"]), _option("--target", record["target"])]
     if record["model"] != "classifier":
         words.append(_option("--model", record["model"]))
@@ -97,7 +125,8 @@ def _command(
         words.append("--importance")
     words += [_option("--method", method), _option("--seed", str(seed))]
     words += [_option("--set", f"{name}={_plain(value)}") for name, value in settings.items()]
-    return _shell([f"python -m studio explain {FACTUAL}", *words, _option("--out", out)])
+    words += [*further, _option("--out", out)]
+    return _shell([f"python -m studio explain {FACTUAL}", *words])
 
 
 def _client(record: Mapping[str, Any], address: str) -> str:

@@ -6,13 +6,14 @@ from __future__ import annotations
 import csv
 import io
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from backends.version import studio_version
+from studio.export.second_opinions import second_columns
 from studio.export.spreadsheet_cells import safe
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def answer_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
         "label": record["counterfactual"]["label"],
         "oracle_label": oracle.get("label", ""),
         "oracle_target_probability": oracle.get("target_probability", ""),
+        **second_columns(record),
         **record["metrics"],
         "seconds": record["seconds"],
     }
@@ -96,11 +98,14 @@ def versions() -> dict[str, str]:
     return found
 
 
-def chief(table: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def chief(
+    table: dict[str, Any], written: Callable[[str, float], str] | None = None
+) -> tuple[list[str], list[list[str]]]:
     """Headings and rows of a table of an evaluation where there is little room: flips, the oracle's
     agreement, and what Compare shows; a row that could not run says why in its third and last cell.
 
     :param table: of :func:`evaluation`.
+    :param written: writes the number of a metric of that name; four digits unless given.
     """
     shown = {
         name: metric["short"] or metric["title"] for name, metric in table["metrics"].items()
@@ -108,7 +113,11 @@ def chief(table: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     }  # fmt: skip
     rows = []
     for row in table["rows"]:
-        cells = [row["problem"]] if "problem" in row else [_brief(row.get(n)) for n in shown]
+        cells = (
+            [row["problem"]]
+            if "problem" in row
+            else [_brief(row.get(n), n, written) for n in shown]
+        )
         rows.append([row["title"], row["region"], *cells])
     return ["method", "region", *shown.values()], rows
 
@@ -126,9 +135,11 @@ def as_text(table: dict[str, Any]) -> str:
     )
 
 
-def _brief(value: Any) -> str:
+def _brief(value: Any, name: str, written: Callable[[str, float], str] | None) -> str:
     number = value["mean"] if isinstance(value, dict) else value
-    return "-" if number is None else f"{number:.4g}"
+    if number is None:
+        return "-"
+    return written(name, number) if written else f"{number:.4g}"
 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:

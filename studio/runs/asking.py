@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
+from functools import partial
 from typing import TypeVar
 
 from backends.errors import StudioError
@@ -24,24 +25,34 @@ async def ask(engine: Engine, owner: str, work: Callable[[], T]) -> T:
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
 
-    def settle(event: Event) -> None:
-        if answer.done():
-            return
-        if isinstance(event, Stepped):
-            answer.set_result(event.item)
-        elif isinstance(event, Failed):
-            answer.set_exception(event.error)
-        elif isinstance(event, (Stopped, Done)):
-            answer.set_exception(StudioError("the studio is closing; open it again"))
-
     def steps() -> Iterator[T]:
         yield work()
 
-    def sink(event: Event) -> None:
-        loop.call_soon_threadsafe(settle, event)
-
+    sink = partial(_tell, loop, answer)
     engine.submit(steps, owner, sink, "quick")
-    return await answer
+    try:
+        return await answer
+    finally:
+        # An error's traceback leads to this frame: as a ring, the two would keep what the work
+        # knows, such as a large picture, until Python looks for rings.
+        del answer, sink
+
+
+def _tell(loop: asyncio.AbstractEventLoop, answer: asyncio.Future[T], event: Event) -> None:
+    """Settle an answer, from the engine's thread."""
+    loop.call_soon_threadsafe(_settle, answer, event)
+
+
+def _settle(answer: asyncio.Future[T], event: Event) -> None:
+    """Let an answer be what the engine says."""
+    if answer.done():
+        return
+    if isinstance(event, Stepped):
+        answer.set_result(event.item)
+    elif isinstance(event, Failed):
+        answer.set_exception(event.error)
+    elif isinstance(event, (Stopped, Done)):
+        answer.set_exception(StudioError("the studio is closing; open it again"))
 
 
 async def follow(

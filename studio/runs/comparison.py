@@ -1,5 +1,5 @@
-"""Comparisons: one question put to several methods and seeds, carried out, kept, and which answer
-convinced people."""
+"""Comparisons: one question put to several methods, settings, seeds and models, carried out, kept,
+and which answer convinced people."""
 
 from __future__ import annotations
 
@@ -8,17 +8,23 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import AsyncGenerator, Container, Sequence
+from collections.abc import AsyncGenerator, Container, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from backends import service
 from backends.core import Request
-from backends.errors import BadInput, NotFound
+from backends.errors import BadInput, NotFound, StudioError
 from studio import export
 from studio.export import tables
+from studio.export.labels import folder_names
+from studio.export.second_opinions import believed
 from studio.runs import Run, Runs
+from studio.runs.asking import ask
 from studio.runs.rows import known, row_of, spreads
 from studio.runs.series import Series
 from studio.runs.study import Study
@@ -52,27 +58,43 @@ def seeds_of(text: str) -> list[int]:
 
 
 def questions(
-    asked: Request, methods: Sequence[str], seeds: Sequence[int], fixed: Container[str] = ()
+    asked: Request,
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    fixed: Container[str] = (),
+    variants: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    models: Mapping[str, Container[str]] | None = None,
 ) -> list[Request]:
-    """The same question to each method with each seed.
+    """The same question to each method with each of its settings, each seed, and each model; the
+    models next to each other.
 
     :param fixed: the methods that draw nothing, which answer the same whatever the seed: they are
         asked once.
-    :raises BadInput: nothing is chosen, or too much.
+    :param variants: by method its settings, as :func:`studio.runs.variants.variants_in` reads
+        them; a method that is not named has its usual ones.
+    :param models: by name the methods that can explain each; the one that is ``asked`` by all
+        methods unless given.
+    :raises BadInput: nothing is chosen, too much, or a setting that a method does not have.
     """
     if not methods:
         raise BadInput("choose at least one method to compare")
+    variants, models = variants or {}, models or {asked.model: methods}
+    settings = {
+        method: [service.typed_settings(asked.bundle, method, one) for one in variants[method]]
+        for method in methods if variants.get(method)
+    }  # fmt: skip
     found = [
-        replace(asked, method=m, settings={}, seed=s)
-        for m in methods for s in (seeds[:1] if m in fixed else seeds)
+        replace(asked, method=method, settings=own, seed=seed, model=model)
+        for method in methods
+        for own in settings.get(method, [{}])
+        for seed in (seeds[:1] if method in fixed else seeds)
+        for model, able in models.items() if method in able
     ]  # fmt: skip
     if len(found) > MOST:
         raise BadInput(
-            "{count} methods with {count_2} seeds are {count_3} runs; a comparison has "
-            "at most {most}",
-            count=len(methods),
-            count_2=len(seeds),
-            count_3=len(found),
+            "these are {count} runs, and a comparison has at most {most}; choose fewer methods, "
+            "values, seeds or models",
+            count=len(found),
             most=MOST,
         )
     return found
@@ -80,13 +102,19 @@ def questions(
 
 @dataclass
 class Comparison(Series):
-    """Requests that differ only in method and seed.
+    """Requests that differ only in method, settings, seed and model.
 
     ``choice`` is the id of the run that convinced the person, ``NONE`` when none did, and None
-    as long as they have not chosen.
+    as long as they have not chosen. Each of two ``models`` is asked what it makes of the answers
+    of the other, too; one of them may have been asked nothing else.
     """
 
     choice: str | None = None
+    models: tuple[str, ...] = ()
+
+    def other(self, request: Request) -> str | None:
+        """The model that is heard about a request's answer beside its own."""
+        return next((name for name in self.models if name != request.model), None)
 
     def rows(self) -> list[dict[str, Any]]:
         """What the table says of each run; None where a number is not known."""
@@ -113,6 +141,7 @@ class Comparison(Series):
             "comparison": self.id,
             "bundle": asked.bundle,
             "model": asked.model,
+            "models": list(self.models or (asked.model,)),
             "target": asked.target,
             "region": self._region(),
             "factual_sha256": hashlib.sha256(asked.picture.tobytes()).hexdigest(),
@@ -120,14 +149,17 @@ class Comparison(Series):
             "runs": self.rows(),
             "alternatives": self.alternatives(),
             "spread": spreads(self.rows()),
+            "believed": believed(self.rows()),
         }
 
     def study_record(self, pseudonym: str) -> dict[str, Any]:
         """One line of the user study: who, on what question, between which answers, chose what."""
         record = self.as_json()
         answers = [
-            {"method": run.request.method, "seed": run.request.seed, "run": run.id,
-             "status": run.answer.record["status"], "metrics": known(run.answer.record["metrics"])}
+            {"method": run.request.method, "model": run.request.model,
+             "settings": run.request.settings, "seed": run.request.seed, "run": run.id,
+             "status": run.answer.record["status"],
+             "metrics": known(run.answer.record["metrics"])}
             for run in self.answered if run.answer
         ]  # fmt: skip
         keys = ("comparison", "bundle", "factual_sha256", "model", "target", "region")
@@ -158,9 +190,12 @@ class Comparisons:
         self._all: dict[str, Comparison] = {}
         self._writing = threading.Lock()
 
-    def open(self, owner: str, requests: list[Request]) -> Comparison:
-        """A new comparison; the owner's oldest ended ones are forgotten."""
-        comparison = Comparison(owner, requests)
+    def open(self, owner: str, requests: list[Request], models: tuple[str, ...] = ()) -> Comparison:
+        """A new comparison; the owner's oldest ended ones are forgotten.
+
+        :param models: that are asked or heard, where there are two.
+        """
+        comparison = Comparison(owner, requests, models=models)
         mine = [c for c in list(self._all.values()) if c.owner == owner and c.ended]
         for old in mine[: max(0, len(mine) - KEPT + 1)]:
             self._drop(old)
@@ -184,11 +219,28 @@ class Comparisons:
                 comparison.stop()
                 self._drop(comparison)
 
-    def follow(
+    async def follow(
         self, comparison: Comparison, gap: float = 0.2, patience: float = 0.5
     ) -> AsyncGenerator[int, None]:
-        """Carry it out; see :meth:`studio.runs.series.Series.follow`."""
-        return comparison.follow(self.runs, gap, patience)
+        """Carry it out, see :meth:`studio.runs.series.Series.follow`; and of two models ask each
+        about the answers of the other."""
+        async with aclosing(comparison.follow(self.runs, gap, patience)) as news:
+            async for i in news:
+                run, other = comparison.runs[i], comparison.other(comparison.requests[i])
+                if other and run and run.ended:
+                    await self._ask_other(run, other)
+                yield i
+
+    async def _ask_other(self, run: Run, model: str) -> None:
+        """Note in an answer's record what another model says of it, or why that is not known."""
+        if run.answer is None or "second_opinion" in run.answer.record:
+            return
+        work = partial(service.with_second_opinion, run.answer, model)
+        try:
+            run.answer = await ask(self.runs.engine, run.owner, work)
+        except StudioError as error:  # the person has had their share, or the studio closes
+            told = {"second_opinion": None, "no_second_opinion": str(error)}
+            run.answer = replace(run.answer, record=run.answer.record | told)
 
     def choose(self, comparison: Comparison, choice: str) -> None:
         """Note which run convinced: in every answer's record, and as a line of the study.
@@ -220,9 +272,11 @@ class Comparisons:
             )
             content = json.dumps(comparison.as_json(), indent=2, allow_nan=False)
             (folder / "comparison.json").write_text(content + "\n")
-            for run in comparison.answered:
-                assert run.answer
-                own = folder / f"{run.request.method}-seed{run.request.seed}"
+            names = folder_names(comparison.requests)
+            for name, run in zip(names, comparison.runs, strict=True):
+                if run is None or run.answer is None:
+                    continue
+                own = folder / name
                 if not own.is_dir():
                     export.write(own, run.answer, run.frames)
                 # A choice is made after the pictures were written.

@@ -33,23 +33,25 @@ def distributed(plan: Plan, trusting: bool = False) -> Generator[tuple[int, int]
 
     away = replace(plan, answers=None)
     workers = Workers(pieces.PieceWorker, 1, ATTEMPTS - 1, plan=away, trusting=trusting)
-    ray, free, going = workers.ray, list(workers.actors), dict[Any, Any]()
+    ray, going = workers.ray, dict[Any, Any]()
     try:
-        plan = replace(plan, device=ray.get(free[0].device.remote()))
+        plan = replace(plan, device=ray.get(workers.actors[0].device.remote()))
         waiting = pieces.missing(plan)
-        total = len(waiting)
-        while waiting or going:
-            while waiting and free:
-                actor = free.pop()
-                going[actor.compute.remote(waiting.pop(0))] = actor
+        total, done = len(waiting), 0
+        for actor in workers.actors[:total]:
+            going[actor.compute.remote(waiting.pop(0))] = actor
+        while going:
             ready, _ = ray.wait(list(going), timeout=1.0)
             for one in ready:
-                free.append(going.pop(one))
+                actor = going.pop(one)
+                if waiting:  # at once: it computes while its last piece is written here
+                    going[actor.compute.remote(waiting.pop(0))] = actor
                 try:
                     pieces.store(plan, ray.get(one))
                 except StudioError as error:  # its row says so again
                     log.info("a piece could not be computed: %s", error)
-                yield total - len(waiting) - len(going), total
+                done += 1
+            yield done, total
     except ray.exceptions.RayActorError as error:
         raise StudioError(LOST, attempts=ATTEMPTS) from error
     finally:

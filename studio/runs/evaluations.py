@@ -3,26 +3,29 @@ their files at the end."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends.errors import BadInput, NotFound, StudioError
+from backends.errors import NotFound, StudioError
+from backends.files import atomic_write
 from studio import export
 from studio.export import report, tables
 
 if TYPE_CHECKING:
     from backends.evaluation import Plan, Progress, Row
 
-__all__ = ["ANSWERS", "FILES", "EvaluationNews", "about_row", "carried_out", "earlier", "table_in",
-           "time_left", "variants_in"]  # fmt: skip
+__all__ = ["ANSWERS", "FILES", "EvaluationNews", "KeptEvaluation", "about_row", "carried_out",
+           "delete_evaluation", "kept_evaluations", "note_asked", "table_in",
+           "time_left"]  # fmt: skip
 
 ANSWERS, KEPT = "answers.sqlite", "counterfactuals"  # in an evaluation's folder
-FILES = ("report.html", "table.csv", "table.json")
+TABLE = "table.json"
+FILES = ("report.html", "table.csv", TABLE)
+ASKED = "asked.json"  # of one that was started on the page
 EXAMPLES = 12  # a row, in the report
 
 
@@ -70,7 +73,7 @@ def carried_out(plan: Plan, folder: Path, *, keep: bool = False) -> Iterator[Eva
         raise StudioError(news.rows[0].problem)
     table = tables.evaluation(plan, news.rows, about)
     with export.at_once(folder) as scratch:
-        (scratch / "table.json").write_text(json.dumps(table, indent=2) + "\n")
+        (scratch / TABLE).write_text(json.dumps(table, indent=2) + "\n")
         (scratch / "table.csv").write_text(tables.as_csv(table["rows"]))
         (scratch / "report.html").write_text(report.page(table, news.rows), encoding="utf-8")
     if keep:
@@ -79,10 +82,47 @@ def carried_out(plan: Plan, folder: Path, *, keep: bool = False) -> Iterator[Eva
     yield EvaluationNews(news.rows, table=table, folder=folder)
 
 
-def earlier(place: Path) -> list[Path]:
-    """The folders of finished evaluations in a place, the latest first."""
-    found = [path.parent for path in place.glob("*/table.json")]
-    return sorted(found, key=lambda folder: (folder / "table.json").stat().st_mtime, reverse=True)
+@dataclass(frozen=True)
+class KeptEvaluation:
+    """An evaluation that was started on the page, finished or not.
+
+    :ivar asked: what was asked, as the page's controls say it.
+    :ivar at: when it was finished, or started, in seconds since 1970.
+    """
+
+    folder: Path
+    asked: dict[str, Any]
+    finished: bool
+    at: float
+
+
+def note_asked(folder: Path, asked: dict[str, Any]) -> None:
+    """Write down what is asked, so that it can be asked again after a restart of the studio."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(folder / ASKED) as scratch:
+        scratch.write_text(json.dumps(asked) + "\n")
+
+
+def kept_evaluations(place: Path) -> list[KeptEvaluation]:
+    """The evaluations in a place, the latest first; what is damaged is left out."""
+    found = []
+    for path in place.glob(f"*/{ASKED}"):
+        table = path.with_name(TABLE)
+        try:
+            finished = table.is_file()
+            at = (table if finished else path).stat().st_mtime
+            found.append(KeptEvaluation(path.parent, json.loads(path.read_text()), finished, at))
+        except (OSError, ValueError):  # removed meanwhile, or cut off
+            continue
+    return sorted(found, key=lambda one: one.at, reverse=True)
+
+
+def delete_evaluation(folder: Path) -> None:
+    """Remove an evaluation; with the last one of its place the answers, which all of them share."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if not any(folder.parent.glob(f"*/{ASKED}")):
+        for path in folder.parent.glob(f"{ANSWERS}*"):
+            path.unlink(missing_ok=True)
 
 
 def table_in(folder: Path) -> dict[str, Any]:
@@ -91,53 +131,10 @@ def table_in(folder: Path) -> dict[str, Any]:
     :raises NotFound: it is no longer there.
     """
     try:
-        table: dict[str, Any] = json.loads((folder / "table.json").read_text())
+        table: dict[str, Any] = json.loads((folder / TABLE).read_text())
     except OSError as error:
         raise NotFound("that evaluation is no longer kept; start it again") from error
     return table
-
-
-def variants_in(words: Sequence[str], methods: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """``method.key=v1,v2`` -> by method the settings of each of its rows: every combination of the
-    values. Without a method they are meant for all that have such a setting.
-
-    :raises BadInput: it is something else, or no method has such a setting.
-    """
-    from backends import registry
-
-    choices: dict[str, dict[str, list[Any]]] = {}
-    for word in words:
-        key, equals, text = (piece.strip() for piece in word.partition("="))
-        values = [value.strip() for value in text.split(",")]
-        if not equals or not key or not all(values):
-            raise BadInput("setting {word!r} is not of the form method.key=value,value", word=word)
-        owner, dot, short = key.partition(".")
-        if dot:
-            if owner not in methods:
-                known = ", ".join(methods)
-                raise BadInput(
-                    "{word!r}: {owner!r} is not evaluated; choose from: {known}",
-                    word=word,
-                    owner=owner,
-                    known=known,
-                )
-            owners = [owner]
-        else:
-            short = key
-            owners = [
-                name for name in methods
-                if short in ("preset", *registry.method(name).Config.model_fields)
-            ]  # fmt: skip
-            if not owners:
-                raise BadInput(
-                    "{word!r}: no method that is evaluated has {short!r}", word=word, short=short
-                )
-        for name in owners:
-            choices.setdefault(name, {}).setdefault(short, []).extend(values)
-    return {
-        name: [dict(zip(keys, row, strict=True)) for row in itertools.product(*keys.values())]
-        for name, keys in choices.items()
-    }
 
 
 def about_row(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,10 +10,12 @@ from typing import Any
 
 from backends.core import Request
 from backends.metrics import METRICS
+from studio.export.second_opinions import second_columns
 from studio.runs import Run
 
 __all__ = ["known", "row_of", "spread", "spreads"]
 
+ASKED = ("method", "settings", "model")  # what seeds are seeds of
 ENDED = ("flipped", "not_flipped")  # the states of a search that was not interrupted
 
 
@@ -32,6 +35,8 @@ def row_of(request: Request, run: Run | None, choice: str | None = None) -> dict
     }
     return {
         "method": request.method,
+        "model": request.model,
+        "settings": dict(request.settings),
         "answer": (record or {}).get("answer", ""),
         "seed": request.seed,
         "run": run.id if run else None,
@@ -42,6 +47,7 @@ def row_of(request: Request, run: Run | None, choice: str | None = None) -> dict
         "target_probability": values.get("target_probability"),
         "oracle_label": oracle.get("label"),
         "oracle_agrees": oracle.get("agrees"),
+        **second_columns(record or {}),
         **{name: values.get(name) for name, m in METRICS.items() if m.compared != "never"},
         "convincing": None if choice is None or not run else choice == run.id,
     }
@@ -74,10 +80,14 @@ def spread(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def spreads(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """:func:`spread` of each ``method`` with at least two finished answers, in the rows' order."""
+    """:func:`spread` of each ``method``, its ``settings`` and ``model`` with at least two finished
+    answers, in the rows' order."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(json.dumps([row[name] for name in ASKED]), []).append(row)
     found = []
-    for method in dict.fromkeys(row["method"] for row in rows):
-        told = spread(row for row in rows if row["method"] == method)
+    for group in groups.values():
+        told = spread(group)
         if told["answers"] > 1:
-            found.append({"method": method} | told)
+            found.append({name: group[0][name] for name in ASKED} | told)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -52,6 +53,7 @@ def build(
     *,
     access: AccessPolicy = MEMBERS,
     pages: OpenPages | None = None,
+    evaluations: Path | None = None,
 ) -> TranslatedBlocks:
     """The Blocks of a controller, in the language at hand.
 
@@ -60,6 +62,7 @@ def build(
     :param labels: where people's labels are kept.
     :param access: who may do what on it.
     :param pages: watches which of them are open.
+    :param evaluations: folder that keeps those started on the page; else they go with the results.
     """
     labels = labels or LabelController(usual_place(), BackgroundTasks(controller.runs.engine))
     # Old previews are deleted after a while, looked for each hour.
@@ -73,7 +76,8 @@ def build(
             controller.runs, lambda: list(controllers.names), access, labels.hidden
         )
         functions.offer(asked, blocks)
-        page = _Page(controllers, pulls or Pulls(service.pull), labels, blocks)
+        kept = evaluations or controller.results / "evaluations"
+        page = _Page(controllers, pulls or Pulls(service.pull), labels, blocks, kept)
         page.wire(blocks)
     if pages is not None:
         page.watch(pages, blocks)
@@ -84,8 +88,9 @@ class _Page:
     """Title, bundle and tabs, laid out inside the current Blocks."""
 
     def __init__(
-        self, controllers: Controllers, pulls: Pulls, labels: LabelController, blocks: gr.Blocks
-    ) -> None:
+        self, controllers: Controllers, pulls: Pulls, labels: LabelController, blocks: gr.Blocks,
+        evaluations: Path,
+    ) -> None:  # fmt: skip
         self.controllers, first = controllers, controllers.first
         self._pages: OpenPages | None = None
         gr.HTML(markup.skip(), elem_id="skip")
@@ -119,13 +124,13 @@ class _Page:
             with gr.Tab(_("Explain"), id="explain"):
                 self._explain = ExplainTab(controllers, bundle, labels, person, blocks.load)
             with gr.Tab(_("Compare"), id="compare") as tab:
-                self._compare = CompareTab(controllers, self._explain.question, tabs, tab)
+                self._compare = CompareTab(controllers, labels, self._explain.question, tabs, tab)
             with gr.Tab(_("Label"), id="label") as tab:
                 self._label = LabelTab(controllers, bundle, labels, codes, tabs, tab)
             self._evaluate = None
             if controllers.access.most.evaluations:
                 with gr.Tab(_("Evaluate"), id="evaluate"):
-                    self._evaluate = EvaluateTab(controllers, labels.tasks)
+                    self._evaluate = EvaluateTab(controllers, labels.tasks, evaluations)
             self._domain = None
             if controllers.access.most.bundles:
                 with gr.Tab(_("Your own pictures"), id="own-pictures"):

@@ -102,8 +102,11 @@ def launch(
         names = shown_bundles(bundle)
         pages = _open_pages(access)
         page = in_languages(
-            partial(build, controller, names, labels=labels, access=access, pages=pages), _head
-        )
+            partial(
+                build, controller, names, labels=labels, access=access, pages=pages,
+                evaluations=settings().evaluations,
+            ), _head,
+        )  # fmt: skip
         page.queue(max_size=512, default_concurrency_limit=8)
         if access.mode != "private":
             bound_queue(page, EVENTS)
@@ -158,7 +161,12 @@ def _sweeps(results: Path, runs: Runs, labels: LabelController) -> dict[str, Cal
     def projects() -> list[str]:
         return delete_idle(labels.database(), found.project_days)
 
-    sweeps: dict[str, Callable[[], object]] = {"uploads and downloads": files}
+    def evaluations() -> int:
+        return remove_older(found.evaluations, found.evaluation_days)
+
+    sweeps: dict[str, Callable[[], object]] = {
+        "uploads and downloads": files, "evaluations": evaluations,
+    }  # fmt: skip
     if isinstance(runs.store, KeptRuns):
         sweeps["answers"] = runs.store.sweep
     if found.project_days:

@@ -64,6 +64,20 @@ def test_methods_are_compared_and_refusals_are_sentences(asked, tiny, tmp_path):
     assert (found.save(tmp_path / "both") / "rcsb" / "result.json").is_file()
 
 
+def test_settings_and_two_models_are_compared(asked, tiny, tmp_path):
+    model, picture, target = asked
+    found = cs.compare(
+        model, picture, target, methods=["rcsb"], prior=tiny, second_model="width",
+        variants={"rcsb": [{"steps": 4}, {"steps": 5}]},
+    )  # fmt: skip
+    assert [name.split()[:2] for name in found] == [["rcsb", "steps=4"], ["rcsb", "steps=5"]]
+    assert len(found.problems) == 2, "the width has no such class"
+    for steps, one in zip((4, 5), found.values(), strict=True):
+        assert one.record["settings"]["steps"] == steps
+        assert one.record["second_opinion"]["model"] == "width"
+    assert len(list(found.save(tmp_path / "both").glob("*/result.json"))) == 2
+
+
 def test_the_same_class_names_are_enough(net, tiny, picture):
     model = cs.model(net, classes=["a", "b", "c"])
     said = cs.predict(model, picture, prior=tiny).label

@@ -105,9 +105,10 @@ ARGUMENTS = {
     ("advice.html", "nearest"): (EVIL, [(EVIL, EVIL)], EVIL),
     ("shared.html", "to_fetch"): (EVIL, [FETCHED]),
     ("compare.html", "question"): (EVIL, EVIL, EVIL),
-    ("compare.html", "factual"): (EVIL, EVIL),
+    ("compare.html", "factual"): (EVIL, [EVIL], EVIL),
     ("compare.html", "column"): (
         EVIL, 0, EVIL, EVIL, [(EVIL, EVIL)], [EVIL], [(EVIL, EVIL, [EVIL])], True,
+        EVIL, EVIL,
     ),
     ("compare.html", "table"): (
         [HEAD], [[CELL, CELL | {"kind": "number", "best": True}]], [[CELL]],

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from typing import Any
 
 from PIL import Image
 
 from backends.core import Request
 from backends.regions.spec import RegionSpec
 from studio import export
+from studio.export.labels import model_title, opinion_text, settings_text
+from studio.runs import Run
 from studio.runs.comparison import Comparison
 from studio.translation import _
 from studio.ui.compare import markup
 from studio.ui.shared import canvas
+from studio.ui.shared.controllers import Controllers
+from studio.ui.shared.requests import sentence
 
 __all__ = ["Columns", "question", "small"]
 
@@ -26,31 +31,64 @@ class Columns:
     :param fixed: the methods that draw nothing.
     """
 
-    def __init__(self, titles: Mapping[str, str], fixed: Container[str]) -> None:
-        self.titles, self.fixed = titles, fixed
+    def __init__(
+        self, controllers: Controllers, titles: Mapping[str, str], fixed: Container[str]
+    ) -> None:
+        self._controllers, self.titles, self.fixed = controllers, titles, fixed
 
-    def drawn(self, request: Request) -> str:
-        """With which seed, if that changes anything."""
+    def drawn(self, comparison: Comparison, request: Request) -> str:
+        """What tells a run from the others beside its method: which model, where there are two,
+        which settings, and which seed, if that changes anything."""
         fixed = request.method in self.fixed
-        return markup.DRAWS_NOTHING if fixed else _("seed {seed}", seed=request.seed)
+        seed = _(markup.DRAWS_NOTHING) if fixed else _("seed {seed}", seed=request.seed)
+        return " · ".join([*self._apart(comparison, request), seed])
 
-    def name(self, request: Request) -> str:
-        """Method and seed, as the list of choices says them."""
-        title = self.titles[request.method]
-        return (
-            title
-            if request.method in self.fixed
-            else _("{title}, seed {seed}", title=title, seed=request.seed)
-        )
+    def name(self, comparison: Comparison, request: Request) -> str:
+        """Method, settings, model and seed, as the list of choices says them."""
+        words = [_(self.titles[request.method]), *self._apart(comparison, request)]
+        if request.method not in self.fixed:
+            words.append(_("seed {seed}", seed=request.seed))
+        return ", ".join(words)
+
+    def models(self, comparison: Comparison) -> dict[str, str]:
+        """The titles of two models by their names; of one none."""
+        about = self._controllers[comparison.requests[0].bundle].about
+        return {name: model_title(name, about) for name in comparison.models}
+
+    def _apart(self, comparison: Comparison, request: Request) -> list[str]:
+        about = self._controllers[request.bundle].about
+        schema = about["methods"][request.method]["schema"]
+        model = self.models(comparison).get(request.model, "")
+        return [text for text in (model, settings_text(request.settings, schema)) if text]
+
+    def factual(self, comparison: Comparison) -> str:
+        """The first column, with what each model says where an answer has told it."""
+        request, titles = comparison.requests[0], self.models(comparison)
+        said: dict[str, Mapping[str, Any]] = {}
+        for run in comparison.answered:
+            assert run.answer
+            record = run.answer.record
+            said.setdefault(run.request.model, record["factual"])
+            if opinion := record.get("second_opinion"):
+                said.setdefault(opinion["model"], opinion["factual"])
+        texts = [
+            f"{titles[name]}: {said[name]['label']}" if "value" in said[name]
+            else markup.says(said[name]["label"], titles.get(name, ""))
+            for name in (comparison.models or (request.model,)) if name in said
+        ]  # fmt: skip
+        picture = small(export.as_picture(request.picture))
+        return markup.factual(picture, texts, self._mark(comparison, request))
 
     def of(self, comparison: Comparison, i: int) -> str:
         """A run's column in its present state."""
         request, run = comparison.requests[i], comparison.runs[i]
-        title, drawn = self.titles[request.method], self.drawn(request)
+        title, drawn = _(self.titles[request.method]), self.drawn(comparison, request)
+        mark = self._mark(comparison, request)
         if run is None:
             if comparison.ended:
-                return markup.unanswered(title, drawn, "not_started", _("stopped before its turn"))
-            return markup.waiting(title, drawn)
+                reason = _("stopped before its turn")
+                return markup.unanswered(title, drawn, "not_started", reason, mark)
+            return markup.waiting(title, drawn, mark)
         if run.answer and run.ended:
             picture = small(export.as_picture(run.answer.counterfactual))
             heat = small(export.absolute_difference(run.answer))
@@ -62,16 +100,36 @@ class Columns:
                     run.answer.alternatives.values(), comparison.alternatives(run), strict=True
                 )
             ]  # fmt: skip
-            return markup.answered(title, drawn, picture, heat, row, others, chosen=chosen)
+            return markup.answered(
+                title, drawn, picture, heat, row, others, chosen=chosen, mark=mark,
+                second=self._second(comparison, run),
+            )  # fmt: skip
         if run.ended:
-            return markup.unanswered(title, drawn, run.state, run.reason)
+            return markup.unanswered(title, drawn, run.state, run.reason, mark)
         if not run.frames:
-            return markup.going(title, drawn, None)
+            return markup.going(title, drawn, None, mark=mark)
         frame = run.frames[-1]
         picture = small(export.as_picture(frame.picture))
         return markup.going(
-            title, drawn, picture, frame.index, frame.total, frame.target_probability
+            title, drawn, picture, frame.index, frame.total, frame.target_probability, mark
         )
+
+    def _second(self, comparison: Comparison, run: Run) -> str:
+        """What the other model says of an answer."""
+        assert run.answer
+        record, other = run.answer.record, comparison.other(run.request)
+        if other is None or "second_opinion" not in record:
+            return ""
+        title, opinion = self.models(comparison)[other], record["second_opinion"]
+        if opinion is None:
+            return f"{title}: {sentence(record['no_second_opinion'])}"
+        text = opinion_text(opinion, self._controllers[run.request.bundle].about)
+        return markup.second_says(text, opinion["agrees"], opinion["target_probability"], title)
+
+    def _mark(self, comparison: Comparison, request: Request) -> str:
+        if not comparison.models:
+            return ""
+        return "first" if request.model == comparison.models[0] else "second"
 
 
 def small(picture: Image.Image) -> str:

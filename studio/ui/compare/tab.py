@@ -1,4 +1,4 @@
-"""The Compare tab: one question, several methods and seeds, side by side."""
+"""The Compare tab: one question, several methods, settings, seeds and models, side by side."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from markupsafe import Markup
 from backends.core import Request
 from backends.errors import NotFound, StudioError
 from backends.regions.spec import RegionSpec
-from studio import export
-from studio.runs.comparison import MOST, NONE, Comparison, Comparisons, questions, seeds_of
+from studio.runs.comparison import MOST, NONE, Comparison, Comparisons
 from studio.runs.rows import spreads
 from studio.translation import N_, _
 from studio.ui.compare import markup as words
-from studio.ui.compare.columns import Columns, question, small
+from studio.ui.compare.asking import ComparisonInput
+from studio.ui.compare.columns import Columns, question
 from studio.ui.compare.table import table
 from studio.ui.compare.take_away import ComparisonTakeAway
-from studio.ui.shared import canvas, form, markup
+from studio.ui.shared import canvas, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Factual
+from studio.ui.shared.label_controller import LabelController
 from studio.ui.shared.offered_file import offered_file
 from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import error_text, owner_of, running, sentence, show_errors
@@ -41,25 +42,29 @@ FIRST = N_("Choose a picture and what the model should say in the Explain tab; t
 class CompareTab:
     """The tab, laid out inside the current Blocks and wired to the controllers.
 
+    :param labels: knows which models a visitor may ask.
     :param asked: the Explain tab's controls that make up the question: picture, mask, how the
-        mask was made, region, target.
+        mask was made, region, model, target.
     :ivar comparisons: those of this process.
     """
 
     def __init__(
-        self, controllers: Controllers, asked: Sequence[Any], tabs: gr.Tabs, tab: gr.Tab
-    ) -> None:
+        self, controllers: Controllers, labels: LabelController, asked: Sequence[Any],
+        tabs: gr.Tabs, tab: gr.Tab,
+    ) -> None:  # fmt: skip
         first = controllers.first
-        self.controllers, self._asked = controllers, asked
+        self.controllers, self._labels, self._asked = controllers, labels, asked
         self.comparisons = Comparisons(first.runs, first.results, first.study)
         self._methods = controllers.methods()
         self._titles = {name: N_(entry["title"]) for name, entry in self._methods.items()}
         self._fixed = {name for name, entry in self._methods.items() if not entry["seeded"]}
-        self._columns = Columns(self._titles, self._fixed)
+        self._columns = Columns(controllers, self._titles, self._fixed)
+        self._input = ComparisonInput(controllers)
         self._shown: dict[str, str] = {}  # the comparison that each owner's page shows
         self._which = gr.State("")
         with gr.Row(elem_id="compare-asked"):
-            self._lay_out_question(first)
+            self._lay_out_question()
+        self._input.lay_out_settings()
         with gr.Row(elem_id="compare-told"):
             self._status = gr.HTML(elem_id="compare-status")
             self._note = gr.HTML(elem_id="compare-note")
@@ -68,7 +73,7 @@ class CompareTab:
 
     def opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
         """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
-        shown: dict[Any, Any] = {self._names: gr.update(**_offered(controller))}
+        shown = self._input.opened(controller, fresh)
         if fresh:
             shown |= {
                 place: gr.HTML("", visible=False) for place in [self._first, *self._places]
@@ -93,22 +98,16 @@ class CompareTab:
 
     # ------------------------------------------------------------------ layout
 
-    def _lay_out_question(self, first: BundleController) -> None:
+    def _lay_out_question(self) -> None:
         with gr.Column(scale=3, min_width=260):
             self._question = gr.HTML(markup.hint(FIRST), elem_id="compare-question")
             self._change = gr.Button(
                 _("Change the question in the Explain tab"), size="sm", elem_id="compare-change"
             )
         with gr.Column(scale=5, min_width=300):
-            self._names = gr.CheckboxGroup(
-                **_offered(first), label=_("Methods"), elem_id="compare-methods",
-                info=_("Each with its default settings; the Explain tab has them all"),
-            )  # fmt: skip
-        with gr.Column(scale=2, min_width=180):
-            self._seeds = gr.Textbox(
-                "0", label=_("Seeds"), elem_id="compare-seeds", max_lines=1,
-                info=_("0, or 0,1,2, or 0-3; at most {most} runs", most=MOST),
-            )  # fmt: skip
+            self._input.lay_out_methods()
+        with gr.Column(scale=3, min_width=220):
+            self._input.lay_out_model_and_seeds()
             self._go = gr.Button(_("Compare"), variant="primary", elem_id="compare-run")
             self._stop = gr.Button(_("Stop"), variant="stop", elem_id="compare-stop", visible=False)
 
@@ -129,14 +128,16 @@ class CompareTab:
 
     def _wire(self, tabs: gr.Tabs, tab: gr.Tab) -> None:
         tab.select(
-            self._put_question, [*self._asked, self._which], [self._question, self._status],
+            self._put_question, [*self._asked, self._input.second, self._which],
+            [self._question, self._status, self._input.second],
             js=canvas.READ_MASK, queue=False, **QUIET,
         )  # fmt: skip
         self._change.click(
             lambda: gr.Tabs(selected="explain"), None, tabs, queue=False, api_visibility="private"
         )
+        self._input.varied.wire()
         self._go.click(
-            self._compare, [*self._asked, self._names, self._seeds],
+            self._compare, [*self._asked, *self._input.inputs],
             [
                 self._question, self._which, self._status, self._note, self._first,
                 *self._places, self._table, self._choice, self._chosen, self._download,
@@ -166,45 +167,52 @@ class CompareTab:
         asked = controller.request(factual.pixels, painted, region, model, wanted, name, {}, 0)
         return replace(asked, placement=factual.placement, original=factual.original)
 
-    def _put_question(self, request: gr.Request, *values: Any) -> tuple[Any, Any]:
-        """The present question, and whether the answers below are to another one."""
-        *asked, which = values
+    def _put_question(self, request: gr.Request, *values: Any) -> tuple[Any, Any, Any]:
+        """The present question, whether the answers below are to another one, and the models that
+        can be compared with its own."""
+        *asked, second, which = values
         try:
             present = self._request(*asked)
         except StudioError as error:
-            return markup.hint(FIRST if asked[0] is None else sentence(error)), gr.skip()
-        if not which:
-            return question(present), gr.skip()
+            told = FIRST if asked[0] is None else sentence(error)
+            return markup.hint(told), gr.skip(), gr.skip()
+        controller = self.controllers[present.bundle]
+        offered = self._labels.offered(controller, owner_of(request))
+        others = self._input.offer(controller, offered, present.model, second)
         try:
             comparison = self.comparisons.get(which, owner_of(request))
-        except StudioError:  # no longer kept
-            return question(present), gr.skip()
+        except StudioError:  # none, or no longer kept
+            return question(present), gr.skip(), others
         if not comparison.ended:
-            return question(present), gr.skip()
-        rows, before = comparison.rows(), comparison.requests[0]
-        alike = _alike(present, before)
-        told = words.summary(rows, before.target) if alike else _of_earlier(comparison)
-        return question(present), told
+            return question(present), gr.skip(), others
+        return question(present), self._told(comparison, present), others
+
+    def _told(self, comparison: Comparison, present: Request) -> str:
+        """How a comparison ended, or that it asked something else than the Explain tab does now."""
+        if not _alike(present, comparison):
+            return _of_earlier(comparison)
+        target, titles = comparison.requests[0].target, self._columns.models(comparison)
+        return words.summary(comparison.rows(), target, titles)
 
     async def _compare(
         self, request: gr.Request, seen: Any, painted: str, story: str, source: str,
-        model: str | None, wanted: str, picked: list[str], numbers: str,
+        model: str | None, wanted: str, *chosen: Any,
     ) -> AsyncIterator[dict[Any, Any]]:  # fmt: skip
         start, owner = time.monotonic(), owner_of(request)
         try:
             posed = (seen, painted, story, source, model, wanted)
             one = await asyncio.to_thread(self._request, *posed)
-            ordered, note = self._able(seen, model, picked, seeds := seeds_of(numbers))
-            comparison = self.comparisons.open(owner, questions(one, ordered, seeds, self._fixed))
+            asked = await asyncio.to_thread(self._input.posed, one, *chosen)
+            comparison = self.comparisons.open(owner, asked.requests, asked.models)
             self._shown[owner] = comparison.id
             begun = await asyncio.to_thread(self._begun, comparison)
-            yield begun | {self._status: markup.waiting(0), self._note: note}
+            yield begun | {self._status: markup.waiting(0), self._note: asked.note}
             count = len(comparison.requests)
             async with aclosing(self.comparisons.follow(comparison)) as news:
                 async for i in news:
                     if self._shown.get(owner) != comparison.id:
                         return  # the page has turned to another bundle
-                    name = self._columns.name(comparison.requests[i])
+                    name = self._columns.name(comparison, comparison.requests[i])
                     seconds = time.monotonic() - start
                     column = await asyncio.to_thread(self._columns.of, comparison, i)
                     earlier = not self.controllers.still(owner, seen)
@@ -219,20 +227,6 @@ class CompareTab:
         except Exception as error:  # whatever happened, the page must go on working
             failed = markup.failure(error_text(error, N_("the comparison")))
             yield running(self._go, self._stop, False) | {self._status: failed}
-
-    def _able(
-        self, seen: Factual | None, model: str | None, picked: Sequence[str], seeds: Sequence[int]
-    ) -> tuple[list[str], str]:
-        """The picked methods that can explain the model, in the usual order; and what is to be
-        said of the others, and of those that draw nothing."""
-        able = self.controllers.of(seen)[0].methods(model)
-        ordered = [name for _, name in form.method_choices(self._methods) if name in picked]
-        fixed = [n for n in ordered if n in self._fixed and n in able] if len(seeds) > 1 else []
-        told = [
-            [self._titles[n] for n in names]
-            for names in (fixed, [n for n in ordered if n not in able])
-        ]
-        return [n for n in ordered if n in able], words.note(*told)
 
     def _ask_to_stop(self, shown: str, request: gr.Request) -> Any:
         with show_errors():
@@ -266,13 +260,11 @@ class CompareTab:
         shown: dict[Any, Any] = {
             place: gr.HTML("", visible=False) for place in self._places[len(requests) :]
         }
-        for place, request in zip(self._places, requests, strict=False):
-            content = words.waiting(self._titles[request.method], self._columns.drawn(request))
-            shown[place] = gr.HTML(content, visible=True)
-        picture = small(export.as_picture(requests[0].picture))
+        for i, place in enumerate(self._places[: len(requests)]):
+            shown[place] = gr.HTML(self._columns.of(comparison, i), visible=True)
         return shown | running(self._go, self._stop, True) | {
             self._which: comparison.id, self._question: question(requests[0]),
-            self._first: gr.HTML(words.factual(picture), visible=True),
+            self._first: gr.HTML(self._columns.factual(comparison), visible=True),
             self._table: "", self._chosen: "", self._choice: gr.update(visible=False),
             self._download: gr.update(visible=False), **self._take_away.clear(),
         }  # fmt: skip
@@ -286,17 +278,16 @@ class CompareTab:
         """Every column as it ended, the table, and what to do with them."""
         rows, answered = comparison.rows(), comparison.answered
         shown = self._filled(comparison) | running(self._go, self._stop, False)
-        options = [(self._columns.name(run.request), run.id) for run in answered]
-        if answered and answered[0].answer:
-            picture = small(export.as_picture(comparison.requests[0].picture))
-            label = answered[0].answer.record["factual"]["label"]
-            shown[self._first] = words.factual(picture, label)
+        options = [(self._columns.name(comparison, run.request), run.id) for run in answered]
         download, unwritten = self._zip(comparison)
+        titles, asked = self._columns.models(comparison), comparison.requests[0]
+        about = self.controllers[asked.bundle].about
         return shown | {
-            self._status: words.summary(rows, comparison.requests[0].target) + unwritten,
+            self._first: self._columns.factual(comparison),
+            self._status: words.summary(rows, asked.target, titles) + unwritten,
             self._table: table(
-                [*rows, *comparison.alternatives()], self._titles,
-                self.controllers.first.about["metrics"], spreads(rows), self._fixed,
+                [*rows, *comparison.alternatives()], self._titles, about["metrics"],
+                spreads(rows), self._fixed, about["methods"], titles,
             ),
             self._choice: gr.update(
                 choices=[*options, (_("None of them"), NONE)], value=None, visible=bool(options)
@@ -306,23 +297,16 @@ class CompareTab:
         }  # fmt: skip
 
 
-def _alike(a: Request, b: Request) -> bool:
-    """Whether two requests ask the same, whatever the method."""
+def _alike(a: Request, comparison: Comparison) -> bool:
+    """Whether a comparison asks what a request does, whatever the method."""
+    b = comparison.requests[0]
     first, second = (np.zeros(0) if r.mask is None else r.mask for r in (a, b))
+    asked = comparison.models[0] if comparison.models else b.model
     return (
-        (a.bundle, a.model, a.target, a.region) == (b.bundle, b.model, b.target, b.region)
+        (a.bundle, a.model, a.target, a.region) == (b.bundle, asked, b.target, b.region)
         and np.array_equal(a.picture, b.picture)
         and np.array_equal(first, second)
     )
-
-
-def _offered(controller: BundleController) -> dict[str, Any]:
-    """The methods that can run, and which of them are ticked at first."""
-    methods = controller.methods()
-    folded = form.folded(controller.about["methods"])
-    return {
-        "choices": form.method_choices(methods), "value": [n for n in methods if n not in folded]
-    }  # fmt: skip
 
 
 def _of_earlier(comparison: Comparison) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 from backends import service
 from studio.export import formats
 from studio.export.comparison_report import Compared
+from studio.export.labels import answer_titles
 from studio.export.snippets import repeat_comparison
 from studio.runs.comparison import Comparison, Comparisons
-from studio.translation import N_, _
+from studio.translation import N_
 from studio.ui.shared.take_away import TakeAwayMenu
 
 __all__ = ["ComparisonTakeAway"]
@@ -38,10 +39,10 @@ class ComparisonTakeAway:
         answered = comparison.answered
         if not answered or answered[0].answer is None:
             return self._menu.hide()
-        methods = list(dict.fromkeys(run.request.method for run in answered))
-        seeds = list(dict.fromkeys(run.request.seed for run in answered))
         record = answered[0].answer.record
-        return self._menu.offer(comparison.id, repeat_comparison(record, methods, seeds))
+        asked = [(run.answer.record, run.request.settings) for run in answered if run.answer]
+        told = repeat_comparison(record, asked, comparison.models)
+        return self._menu.offer(comparison.id, told)
 
     def clear(self) -> dict[Any, Any]:
         """Updates where there is no comparison."""
@@ -60,7 +61,7 @@ class ComparisonTakeAway:
         with tempfile.TemporaryDirectory(dir=self._comparisons.results) as scratch:
             folder = Path(scratch)
             about = service.about(comparison.requests[0].bundle)
-            formats.write_comparison(folder, names, found, problems, about)
+            formats.write_comparison(folder, names, found, problems, about, comparison.models)
             files = [folder / formats.FORMATS[n].file for n in names]
             if name == ZIP:
                 whole = Path(shutil.copy(archive, folder / "comparison.zip"))
@@ -74,15 +75,13 @@ class ComparisonTakeAway:
 def _compared(comparison: Comparison) -> tuple[list[Compared], dict[str, str]]:
     """The answers of a comparison, and why its other runs have none, by their titles."""
     about = service.about(comparison.requests[0].bundle)
-    several = len({request.seed for request in comparison.requests}) > 1
     found, problems = [], {}
-    for i, request in enumerate(comparison.requests):
+    titles = answer_titles(comparison.requests, about)
+    for i, title in enumerate(titles):
         run = comparison.runs[i]
-        title = _(about["methods"][request.method]["title"])
-        title += _(", seed {seed}", seed=request.seed) if several else ""
         if run and run.answer:
             chosen = comparison.choice == run.id
-            found.append(Compared(title, run.answer, run.frames, chosen))
+            found.append(Compared(title, run.answer, run.frames, chosen, run.request.settings))
         else:
             problems[title] = (run.reason if run else None) or N_("stopped before its turn")
     return found, problems

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from backends import bundles
 from backends.errors import BadInput
+from studio.export.labels import model_title
 from studio.runs.background_tasks import BackgroundTask, BackgroundTasks
-from studio.runs.evaluations import FILES, carried_out, earlier, table_in
+from studio.runs.evaluations import carried_out, note_asked, table_in
 from studio.translation import N_, _
 from studio.ui.evaluate import markup
 from studio.ui.evaluate.choices import MOST, REGIONS, TARGETS, EvaluationChoices
+from studio.ui.evaluate.kept import KEEP, KeptList
+from studio.ui.shared import form
 from studio.ui.shared import markup as shared
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.on_demand import on_mount
 from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import running, show_errors
+from studio.ui.shared.static import static_text
+from studio.ui.shared.varied_settings import VariedSettings
 
 __all__ = ["EvaluateTab"]
 
@@ -30,17 +36,23 @@ HELP = N_(
     "measures its answers. It goes on when this page is closed, in turns with everybody's runs; "
     "after a stop, the same question goes on where it was."
 )
+FIRST = N_(
+    "The table comes here, a row for each method, region and value of a setting; then a report "
+    "with pictures. Four pictures and one method take seconds, hundreds of all methods hours."
+)
 
 
 class EvaluateTab:
     """Laid out inside the current Blocks; for who may start evaluations.
 
     :param tasks: on which it runs.
+    :param home: the folder of everybody's evaluations.
     """
 
-    def __init__(self, controllers: Controllers, tasks: BackgroundTasks) -> None:
+    def __init__(self, controllers: Controllers, tasks: BackgroundTasks, home: Path) -> None:
         self._controllers, self._tasks = controllers, tasks
-        self._place = controllers.first.results / "evaluations"
+        self._titles = {name: m["title"] for name, m in controllers.methods().items()}
+        self._going: Path | None = None  # the folder of the newest one that this studio started
         first = controllers.first.bundle
         models, methods = self._offered(first)
         self._mounted = on_mount("evaluate-mounted")
@@ -49,8 +61,8 @@ class EvaluateTab:
             with gr.Column(scale=4, min_width=320):
                 with gr.Row():
                     self._bundle = gr.Dropdown(
-                        list(controllers.names), value=first, label=_("Bundle"),
-                        elem_id="evaluate-bundle",
+                        [(_(str(bundles.get(n).manifest.title)), n) for n in controllers.names],
+                        value=first, label=_("Bundle"), elem_id="evaluate-bundle",
                     )  # fmt: skip
                     self._model = gr.Dropdown(
                         models, value="classifier", label=_("Model"), elem_id="evaluate-model"
@@ -69,61 +81,67 @@ class EvaluateTab:
                 )  # fmt: skip
                 with gr.Row():
                     self._count = gr.Number(
-                        50, label=_("Pictures a row"), minimum=1, maximum=MOST, precision=0,
+                        50, label=_("How many pictures"), minimum=1, maximum=MOST, precision=0,
                         elem_id="evaluate-count",
                     )  # fmt: skip
                     self._seeds = gr.Textbox(
                         "", label=_("Seeds"), placeholder=_("0, or 0-2"), elem_id="evaluate-seeds",
                         info=_("Each picture is asked about with each"),
                     )  # fmt: skip
-                self._settings = gr.Textbox(
-                    "", label=_("Settings"), placeholder="rcsb.steps=50,100", lines=2,
-                    elem_id="evaluate-settings",
-                    info=_("method.key=value,value: a row for each; one a line"),
-                )  # fmt: skip
+                self._varied = VariedSettings(controllers, "evaluate", self._methods)
+            with gr.Column(scale=7, min_width=320):
                 self._go = gr.Button(_("Start"), variant="primary", elem_id="evaluate-start")
                 self._stop = gr.Button(_("Stop"), variant="stop", visible=False,
                                        elem_id="evaluate-stop")  # fmt: skip
-            with gr.Column(scale=7, min_width=320):
-                self._earlier = gr.Dropdown(
-                    [], label=_("Finished evaluations"), elem_id="evaluate-earlier", visible=False,
-                    info=_("As long as the studio runs"),
-                )  # fmt: skip
-                self._state = gr.HTML(elem_id="evaluate-state")
+                self._kept = KeptList(controllers, home)
+                self._state = gr.HTML(shared.hint(_(FIRST)), elem_id="evaluate-state")
                 self._files = gr.File(
                     label=_("report.html, table.csv, table.json"), file_count="multiple",
                     visible=False, interactive=False, elem_id="evaluate-files",
                 )  # fmt: skip
 
     @property
+    def _asked(self) -> list[Any]:
+        """The controls, in the order of :class:`EvaluationChoices`."""
+        return [self._bundle, self._model, self._methods, self._regions, self._targets,
+                self._count, self._seeds, self._varied.words]  # fmt: skip
+
+    @property
     def _places(self) -> list[Any]:
-        return [self._go, self._stop, self._state, self._files, self._earlier]
+        return [self._go, self._stop, self._state, self._files, *self._kept.places]
 
     def wire(self) -> None:
         """Let the controls act."""
-        asked = [self._bundle, self._model, self._methods, self._regions, self._targets,
-                 self._count, self._seeds, self._settings]  # fmt: skip
-        self._bundle.input(self._turned, self._bundle, [self._model, self._methods], **QUIET)
-        self._go.click(self._start, asked, self._places, concurrency_limit=8, **QUIET)
+        kept = self._kept
+        self._varied.wire()
+        self._bundle.input(
+            self._turned, self._bundle, [self._model, self._methods, *self._varied.places], **QUIET
+        )
+        self._go.click(self._start, self._asked, self._places, concurrency_limit=8, **QUIET)
         self._stop.click(self._ask_to_stop, None, self._state, queue=False, **QUIET)
-        self._earlier.input(self._reopened, self._earlier, [self._state, self._files], **QUIET)
+        kept.chosen.input(
+            self._reopened, kept.chosen,
+            [*dict.fromkeys([*self._asked, *self._varied.places, self._state, self._files])],
+            **QUIET,
+        )  # fmt: skip
+        kept.delete.click(
+            self._delete, kept.chosen, [self._state, self._files, *kept.places],
+            js=static_text("ask_first.js"), preprocess=False, **QUIET,
+        )  # fmt: skip
         self._mounted.shown(self._goes_on, None, self._places, concurrency_limit=8, **QUIET)
 
-    def _offered(self, bundle: str) -> tuple[list[str], list[tuple[str, str]]]:
+    def _offered(self, bundle: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Models and methods of a bundle that can be evaluated; a regressor has no classes."""
         about = self._controllers[bundle].about
         models = [
-            name for name, entry in about["models"].items() if not entry or "classes" in entry
-        ]
-        methods = [
-            (_(entry["title"]), name) for name, entry in about["methods"].items()
-            if entry["problem"] is None
+            (model_title(name, about), name) for name, entry in about["models"].items()
+            if not entry or "classes" in entry
         ]  # fmt: skip
-        return models, methods
+        return models, form.method_choices(self._controllers[bundle].methods())
 
     def _turned(self, bundle: str) -> dict[Any, Any]:
         models, methods = self._offered(bundle)
-        return {
+        return self._varied.opened(bundle) | {
             self._model: gr.update(choices=models, value="classifier"),
             self._methods: gr.update(choices=methods, value=[name for _title, name in methods[:1]]),
         }
@@ -139,8 +157,12 @@ class EvaluateTab:
             asked = EvaluationChoices(
                 bundle, model, methods, regions, targets, count, seeds, settings
             )
-            work = partial(carried_out, asked.plan(self._place), asked.folder(self._place))
-            async for shown in self._follow(self._tasks.start(EVALUATING, work)):
+            place = self._kept.place(request)
+            plan, folder = asked.plan(place), asked.folder(place)
+            note_asked(folder, asdict(asked))
+            self._going = folder
+            task = self._tasks.start(EVALUATING, partial(carried_out, plan, folder))
+            async for shown in self._follow(task, folder, request):
                 yield shown
 
     def _ask_to_stop(self, request: gr.Request) -> str:
@@ -149,66 +171,71 @@ class EvaluateTab:
             self._tasks.stop(EVALUATING)
         return shared.stopping()
 
-    async def _goes_on(self) -> AsyncIterator[dict[Any, Any]]:
+    async def _goes_on(self, request: gr.Request) -> AsyncIterator[dict[Any, Any]]:
         """What goes on, or how the last one ended."""
-        task = self._tasks.newest(EVALUATING)
-        if task is None:
-            yield self._listed()
+        task, folder = self._tasks.newest(EVALUATING), self._going
+        if task is None or folder is None or folder.parent != self._kept.place(request):
+            yield self._kept.listed(request)
             return
-        async for shown in self._follow(task):
+        async for shown in self._follow(task, folder, request):
             yield shown
 
-    async def _follow(self, task: BackgroundTask) -> AsyncIterator[dict[Any, Any]]:
+    async def _follow(
+        self, task: BackgroundTask, folder: Path, request: gr.Request
+    ) -> AsyncIterator[dict[Any, Any]]:
         """The page's updates until an evaluation has ended."""
-        nothing = {self._files: gr.skip(), self._earlier: gr.skip()}
         if task.state == "going":
+            nothing = {self._files: self._offer(None)} | self._kept.listed(request, folder.name)
             yield running(self._go, self._stop, True) | nothing | {self._state: shared.waiting(0)}
         shown: object = None
         async for _news in task.watch():
             if task.news is not shown:
                 shown = task.news
-                yield {self._state: markup.state(task)}
-        folder = task.news.folder if task.state == "done" and task.news else None
+                yield {self._state: markup.state(task, self._titles)}
         yield (
             running(self._go, self._stop, False)
-            | {self._state: markup.state(task), self._files: self._offer(folder)}
-            | self._listed(folder)
+            | {self._state: markup.state(task, self._titles)}
+            | {self._files: self._offer(folder if task.state == "done" else None)}
+            | self._kept.listed(request, folder.name)
         )
 
-    def _reopened(self, name: str | None) -> dict[Any, Any]:
-        """An evaluation that ended earlier."""
+    def _reopened(self, name: str | None, request: gr.Request) -> dict[Any, Any]:
+        """An earlier evaluation: what it asked, and, where it is finished, what came of it."""
         with show_errors():
-            folder = next((f for f in earlier(self._place) if f.name == name), self._place)
-            return {
-                self._state: markup.shown_table(table_in(folder)),
-                self._files: self._offer(folder),
+            one = self._kept.find(name, request)
+            asked = EvaluationChoices(**one.asked)
+            models, methods = self._offered(asked.bundle)
+            shown = self._varied.opened(asked.bundle) | {
+                self._bundle: asked.bundle,
+                self._model: gr.update(choices=models, value=asked.model),
+                self._methods: gr.update(choices=methods, value=list(asked.methods)),
+                self._regions: list(asked.regions), self._targets: asked.targets,
+                self._count: asked.count, self._seeds: asked.seeds,
+                self._varied.words: asked.settings,
+            }  # fmt: skip
+            if not one.finished:
+                told = shared.notice("warning", _("Not finished. Press Start: it goes on."))
+                return shown | {self._state: told, self._files: self._offer(None)}
+            return shown | {
+                self._state: markup.shown_table(table_in(one.folder)),
+                self._files: self._offer(one.folder),
             }
 
-    def _listed(self, chosen: Path | None = None) -> dict[Any, Any]:
-        folders = earlier(self._place)
-        choices = [(_named(folder), folder.name) for folder in folders]
-        value = chosen.name if chosen else None
-        return {self._earlier: gr.update(choices=choices, value=value, visible=bool(choices))}
+    def _delete(self, name: str | None, request: gr.Request) -> dict[Any, Any]:
+        if name == KEEP:
+            return {self._files: gr.skip()}
+        with show_errors():
+            self._controllers.access.require("evaluations", request)
+            going = self._going if self._tasks.going(EVALUATING) else None
+            self._kept.remove(name, going, request)
+        told = {self._state: shared.hint(_(FIRST)), self._files: self._offer(None)}
+        return told | self._kept.listed(request)
 
-    @staticmethod
-    def _offer(folder: Path | None) -> Any:
+    def _offer(self, folder: Path | None) -> Any:
         if folder is None:
             return gr.update(value=None, visible=False)
-        return gr.update(value=[str(folder / name) for name in FILES], visible=True)
+        return gr.update(value=self._kept.files(folder), visible=True, interactive=False)
 
 
 def _named_choices(choices: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(_(label), value) for label, value in choices.items()]
-
-
-def _named(folder: Path) -> str:
-    """A finished evaluation in the list: when, and what it asked."""
-    table = table_in(folder)
-    at = time.strftime("%H:%M", time.localtime((folder / "table.json").stat().st_mtime))
-    return _(
-        "{at} · {title} · {count} pictures · {methods}",
-        at=at,
-        title=_(table["title"]),
-        count=table["count"],
-        methods=", ".join(table["methods"]),
-    )

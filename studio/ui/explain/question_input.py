@@ -7,7 +7,9 @@ from typing import Any
 
 import gradio as gr
 
+from backends.bundles import ORACLE
 from backends.core import Prediction
+from studio.export.labels import model_title
 from studio.translation import _
 from studio.ui.shared import markup
 from studio.ui.shared.controller import CLASSIFIER, BundleController
@@ -81,6 +83,10 @@ class QuestionInput:
             choice.name: (choice, said[choice.name])
             for choice in controller.choices(offered) if choice.name in said
         }  # fmt: skip
+        if model == ORACLE and model in said:  # an answer of Compare is opened again
+            classes = tuple(controller.about["class_names"])
+            oracle = ModelChoice(model, model_title(model, controller.about), "judge", classes)
+            asked[model] = oracle, said[model]
         models = [(_named(choice), name) for name, (choice, _) in asked.items()]
         return {
             self._opinions: asked,

@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from backends.bundles import ORACLE
 from backends.core import Request
 from backends.errors import BadInput, NotFound
 from studio import export
@@ -263,7 +264,8 @@ class Reopening:
 
         :raises BadInput: it does not.
         """
-        self._require_model(asked.bundle, asked.model)
+        if asked.model != ORACLE:
+            self._require_model(asked.bundle, asked.model)
         about = self.controllers[asked.bundle].about
         wanted = (about["image_size"], about["image_size"], about["channels"])
         if asked.picture.shape != wanted:

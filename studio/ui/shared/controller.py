@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from backends import bundles, imaging, service
+from backends.bundles import ORACLE
 from backends.core import Prediction, Proposal, Request
 from backends.errors import BadInput, NotFound
 from backends.regions.candidates import Candidate, Found
@@ -38,6 +40,7 @@ __all__ = ["CLASSIFIER", "NO_PICTURE", "SHARED", "BundleController", "goal_of"]
 
 SHARED = region_service.SHARED
 CLASSIFIER = "classifier"  # the part that a question asks unless it names another model
+THRESHOLD = re.compile(r"\s*(more|less) than\s+\S+\s*")  # as goal_of writes it
 CELLS = 16  # a side, of where a model of the person's own looks
 NO_PICTURE = N_("choose, upload or draw a picture first")
 
@@ -120,7 +123,7 @@ class BundleController:
         """All methods, with the ``problem`` that keeps each from running here, or from explaining
         a model beside the classifier."""
         methods = self.about["methods"]
-        entry = self._others().get(model or CLASSIFIER)
+        entry = self._entry(model)
         if not entry:
             return dict(methods)
         problems = entry["methods"]
@@ -132,7 +135,7 @@ class BundleController:
 
     def differentiable(self, model: str | None = None) -> bool:
         """Whether a model gives gradients."""
-        entry = self._others().get(model or CLASSIFIER)
+        entry = self._entry(model)
         return bool(entry["differentiable"]) if entry else True
 
     def problems(self, model: str | None = None) -> list[str]:
@@ -181,8 +184,10 @@ class BundleController:
         return await self.ask(owner, lambda: self._shown(service.sample(self.bundle, seed)))
 
     async def look_again(self, owner: str, seen: Factual) -> Shown:
-        """Ask all models about a prepared picture, those that came since too."""
-        shown = await self.ask(owner, lambda: self._shown(seen.pixels))
+        """Ask all models about a prepared picture, those that came since too, and the oracle, which
+        may be whom an earlier answer is of."""
+        judge = [ORACLE] if self.about["judge"] else []
+        shown = await self.ask(owner, lambda: self._shown(seen.pixels, judge))
         return replace(shown, placement=seen.placement, original=seen.original)
 
     async def add_model(self, owner: str, name: str, file: str | None) -> str:
@@ -210,10 +215,13 @@ class BundleController:
         settings = {"cell": max(1, picture.shape[0] // CELLS)}
         return await self.ask(owner, lambda: service.propose(self.bundle, picture, settings, model))
 
-    def _shown(self, picture: np.ndarray) -> Shown:
+    def _shown(self, picture: np.ndarray, further: Sequence[str] = ()) -> Shown:
         of = Factual(self.bundle, picture).digest
         scene = canvas.scene(export.as_picture(picture), of=of)
-        opinions = {name: service.predict(self.bundle, picture, name) for name in self._others()}
+        opinions = {
+            name: service.predict(self.bundle, picture, name)
+            for name in [*self._others(), *further]
+        }
         return Shown(picture, scene, service.predict(self.bundle, picture), opinions)
 
     async def words(
@@ -337,6 +345,11 @@ class BundleController:
                 copy.parent.rmdir()
         path.unlink(missing_ok=True)
 
+    def _entry(self, model: str | None) -> dict[str, Any] | None:
+        """A model beside the classifier, the oracle among them; None for the classifier."""
+        name = model or CLASSIFIER
+        return self._others().get(name) or (self.about["judge"] if name == ORACLE else None)
+
     def _others(self) -> dict[str, dict[str, Any]]:
         """Models beside the bundle's classifier: with classes, or with a number."""
         return {name: entry for name, entry in self.about["models"].items() if entry}
@@ -366,7 +379,7 @@ class BundleController:
 
     def unknown(self, model: str | None, target: str) -> str | None:
         """That a model has no such class, in a sentence; None where it has."""
-        entry = self._others().get(model or CLASSIFIER)
+        entry = self._entry(model)
         if entry is not None and "classes" not in entry:
             return None  # a number: any threshold can be asked for
         names = self.about["class_names"] if entry is None else entry["classes"]
@@ -377,6 +390,14 @@ class BundleController:
             text = N_("The model has no class “{target}”; did you mean “{near}”?")
             return _(text, target=target, near=near[0])
         return _("The model has no class “{target}”; choose one from the list.", target=target)
+
+    def knows(self, model: str, target: str) -> bool:
+        """Whether a model can be asked for a target: a class of its own, or of a number a
+        threshold."""
+        entry = self._entry(model)
+        if entry is not None and "classes" not in entry:
+            return THRESHOLD.fullmatch(target) is not None
+        return self.unknown(model, target) is None
 
     def people_say(self, shown: Shown, offered: Offered) -> str:
         """What the models that learnt from people's labels say of a picture."""

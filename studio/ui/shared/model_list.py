@@ -11,12 +11,13 @@ from studio.translation import N_, _
 
 __all__ = ["KINDS", "ModelChoice", "Offered", "model_choices"]
 
-Kind = Literal["classifier", "property", "people", "own"]
+Kind = Literal["classifier", "property", "people", "own", "judge"]
 KINDS: dict[Kind, str] = {
     "classifier": N_("the bundle’s classifier"),
     "property": N_("a measured property"),
     "people": N_("learnt from people’s labels"),
     "own": N_("added by you"),
+    "judge": N_("the independent judge"),
 }
 
 

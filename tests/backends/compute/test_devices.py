@@ -14,7 +14,7 @@ from backends import bundles, evaluation, registry, service
 from backends.bundles import Bundle
 from backends.bundles.networks import Networks
 from backends.compute import devices, oom
-from backends.core import Region
+from backends.core import Region, Step
 from backends.errors import BadInput, OutOfMemory
 from backends.evaluation import rows
 from backends.explain.judge import judge
@@ -217,6 +217,20 @@ def test_only_the_cpu_counts_threads():
             assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(usual)
+
+
+def test_what_fewer_bits_change_of_the_first_picture_is_told(tiny, monkeypatch):
+    x, target, region = question()
+
+    def explain(self, factual, *_):
+        off = torch.tensor([0.25, 0.125]) if torch.is_autocast_enabled("cpu") else torch.zeros(2)
+        yield Step(1, 1, "", factual + off[:, None, None, None])
+
+    monkeypatch.setattr(registry.method("adversarial"), "explain", explain)
+    monkeypatch.setenv("STUDIO_PRECISION", "bf16")
+    *_, last = run(Question.of(bundles.find(tiny), "adversarial", x, target, region))
+    lost = last.counterfactual.metrics["precision_error"]
+    assert torch.allclose(lost, torch.tensor([0.25, 0.125]), atol=1e-6)
 
 
 @pytest.mark.slow

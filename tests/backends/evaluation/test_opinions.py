@@ -10,6 +10,7 @@ from sklearn.svm import LinearSVC
 
 from backends import bundles, evaluation
 from backends.evaluation import Plan, Row, questions
+from backends.evaluation.judge_networks import JudgeNetworks
 from backends.evaluation.opinions import Judges, attributes_of, oracle_probabilities
 from backends.targets.named import target_model
 from tests.backends.evaluation.test_rows import with_examples
@@ -19,7 +20,8 @@ def judges_of(bundle, count=5, **more):
     plan = Plan(bundle, ["leapfactual"], count, **more)
     found = bundles.get(bundle)
     model = target_model(found)
-    return Judges(plan, found, model, questions.draw(found, count, [], None, 0, model))
+    drawn = questions.draw(found, count, [], None, 0, model)
+    return Judges(plan, found, model, drawn, JudgeNetworks(found))
 
 
 @pytest.mark.weights

@@ -175,6 +175,12 @@ def test_confidence_already_there_changes_nothing_but_the_codec(flow, pictures):
     close(steps[0].image, coded(pictures), 1e-9)
 
 
+def test_what_the_codec_changes_is_told(flow, pictures):
+    *_, steps = small(flow, pictures, confidence=0.0, rounding=False)
+    expected = (coded(pictures) - pictures).abs().flatten(1).amax(1)
+    close(steps[-1].measured["reconstruction_error"], expected, 1e-9)
+
+
 def test_rate_zero_never_moves_and_says_so(flow, pictures):
     *_, steps = small(flow, pictures, rate=0.0, steps=4, rounding=False)
     assert len(steps) == 4

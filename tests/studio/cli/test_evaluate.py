@@ -12,7 +12,6 @@ from PIL import Image
 from backends.errors import BadInput
 from studio.cli import options as asking
 from studio.export.report import _cell
-from studio.runs import evaluations
 from tests.backends.evaluation.test_rows import with_examples
 
 
@@ -124,21 +123,6 @@ def test_pairs_are_read(tmp_path):
     (tmp_path / "c.txt").write_text("4\n")
     with pytest.raises(BadInput, match="one pair"):
         asking.pairs_in(str(tmp_path / "c.txt"))
-
-
-def test_settings_make_a_row_for_each_of_their_combinations():
-    methods = ["rcsb", "leapfactual"]
-    assert evaluations.variants_in([], methods) == {}
-    assert evaluations.variants_in(["rcsb.steps=50, 100", "rcsb.strength=0.5,0.7"], methods) == {
-        "rcsb": [
-            {"steps": "50", "strength": "0.5"}, {"steps": "50", "strength": "0.7"},
-            {"steps": "100", "strength": "0.5"}, {"steps": "100", "strength": "0.7"},
-        ]
-    }  # fmt: skip
-    assert evaluations.variants_in(["steps=5"], methods) == {"rcsb": [{"steps": "5"}]}
-    for word in ("steps", "rcsb.steps=", "rcsb.steps=1,,2", "place.rate=1", "moon=1"):
-        with pytest.raises(BadInput):
-            evaluations.variants_in([word], methods)
 
 
 def test_cells_say_what_is_not_known_and_what_they_are_sorted_by():

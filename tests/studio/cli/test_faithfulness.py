@@ -7,6 +7,14 @@ import shutil
 
 import pytest
 
+from backends import bundles
+from backends.faithfulness.answers import answered
+from backends.faithfulness.factors import FACTORS
+from backends.faithfulness.questions import ask
+from backends.faithfulness.shortcuts import pictures
+from backends.faithfulness.worlds import CLEAN, CONTROL, place
+from backends.targets.named import target_model
+
 QUICK = ("--quick", "--workers", 1)
 APART = ("--quick", "--workers", 2)  # in processes of their own
 
@@ -53,6 +61,25 @@ def test_a_bench_that_was_stopped_ends_with_the_same_table(run, folder):
     code, _, _ = run("faithfulness", "--out", folder, *APART)
     assert code == 0
     assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+@pytest.mark.slow
+@pytest.mark.weights
+def test_both_controls_answer_alike_where_their_priors_were_not_retrained(folder):
+    worlds = [place(folder / "models", "mark", *world) for world in ((1.0, CONTROL), (0.0, CLEAN))]
+    mark, found = FACTORS["mark"], [bundles.get(str(world)) for world in worlds]
+    judged = pictures(bundles.get("digits"), None, 0).judged
+    asked = ask([target_model(one) for one in found], mark, judged, 2)
+    for method, alike in (("adversarial", True), ("diffeomorphic_vae", False)):
+        answers = [
+            answered(one, mark, 1.0, asked, method, ["whole"], {"steps": 20}, 0) for one in found
+        ]
+        assert (answers[0]["rows"] == answers[1]["rows"]) == alike
+        kept = [
+            json.loads((folder / "answers" / f"mark-{world}-{method}.json").read_text())["rows"]
+            for world in ("1-control", "0-clean")
+        ]
+        assert (kept[0] == kept[1]) == alike
 
 
 @pytest.mark.slow

@@ -75,6 +75,34 @@ def test_one_method_that_cannot_run_does_not_take_the_others_with_it(run, tmp_pa
     assert "bridge" in rows[0]["problem"]
 
 
+def test_several_values_and_a_second_model_are_answers_of_their_own(run, tiny, tmp_path):
+    code, printed, _ = run(*asked(tiny, tmp_path, "leapfactual,rcsb"), "--set", "rcsb.steps=4,5",
+                           "--second-model", "width")  # fmt: skip
+    assert code == 0
+    found = json.loads(printed)["methods"]
+    ways = ["leapfactual", "rcsb-steps-4", "rcsb-steps-5"]
+    assert list(found) == [f"{way}-{model}" for way in ways for model in ("classifier", "width")]
+    for name, record in found.items():
+        if "width" in name:
+            assert "more than" in record["problem"], "it has no such class"
+            continue
+        assert record["second_opinion"]["model"] == "width"
+        assert record == json.loads((tmp_path / "out" / name / "result.json").read_text())
+    assert found["rcsb-steps-5-classifier"]["settings"]["steps"] == 5
+    rows = list(csv.DictReader((tmp_path / "out" / "table.csv").open()))
+    assert [row["method"] for row in rows] == list(found)
+    assert (
+        rows[2]["second_label"]
+        == found[rows[2]["method"]]["second_opinion"]["counterfactual"]["label"]
+    )
+    report = (tmp_path / "out" / "report.html").read_text()
+    for text in ("RCSB, Steps 4", "Width:", "--set rcsb.steps=4,5", "--second-model width"):
+        assert text in report
+    assert run(*asked(tiny, tmp_path, "rcsb"), "--set", "steps=4,5", "--seeds", "0,1")[0] == 2
+    assert run(*asked(tiny, tmp_path, "rcsb"), "--second-model", "classifier")[0] == 2
+    assert "steps" in run(*asked(tiny, tmp_path, "rcsb"), "--set", "steps=4,5000")[2]
+
+
 def test_all_is_every_method_that_the_bundle_can_run(run, tmp_path):
     bundle = write_tiny(tmp_path / "bundle", without=set(TINY) - {"classifier", "bridge"})
     able = [n for n, m in service.about(str(bundle))["methods"].items() if m["problem"] is None]

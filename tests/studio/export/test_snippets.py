@@ -70,7 +70,8 @@ def test_the_same_bytes_for_a_comparison(run, tmp_path, monkeypatch):
     inner = tmp_path / methods[0]
     record = json.loads((inner / "result.json").read_text())
     monkeypatch.chdir(inner)
-    library, command = (one.code for one in repeat_comparison(record, methods, seeds))
+    answers = [(record | {"method": m, "seed": seed}, {}) for m in methods for seed in seeds]
+    library, command = (one.code for one in repeat_comparison(record, answers))
     exec(library, {})
     lines = command.replace("\\\n", "").splitlines()
     assert len(lines) == len(seeds)
@@ -79,6 +80,22 @@ def test_the_same_bytes_for_a_comparison(run, tmp_path, monkeypatch):
         first = pixels(tmp_path / method / "counterfactual.png")
         for again in ("again/seed0", "by-command"):
             assert pixels(inner / again / method / "counterfactual.png") == first
+
+
+def test_settings_and_a_second_model_are_repeated(record):
+    answers = [
+        (record | {"method": "rcsb", "model": model}, {"steps": steps})
+        for steps in (4, 6) for model in ("classifier", "oracle")
+    ]  # fmt: skip
+    library, command = (
+        one.code for one in repeat_comparison(record, answers, ("classifier", "oracle"))
+    )
+    assert "variants={'rcsb': [{'steps': 4}, {'steps': 6}]}" in library
+    assert "second_model='oracle'" in library
+    asked = words(command)
+    assert asked[asked.index("--set") + 1] == "rcsb.steps=4,6"
+    assert asked[asked.index("--second-model") + 1] == "oracle"
+    assert "--model" not in asked
 
 
 @pytest.fixture

@@ -211,8 +211,9 @@ def test_the_archive_has_everything_and_the_choice(comparisons, quick):
     with zipfile.ZipFile(comparisons.archive(comparison)) as archive:
         told = json.loads(archive.read("comparison.json"))
         rows = list(csv.DictReader(io.StringIO(archive.read("table.csv").decode())))
-        results = [json.loads(archive.read(f"{m}-seed0/result.json")) for m in METHODS]
-        assert archive.read("place-seed0/counterfactual.png")
+        names = ["leapfactual-seed0", "rcsb-steps-4-seed0", "place-steps-5-seed0"]
+        results = [json.loads(archive.read(f"{name}/result.json")) for name in names]
+        assert archive.read("place-steps-5-seed0/counterfactual.png")
     assert told["convincing"] == comparison.runs[2].id
     assert [r["convincing"] for r in results] == [False, False, True]
     assert [row["method"] for row in rows] == [*METHODS, "leapfactual"]
@@ -261,8 +262,8 @@ METRIC_TABLE = {name: asdict(metric) for name, metric in METRICS.items()}
 def row(**changes):
     names = [name for name, metric in METRICS.items() if metric.compared != "never"]
     return dict.fromkeys(names) | {
-        "method": "rcsb", "seed": 0, "status": "flipped", "flipped": True, "label": "9",
-        "oracle_label": None, "oracle_agrees": None,
+        "method": "rcsb", "model": "classifier", "settings": {}, "seed": 0, "status": "flipped",
+        "flipped": True, "label": "9", "oracle_label": None, "oracle_agrees": None,
     } | changes  # fmt: skip
 
 

@@ -295,5 +295,8 @@ def test_a_photograph_comes_with_what_the_generator_makes_of_it(faces, monkeypat
     with torch.no_grad():
         rebuilt = (prior.decode(w)[0] * 255).round().byte().permute(1, 2, 0).numpy()
     assert np.array_equal(answer.reconstruction, rebuilt)
+    squares = ((rebuilt.astype(float) - photo) / 255) ** 2
+    told = answer.record["metrics"]["inversion_error"]
+    assert told == pytest.approx(squares.mean() ** 0.5, abs=1 / 255)
     export.write(tmp_path / "out", answer, [])
     assert (tmp_path / "out" / "reconstruction.png").is_file()

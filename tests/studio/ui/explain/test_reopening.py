@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
@@ -124,6 +125,21 @@ def test_all_of_it_is_back_after_a_restart(started, kept, asked):
     assert "compare" in shown["counterfactual"]
     assert kept.id in shown["history"]
     assert json.loads(shown["kept-host"]["shown"]) == {"run": kept.id, "by": "open"}
+
+
+def test_an_answer_of_the_oracle_asks_the_oracle_again(started, asked):
+    """Compare asks it; the Explain tab does not offer it otherwise."""
+    page, runs = started()
+    said = service.predict(asked.bundle, asked.picture, "oracle").label
+    target = next(name for name in "abc" if name != said)
+    runs.recognise("me", VISITOR)
+    run = runs.start(replace(asked, model="oracle", target=target), "me")
+    finish(run)
+    shown = by_id(opened(page, "me", run.id))
+    assert shown["model"]["value"] == "oracle"
+    assert ("Oracle", "oracle") in shown["model"]["choices"]
+    assert value(shown["target"]) == target
+    assert "compare" in shown["counterfactual"]
 
 
 def test_running_it_again_gives_the_same_bytes(started, kept):

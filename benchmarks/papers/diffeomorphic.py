@@ -72,9 +72,9 @@ TABLES: tuple[PaperTable, ...] = (
   draws 500 latents a step, in the autoencoder's 32 dimensions in the place of the flow's 784;
   Looveren's prototypes are of a density's draws, not of training pictures.
 - Medians are of the successful runs, as far as there are any.
-- Seconds were taken on one thread while other work ran, up to 50 pictures at once.
 - The SVM is figure 11's.
 """),
+        missing=("The computation time: other programs ran on the machine.",),
         rows=fours_to_nines.other_approaches, count=8,
     ),
     PaperTable(

@@ -123,8 +123,7 @@ def other_approaches(options: Options) -> list[Row]:
     z = in_z(options, x)
     rows: list[Row] = [{
         "images": "originals", "median SSIM": "-", "median L2 in x": "-", "median L2 in z": "-",
-        "SVM says target": _svm_says(options, x), "successful runs": "-",
-        "seconds a picture, busy": "-", "pictures": len(x),
+        "SVM says target": _svm_says(options, x), "successful runs": "-", "pictures": len(x),
     }]  # fmt: skip
     asked: dict[str, tuple[str, dict[str, object]]] = {
         "adversarials": ("adversarial", {"rate": 5e-4}),
@@ -145,7 +144,7 @@ def other_approaches(options: Options) -> list[Row]:
             "median L2 in x": float(l2(before, after).median()),
             "median L2 in z": float(moved.norm(dim=1).median()),
             "SVM says target": _svm_says(options, after), "successful runs": int(won.sum()),
-            "seconds a picture, busy": end.seconds, "pictures": len(x),
+            "pictures": len(x),
         })  # fmt: skip
     return rows
 
@@ -219,8 +218,8 @@ def spectrum(options: Options) -> list[Row]:
     held = mean.cumsum(0) / mean.sum()
     return [
         {
-            "rank": rank, "eigenvalue": float(mean[rank - 1]),
-            "share of the first": float(mean[rank - 1] / mean[0]),
+            "rank": rank, "eigenvalue": f"{float(mean[rank - 1]):.3g}",
+            "share of the first": f"{float(mean[rank - 1] / mean[0]):.2g}",
             "share of the sum so far": float(held[rank - 1]), "pictures": len(x),
         }
         for rank in RANKS if rank <= len(mean)

@@ -43,13 +43,11 @@ class Searched:
     :ivar image: as saved, in 8 bits, [N, C, H, W] in [0, 1].
     :ivar latent: z at the end, [N, D]; none of a search in pixels.
     :ivar reached: whether the confidence, or the value, was reached, bool [N].
-    :ivar seconds: of a picture.
     """
 
     image: Tensor
     latent: Tensor | None
     reached: Tensor
-    seconds: float
 
 
 @cache
@@ -88,7 +86,7 @@ def search(
     latents = [end.latent for end in ends if end.latent is not None]
     return Searched(
         torch.cat([end.image for end in ends]), torch.cat(latents) if latents else None,
-        torch.cat([end.reached for end in ends]), sum(end.seconds for end in ends) / len(x),
+        torch.cat([end.reached for end in ends]),
     )  # fmt: skip
 
 
@@ -118,7 +116,7 @@ def _ends(
     if "confidence" in end.metrics:
         enough = goal.confidence(0.0) if goal else settings["confidence"]
         reached = end.metrics["confidence"] > enough
-    return Searched(end.image, end.latent, reached, end.seconds)
+    return Searched(end.image, end.latent, reached)
 
 
 @torch.no_grad()

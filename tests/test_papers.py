@@ -31,13 +31,13 @@ def test_a_table_says_what_it_is(table):
     assert sum(map(bool, (table.rows, table.printed_by, table.reason))) == 1
     assert not table.rows or (table.judge and table.weights and table.differences)
     sentences = (*table.differences, *table.missing, *filter(None, [table.reason]))
-    assert all(sentence[0].isupper() and sentence.endswith(".") for sentence in sentences)
+    assert all(not sentence[0].islower() and sentence.endswith(".") for sentence in sentences)
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_what_is_kept_is_what_is_said_now(table):
     rows = kept(table)
-    assert bool(rows) == bool(table.rows)
+    assert table.rows or not rows
     assert (RESULTS / f"{table.name}.md").read_text() == result(table, rows)
     assert all("pictures" in row for row in rows)
     assert not unmarked(table, rows)
@@ -63,7 +63,7 @@ def test_every_table_runs(table, tmp_path, short):
     rows = table.rows(options)
     assert {row["pictures"] for row in rows} == {4}
     assert not unmarked(table, rows)
-    assert set(rows[0]) <= set(kept(table)[0])
+    assert set(rows[0]) <= set((kept(table) or rows)[0])
     assert json.dumps(rows)
 
 

@@ -51,9 +51,9 @@ TABLES: tuple[PaperTable, ...] = (
         "diffeomorphic.3", PAPER, "Table 3: distances in Z, four to nine, Λ .99", DISTANCES,
         WEIGHTS, same=L2,
         differences=sentences(ON_MNIST + """
-- z of an answer found in Z is the search's own; that of an adversarial example is the flow's of the
-  saved picture. Whether the paper encodes its answers anew is not said; the last column does so for
-  both, and shows how far in z the rounding to 8 bits alone takes a picture.
+- The z of an answer found in Z is the search's own; that of an adversarial example is the flow's of
+  the saved picture. Whether the paper encodes its answers anew is not said; the last column does so
+  for both, and shows how far in z the rounding to 8 bits alone takes a picture.
 - In this flow's z a search's end and the fours lie about 21 apart, in the paper's 40, so that only
   the order of the figures can be compared.
 """),

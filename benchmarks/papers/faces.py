@@ -123,7 +123,6 @@ def smiles(options: Options) -> list[Row]:
             "settings": name,
             "validity": float(answer.flipped.float().mean()),
             **{title: found[key] for title, key in MEASURES.items() if key in found},
-            "seconds a picture, all at once": answer.seconds / len(x),
             "pictures": len(x),
         }
         rows.append(beside(own, {"validity": 1.0}))

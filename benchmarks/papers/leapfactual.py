@@ -185,7 +185,7 @@ NO_GALAXIES = sentences("""
 TABLES: tuple[PaperTable, ...] = (
     PaperTable(
         "leapfactual.2", PAPER, "Table 2: correctness and strokes on MNIST",
-        judge=JUDGE, weights=DIGITS, same=tuple(FIGURES), rows=table2,
+        judge=JUDGE, weights=DIGITS, same=tuple(FIGURES), rows=table2, count=100,
         differences=sentences("""
 - ACC and AUC are the explained classifier's, against targets drawn evenly from all ten classes, the
   picture's own among them, as in the authors' code; D is the absolute relative error against the
@@ -217,7 +217,7 @@ TABLES: tuple[PaperTable, ...] = (
         "leapfactual.4", PAPER, "Table 4: faces, by the number of blending leaps",
         judge="the classifier that is explained, a network of facial expressions",
         weights="the bundle of faces, which `python -m studio bundles pull faces` fetches",
-        same=("ACC", "AUC", "SSIM", "PSNR"), rows=leaps, count=20, bundle="faces",
+        same=("ACC", "AUC", "SSIM", "PSNR"), rows=leaps, count=16, bundle="faces",
         differences=sentences("""
 - As printed: γ_b .8, no injections, hard labels, whole pictures of 1024 x 1024 drawn without
   truncation; SSIM and PSNR on [-1, 1], with that range, and the AUC of hard labels, as in the
@@ -240,11 +240,12 @@ TABLES: tuple[PaperTable, ...] = (
     ),
     PaperTable(
         "leapfactual.5", PAPER, "Table 5's ablation of N_b, on digits",
-        judge=JUDGE, weights=DIGITS, rows=table5, differences=ABLATION, missing=NO_GALAXIES,
+        judge=JUDGE, weights=DIGITS, rows=table5, count=100, differences=ABLATION,
+        missing=NO_GALAXIES,
     ),
     PaperTable(
         "leapfactual.6", PAPER, "Table 6's ablation of N_i, on digits",
-        judge=JUDGE, weights=DIGITS, rows=table6, missing=NO_GALAXIES,
+        judge=JUDGE, weights=DIGITS, rows=table6, count=100, missing=NO_GALAXIES,
         differences=ABLATION + sentences("""
 - After 250 blending leaps, γ_i 1/1.025, both as the paper's for galaxies; the paper's uncertainties
   are over ten runs.

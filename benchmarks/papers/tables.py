@@ -119,6 +119,8 @@ def result(table: PaperTable, rows: Iterable[Row]) -> str:
         same = ", ".join(table.same) or "nothing"
         said = f"Judge: {table.judge}. Weights: {table.weights}. Measured the paper's way: {same}."
         lines += [said, "", *markdown(rows), ""]
+    elif table.rows:
+        lines += ["Not measured yet: its command has not been run.", ""]
     lines += [f"- {sentence}" for sentence in table.differences]
     lines += [f"- *Left out.* {sentence}" for sentence in table.missing]
     return "\n".join(lines).rstrip() + "\n"

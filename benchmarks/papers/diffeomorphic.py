@@ -91,8 +91,6 @@ TABLES: tuple[PaperTable, ...] = (
         differences=sentences("""
 - The flow has the paper's 12 affine couplings with networks 256-256, LeakyReLU, from the library
   zuko, whose scale is bounded otherwise than by the paper's tanh.
-- The flow learns for 1 500 steps of 500 points with a rate of 1e-3, the paper's for 5 000 with
-  1e-4.
 - Both searches are Adam's with a rate of .05, the default of the authors' code; the paper states
   none.
 - The eigenvalues are the mean over the first 100 points, greatest first.

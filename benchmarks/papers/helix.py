@@ -17,7 +17,7 @@ from benchmarks.papers.tables import Options, Row, beside
 __all__ = ["helix_rows"]
 
 HEIGHT = 4.0  # x3 ~ U(-4, 4)
-BATCH, LEARNING, CLASSIFYING = 500, 1500, 500  # points a step; steps of flow and of classifier
+BATCH, LEARNING, CLASSIFYING = 500, 5000, 500  # points a step; steps of flow and of classifier
 RATE, STEPS = 0.05, 5000  # of a search: the defaults of the authors' code
 REACHED = 0.9  # the probability that a search ends at, of the class in which it did not begin
 SPECTRA = 100  # points whose tangent spectrum is taken
@@ -77,7 +77,7 @@ def _most(options: Options, steps: int) -> int:
 def _flow(generator: torch.Generator, steps: int) -> nn.Module:
     """Twelve affine couplings, trained by maximum likelihood."""
     flow = NICE(3, transforms=12, hidden_features=(256, 256), activation=nn.LeakyReLU)
-    adam = torch.optim.Adam(flow.parameters(), lr=1e-3)
+    adam = torch.optim.Adam(flow.parameters(), lr=1e-4)
     for _ in range(steps):
         loss = -flow().log_prob(helix(BATCH, generator)).mean()
         adam.zero_grad()

@@ -66,7 +66,7 @@ TABLES: tuple[PaperTable, ...] = (
     ),
     PaperTable(
         "ldce.angle", PAPER, "Table 1's question for other angles γ", JUDGE, WEIGHTS,
-        differences=sentences(DIFFERENCES + NO_SUCH_TABLE), rows=angles, count=24,
+        differences=sentences(DIFFERENCES + NO_SUCH_TABLE), rows=angles, count=80,
     ),
     PaperTable(
         "ldce.2", PAPER, "Table 2: beside ACE",

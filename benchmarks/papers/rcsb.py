@@ -113,7 +113,7 @@ TABLES: tuple[PaperTable, ...] = (
         "rcsb.figure3", PAPER, "Figure 3: the ladder of improvements", JUDGE, WEIGHTS,
         differences=sentences(ON_DIGITS + CELLS),
         missing=sentences(UNSPLIT),
-        rows=rcsb_rows.ladder, count=24,
+        rows=rcsb_rows.ladder, count=48,
     ),
     PaperTable(
         "rcsb.figure3.faces", PAPER, "Figure 3: the ladder on small faces", FACE_JUDGE,

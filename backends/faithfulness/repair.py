@@ -49,7 +49,9 @@ def mend(
     region: Tensor, settings: Mapping[str, Any], seed: int, steps: int = 150,
 ) -> Iterator[Mended]:  # fmt: skip
     """Teach a model its own counterfactuals, labelled as the pictures that they were made of, until
-    the shortcut is gone: what convinced it of another class is shown to be no reason.
+    the shortcut is gone: what spoke for another class is shown to be no reason. Those that did
+    not convince it are taught, too: once it relies less on the factor, hardly any does, and the
+    few of the first rounds would teach against all of ``data``.
 
     :param data: what the model learnt from, with the factor.
     :param clean: pictures to ask about, without it; planted at the level of their class.
@@ -67,13 +69,11 @@ def mend(
     for number in range(1, ROUNDS + 1):
         if abs(at) < GONE:
             return
-        images, flipped = towards(
+        images, _ = towards(
             bundle, network, x, target, method, region.expand(len(x), -1, -1, -1), settings, seed
         )
-        shown = Split((images[flipped] * 255).round().byte(), y[flipped])
+        shown = Split((images * 255).round().byte(), y)
         lessons = shown if lessons is None else joined(lessons, shown)
-        if not len(lessons):
-            return
         network = retaught(network, joined(data, lessons, even=True), steps, seed + number)
         at = _effect(bundle, network, factor, watched)
         yield Mended(number, network, at, len(lessons))

@@ -41,7 +41,8 @@ def test_old_files_answers_and_projects_are_swept(swept, controller, tmp_path, m
     old = controller.results / "counterfactual-x.zip"
     old.write_text("x")
     os.utime(old, (time.time() - 3 * 86_400,) * 2)
-    assert set(swept()) == {"uploads and downloads", "answers"}, "projects stay unless asked"
+    always = {"uploads and downloads", "answers", "evaluations"}
+    assert set(swept()) == always, "projects stay unless asked"
     monkeypatch.setenv("STUDIO_RESULTS_DAYS", "2")
     monkeypatch.setenv("STUDIO_PROJECT_DAYS", "30")
     for sweep in swept().values():

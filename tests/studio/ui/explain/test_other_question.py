@@ -110,15 +110,15 @@ def test_a_comparison_of_another_question_is_marked(page, controller, seen, tiny
     question = [seen, "", "", "whole", "classifier", target]
 
     async def finish():
-        async for update in compare.fn(ME, *question, ["leapfactual"], "0"):
+        async for update in compare.fn(ME, *question, ["leapfactual"], "0", "", ""):
             found.update(update)
 
     found = {}
     asyncio.run(finish())
     which = next(v for b, v in found.items() if isinstance(b, gr.State))
     put = handler(page, "_put_question").fn
-    assert "earlier question" not in str(put(ME, *question, which)[1])
+    assert "earlier question" not in str(put(ME, *question, "", which)[1])
     another = next(
         name for name in "abc" if name not in (target, service.predict(tiny, picture).label)
     )
-    assert "earlier question" in str(put(ME, *question[:-1], another, which)[1])
+    assert "earlier question" in str(put(ME, *question[:-1], another, "", which)[1])

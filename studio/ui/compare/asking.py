@@ -38,7 +38,7 @@ class PosedComparison:
 
 
 class ComparisonInput:
-    """The controls, which three methods lay out inside the current Blocks."""
+    """The controls, which its methods lay out inside the current Blocks."""
 
     def __init__(self, controllers: Controllers) -> None:
         self._controllers = controllers
@@ -54,13 +54,15 @@ class ComparisonInput:
         """Which settings."""
         self.varied = VariedSettings(self._controllers, "compare", self.names)
 
-    def lay_out_model_and_seeds(self) -> None:
-        """Which second model, and which seeds."""
+    def lay_out_model(self) -> None:
+        """Which second model."""
         self.second = gr.Dropdown(
             second_models(self._controllers.first, None, CLASSIFIER), value="",
             label=_("Second model"), elem_id="compare-second", filterable=False, interactive=True,
-            info=_("Is asked the same; each says whether it believes the other’s answers"),
         )  # fmt: skip
+
+    def lay_out_seeds(self) -> None:
+        """Which seeds."""
         self.seeds = gr.Textbox(
             "0", label=_("Seeds"), elem_id="compare-seeds", max_lines=1,
             info=_("0, or 0,1,2, or 0-3; at most {most} runs", most=MOST),

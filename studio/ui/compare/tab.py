@@ -104,10 +104,11 @@ class CompareTab:
             self._change = gr.Button(
                 _("Change the question in the Explain tab"), size="sm", elem_id="compare-change"
             )
+            self._input.lay_out_model()
         with gr.Column(scale=5, min_width=300):
             self._input.lay_out_methods()
         with gr.Column(scale=3, min_width=220):
-            self._input.lay_out_model_and_seeds()
+            self._input.lay_out_seeds()
             self._go = gr.Button(_("Compare"), variant="primary", elem_id="compare-run")
             self._stop = gr.Button(_("Stop"), variant="stop", elem_id="compare-stop", visible=False)
 

@@ -19,7 +19,8 @@ from studio.templates import Markup
 from studio.translation import _
 from studio.ui.compare import markup as words
 from studio.ui.shared import form
-from studio.ui.shared.controller import CLASSIFIER, BundleController
+from studio.ui.shared.asked_models import CLASSIFIER
+from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.model_list import Offered
 from studio.ui.shared.varied_settings import VariedSettings
@@ -112,7 +113,7 @@ class ComparisonInput:
         ordered = [name for _, name in form.method_choices(self._methods) if name in picked]
         # Settings of methods that are not ticked are left for when they are.
         chosen = [word for word in words_in(typed) if self._meant(word, ordered)]
-        asked = [name for name in models if not second or controller.knows(name, one.target)]
+        asked = [name for name in models if not second or controller.models.knows(name, one.target)]
         if not asked:
             raise BadInput(
                 "neither model has the class {target!r}; choose another target in the Explain tab",
@@ -147,7 +148,7 @@ def second_models(
     :param offered: None where it is not known who asks, who may not see all models of people's
         labels.
     """
-    names = [choice.name for choice in controller.choices(offered or Offered())]
+    names = [choice.name for choice in controller.models.choices(offered or Offered())]
     if offered is None:
         names = [n for n in names if not (controller.about["models"][n] or {}).get("labels")]
     judge = [ORACLE] if controller.about["judge"] else []

@@ -17,7 +17,7 @@ from studio.ui.explain import grid
 from studio.ui.explain.asked import PosedQuestion, QuestionReader
 from studio.ui.explain.series import SeriesView
 from studio.ui.shared import canvas
-from studio.ui.shared.controller import goal_of
+from studio.ui.shared.asked_models import goal_of
 from studio.ui.shared.quiet import QUIET
 from studio.ui.shared.requests import owner_of
 

@@ -10,7 +10,8 @@ import gradio as gr
 from backends.regions.spec import Auto, RegionSpec, Whole
 from studio.translation import _
 from studio.ui.shared import form
-from studio.ui.shared.controller import CLASSIFIER, BundleController
+from studio.ui.shared.asked_models import CLASSIFIER
+from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.quiet import QUIET
 

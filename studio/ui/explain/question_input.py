@@ -12,7 +12,8 @@ from backends.core import Prediction
 from studio.export.labels import model_title
 from studio.translation import _
 from studio.ui.shared import markup
-from studio.ui.shared.controller import CLASSIFIER, BundleController
+from studio.ui.shared.asked_models import CLASSIFIER
+from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Shown
 from studio.ui.shared.model_list import KINDS, ModelChoice, Offered
@@ -81,7 +82,7 @@ class QuestionInput:
         said = {CLASSIFIER: shown.prediction, **shown.opinions}
         asked = {
             choice.name: (choice, said[choice.name])
-            for choice in controller.choices(offered) if choice.name in said
+            for choice in controller.models.choices(offered) if choice.name in said
         }  # fmt: skip
         if model == ORACLE and model in said:  # an answer of Compare is opened again
             classes = tuple(controller.about["class_names"])
@@ -91,7 +92,7 @@ class QuestionInput:
         return {
             self._opinions: asked,
             self.model: gr.update(choices=models, value=model),
-            self._people: controller.people_say(shown, offered),
+            self._people: controller.models.people_say(shown, offered),
             **self._about(controller, *asked[model]),
         }
 
@@ -107,11 +108,11 @@ class QuestionInput:
         self, controller: BundleController, model: ModelChoice, opinion: Prediction
     ) -> dict[Any, Any]:
         """The controls about one model, the runner-up chosen."""
-        goals = controller.goals(model, opinion)
+        goals = controller.models.goals(model, opinion)
         first = goals[0][1] if goals else None
         return {
             self.target: gr.update(choices=goals, value=first),
-            self.instead: markup.instead(controller.says(model.name, opinion)),
+            self.instead: markup.instead(controller.models.says(model.name, opinion)),
             self.prediction: opinion.probabilities,
         }
 

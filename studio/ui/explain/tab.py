@@ -31,7 +31,8 @@ from studio.ui.explain.region import RegionInput
 from studio.ui.explain.reopening import Reopening
 from studio.ui.explain.welcome import Begun, Welcome
 from studio.ui.shared import canvas, frames, markup
-from studio.ui.shared.controller import CLASSIFIER, BundleController
+from studio.ui.shared.asked_models import CLASSIFIER
+from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Factual, Shown
 from studio.ui.shared.label_controller import LabelController
@@ -232,7 +233,7 @@ class ExplainTab:
         """Say that a target is none, or that an answer is to another question than the controls
         ask."""
         if seen is not None and wanted:
-            unknown = self.controllers[seen.bundle].unknown(model, wanted)
+            unknown = self.controllers[seen.bundle].models.unknown(model, wanted)
             if unknown:
                 return markup.notice("warning", unknown)
         run = self.controllers.first.runs.get(which) if asked else None

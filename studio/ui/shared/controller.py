@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
-import re
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,7 +17,7 @@ from PIL import Image
 
 from backends import bundles, imaging, service
 from backends.bundles import ORACLE
-from backends.core import Prediction, Proposal, Request
+from backends.core import Proposal, Request
 from backends.errors import BadInput, NotFound
 from backends.regions.candidates import Candidate, Found
 from backends.regions.spec import Auto, RegionSpec, Whole
@@ -31,16 +29,14 @@ from studio.runs import Run, Runs
 from studio.runs.asking import ask
 from studio.runs.decoding import decode
 from studio.runs.study import Study
-from studio.translation import N_, _
-from studio.ui.shared import canvas, markup
+from studio.translation import N_
+from studio.ui.shared import canvas
+from studio.ui.shared.asked_models import CLASSIFIER, AskedModels
 from studio.ui.shared.factual import Factual, Shown
-from studio.ui.shared.model_list import ModelChoice, Offered, model_choices
 
-__all__ = ["CLASSIFIER", "NO_PICTURE", "SHARED", "BundleController", "goal_of"]
+__all__ = ["NO_PICTURE", "SHARED", "BundleController"]
 
 SHARED = region_service.SHARED
-CLASSIFIER = "classifier"  # the part that a question asks unless it names another model
-THRESHOLD = re.compile(r"\s*(more|less) than\s+\S+\s*")  # as goal_of writes it
 CELLS = 16  # a side, of where a model of the person's own looks
 NO_PICTURE = N_("choose, upload or draw a picture first")
 
@@ -48,11 +44,6 @@ NO_PICTURE = N_("choose, upload or draw a picture first")
 def _whole(seed: Any) -> Any:
     """A browser's number as a whole one, where it is; a question refuses the others."""
     return int(seed) if isinstance(seed, float) and seed.is_integer() else seed
-
-
-def goal_of(at: float, value: float) -> str:
-    """What a model of a number that says ``value`` can be asked for: to pass ``at``."""
-    return f"{'more' if at > value else 'less'} than {at:g}"
 
 
 @dataclass
@@ -119,11 +110,16 @@ class BundleController:
                 missing[name] = items
         return missing
 
+    @property
+    def models(self) -> AskedModels:
+        """What its models can be asked, and what they say."""
+        return AskedModels(self.about)
+
     def entries(self, model: str | None = None) -> dict[str, MethodInfo]:
         """All methods, with the ``problem`` that keeps each from running here, or from explaining
         a model beside the classifier."""
         methods = self.about["methods"]
-        entry = self._entry(model)
+        entry = self.models.entry(model)
         if not entry:
             return dict(methods)
         problems = entry["methods"]
@@ -135,7 +131,7 @@ class BundleController:
 
     def differentiable(self, model: str | None = None) -> bool:
         """Whether a model gives gradients."""
-        entry = self._entry(model)
+        entry = self.models.entry(model)
         return bool(entry["differentiable"]) if entry else True
 
     def problems(self, model: str | None = None) -> list[str]:
@@ -220,7 +216,7 @@ class BundleController:
         scene = canvas.scene(export.as_picture(picture), of=of)
         opinions = {
             name: service.predict(self.bundle, picture, name)
-            for name in [*self._others(), *further]
+            for name in [*self.models.others, *further]
         }
         return Shown(picture, scene, service.predict(self.bundle, picture), opinions)
 
@@ -344,65 +340,3 @@ class BundleController:
             with suppress(OSError):  # none was shown
                 copy.parent.rmdir()
         path.unlink(missing_ok=True)
-
-    def _entry(self, model: str | None) -> dict[str, Any] | None:
-        """A model beside the classifier, the oracle among them; None for the classifier."""
-        name = model or CLASSIFIER
-        return self._others().get(name) or (self.about["judge"] if name == ORACLE else None)
-
-    def _others(self) -> dict[str, dict[str, Any]]:
-        """Models beside the bundle's classifier: with classes, or with a number."""
-        return {name: entry for name, entry in self.about["models"].items() if entry}
-
-    def choices(self, offered: Offered) -> list[ModelChoice]:
-        """The models that a visitor may ask, with their kinds."""
-        return model_choices(self.about["models"], self.about["class_names"], offered)
-
-    def goals(self, model: ModelChoice, opinion: Prediction) -> list[tuple[str, str]]:
-        """(label, target) of what a model can be asked to say, the nearest first."""
-        if model.kind != "property":
-            others = list(opinion.probabilities)[1:]
-            return [(name, name) for name in others if name in model.classes]
-        entry, value = self._others()[model.name], opinion.value or 0.0
-        unit = _(entry["unit"])
-        more, less = N_("more than {at:g} {unit}"), N_("less than {at:g} {unit}")
-        return [
-            (_(more if at > value else less, at=at, unit=unit), goal_of(at, value))
-            for at in entry["suggested"]
-        ]
-
-    def says(self, model: str, opinion: Prediction) -> str:
-        """What a model says, as a sentence goes on: a class, or a number with its unit."""
-        if opinion.value is None:
-            return opinion.label
-        return f"{opinion.value:.1f} {_(self._others()[model]['unit'])}"
-
-    def unknown(self, model: str | None, target: str) -> str | None:
-        """That a model has no such class, in a sentence; None where it has."""
-        entry = self._entry(model)
-        if entry is not None and "classes" not in entry:
-            return None  # a number: any threshold can be asked for
-        names = self.about["class_names"] if entry is None else entry["classes"]
-        if target in names:
-            return None
-        near = difflib.get_close_matches(target, names, 1, 0.6)
-        if near:
-            text = N_("The model has no class “{target}”; did you mean “{near}”?")
-            return _(text, target=target, near=near[0])
-        return _("The model has no class “{target}”; choose one from the list.", target=target)
-
-    def knows(self, model: str, target: str) -> bool:
-        """Whether a model can be asked for a target: a class of its own, or of a number a
-        threshold."""
-        entry = self._entry(model)
-        if entry is not None and "classes" not in entry:
-            return THRESHOLD.fullmatch(target) is not None
-        return self.unknown(model, target) is None
-
-    def people_say(self, shown: Shown, offered: Offered) -> str:
-        """What the models that learnt from people's labels say of a picture."""
-        people = [model.name for model in self.choices(offered) if model.kind == "people"]
-        opinions = {name: shown.opinions[name] for name in people if name in shown.opinions}
-        return markup.opinions(
-            {n: (o.label, o.probabilities[o.label]) for n, o in opinions.items()}
-        )

@@ -54,8 +54,10 @@ def test_a_seed_is_a_face(controller):
 def test_another_classifier_is_in_the_target_list(controller):
     shown = sample(controller, 1)
     opinion = shown.opinions["gender"]
-    (model,) = [choice for choice in controller.choices(Offered()) if choice.name == "gender"]
-    ((_, goal),) = controller.goals(model, opinion)
+    (model,) = [
+        choice for choice in controller.models.choices(Offered()) if choice.name == "gender"
+    ]
+    ((_, goal),) = controller.models.goals(model, opinion)
     assert goal == ("m" if opinion.label == "f" else "f")
     posed = (shown.picture, "", Whole(), "gender", goal, "diffeomorphic_gan", {}, 0)
     request = controller.request(*posed)

@@ -215,8 +215,8 @@ def test_scene_round_trip(picture):
 
 def test_a_regressor_is_a_model_that_can_be_asked(controller, picture):
     shown = asyncio.run(controller.show("me", Image.fromarray(picture[..., 0])))
-    (width,) = [choice for choice in controller.choices(Offered()) if choice.name == "width"]
-    goals = [goal for _, goal in controller.goals(width, shown.opinions["width"])]
+    (width,) = [choice for choice in controller.models.choices(Offered()) if choice.name == "width"]
+    goals = [goal for _, goal in controller.models.goals(width, shown.opinions["width"])]
     assert len(goals) == 3
     request = controller.request(picture, "", Whole(), "width", goals[0], "adversarial", {}, 0)
     assert (request.model, request.target) == ("width", goals[0])

@@ -94,7 +94,7 @@ def test_the_list_of_models_tells_peoples_models_apart(labels, controller):
     assert updates[asking.target]["choices"] == [("a", "a"), ("c", "c")]
     lacking = asking.asked(controller, shown, offered, "ours")
     assert lacking[asking.target]["choices"] == [("a", "a")]
-    assert "ours" in controller.people_say(shown, offered)
+    assert "ours" in controller.models.people_say(shown, offered)
     stranger = labels.offered(controller, "a stranger's")
     assert len(asking.asked(controller, shown, stranger)[asking.model]["choices"]) == 1
-    assert controller.people_say(shown, stranger) == ""
+    assert controller.models.people_say(shown, stranger) == ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -16,6 +15,7 @@ from backends.errors import StudioError
 from backends.explain.question import Question
 from backends.explain.runner import run
 from backends.training.data import Split, load_mnist, test_split
+from benchmarks.markdown import RESULTS, markdown
 
 __all__ = [
     "answers",
@@ -28,8 +28,6 @@ __all__ = [
     "questions",
     "table",
 ]
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def arguments(count: int, **more: str) -> argparse.Namespace:
@@ -161,12 +159,7 @@ def earlier(name: str) -> list[dict[str, object]]:
 
 def table(name: str, rows: list[dict[str, object]]) -> None:
     """Print rows as Markdown and keep them in benchmarks/results."""
-    head = list(rows[0])
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for row in rows:
-        cells = [f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values()]
-        lines.append("| " + " | ".join(cells) + " |")
-    text = "\n".join(lines)
+    text = "\n".join(markdown(rows))
     print(text)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.md").write_text(text + "\n")

@@ -29,7 +29,8 @@ from backends.explain.runner import run
 from backends.faces import parsing
 from backends.imaging import eight_bit, to_array
 from backends.targets.named import target_model
-from benchmarks.digits import RESULTS, table
+from benchmarks.digits import table
+from benchmarks.markdown import RESULTS
 
 SHOWN, CELL = 8, 128  # faces of a contact sheet, and their pixels
 PARTS = RESULTS / "faces"

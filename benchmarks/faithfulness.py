@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.digits import RESULTS
+from benchmarks.markdown import RESULTS
 
 
 def main() -> None:

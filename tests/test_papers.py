@@ -6,9 +6,10 @@ import json
 import pytest
 
 from backends.bundles import find
+from benchmarks.markdown import RESULTS, markdown
 from benchmarks.papers import faces, leapfactual, place
 from benchmarks.papers.all import TABLES
-from benchmarks.papers.tables import PAPER, RESULTS, PaperTable, beside, kept, markdown, result
+from benchmarks.papers.tables import PAPER, PaperTable, beside, kept, result
 from tests.faces import write_faces
 
 FEW = {method: {"steps": 3} for method in ("opt", "place", "revise", "clarity")}

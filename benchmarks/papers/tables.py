@@ -6,7 +6,8 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+
+from benchmarks.markdown import RESULTS, Row, markdown
 
 __all__ = [
     "Options",
@@ -15,15 +16,11 @@ __all__ = [
     "beside",
     "keep",
     "kept",
-    "markdown",
     "result",
     "sentences",
 ]
 
-RESULTS = Path(__file__).parents[1] / "results"
 PAPER = " (paper)"
-
-Row = dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -124,22 +121,6 @@ def result(table: PaperTable, rows: Iterable[Row]) -> str:
     lines += [f"- {sentence}" for sentence in table.differences]
     lines += [f"- *Left out.* {sentence}" for sentence in table.missing]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def markdown(rows: list[Row]) -> list[str]:
-    """The lines of a Markdown table; a row without a column has a dash there."""
-    head: list[str] = []
-    for row in rows:
-        for i, column in enumerate(row):
-            if column not in head:
-                before = list(row)[i - 1] if i else None
-                head.insert(head.index(before) + 1 if before else 0, column)
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for row in rows:
-        cells = [row.get(column, "-") for column in head]
-        texts = [f"{v:.4f}" if isinstance(v, float) else str(v) for v in cells]
-        lines.append("| " + " | ".join(texts) + " |")
-    return lines
 
 
 def keep(table: PaperTable, rows: list[Row]) -> str:

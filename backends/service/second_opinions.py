@@ -24,7 +24,7 @@ def with_second_opinion(answer: Answer, model: str) -> Answer:
         told["second_opinion"] = second_opinion(
             record["bundle"], model, answer.factual, answer.counterfactual, record["target"]
         )
-    except StudioError as error:  # the answer is none the worse for it
+    except StudioError as error:  # the answer itself is complete
         told["no_second_opinion"] = str(error)
     return replace(answer, record=record | told)
 

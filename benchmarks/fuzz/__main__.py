@@ -95,7 +95,7 @@ def _worker(
             "STUDIO_DATABASE": str(home / "labels.db"),
         },
     )  # fmt: skip
-    # Seconds of its own looks: on a machine that slept, both were asleep.
+    # Counted in looks, not by the clock: while the machine is suspended, the worker is, too.
     seen, waited, begun = "", 0.0, f"{first:9d}"
     while process.poll() is None:
         time.sleep(LOOK)

@@ -28,9 +28,9 @@ __all__ = ["Gate"]
 OPEN = ("/healthz", "/gradio_api/startup-events")  # asked by what watches the studio, and by itself
 GUESSES = 2  # passwords that are checked at once: each takes 16 MB
 BURST = 10  # seconds' worth of requests that an address may send at once
-# Who sends too many is told so late: with a prompt refusal they would send the next a moment later,
-# and refusing them all would be most of what the studio does.
-LATE, WAIT = 1.0, 200  # seconds, and most refusals that wait
+# A refusal is delayed: a program that floods the studio waits for each answer before its next
+# request, and prompt refusals would take most of the studio's processor time.
+LATE, WAIT = 1.0, 200  # seconds of delay, and most refusals that are delayed at once
 COOKIE, HOURS, SESSIONS = "studio-session", 12, 10_000
 BEGUN = "studio-login"  # the cookie of a login under way
 CODES = "/labels/"  # where access codes are asked for
@@ -48,7 +48,7 @@ class Gate:
         self._guessing = asyncio.Semaphore(GUESSES)
         self._passwords, self._codes = Tries(), Tries()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # left, and when
-        self._late = 0  # refusals that wait
+        self._late = 0  # refusals that are delayed now
         # Who, and until when, by the cookie's token.
         self._sessions: OrderedDict[str, tuple[LoggedIn, float]] = OrderedDict()
 
@@ -87,7 +87,8 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _too_fast(self) -> Response:
-        """A refusal that comes late, unless too many others wait."""
+        """Refuse a request above the limit: after :data:`LATE` seconds, or at once while
+        :data:`WAIT` other refusals are delayed."""
         if self._late < WAIT:
             self._late += 1
             try:

@@ -33,8 +33,9 @@ async def ask(engine: Engine, owner: str, work: Callable[[], T]) -> T:
     try:
         return await answer
     finally:
-        # An error's traceback leads to this frame: as a ring, the two would keep what the work
-        # knows, such as a large picture, until Python looks for rings.
+        # An error's traceback refers to this frame. With these names the two are a reference
+        # cycle, which keeps what the work refers to, such as a large picture, until the garbage
+        # collector runs.
         del answer, sink
 
 

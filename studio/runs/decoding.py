@@ -16,8 +16,8 @@ __all__ = ["decode"]
 
 T = TypeVar("T")
 AT_ONCE = 4
-# Megapixels that a file counts as which cannot be read: to find that out may take as long as the
-# largest picture does.
+# Megapixels that an unreadable file counts as: to find out that it is may take as long as
+# to decode the largest picture.
 UNREADABLE = 100.0
 _threads = ThreadPoolExecutor(AT_ONCE, "decode-files")
 _turns: WeakValueDictionary[tuple[asyncio.AbstractEventLoop, str], asyncio.Lock] = (

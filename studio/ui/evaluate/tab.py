@@ -86,7 +86,7 @@ class EvaluateTab:
                     )  # fmt: skip
                     self._seeds = gr.Textbox(
                         "", label=_("Seeds"), placeholder=_("0, or 0-2"), elem_id="evaluate-seeds",
-                        info=_("Each picture is asked about with each"),
+                        info=_("Every picture is asked about with every seed"),
                     )  # fmt: skip
                 self._varied = VariedSettings(controllers, "evaluate", self._methods)
             with gr.Column(scale=7, min_width=320):

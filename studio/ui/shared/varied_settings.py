@@ -55,7 +55,7 @@ class VariedSettings:
             self._told = gr.HTML(markup.hint(_(HELP)), elem_id=f"{prefix}-vary-told")
             self.words = gr.Textbox(
                 "", label=_("The same, typed"), placeholder="rcsb.steps=50,100,200",
-                info=_("method.setting=value,value; of several such lines each with each"),
+                info=_("method.setting=value,value; of several lines, every combination is asked"),
                 elem_id=f"{prefix}-settings", lines=1, max_lines=6,
             )  # fmt: skip
 

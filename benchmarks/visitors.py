@@ -231,6 +231,7 @@ def figures(
 ) -> list[dict[str, object]]:
     """The table."""
     counts = sorted(seen.finished.values())
+    print("finished by visitor:", *counts, file=sys.stderr)
     early = [m for at, m in seen.memory if at < min(SETTLED, seconds / 2)]
     late = [m for at, m in seen.memory if at >= min(SETTLED, seconds / 2)]
     grown = max(abs(m / early[-1] - 1) for m in late) if early and late else 0.0

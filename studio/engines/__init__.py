@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from backends.errors import BadInput
 from backends.settings import settings
+from studio.engines.budgets import Budgets
 from studio.engines.core import Engine
 from studio.engines.local import LocalEngine
 from studio.engines.ray import RayEngine
@@ -28,15 +29,16 @@ def require_engine(name: str, among: Sequence[str] = ENGINES) -> None:
         )
 
 
-def opened(name: str, ahead: Sequence[str] = ()) -> Engine:
+def opened(name: str, ahead: Sequence[str] = (), budgets: Budgets | None = None) -> Engine:
     """Start an engine; ``auto`` is zero on a Space with ZeroGPU, else local.
 
     :param ahead: names of the bundles that visitors will ask about first.
+    :param budgets: of the people whose jobs it will do.
     :raises BadInput: there is none of that name.
     :raises MissingPart: it needs a package that is not installed.
     """
     require_engine(name)
     if name == "ray":
-        return RayEngine(ahead)
+        return RayEngine(ahead, budgets)
     zero = name == "zero" or (name == "auto" and is_zero())
-    return ZeroEngine(ahead) if zero else LocalEngine(settings().step_seconds)
+    return ZeroEngine(ahead, budgets) if zero else LocalEngine(settings().step_seconds, budgets)

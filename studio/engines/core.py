@@ -16,6 +16,7 @@ from backends.errors import OutOfMemory, StudioError
 from backends.files import FULL, unwritten
 from backends.sentences import Sentence
 from studio.engines.budgets import Budgets
+from studio.engines.shares import TURN
 
 __all__ = [
     "Done",
@@ -101,17 +102,25 @@ _numbers = itertools.count(1)
 
 @dataclass(eq=False)
 class Job:
-    """One submitted generator. ``stop`` only sets a flag and may be called from anywhere;
-    ``seconds`` are those of its own steps so far."""
+    """One submitted generator. ``stop`` only sets a flag and may be called from anywhere.
+
+    :ivar progress: the part of the whole that is done when an item comes, in [0, 1]; None where
+        a job is no whole that counts as a turn.
+    :ivar seconds: those of its own steps so far.
+    :ivar charged: seconds that its address has been charged so far.
+    """
 
     work: Work
     owner: str
     sink: Callable[[Event], None]
     turn: Turn = "fair"
     portable: bool = False
+    progress: Callable[[Any], float] | None = None
     number: int = field(default_factory=lambda: next(_numbers))
     steps: Iterator[Any] | None = None
     seconds: float = 0.0
+    charged: float = 0.0
+    _part: float = 0.0
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:
@@ -123,12 +132,24 @@ class Job:
         """Whether somebody asked for the end."""
         return self._stop.is_set()
 
+    def note(self, event: Event) -> None:
+        """See how far the job has come."""
+        if isinstance(event, Stepped) and self.progress:
+            self._part = max(self._part, min(self.progress(event.item), 1.0))
+
+    def due(self, ended: bool) -> float:
+        """Seconds that are charged now: what the steps took; of a whole job :data:`TURN` at least,
+        as far as it has come."""
+        part = 1.0 if ended and self.progress else self._part
+        before, self.charged = self.charged, max(self.charged, self.seconds, TURN * part)
+        return self.charged - before
+
 
 class Engine(ABC):
     """Advances jobs: quick ones first, then owners in turn, a step each, then idle ones.
 
     :ivar budgets: of the people whose jobs these are. Whoever submits one for a person asks first
-        whether they have something left; an engine of this machine notes what its steps took.
+        whether they have something left; the engine notes what the steps took.
     """
 
     budgets: Budgets = Budgets()
@@ -140,6 +161,7 @@ class Engine(ABC):
         sink: Callable[[Event], None],
         turn: Turn = "fair",
         portable: bool = False,
+        progress: Callable[[Any], float] | None = None,
     ) -> Job:
         """Accept a generator.
 
@@ -150,8 +172,9 @@ class Engine(ABC):
         :param turn: ``quick`` goes before all others, ``idle`` only while nothing else waits.
         :param portable: whether another process could do the work: it is a ``partial`` of a
             module's function and plain values, and so is what it yields.
+        :param progress: the part of the whole that is done when an item comes, a module's function.
         """
-        job = Job(work, owner, sink, turn, portable)
+        job = Job(work, owner, sink, turn, portable, progress)
         self.accept(job)
         return job
 
@@ -179,8 +202,9 @@ def advance(job: Job) -> bool:
         if job.stopping:
             end = Stopped()
         else:
-            item = _timed_step(job)
-            job.sink(Stepped(item))  # whose sink may be another one by now
+            stepped = Stepped(_timed_step(job))
+            job.note(stepped)
+            job.sink(stepped)  # whose sink may be another one by now
             return True
     except StopIteration:
         end = Done()

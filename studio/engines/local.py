@@ -8,7 +8,10 @@ import time
 from collections.abc import Callable
 
 from backends.sentences import Sentence
+from studio.engines.budgets import Budgets
 from studio.engines.core import Engine, Event, Failed, Job, Queued, Turn, advance
+from studio.engines.owners import group_at
+from studio.engines.shares import Shares
 from studio.engines.turns import Turns, group_of
 
 __all__ = ["LocalEngine"]
@@ -16,7 +19,6 @@ __all__ = ["LocalEngine"]
 log = logging.getLogger(__name__)
 PATIENCE = 5.0  # seconds that closing waits for the running step
 QUICK = 0.25  # seconds of quick steps, or of an address's lead, after which a long step comes first
-LEAST = 0.001  # seconds that a step counts as; shorter ones are equal
 LOOKS = 1.0  # seconds between two looks of the watchdog
 
 
@@ -31,16 +33,20 @@ class LocalEngine(Engine):
     A step that takes too long is given up: its job fails, and a new thread does the others.
 
     :param longest: seconds of a step.
+    :param budgets: of the people whose jobs these are; what their steps take is noted there.
     """
 
-    def __init__(self, longest: float = 900.0) -> None:
+    def __init__(self, longest: float = 900.0, budgets: Budgets | None = None) -> None:
+        self.budgets = budgets or Budgets()
         self._longest = longest
         self._wake = threading.Condition()
         self._quick_seconds = 0.0  # seconds of quick steps since the last long one
-        # Seconds by address of quick and long steps. Idle ones are what nobody waits for: with a
-        # share, a training would let newcomers begin far below those who came before.
-        self._used: dict[str, float] = {}
-        self._turns = {"quick": Turns(self._used), "fair": Turns(self._used), "idle": Turns({})}
+        # Of quick and long steps. Idle ones are what nobody waits for: with a share, a training
+        # would let newcomers begin far below those who came before.
+        self._shares = Shares()
+        self._turns = {
+            "quick": Turns(self._shares), "fair": Turns(self._shares), "idle": Turns(Shares()),
+        }  # fmt: skip
         self._closed = False
         self._running: tuple[Job, float] | None = None  # and since when
         self._begin()
@@ -50,9 +56,7 @@ class LocalEngine(Engine):
         """Let the job wait for its turn."""
         with self._wake:
             if job.turn != "idle":
-                # Who comes begins with what the others have used: nobody saves time up.
-                least = min(self._used.values(), default=0.0)
-                self._used.setdefault(group_of(job), least)
+                self._shares.come(group_of(job))
             job.sink(Queued(self._turns[job.turn].add(job)))
             self._wake.notify()
 
@@ -60,10 +64,15 @@ class LocalEngine(Engine):
         """Let a job have other turns from its next step on."""
         with self._wake:
             if job.turn != turn and self._turns[job.turn].remove(job):
-                self._used.setdefault(group_of(job), min(self._used.values(), default=0.0))
+                self._shares.come(group_of(job))
                 self._turns[turn].add(job)
             job.turn = turn
             self._wake.notify()
+
+    def raise_share(self, owner: str, used: float) -> None:
+        """Let an owner's address have had so many seconds, some of them elsewhere."""
+        with self._wake:
+            self._shares.raise_to(group_at(owner), used)
 
     def close(self) -> None:
         """End the thread after the running step, for which at most :data:`PATIENCE` seconds are
@@ -97,7 +106,7 @@ class LocalEngine(Engine):
         quick, fair, idle = (self._turns[turn] for turn in ("quick", "fair", "idle"))
         if quick and fair:
             short, long = quick.first(), fair.first()
-            ahead = self._used[group_of(short)] - self._used[group_of(long)]
+            ahead = self._shares[group_of(short)] - self._shares[group_of(long)]
             return long if max(ahead, self._quick_seconds) > QUICK else short
         return next((turns.first() for turns in (quick, fair, idle) if turns), None)
 
@@ -124,14 +133,11 @@ class LocalEngine(Engine):
             return
         group = group_of(job)
         self.budgets.spend(job.owner, "seconds", seconds)
-        self._used[group] += max(seconds, LEAST)
+        self._shares.spend(group, job.due(not going))
         self._quick_seconds = self._quick_seconds + seconds if job.turn == "quick" else 0.0
         waiting = {*self._turns["quick"].groups, *self._turns["fair"].groups}
         if group not in waiting:
-            # Kept for as long as others wait, or a stream of short jobs would always be new.
-            for gone in [one for one in self._used if one not in waiting]:
-                if not waiting or self._used[gone] <= min(self._used[one] for one in waiting):
-                    del self._used[gone]
+            self._shares.forget(waiting)
 
     def _watch(self) -> None:
         """Give up a step that does not end, and a thread that has."""
@@ -148,6 +154,7 @@ class LocalEngine(Engine):
                     job, _ = running
                     told, job.sink = job.sink, _ignored
                     job.stop()
+                    job.seconds += self._longest
                     self._after(job, False, self._longest)
                 self._begin()
             if running:

@@ -12,14 +12,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from queue import SimpleQueue
+from typing import Any
 
 from backends import service
 from backends.compute import devices
 from backends.sentences import Sentence
 from backends.settings import settings
+from studio.engines.budgets import Budgets
 from studio.engines.core import (
     Engine,
     Event,
@@ -33,6 +36,8 @@ from studio.engines.core import (
     end_of,
 )
 from studio.engines.local import LocalEngine
+from studio.engines.shares import Shares
+from studio.engines.turns import group_of
 from studio.engines.workers import ATTEMPTS, LOST, REPLACED, Workers
 
 __all__ = ["RayEngine"]
@@ -41,6 +46,16 @@ log = logging.getLogger(__name__)
 AT_ONCE = 256  # jobs under way on all workers; others wait here
 LOOK = 0.05  # seconds between two looks whether somebody stopped
 CROWD = 64  # jobs of a worker
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Of a job what its worker needs; as in :class:`Job`."""
+
+    work: Work
+    owner: str
+    turn: Turn = "fair"
+    progress: Callable[[Any], float] | None = None
 
 
 class Worker:
@@ -56,13 +71,19 @@ class Worker:
         for _ in service.load(bundle):
             pass
 
-    def run(self, number: int, work: Work, owner: str, turn: Turn, told: int) -> Iterator[Event]:
-        """Yield a job's events.
+    def run(
+        self, number: int, asked: Asked, told: int, used: float
+    ) -> Iterator[tuple[Event, float]]:
+        """Yield a job's events, each with the seconds that the job has taken by then.
 
         :param told: how many of its steps the asker knows already.
+        :param used: seconds that the owner's address has had of all workers.
         """
+        self._engine.raise_share(asked.owner, used)
         events: SimpleQueue[Event] = SimpleQueue()
-        job = self._jobs[number] = self._engine.submit(work, owner, events.put, turn)
+        job = self._jobs[number] = self._engine.submit(
+            asked.work, asked.owner, events.put, asked.turn, progress=asked.progress
+        )
         try:
             ended = False
             while not ended:
@@ -71,7 +92,7 @@ class Worker:
                 if isinstance(event, Stepped) and told:
                     told -= 1
                 elif not isinstance(event, Queued):
-                    yield event
+                    yield event, job.seconds
         finally:
             job.stop()
             del self._jobs[number]
@@ -86,17 +107,22 @@ class Worker:
 class RayEngine(Engine):
     """Portable jobs go to the worker with the fewest; the others take turns here.
 
+    The workers' time is shared by address over all of them, as on one device.
+
     :param ahead: names of bundles that each worker loads at once.
+    :param budgets: of the people whose jobs these are; what their steps take is noted there.
     :raises MissingPart: the package ``ray`` is not installed.
     """
 
-    def __init__(self, ahead: Sequence[str] = ()) -> None:
+    def __init__(self, ahead: Sequence[str] = (), budgets: Budgets | None = None) -> None:
+        self.budgets = budgets or Budgets()
         self._workers = Workers(Worker, CROWD)
         self._lost = self._workers.ray.exceptions.RayActorError
-        self._here = LocalEngine(settings().step_seconds)
+        self._here = LocalEngine(settings().step_seconds, self.budgets)
         self._threads = ThreadPoolExecutor(AT_ONCE, "ray")
         self._lock = threading.Lock()
         self._going: dict[Job, int] = {}  # and which worker has it
+        self._shares = Shares()
         for actor in self._workers.actors:
             for name in ahead:
                 actor.load.remote(name)
@@ -109,6 +135,7 @@ class RayEngine(Engine):
         with self._lock:
             mine = sum(other.owner == job.owner for other in self._going)
             loads = [*self._going.values()]
+            self._shares.come(group_of(job))
             self._going[job] = min(range(len(self._workers.actors)), key=loads.count)
         job.sink(Queued(mine))
         self._threads.submit(self._follow, job)
@@ -131,7 +158,10 @@ class RayEngine(Engine):
         try:
             for _ in range(ATTEMPTS):
                 try:
-                    for event in self._events(job, told):
+                    before = 0.0
+                    for event, seconds in self._events(job, told):
+                        self._spend(job, event, seconds - before)
+                        before = seconds
                         told += isinstance(event, Stepped)
                         job.sink(event)
                         if end_of(event):
@@ -153,6 +183,15 @@ class RayEngine(Engine):
         finally:
             with self._lock:
                 del self._going[job]
+                self._shares.forget({group_of(other) for other in self._going})
+
+    def _spend(self, job: Job, event: Event, seconds: float) -> None:
+        """Note what a job has taken since its last event."""
+        job.seconds += seconds
+        job.note(event)
+        self.budgets.spend(job.owner, "seconds", seconds)
+        with self._lock:
+            self._shares.spend(group_of(job), job.due(end_of(event) is not None))
 
     def _await_worker(self, job: Job) -> None:
         """Wait until Ray has replaced the job's worker, or somebody stops."""
@@ -164,17 +203,20 @@ class RayEngine(Engine):
             except (self._lost, TimeoutError):
                 time.sleep(LOOK)
 
-    def _events(self, job: Job, told: int) -> Iterator[Event]:
-        """What the job's worker reports; a stop is passed on meanwhile.
+    def _events(self, job: Job, told: int) -> Iterator[tuple[Event, float]]:
+        """What the job's worker reports, with the seconds taken; a stop is passed on meanwhile.
 
         :raises RayActorError: the worker was lost.
         """
         ray, actor = self._workers.ray, self._workers.actors[self._going[job]]
         if job.stopping:
-            yield Stopped()
+            yield Stopped(), 0.0
             return
         events = actor.run.options(num_returns="streaming").remote(
-            job.number, job.work, job.owner, job.turn, told
+            job.number,
+            Asked(job.work, job.owner, job.turn, job.progress),
+            told,
+            self._shares[group_of(job)],
         )
         asked = False
         while True:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from studio.engines.core import Job
 from studio.engines.owners import group_at
+from studio.engines.shares import Shares
 
 __all__ = ["Turns", "group_of"]
 
@@ -16,11 +17,11 @@ class Turns:
     """Jobs in lines. A caller names its own session, so that one address has one share, however
     many sessions it names; an owner of unknown address has a share of its own.
 
-    :param used: seconds of each address, of all kinds of turns together.
+    :param shares: of all kinds of turns together.
     """
 
-    def __init__(self, used: dict[str, float]) -> None:
-        self._used = used
+    def __init__(self, shares: Shares) -> None:
+        self._shares = shares
         self._groups: OrderedDict[str, OrderedDict[str, deque[Job]]] = OrderedDict()
 
     def __bool__(self) -> bool:
@@ -35,7 +36,7 @@ class Turns:
 
     def first(self) -> Job:
         """The job that takes the next step."""
-        owners = self._groups[min(self._groups, key=lambda group: self._used.get(group, 0.0))]
+        owners = self._groups[min(self._groups, key=self._shares.__getitem__)]
         return next(iter(owners.values()))[0]
 
     def after(self, job: Job, going: bool) -> None:

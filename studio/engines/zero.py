@@ -21,6 +21,7 @@ from backends.compute import devices
 from backends.core import Request
 from backends.errors import MissingPart, StudioError
 from backends.settings import settings
+from studio.engines.budgets import Budgets
 from studio.engines.core import Done, Engine, Event, Job, Queued, Stepped, Work, advance
 from studio.engines.local import LocalEngine
 
@@ -55,10 +56,11 @@ class ZeroEngine(Engine):
     """Each portable job has a card while it goes on; the others take turns on the processor.
 
     :param ahead: names of bundles whose networks are placed before the first visitor comes.
+    :param budgets: of the people whose jobs these are; their time with a card is noted there.
     :raises MissingPart: the package ``spaces`` is not installed.
     """
 
-    def __init__(self, ahead: Sequence[str] = ()) -> None:
+    def __init__(self, ahead: Sequence[str] = (), budgets: Budgets | None = None) -> None:
         try:
             spaces = import_module("spaces")  # before torch is imported, which it changes
         except ImportError as error:
@@ -67,7 +69,8 @@ class ZeroEngine(Engine):
         self._took: dict[str, float] = {}
         _place(ahead)
         devices.use("cpu")
-        self._here = LocalEngine()
+        self.budgets = budgets or Budgets()
+        self._here = LocalEngine(budgets=self.budgets)
         self._threads = ThreadPoolExecutor(AT_ONCE, "run")
         self._waiting: list[Job] = []
 
@@ -105,6 +108,9 @@ class ZeroEngine(Engine):
                     job.sink(event)
                 return
             begun.append(time.monotonic())
+            seconds = begun[-1] - begun[0]
+            self.budgets.spend(job.owner, "seconds", seconds - job.seconds)
+            job.seconds = seconds
             job.sink(event.item)
 
         steps = Job(partial(self._steps, job.work), job.owner, sink)
@@ -117,9 +123,8 @@ class ZeroEngine(Engine):
         finally:
             self._waiting.remove(job)
         if begun:
-            job.seconds = begun[-1] - begun[0]
-            key, seconds = _kind(job.work), begun[-1] - begun[0]
-            self._took[key] = max(seconds, self._took.get(key, 0.0))
+            key = _kind(job.work)
+            self._took[key] = max(job.seconds, self._took.get(key, 0.0))
 
     def _steps(self, work: Work) -> Iterator[Event]:
         try:

@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from backends.core import Answer, Frame
 from studio.engines.owners import group_at
+from studio.engines.shares import TURN
 from studio.runs.durations import Durations
 from studio.runs.run import Run
 
-__all__ = ["QueuePlace", "place_of", "seconds_of_another"]
+__all__ = ["QueuePlace", "part_of", "place_of", "seconds_of_another"]
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,33 @@ class QueuePlace:
     seconds: float | None
 
 
+@dataclass(frozen=True)
+class Need:
+    """What runs need until their end: ``seconds`` of computing, which count as ``share`` seconds of
+    their address's (:data:`TURN`)."""
+
+    seconds: float
+    share: float
+
+    @classmethod
+    def of(cls, whole: float, done: float = 0.0) -> Need:
+        """Of a run that takes so many seconds, and of which a part is done."""
+        return cls(whole * (1 - done), max(whole, TURN) * (1 - done))
+
+    def __add__(self, other: Need) -> Need:
+        return Need(self.seconds + other.seconds, self.share + other.share)
+
+    def within(self, share: float) -> Need:
+        """What of it is done while so much of the share is used."""
+        part = min(1.0, share / self.share) if self.share else 0.0
+        return Need(self.seconds * part, self.share * part)
+
+
 def place_of(run: Run, runs: Iterable[Run], durations: Durations) -> QueuePlace:
     """The place of a run that has not ended.
 
-    Turns are even: until this one's end, each of the others computes as long as it does, or to
-    their own end.
+    Turns are even: until this one's end, each of the others takes as much of the engine's time as
+    it does, as shares count it, or comes to their own end.
 
     :param runs: all of the studio's.
     """
@@ -45,13 +69,10 @@ def place_of(run: Run, runs: Iterable[Run], durations: Durations) -> QueuePlace:
         return QueuePlace(len(before), len(groups), None)
     beside = [one for one in own if one.owner != run.owner]
     ours = left + _sum(before, durations, left)
-    ours += min(ours, _sum(beside, durations, left))
-    others: dict[str, list[Run]] = defaultdict(list)
-    for one in going:
-        if group_of_run(one) != mine:
-            others[group_of_run(one)].append(one)
-    theirs = sum(min(ours, _sum(some, durations, left)) for some in others.values())
-    return QueuePlace(len(before), len(groups), ours + theirs)
+    ours += _sum(beside, durations, left).within(ours.share)
+    others = [one for one in going if group_of_run(one) != mine]
+    theirs = _beside(others, durations, left, ours.share)
+    return QueuePlace(len(before), len(groups), ours.seconds + theirs)
 
 
 def seconds_of_another(
@@ -62,11 +83,14 @@ def seconds_of_another(
     whole = durations.of(bundle).get(method)
     if whole is None:
         return None
-    others: dict[str, list[Run]] = defaultdict(list)
-    for one in runs:
-        if not one.ended:
-            others[group_of_run(one)].append(one)
-    return whole + sum(min(whole, _sum(some, durations, whole)) for some in others.values())
+    new = Need.of(whole)
+    going = [one for one in runs if not one.ended]
+    return whole + _beside(going, durations, new, new.share)
+
+
+def part_of(item: Frame | Answer) -> float:
+    """The part of a run that is done when it shows this, in [0, 1]."""
+    return item.index / max(item.total, 1) if isinstance(item, Frame) else 1.0
 
 
 def group_of_run(run: Run) -> str:
@@ -74,18 +98,22 @@ def group_of_run(run: Run) -> str:
     return group_at(run.owner, run.visitor)
 
 
-def _sum(runs: Iterable[Run], durations: Durations, unknown: float) -> float:
-    found = (_left(run, durations) for run in runs)
-    return sum(unknown if left is None else left for left in found)
+def _beside(runs: Iterable[Run], durations: Durations, unknown: Need, share: float) -> float:
+    """Seconds of other groups' runs while each group takes at most such a share."""
+    groups: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[group_of_run(run)].append(run)
+    return sum(_sum(some, durations, unknown).within(share).seconds for some in groups.values())
 
 
-def _left(run: Run, durations: Durations) -> float | None:
-    """Seconds of computing that a run still needs."""
+def _sum(runs: Iterable[Run], durations: Durations, unknown: Need) -> Need:
+    return sum((_left(run, durations) or unknown for run in runs), Need(0.0, 0.0))
+
+
+def _left(run: Run, durations: Durations) -> Need | None:
+    """What a run still needs; None where nothing tells."""
     whole = durations.of(run.request.bundle).get(run.request.method)
-    if not run.frames:
-        return whole
-    last, used = run.frames[-1], run.job.seconds if run.job else 0.0
-    share = last.index / max(last.total, 1)
-    if whole is None and share:
-        whole = used / share
-    return None if whole is None else whole * (1 - share)
+    done = part_of(run.frames[-1]) if run.frames else 0.0
+    if whole is None and done:
+        whole = (run.job.seconds if run.job else 0.0) / done
+    return None if whole is None else Need.of(whole, done)

@@ -20,7 +20,13 @@ from studio.engines.core import Done, Engine, Event, Stepped, Stopped
 from studio.engines.owners import address_of, owner_at
 from studio.runs.durations import Durations
 from studio.runs.metrics import counted
-from studio.runs.place import QueuePlace, group_of_run, place_of, seconds_of_another
+from studio.runs.place import (
+    QueuePlace,
+    group_of_run,
+    part_of,
+    place_of,
+    seconds_of_another,
+)
 from studio.runs.run import Run
 from studio.runs.store import Store
 from studio.web.log_lines import pseudonym
@@ -130,7 +136,7 @@ class Runs:
         work = partial(self._explain, request)
         # Several pages of one visitor share one turn.
         whose = owner_at(visitor, address_of(owner)) if visitor else owner
-        run.job = self.engine.submit(work, whose, on_event, portable=True)
+        run.job = self.engine.submit(work, whose, on_event, portable=True, progress=part_of)
         if run.left and not visitor:  # just while it was queued
             run.stop()
         return run

@@ -87,9 +87,9 @@ def launch(
         raise MissingPart('--mcp needs a package; run: pip install "counterfactual-studio[mcp]"')
     port = port or free_port(host)
     _require_port(host, port)
-    with results_folder() as results, closing(engines.opened(engine, [bundle])) as device:
+    opened = partial(engines.opened, engine, [bundle], _budgets(access))
+    with results_folder() as results, closing(opened()) as device:
         imaging.confine(access.mode != "private")  # visitors' pictures are strangers'
-        device.budgets = _budgets(access)
         tasks = BackgroundTasks(device)
         labels = LabelController(database or usual_place(), tasks, access)
         if database or "database" in settings().model_fields_set:

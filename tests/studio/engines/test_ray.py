@@ -13,7 +13,8 @@ from PIL import Image
 
 from backends import bundles, service
 from backends.core import Request
-from backends.errors import BadInput
+from backends.errors import BadInput, TooMuch
+from studio.engines.budgets import Budgets
 from studio.engines.core import Done, Failed, Queued, Stepped, Stopped, end_of
 from studio.engines.ray import RayEngine
 from studio.engines.workers import ATTEMPTS
@@ -47,7 +48,7 @@ def always_fatal():
 
 @pytest.fixture(scope="module")
 def engine():
-    opened = RayEngine()
+    opened = RayEngine(budgets=Budgets({"seconds": 0.5}))
     yield opened
     opened.close()
 
@@ -138,3 +139,11 @@ def test_a_worker_answers_as_this_process_does(engine):
 def test_what_is_not_portable_stays_here(engine):
     events = Asker(engine, lambda: counted(2), portable=False).told()
     assert {pid for _, pid in items(events)} == {os.getpid()}
+
+
+def test_what_workers_compute_is_charged_to_whom_it_was_for(engine):
+    asker = Asker(engine, partial(counted, 6, 0.1), owner="page@5.6.7.8")
+    asker.told()
+    assert 0.5 < asker.job.seconds < 5
+    with pytest.raises(TooMuch, match="used the device"):
+        engine.budgets.require("another page@5.6.7.8", "seconds")

@@ -4,14 +4,19 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from gradio_client import Client, handle_file
 
+from backends.errors import TooMuch
 from studio import engines
+from studio.engines.budgets import Budgets
+from studio.engines.core import end_of
 from studio.engines.local import LocalEngine
 
 HERE = Path(__file__).parent
@@ -123,6 +128,29 @@ def test_what_zerogpu_refuses_is_told(tmp_path):
         job = asked(Client(space.url, verbose=False))
         with pytest.raises(Exception, match=r"You have exceeded your quota\); try again later"):
             job.result(timeout=120)
+
+
+def slow():
+    for number in range(3):
+        time.sleep(0.1)
+        yield number
+
+
+def test_the_time_with_a_card_is_charged_to_whom_it_was_for(monkeypatch):
+    lends = ModuleType("spaces")
+    lends.GPU = lambda duration: lambda work: work
+    monkeypatch.setitem(sys.modules, "spaces", lends)
+    engine, ended = engines.opened("zero", budgets=Budgets({"seconds": 0.1})), threading.Event()
+    try:
+        job = engine.submit(
+            slow, "page@5.6.7.8", lambda event: end_of(event) and ended.set(), portable=True
+        )
+        assert ended.wait(20)
+        assert job.seconds > 0.1
+        with pytest.raises(TooMuch, match="used the device"):
+            engine.budgets.require("another page@5.6.7.8", "seconds")
+    finally:
+        engine.close()
 
 
 def test_the_engine_is_chosen_by_where_it_runs(monkeypatch):

@@ -1,11 +1,13 @@
 """Where a run stands among all: even turns, measured durations."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from studio.engines.core import Job
 from studio.engines.owners import owner_at
+from studio.engines.shares import TURN
 from studio.runs import Runs
 from studio.runs.durations import Durations
 from studio.runs.place import QueuePlace, place_of, seconds_of_another
@@ -40,6 +42,16 @@ def test_others_compute_as_long_as_this_one_or_to_their_end(durations):
     assert place.people == 3
     assert place.seconds == pytest.approx(10 + 10 + 2)
     assert place_of(nearly, [run, new, nearly], durations).seconds == pytest.approx(2 + 2 + 2)
+
+
+def test_a_quick_run_waits_for_as_much_of_a_slow_ones_turn():
+    durations = Durations()
+    add(durations, "fake", 0.3, bundle="tiny")
+    quick, slow = at("1.1.1.1"), at("2.2.2.2")
+    slow.request = replace(REQUEST, method="slow")
+    add(durations, "slow", 2 * TURN, bundle="tiny")
+    assert place_of(quick, [quick, slow], durations).seconds == pytest.approx(0.3 + TURN)
+    assert place_of(slow, [quick, slow], durations).seconds == pytest.approx(2 * TURN + 0.3)
 
 
 def test_many_runs_of_one_address_are_one_persons_turns(durations):

@@ -15,7 +15,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import inf
 from queue import SimpleQueue
+from statistics import mean
 from typing import Any
 
 from backends import service
@@ -46,6 +48,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 256  # jobs under way on all workers; others wait here
 LOOK = 0.05  # seconds between two looks whether somebody stopped
 CROWD = 64  # jobs of a worker
+CROWDED = 1.5  # times as many jobs as another worker has, and a worker gets no more
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,19 @@ class Worker:
             job.stop()
 
 
+def worker_for(had: Sequence[Sequence[float]]) -> int:
+    """The worker that a job goes to: of those with few jobs the one whose people have had most,
+    since those of a slow worker are behind.
+
+    :param had: of each worker, the seconds that the owners of its jobs have had.
+    """
+    few = CROWDED * min(len(some) for some in had)
+    free = [number for number, some in enumerate(had) if len(some) <= few]
+    return max(free, key=lambda n: (mean(had[n]) if had[n] else inf, -len(had[n])))
+
+
 class RayEngine(Engine):
-    """Portable jobs go to the worker with the fewest; the others take turns here.
+    """Portable jobs go to a worker with few; the others take turns here.
 
     The workers' time is shared by address over all of them, as on one device.
 
@@ -134,9 +148,11 @@ class RayEngine(Engine):
             return
         with self._lock:
             mine = sum(other.owner == job.owner for other in self._going)
-            loads = [*self._going.values()]
             self._shares.come(group_of(job))
-            self._going[job] = min(range(len(self._workers.actors)), key=loads.count)
+            had: list[list[float]] = [[] for _ in self._workers.actors]
+            for other, worker in self._going.items():
+                had[worker].append(self._shares[group_of(other)])
+            self._going[job] = worker_for(had)
         job.sink(Queued(mine))
         self._threads.submit(self._follow, job)
 

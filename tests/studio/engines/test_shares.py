@@ -8,7 +8,7 @@ import pytest
 
 from studio.engines.core import Job, Stepped, end_of
 from studio.engines.local import LocalEngine
-from studio.engines.ray import Asked, Worker
+from studio.engines.ray import Asked, Worker, worker_for
 from studio.engines.shares import TURN, Shares
 
 
@@ -39,6 +39,22 @@ def test_a_share_is_never_lowered():
     shares.raise_to("a", 5)
     shares.raise_to("a", 3)
     assert shares["a"] == 5
+
+
+@pytest.mark.parametrize(
+    ("had", "worker"),
+    [
+        ([[], []], 0),
+        ([[9.0], []], 1),  # nobody waits beside a worker that has nothing to do
+        ([[0.0, 0.0], [0.0]], 1),
+        ([[9.0, 9.0], [1.0]], 1),  # few are not balanced by many
+        ([[5.0] * 12, [9.0] * 13], 1),  # those of the slower worker are behind
+        ([[9.0] * 12, [5.0] * 13], 0),
+        ([[5.0] * 12, [9.0] * 19], 0),
+    ],
+)
+def test_a_job_goes_where_few_are_and_nobody_is_behind(had, worker):
+    assert worker_for(had) == worker
 
 
 def paused(count):

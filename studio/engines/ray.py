@@ -52,7 +52,7 @@ CROWDED = 1.5  # times as many jobs as another worker has, and a worker gets no 
 
 
 @dataclass(frozen=True)
-class Asked:
+class PortableJob:
     """Of a job what its worker needs; as in :class:`Job`."""
 
     work: Work
@@ -75,7 +75,7 @@ class Worker:
             pass
 
     def run(
-        self, number: int, asked: Asked, told: int, used: float
+        self, number: int, asked: PortableJob, told: int, used: float
     ) -> Iterator[tuple[Event, float]]:
         """Yield a job's events, each with the seconds that the job has taken by then.
 
@@ -230,7 +230,7 @@ class RayEngine(Engine):
             return
         events = actor.run.options(num_returns="streaming").remote(
             job.number,
-            Asked(job.work, job.owner, job.turn, job.progress),
+            PortableJob(job.work, job.owner, job.turn, job.progress),
             told,
             self._shares[group_of(job)],
         )

@@ -8,7 +8,7 @@ import pytest
 
 from studio.engines.core import Job, Stepped, end_of
 from studio.engines.local import LocalEngine
-from studio.engines.ray import Asked, Worker, worker_for
+from studio.engines.ray import PortableJob, Worker, worker_for
 from studio.engines.shares import TURN, Shares
 
 
@@ -68,7 +68,7 @@ def test_what_an_address_had_of_other_workers_counts_on_this_one():
 
     def follow(number, owner, used):
         work = partial(paused, 12)
-        for event, seconds in worker.run(number, Asked(work, owner), 0, used):
+        for event, seconds in worker.run(number, PortableJob(work, owner), 0, used):
             if isinstance(event, Stepped):
                 order.append(owner)
                 assert seconds > 0.01

@@ -121,6 +121,7 @@ class Job:
     seconds: float = 0.0
     charged: float = 0.0
     _part: float = 0.0
+    _spared: float | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:
@@ -134,14 +135,19 @@ class Job:
 
     def note(self, event: Event) -> None:
         """See how far the job has come."""
-        if isinstance(event, Stepped) and self.progress:
+        if not isinstance(event, Stepped):
+            return
+        if self._spared is None:
+            self._spared = max(0.0, self.seconds - TURN)
+        if self.progress:
             self._part = max(self._part, min(self.progress(event.item), 1.0))
 
     def due(self, ended: bool) -> float:
         """Seconds that are charged now: what the steps took; of a whole job :data:`TURN` at least,
-        as far as it has come."""
+        as far as it has come; and of its first step no more, which may load networks for all."""
         part = 1.0 if ended and self.progress else self._part
-        before, self.charged = self.charged, max(self.charged, self.seconds, TURN * part)
+        took = self.seconds - (self._spared or 0.0)
+        before, self.charged = self.charged, max(self.charged, took, TURN * part)
         return self.charged - before
 
 

@@ -104,6 +104,16 @@ def test_a_whole_job_counts_as_a_turn_at_least():
     assert job.due(True) == pytest.approx(4 * TURN), "minutes are charged as minutes"
 
 
+def test_who_comes_first_does_not_pay_for_loading_the_networks():
+    job = Job(lambda: iter(()), "me", lambda event: None, progress=tenth)
+    job.seconds = 5 * TURN
+    job.note(Stepped(1))
+    assert job.due(False) == TURN
+    job.seconds += 0.5 * TURN
+    job.note(Stepped(2))
+    assert job.due(False) == pytest.approx(0.5 * TURN), "later steps count in full"
+
+
 def test_a_job_that_is_no_whole_is_charged_its_seconds():
     job = Job(lambda: iter(()), "me", lambda event: None, seconds=0.5)
     job.note(Stepped("anything"))

@@ -135,16 +135,15 @@ class Job:
 
     def note(self, event: Event) -> None:
         """See how far the job has come."""
-        if not isinstance(event, Stepped):
-            return
-        if self._spared is None:
-            self._spared = max(0.0, self.seconds - TURN)
-        if self.progress:
+        if isinstance(event, Stepped) and self.progress:
+            if self._spared is None:
+                self._spared = max(0.0, self.seconds - TURN)
             self._part = max(self._part, min(self.progress(event.item), 1.0))
 
     def due(self, ended: bool) -> float:
-        """Seconds that are charged now: what the steps took; of a whole job :data:`TURN` at least,
-        as far as it has come; and of its first step no more, which may load networks for all."""
+        """Seconds that are charged now: what the steps took. A whole job counts as :data:`TURN` at
+        least, as far as it has come, and its first step, which may load networks for all, as no
+        more."""
         part = 1.0 if ended and self.progress else self._part
         took = self.seconds - (self._spared or 0.0)
         before, self.charged = self.charged, max(self.charged, took, TURN * part)

@@ -118,6 +118,9 @@ def test_a_job_that_is_no_whole_is_charged_its_seconds():
     job = Job(lambda: iter(()), "me", lambda event: None, seconds=0.5)
     job.note(Stepped("anything"))
     assert (job.due(False), job.due(True)) == (0.5, 0)
+    long = Job(lambda: iter(()), "me", lambda event: None, seconds=9 * TURN)
+    long.note(Stepped("anything"))
+    assert long.due(True) == 9 * TURN
 
 
 def test_who_chose_a_slow_method_gets_as_many_answers():

@@ -41,11 +41,12 @@ class LocalEngine(Engine):
         self._longest = longest
         self._wake = threading.Condition()
         self._quick_seconds = 0.0  # seconds of quick steps since the last long one
-        # Of quick and long steps. Idle ones are what nobody waits for: with a share, a training
-        # would let newcomers begin far below those who came before.
-        self._shares = Shares()
+        # Seconds of quick and fair steps, and the same with a whole run's turn. Idle steps are what
+        # nobody waits for: with a share, a training would let newcomers begin far below those who
+        # came before.
+        self._seconds, self._shares = Shares(), Shares()
         self._turns = {
-            "quick": Turns(self._shares), "fair": Turns(self._shares), "idle": Turns(Shares()),
+            "quick": Turns(self._seconds), "fair": Turns(self._shares), "idle": Turns(Shares()),
         }  # fmt: skip
         self._closed = False
         self._running: tuple[Job, float] | None = None  # and since when
@@ -56,7 +57,7 @@ class LocalEngine(Engine):
         """Let the job wait for its turn."""
         with self._wake:
             if job.turn != "idle":
-                self._shares.come(group_of(job))
+                self._come(job)
             job.sink(Queued(self._turns[job.turn].add(job)))
             self._wake.notify()
 
@@ -64,7 +65,7 @@ class LocalEngine(Engine):
         """Let a job have other turns from its next step on."""
         with self._wake:
             if job.turn != turn and self._turns[job.turn].remove(job):
-                self._shares.come(group_of(job))
+                self._come(job)
                 self._turns[turn].add(job)
             job.turn = turn
             self._wake.notify()
@@ -101,12 +102,16 @@ class LocalEngine(Engine):
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self._thread.start()
 
+    def _come(self, job: Job) -> None:
+        self._seconds.come(group_of(job))
+        self._shares.come(group_of(job))
+
     def _next(self) -> Job | None:
         """The job that takes the next step; None when nothing waits."""
         quick, fair, idle = (self._turns[turn] for turn in ("quick", "fair", "idle"))
         if quick and fair:
             short, long = quick.first(), fair.first()
-            ahead = self._shares[group_of(short)] - self._shares[group_of(long)]
+            ahead = self._seconds[group_of(short)] - self._seconds[group_of(long)]
             return long if max(ahead, self._quick_seconds) > QUICK else short
         return next((turns.first() for turns in (quick, fair, idle) if turns), None)
 
@@ -133,10 +138,12 @@ class LocalEngine(Engine):
             return
         group = group_of(job)
         self.budgets.spend(job.owner, "seconds", seconds)
+        self._seconds.spend(group, seconds)
         self._shares.spend(group, job.due(not going))
         self._quick_seconds = self._quick_seconds + seconds if job.turn == "quick" else 0.0
         waiting = {*self._turns["quick"].groups, *self._turns["fair"].groups}
         if group not in waiting:
+            self._seconds.forget(waiting)
             self._shares.forget(waiting)
 
     def _watch(self) -> None:

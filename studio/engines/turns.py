@@ -17,7 +17,7 @@ class Turns:
     """Jobs in lines. A caller names its own session, so that one address has one share, however
     many sessions it names; an owner of unknown address has a share of its own.
 
-    :param shares: of all kinds of turns together.
+    :param shares: seconds of each address; the address with the least comes first.
     """
 
     def __init__(self, shares: Shares) -> None:

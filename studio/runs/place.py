@@ -89,8 +89,9 @@ def seconds_of_another(
 
 
 def part_of(item: Frame | Answer) -> float:
-    """The part of a run that is done when it shows this, in [0, 1]."""
-    return item.index / max(item.total, 1) if isinstance(item, Frame) else 1.0
+    """The part of a run that a frame shows to be done, in [0, 1]; an answer adds nothing, since the
+    run's end, which comes next, must not wait for what it is charged."""
+    return item.index / max(item.total, 1) if isinstance(item, Frame) else 0.0
 
 
 def group_of_run(run: Run) -> str:

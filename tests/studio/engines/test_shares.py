@@ -137,7 +137,7 @@ def test_who_chose_a_slow_method_gets_as_many_answers():
                 ended.append(owner)
                 if left > 1:
                     ask(owner, seconds, left - 1)
-                elif len(ended) > 6:
+                elif len(ended) == 8:
                     all_ended.set()
 
         engine.submit(partial(steps, seconds), owner, sink, progress=tenth)
@@ -150,3 +150,34 @@ def test_who_chose_a_slow_method_gets_as_many_answers():
         engine.close()
     for end in range(2, 9, 2):
         assert ended[:end].count("slow@1.1.1.1") == end // 2
+
+
+def test_who_just_had_a_quick_run_is_told_at_once_what_the_model_says():
+    engine, told = LocalEngine(), []
+    answered, predicted = threading.Event(), threading.Event()
+
+    def long():
+        for _ in range(300):
+            time.sleep(0.005)
+            told.append("long")
+            yield 0
+
+    def end(event):
+        if end_of(event):
+            told.append("answer")
+            answered.set()
+
+    def prediction(event):
+        if end_of(event):
+            told.append("prediction")
+            predicted.set()
+
+    try:
+        engine.submit(long, "other@2.2.2.2", lambda event: None, progress=tenth)
+        engine.submit(lambda: iter([0]), "me@1.1.1.1", end, progress=tenth)
+        assert answered.wait(5)
+        engine.submit(lambda: iter([1]), "me@1.1.1.1", prediction, "quick")
+        assert predicted.wait(5)
+    finally:
+        engine.close()
+    assert told.index("prediction") - told.index("answer") < 10

@@ -221,6 +221,7 @@ def main() -> None:
         free = asyncio.run(vanish(studio, options.visitors))
     rows = figures(seen, options.seconds, streamed, free, left)
     table("visitors", rows)
+    print("finished by visitor:", *sorted(seen.finished.values()), file=sys.stderr)
     for error in [*sorted(set(seen.errors))[:10], *seen.mixed[:10]]:
         print(f"error: {error}", file=sys.stderr)
     sys.exit(0 if all(row["met"] == "yes" for row in rows) else 1)
@@ -231,7 +232,6 @@ def figures(
 ) -> list[dict[str, object]]:
     """The table."""
     counts = sorted(seen.finished.values())
-    print("finished by visitor:", *counts, file=sys.stderr)
     early = [m for at, m in seen.memory if at < min(SETTLED, seconds / 2)]
     late = [m for at, m in seen.memory if at >= min(SETTLED, seconds / 2)]
     grown = max(abs(m / early[-1] - 1) for m in late) if early and late else 0.0

@@ -104,8 +104,8 @@ _numbers = itertools.count(1)
 class Job:
     """One submitted generator. ``stop`` only sets a flag and may be called from anywhere.
 
-    :ivar progress: the part of the whole that is done when an item comes, in [0, 1]; None where
-        a job is no whole that counts as a turn.
+    :ivar progress: gives the part of the job that is done when an item comes, in [0, 1]; None
+        where that is not known, and only the seconds are charged.
     :ivar seconds: those of its own steps so far.
     :ivar charged: seconds that its address has been charged so far.
     """
@@ -134,16 +134,16 @@ class Job:
         return self._stop.is_set()
 
     def note(self, event: Event) -> None:
-        """See how far the job has come."""
+        """Note the progress that an event shows."""
         if isinstance(event, Stepped) and self.progress:
             if self._spared is None:
                 self._spared = max(0.0, self.seconds - TURN)
             self._part = max(self._part, min(self.progress(event.item), 1.0))
 
     def due(self, ended: bool) -> float:
-        """Seconds that are charged now: what the steps took. A whole job counts as :data:`TURN` at
-        least, as far as it has come, and its first step, which may load networks for all, as no
-        more."""
+        """Return the seconds to charge since the last call: what the steps took. A job with a
+        known progress is charged at least its part of :data:`TURN`; its first step, which may load
+        networks for everybody, is charged at most :data:`TURN`."""
         part = 1.0 if ended and self.progress else self._part
         took = self.seconds - (self._spared or 0.0)
         before, self.charged = self.charged, max(self.charged, took, TURN * part)
@@ -177,7 +177,7 @@ class Engine(ABC):
         :param turn: ``quick`` goes before all others, ``idle`` only while nothing else waits.
         :param portable: whether another process could do the work: it is a ``partial`` of a
             module's function and plain values, and so is what it yields.
-        :param progress: the part of the whole that is done when an item comes, a module's function.
+        :param progress: as in :class:`Job`; a module's function.
         """
         job = Job(work, owner, sink, turn, portable, progress)
         self.accept(job)

@@ -71,7 +71,7 @@ class LocalEngine(Engine):
             self._wake.notify()
 
     def raise_share(self, owner: str, used: float) -> None:
-        """Let an owner's address have had so many seconds, some of them elsewhere."""
+        """Count at least ``used`` seconds for an owner's address, which it had on all workers."""
         with self._wake:
             self._shares.raise_to(group_at(owner), used)
 

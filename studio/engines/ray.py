@@ -48,12 +48,12 @@ log = logging.getLogger(__name__)
 AT_ONCE = 256  # jobs under way on all workers; others wait here
 LOOK = 0.05  # seconds between two looks whether somebody stopped
 CROWD = 64  # jobs of a worker
-CROWDED = 1.5  # times as many jobs as another worker has, and a worker gets no more
+CROWDED = 1.5  # a worker with more than so many times the jobs of another one gets no more
 
 
 @dataclass(frozen=True)
 class PortableJob:
-    """Of a job what its worker needs; as in :class:`Job`."""
+    """What a worker needs of a job; the names are those of :class:`Job`."""
 
     work: Work
     owner: str
@@ -108,10 +108,10 @@ class Worker:
 
 
 def worker_for(had: Sequence[Sequence[float]]) -> int:
-    """The worker that a job goes to: of those with few jobs the one whose people have had most,
-    since those of a slow worker are behind.
+    """Choose the worker of a new job: among those with few jobs, the one whose owners have had
+    most time. Owners on a slow worker have had less, so that it gets fewer jobs.
 
-    :param had: of each worker, the seconds that the owners of its jobs have had.
+    :param had: for each worker, the seconds that the owners of its jobs have had.
     """
     few = CROWDED * min(len(some) for some in had)
     free = [number for number, some in enumerate(had) if len(some) <= few]

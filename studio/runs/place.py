@@ -31,8 +31,8 @@ class QueuePlace:
 
 @dataclass(frozen=True)
 class Need:
-    """What runs need until their end: ``seconds`` of computing, which count as ``share`` seconds of
-    their address's (:data:`TURN`)."""
+    """Time that runs need until their end: ``seconds`` of computing, and the ``share`` seconds that
+    their address is charged (:data:`TURN`)."""
 
     seconds: float
     share: float
@@ -46,7 +46,7 @@ class Need:
         return Need(self.seconds + other.seconds, self.share + other.share)
 
     def within(self, share: float) -> Need:
-        """What of it is done while so much of the share is used."""
+        """The part that is done when the address has been charged ``share`` seconds."""
         part = min(1.0, share / self.share) if self.share else 0.0
         return Need(self.seconds * part, self.share * part)
 
@@ -71,7 +71,7 @@ def place_of(run: Run, runs: Iterable[Run], durations: Durations) -> QueuePlace:
     ours = left + _sum(before, durations, left)
     ours += _sum(beside, durations, left).within(ours.share)
     others = [one for one in going if group_of_run(one) != mine]
-    theirs = _beside(others, durations, left, ours.share)
+    theirs = _meanwhile(others, durations, left, ours.share)
     return QueuePlace(len(before), len(groups), ours.seconds + theirs)
 
 
@@ -85,7 +85,7 @@ def seconds_of_another(
         return None
     new = Need.of(whole)
     going = [one for one in runs if not one.ended]
-    return whole + _beside(going, durations, new, new.share)
+    return whole + _meanwhile(going, durations, new, new.share)
 
 
 def part_of(item: Frame | Answer) -> float:
@@ -99,8 +99,8 @@ def group_of_run(run: Run) -> str:
     return group_at(run.owner, run.visitor)
 
 
-def _beside(runs: Iterable[Run], durations: Durations, unknown: Need, share: float) -> float:
-    """Seconds of other groups' runs while each group takes at most such a share."""
+def _meanwhile(runs: Iterable[Run], durations: Durations, unknown: Need, share: float) -> float:
+    """Seconds that these runs compute until each of their groups has had ``share`` or ended."""
     groups: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         groups[group_of_run(run)].append(run)

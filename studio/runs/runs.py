@@ -20,13 +20,7 @@ from studio.engines.core import Done, Engine, Event, Stepped, Stopped
 from studio.engines.owners import address_of, owner_at
 from studio.runs.durations import Durations
 from studio.runs.metrics import counted
-from studio.runs.place import (
-    QueuePlace,
-    group_of_run,
-    part_of,
-    place_of,
-    seconds_of_another,
-)
+from studio.runs.place import QueuePlace, group_of_run, part_of, place_of, seconds_of_another
 from studio.runs.run import Run
 from studio.runs.store import Store
 from studio.web.log_lines import pseudonym

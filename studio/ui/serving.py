@@ -87,8 +87,8 @@ def launch(
         raise MissingPart('--mcp needs a package; run: pip install "counterfactual-studio[mcp]"')
     port = port or free_port(host)
     _require_port(host, port)
-    opened = partial(engines.opened, engine, [bundle], _budgets(access))
-    with results_folder() as results, closing(opened()) as device:
+    budgets = _budgets(access)
+    with results_folder() as results, closing(engines.opened(engine, [bundle], budgets)) as device:
         imaging.confine(access.mode != "private")  # visitors' pictures are strangers'
         tasks = BackgroundTasks(device)
         labels = LabelController(database or usual_place(), tasks, access)

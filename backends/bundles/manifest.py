@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from backends.errors import BadInput
 from backends.fetching.source import Source
@@ -24,6 +25,22 @@ __all__ = [
 ]
 
 MANIFEST = "bundle.json"
+NAME, PATH = 240, 2000  # bytes of a file's name, with room for an ending, and of its whole path
+
+
+def _storable(path: str) -> str:
+    """A path that a file can have.
+
+    :raises ValueError: it is too long, or has characters that no file's name has.
+    """
+    if "\0" in path:
+        raise ValueError("no file's name has a null character")
+    if len(os.fsencode(path)) > PATH or any(len(os.fsencode(p)) > NAME for p in Path(path).parts):
+        raise ValueError(f"no file is called so: at most {NAME} bytes a name, {PATH} in all")
+    return path
+
+
+FilePath = Annotated[str, AfterValidator(_storable)]
 
 
 class Training(BaseModel):
@@ -62,7 +79,7 @@ class Part(BaseModel):
     kind: str
     architecture: str
     arguments: dict[str, Any]
-    file: str
+    file: FilePath
     sha256: str = ""
     licence: str
     trained: Training | None = None
@@ -76,7 +93,7 @@ class Part(BaseModel):
 class Example(BaseModel):
     """A picture to begin with; ``index`` is its place in the data set's test split."""
 
-    file: str
+    file: FilePath
     label: str
     index: int
 
@@ -88,7 +105,7 @@ class TestPictures(BaseModel):
     ``source`` says which pictures of which data set they are.
     """
 
-    file: str
+    file: FilePath
     sha256: str
     count: int
     source: str
@@ -109,7 +126,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str
+    name: FilePath
     title: str
     description: str
     image_size: int
@@ -121,7 +138,7 @@ class Manifest(BaseModel):
     mirror: bool = False
     published: dict[str, str] = {}
     settings: dict[str, dict[str, Any]] = {}
-    parts: dict[str, Part] = {}
+    parts: dict[FilePath, Part] = {}
     examples: list[Example] = []
     test: TestPictures | None = None
 

@@ -54,6 +54,21 @@ def test_weights_of_another_architecture_are_refused(copy):
         bundles.find(str(copy)).part("velocity")
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "é" * 125, "a\0b", "/".join(["folder"] * 400)])
+def test_what_no_file_is_called_is_refused_in_one_sentence(copy, name):
+    known = json.loads((copy / "bundle.json").read_text())
+    part = known["parts"]["velocity"]
+    for other in (
+        {"name": name},
+        {"parts": known["parts"] | {"velocity": part | {"file": name}}},
+        {"parts": known["parts"] | {name: part}},
+        {"examples": [{"file": name, "label": "0", "index": 0}]},
+    ):
+        (copy / "bundle.json").write_text(json.dumps(known | other))
+        with pytest.raises(BadInput, match="no file"):
+            bundles.find(str(copy))
+
+
 def test_parts_come_frozen_and_in_eval_mode(tiny):
     for name in ("classifier", "bridge", "autoencoder"):
         part = bundles.find(tiny).part(name)

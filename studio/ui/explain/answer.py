@@ -18,6 +18,7 @@ __all__ = ["AnswerPanes"]
 
 BROUGHT = N_("Its files were dropped here; “Run again” tells whether this studio finds the same.")
 FIRST = N_("Choose a picture, choose what the model should say, then press Run.")
+READY = N_("Press Run, or first choose another class, a region or a method.")
 
 
 class AnswerPanes:
@@ -97,6 +98,10 @@ class AnswerPanes:
     def _waiting(self, run: Run) -> Any:
         place = self.controller.runs.place(run)
         return markup.waiting(place.ahead, waiting_note(place))
+
+    def ready(self) -> dict[Any, Any]:
+        """What is said once there is a picture."""
+        return {self.status: markup.hint(READY)}
 
     def compared(self, run: Run, same: bool) -> Any:
         """The status of an answer, which may be to another question than the controls ask."""

@@ -251,6 +251,7 @@ class ExplainTab:
         return (
             (self._regions.reset() | self._put_away() if self.controllers.used(owner) else {})
             | self._asking.asked(controller, shown, offered, model)
+            | self._answer.ready()
             | {
                 self._picture: seen,
                 self._regions.source: "whole",

@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from backends import service
+from studio.ui.explain.answer import READY
 from studio.ui.page import build
+from studio.ui.shared import markup
 from studio.ui.shared.factual import Factual
 
 ME = SimpleNamespace(session_hash="me")
@@ -98,7 +100,7 @@ def test_a_new_picture_puts_the_answer_away(page, controller, seen, tiny, pictur
     shown = asyncio.run(controller.show("me", Image.fromarray(np.squeeze(255 - picture))))
     updates = {b.elem_id: v for b, v in tab._put("me", controller, shown).items() if b.elem_id}
     assert updates["counterfactual"] == updates["difference"] == updates["metrics"] == ""
-    assert "press Run" in updates["status"]
+    assert updates["status"] == markup.hint(READY)
     assert updates["download"]["visible"] is False
     opened = {b.elem_id: v for b, v in tab.opened(controller).items() if b.elem_id}
     assert opened["counterfactual"] == ""

@@ -54,7 +54,7 @@ class Bundle:
         self.folder = folder
         self._device = device
         self._loaded = Networks()
-        if not (folder / MANIFEST).is_file():
+        if not os.path.isfile(folder / MANIFEST):  # False for what no file is called, too
             raise NotFound(
                 "no bundle at {folder}: it has no {manifest}; installed bundles are: {value}",
                 folder=folder,
@@ -303,7 +303,7 @@ def installed() -> list[str]:
 def find(name: str) -> Bundle:
     """The bundle of that name, or in that folder."""
     for place in (ASSETS, settings().bundles):
-        if (place / name / MANIFEST).is_file():
+        if os.path.isfile(place / name / MANIFEST):
             return Bundle(place / name)
     return Bundle(Path(name))
 

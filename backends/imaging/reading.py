@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import warnings
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ def decoded(source: Source, wanted: Wanted | None = None) -> Page:
     name, wanted = "this picture", wanted or Wanted()
     if isinstance(source, (str, Path)):
         name = Path(source).name
-        if not Path(source).is_file():
+        if not os.path.isfile(source):
             raise NotFound("there is no file {source}; check the path", source=source)
         try:
             source = Path(source).read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -94,8 +95,12 @@ def print_and_write(record: object, write: Callable[[], None] | None) -> None:
 
 
 def check_folder(out: Path | None) -> None:
-    """:raises BadInput: there is a file where the folder should be."""
-    if out is not None and any(p.exists() and not p.is_dir() for p in (out, *out.parents)):
+    """:raises BadInput: there is a file where the folder should be, or none can be called so."""
+    try:
+        taken = out is not None and any(p.exists() and not p.is_dir() for p in (out, *out.parents))
+    except (OSError, ValueError) as error:
+        raise BadInput("no folder can be called {out}; give --out another one", out=out) from error
+    if taken:
         raise BadInput("{out} is a file, or lies in one; give --out a folder", out=out)
 
 
@@ -186,8 +191,8 @@ def pairs_in(text: str) -> list[tuple[str, str]]:
     if text in TARGETS:
         return []
     pieces, between = text.split(","), ":"
-    if (path := Path(text)).is_file():
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    if os.path.isfile(text):  # a long list is no file's name
+        lines = Path(text).read_text(encoding="utf-8-sig").splitlines()
         pieces = [line.replace(",", ":") for line in lines if line.strip()]
         if pieces and pieces[0].replace(" ", "").lower() == "source:target":  # a table's heading
             del pieces[0]

@@ -116,6 +116,7 @@ def test_what_cannot_be_evaluated_is_one_sentence(run, bundle, tmp_path, words, 
 def test_pairs_are_read(tmp_path):
     wanted = [("4", "9"), ("3", "8")]
     assert asking.pairs_in("4:9,3:8") == wanted
+    assert asking.pairs_in(",".join(["4:9"] * 400)) == [("4", "9")] * 400
     assert asking.pairs_in("random") == asking.pairs_in("nearest") == []
     for name, text in {"a.txt": "4:9\n\n3 : 8\n", "b.csv": "source,target\n4,9\n3,8\n"}.items():
         (tmp_path / name).write_text(text)

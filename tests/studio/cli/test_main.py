@@ -147,6 +147,13 @@ BAD = {
     "out in a file": (
         lambda t: ["explain", FOUR, "--out", picture(t, "file", b"x") / "sub"], "give --out",
     ),
+    "bundle that no folder is called": (
+        lambda t: ["explain", FOUR, "--bundle", "x" * 300], "digits",
+    ),
+    "out that no folder is called": (
+        lambda t: ["explain", FOUR, "--out", t / ("x" * 300)], "no folder can be called",
+    ),
+    "picture that no file is called": (lambda t: ["explain", t / ("x" * 300)], "x" * 300),
     "seed out of bounds": (lambda t: ["explain", FOUR, "--seed", 2**64], "--seed"),
     "port out of bounds": (lambda t: ["serve", "--port", "99999"], "--port"),
     "missing option": (lambda t: ["train", "mnist"], "--out"),

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from backends import bundles
 from backends.bundles import Bundle
 from backends.compute import devices
 from backends.faithfulness import repair
 from backends.faithfulness.bench import SHORTER
-from backends.faithfulness.factors import FACTORS
+from backends.faithfulness.factors import FACTORS, Factor
 from backends.faithfulness.questions import span
 from backends.faithfulness.shortcuts import (
     CleanPictures,
@@ -26,7 +27,7 @@ from backends.faithfulness.shortcuts import (
     pictures,
     planted,
 )
-from backends.faithfulness.worlds import PLANTED, place, train
+from backends.faithfulness.worlds import CLEAN, PLANTED, place, train
 from backends.regions.spec import RegionSpec
 from backends.service.regions import mask_of
 from backends.targets.model import Classifier
@@ -56,7 +57,7 @@ def counter(data: Split, factor: str) -> Split:
 
 def shortcut(models: Path, clean: CleanPictures) -> list[dict[str, object]]:
     """Before, and after each round, for counterfactuals of the whole picture and of the mark's
-    place."""
+    place; and a classifier that never saw a mark, which says what is left by chance."""
     rows: list[dict[str, object]] = []
     bundle, factor = world(models, "mark", clean), FACTORS["mark"]
     data = planted(clean.learnt, factor, 1.0, SEED + 1)
@@ -72,20 +73,30 @@ def shortcut(models: Path, clean: CleanPictures) -> list[dict[str, object]]:
         for at in repair.mend(
             bundle, factor, data, asked, rest, METHOD, mask, SHORTER[METHOD], SEED
         ):
-            found = effect(Classifier(at.network, bundle.own.class_names), judged, factor)
-            rows.append({
-                "counterfactuals change": region, "round": at.round, "taught": at.taught,
-                "treatment effect": float(found.treatment.mean()),
-                "labels switched": float(found.switched.float().mean()),
-                "accuracy, shortcut holds": repair.accuracy(
-                    at.network, planted(judged, factor, 1.0, SEED + 2)
-                ),
-                "accuracy, shortcut reversed": repair.accuracy(
-                    at.network, counter(judged, "mark")
-                ),
-                "pictures": len(judged),
-            })  # fmt: skip
+            rows.append(
+                {"counterfactuals change": region, "round": at.round, "taught": at.taught}
+                | reliance(at.network, factor, judged)
+            )
+    unplanted = bundles.get(str(place(models, "mark", 0.0, CLEAN))).part("classifier")
+    rows.append(
+        {"counterfactuals change": "never saw a mark", "round": 0, "taught": 0}
+        | reliance(unplanted, factor, judged)
+    )
     return rows
+
+
+def reliance(network: nn.Module, factor: Factor, judged: Split) -> dict[str, object]:
+    """How much a classifier relies on a factor, and how often it is right."""
+    found = effect(Classifier(network, bundles.get("digits").own.class_names), judged, factor)
+    return {
+        "treatment effect": float(found.treatment.mean()),
+        "labels switched": float(found.switched.float().mean()),
+        "accuracy, shortcut holds": repair.accuracy(
+            network, planted(judged, factor, 1.0, SEED + 2)
+        ),
+        "accuracy, shortcut reversed": repair.accuracy(network, counter(judged, factor.name)),
+        "pictures": len(judged),
+    }
 
 
 def mistakes(models: Path, clean: CleanPictures, names: list[str]) -> list[dict[str, object]]:

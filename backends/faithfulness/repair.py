@@ -26,7 +26,7 @@ __all__ = [
 ]  # fmt: skip
 
 GONE = 0.05  # treatment effect below which a shortcut is gone
-ROUNDS = 6
+ROUNDS = 12
 AT_ONCE = 50
 
 

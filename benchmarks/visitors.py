@@ -35,6 +35,7 @@ LONG = "place"  # the method that computes longest, which people leave behind wh
 PATIENCE = 20.0  # seconds for everybody's run to be accepted
 FIRST, RATE, FAIR, GROWN, STREAMED, FREE = 8.0, 1.0, 1.5, 0.1, 0.1, 2.0  # asked
 SETTLED = 60.0  # seconds after which the memory should stay
+EVERY = 5.0  # seconds between two looks at it, each of which costs a tenth of a second of a core
 ALONE = 5  # runs of which the cost of streaming is measured
 
 
@@ -131,11 +132,11 @@ def _text(output: Any) -> str:
 
 
 async def watch_memory(studio: DemoStudio, seen: Seen) -> None:
-    """Note the memory each second."""
+    """Note the memory now and then."""
     start = time.monotonic()
     while True:
         seen.memory.append((time.monotonic() - start, studio.memory))
-        await asyncio.sleep(1)
+        await asyncio.sleep(EVERY)
 
 
 async def crowd(studio: DemoStudio, count: int, seconds: float, methods: list[str]) -> Seen:

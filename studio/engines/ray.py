@@ -46,7 +46,7 @@ __all__ = ["RayEngine"]
 
 log = logging.getLogger(__name__)
 AT_ONCE = 256  # jobs under way on all workers; others wait here
-LOOK = 0.05  # seconds between two looks whether somebody stopped
+LOOK = 0.1  # seconds between two looks whether somebody stopped
 CROWD = 64  # jobs of a worker
 CROWDED = 1.5  # a worker with more than so many times the jobs of another one gets no more
 

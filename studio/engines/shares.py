@@ -8,7 +8,7 @@ __all__ = ["TURN", "Shares"]
 
 # Seconds that a run is charged at least. By time alone, a person who chose a slow method would get
 # far fewer answers than one who chose a quick method. Longer runs are charged their seconds.
-TURN = 3.0
+TURN = 6.0
 LEAST = 0.001  # seconds that a step counts as; shorter ones are equal
 
 

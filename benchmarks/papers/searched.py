@@ -95,7 +95,8 @@ def _asked(
 ) -> dict[str, Any]:
     """The settings, with those of every ascent, and no more steps than the options allow."""
     ascent = name in ("adversarial", "diffeomorphic", "diffeomorphic_vae", "diffeomorphic_gan")
-    own = {"rounding": False, "confidence": confidence} if ascent else {}
+    own: dict[str, Any] = {"rounding": False, "confidence": confidence} if ascent else {}
+    own |= {"patience": 0} if name == "diffeomorphic" else {}  # ours
     steps = {} if options.steps is None else {"steps": options.steps}
     return {**own, **settings, **steps}
 

@@ -262,3 +262,30 @@ def test_a_climb_ends_with_what_convinced_at_full_size():
     p = Sigmoid().probabilities(last.latent.view(-1, 1, 1, 1))[0, 1]
     assert p > 0.8
     assert last.measured["confidence"] == pytest.approx(float(p), abs=1e-5)
+
+
+def test_a_search_that_gets_no_surer_ends_at_its_surest_picture():
+    """A picture that is the target, but never by 99 %, ends; another one is not given up."""
+    ceiling = torch.tensor([0.9, 0.4])  # what the first and the second row get to, in ten steps
+
+    class Rising:
+        def logits(self, x):
+            share = (x.flatten(1)[:, 0] / 0.1).clamp(0, 1) * ceiling[self.rows]
+            return torch.stack([1 - share, share], 1).clamp_min(1e-6).log()
+
+    f, x = Rising(), torch.full((2, 1, 1, 1), 0.01)
+
+    def g(z, rows):
+        f.rows = rows
+        return z
+
+    ones, config = torch.ones_like(x), AscentConfig(rate=0.01, steps=90)
+    asked = (f, g, x, x, torch.tensor([1, 1]), ones, config)
+    whole, given_up = list(ascend(*asked)), list(ascend(*asked, patience=20))
+    assert len(whole) == len(given_up) == 90  # the second row never says the target
+    assert torch.equal(whole[-1].measured["confidence"], given_up[-1].measured["confidence"])
+    still = torch.stack([step.image[0] for step in given_up[40:]])
+    assert torch.equal(still, given_up[-1].image[0].expand_as(still))
+    ended = list(ascend(f, g, x[:1], x[:1], torch.tensor([1]), ones[:1], config, patience=20))
+    assert 20 < len(ended) < 40
+    assert float(ended[-1].measured["confidence"]) == pytest.approx(0.9, abs=1e-3)

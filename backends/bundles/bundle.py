@@ -54,7 +54,7 @@ class Bundle:
         self.folder = folder
         self._device = device
         self._loaded = Networks()
-        if not os.path.isfile(folder / MANIFEST):  # False for what no file is called, too
+        if not os.path.isfile(folder / MANIFEST):  # False for a name that is too long, too
             raise NotFound(
                 "no bundle at {folder}: it has no {manifest}; installed bundles are: {value}",
                 folder=folder,

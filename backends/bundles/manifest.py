@@ -29,14 +29,16 @@ NAME, PATH = 240, 2000  # bytes of a file's name, with room for an ending, and o
 
 
 def _storable(path: str) -> str:
-    """A path that a file can have.
+    """Return a path that a file can have.
 
     :raises ValueError: it is too long, or has characters that no file's name has.
     """
     if "\0" in path:
         raise ValueError("no file's name has a null character")
     if len(os.fsencode(path)) > PATH or any(len(os.fsencode(p)) > NAME for p in Path(path).parts):
-        raise ValueError(f"no file is called so: at most {NAME} bytes a name, {PATH} in all")
+        raise ValueError(
+            f"no file can have this name: at most {NAME} bytes, {PATH} with its folders"
+        )
     return path
 
 

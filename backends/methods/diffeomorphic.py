@@ -25,7 +25,8 @@ from backends.priors.core import Correctable, Invertible, Prior, by_row
 
 __all__ = ["Adversarial", "Diffeomorphic", "DiffeomorphicGAN", "DiffeomorphicVAE", "ascend"]
 
-RISE, SAID = 1e-4, 0.5  # of the target's probability: a step that counts, and what says the target
+RISE = 1e-4  # of the target's probability, which counts as surer
+SAID = 0.5  # probability above which the model says the target
 PAPER = "Dombrowski et al., Diffeomorphic Counterfactuals with Generative Models, IEEE TPAMI 2024"
 
 
@@ -66,7 +67,7 @@ class FlowConfig(AscentConfig):
     patience: int = Field(
         200, ge=0, le=5000, title="Patience",
         description="Once the model says the target: steps without a picture that is surer by "
-        ".0001, after which the search ends; 0: it never gives up (authors' code)",
+        ".0001, after which the search ends; 0: no limit (authors' code)",
     )  # fmt: skip
     bound: float = Field(
         0.02, gt=0, le=1, title="Reconstruction bound",

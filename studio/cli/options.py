@@ -95,7 +95,7 @@ def print_and_write(record: object, write: Callable[[], None] | None) -> None:
 
 
 def check_folder(out: Path | None) -> None:
-    """:raises BadInput: there is a file where the folder should be, or none can be called so."""
+    """:raises BadInput: there is a file where the folder should be, or no folder can be there."""
     try:
         taken = out is not None and any(p.exists() and not p.is_dir() for p in (out, *out.parents))
     except (OSError, ValueError) as error:
@@ -191,7 +191,7 @@ def pairs_in(text: str) -> list[tuple[str, str]]:
     if text in TARGETS:
         return []
     pieces, between = text.split(","), ":"
-    if os.path.isfile(text):  # a long list is no file's name
+    if os.path.isfile(text):  # False for a list that is too long for a name
         lines = Path(text).read_text(encoding="utf-8-sig").splitlines()
         pieces = [line.replace(",", ":") for line in lines if line.strip()]
         if pieces and pieces[0].replace(" ", "").lower() == "source:target":  # a table's heading

@@ -100,7 +100,7 @@ class AnswerPanes:
         return markup.waiting(place.ahead, waiting_note(place))
 
     def ready(self) -> dict[Any, Any]:
-        """What is said once there is a picture."""
+        """The status once there is a picture."""
         return {self.status: markup.hint(READY)}
 
     def compared(self, run: Run, same: bool) -> Any:

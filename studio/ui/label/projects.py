@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -182,7 +182,8 @@ class ProjectPanels:
                 }
                 async for text in self._filled(which, project, kind, count, files, request):
                     yield {self._made: text}
-                yield await asyncio.to_thread(made, project.name, held)
+                for update in _settled(await asyncio.to_thread(made, project.name, held)):
+                    yield update
 
         self._create.click(
             create,
@@ -205,7 +206,8 @@ class ProjectPanels:
                     which, assignment.project, kind, count, files, request
                 ):
                     yield {self._made: text}
-                yield await asyncio.to_thread(made, name, held or {})
+                for update in _settled(await asyncio.to_thread(made, name, held or {})):
+                    yield update
 
         chosen = [self._bundle, self._project, self._codes]
         self._add.click(
@@ -266,6 +268,19 @@ class ProjectPanels:
         elif not filled.seen:
             text += _(" Choose files, or another source.")
         yield markup.notice("success" if filled.new else "warning", text)
+
+
+def _settled(update: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
+    """An event's last update of the page, in two: gradio sends the last one again when all is done,
+    over what a person has typed since. It also drops a visibility that another update follows at
+    once, so that is what comes last."""
+    yield update
+    changes = {place: new for place, new in update.items() if isinstance(new, dict)}
+    yield {
+        place: gr.update(visible=new["visible"])
+        for place, new in changes.items()
+        if "visible" in new
+    }
 
 
 def _classes(controller: BundleController) -> str:

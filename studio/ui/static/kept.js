@@ -76,7 +76,7 @@ window.keptRuns = (() => {
     if (!mine || document.hidden || document.getElementById("restarted")) return;
     const root = (window.gradio_config.root || "").replace(/\/$/, "");
     let theirs;
-    try { theirs = (await (await fetch(`${root}/gradio_api/app_id`)).json()).app_id; } catch { return; }
+    try { theirs = (await (await fetch(`${root}/gradio_api/app_id`, { signal: AbortSignal.timeout(5000) })).json()).app_id; } catch { return; }
     if (String(theirs) === String(mine)) return;
     const bar = Object.assign(document.createElement("div"), { id: "restarted" });
     bar.setAttribute("role", "alert");

@@ -19,7 +19,7 @@ from studio.labels.store import class_examples, invitations, pictures, projects,
 from studio.labels.store.responses import Submission
 from studio.runs.background_tasks import BackgroundTasks
 from studio.ui.label import exchange as panel
-from studio.ui.label.projects import LATER
+from studio.ui.label.projects import EXAMPLES, LATER
 from studio.ui.label.widget import session
 from studio.ui.page import build
 from studio.ui.shared.label_controller import LabelController
@@ -324,6 +324,20 @@ def test_guidelines_and_examples_reach_annotators(labels, controller, tiny, tmp_
     guest = {"ours": labels.join("ours", "Bob").code}
     with pytest.raises(gr.Error, match="nly an administrator"):
         handler(page, "GuidelinesPanel._saved")("ours", guest, "mine")
+
+
+def test_what_is_typed_once_a_project_is_there_stays(labels, controller, tiny):
+    page = build(controller, labels=labels)
+    create = handler(page, "wire.<locals>.create")
+    settings = projects.Setup.checked({"name": "ours", "bundle": tiny, "classes": ["a", "b"]})
+    told = called(
+        create, further=[getattr(settings, key) for key in LATER], which=tiny, person="Ada",
+        name="ours", question=settings.question, guide="", classes="a, b", kind=EXAMPLES,
+    )  # fmt: skip
+    assert isinstance(told, list), told
+    assert "guidelines-text" in places(page, told[-2])
+    # Gradio sends the last update twice.
+    assert all(set(update) <= {"visible", "__type__"} for update in told[-1].values())
 
 
 def test_a_picture_to_decide_does_not_tell_its_files_name(labels, controller, tiny):

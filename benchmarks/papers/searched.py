@@ -96,7 +96,7 @@ def _asked(
     """The settings, with those of every ascent, and no more steps than the options allow."""
     ascent = name in ("adversarial", "diffeomorphic", "diffeomorphic_vae", "diffeomorphic_gan")
     own: dict[str, Any] = {"rounding": False, "confidence": confidence} if ascent else {}
-    own |= {"patience": 0} if name == "diffeomorphic" else {}  # ours
+    own |= {"patience": 0, "beta2": 0.999} if name == "diffeomorphic" else {}
     steps = {} if options.steps is None else {"steps": options.steps}
     return {**own, **settings, **steps}
 

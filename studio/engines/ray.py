@@ -46,7 +46,7 @@ __all__ = ["RayEngine"]
 
 log = logging.getLogger(__name__)
 AT_ONCE = 256  # jobs under way on all workers; others wait here
-LOOK = 0.1  # seconds between two looks whether somebody stopped
+LOOK = 0.1  # seconds between two looks whether somebody stopped, or a worker is there again
 CROWD = 64  # jobs of a worker
 CROWDED = 1.5  # a worker with more than so many times the jobs of another one gets no more
 
@@ -137,6 +137,8 @@ class RayEngine(Engine):
         self._lock = threading.Lock()
         self._going: dict[Job, int] = {}  # and which worker has it
         self._shares = Shares()
+        self._closed = False
+        threading.Thread(target=self._pass_on_stops, name="ray-stops", daemon=True).start()
         for actor in self._workers.actors:
             for name in ahead:
                 actor.load.remote(name)
@@ -162,6 +164,7 @@ class RayEngine(Engine):
 
     def close(self) -> None:
         """Stop everything and end the workers."""
+        self._closed = True
         for job in list(self._going):
             job.stop()
         self._here.close()
@@ -220,7 +223,7 @@ class RayEngine(Engine):
                 time.sleep(LOOK)
 
     def _events(self, job: Job, told: int) -> Iterator[tuple[Event, float]]:
-        """What the job's worker reports, with the seconds taken; a stop is passed on meanwhile.
+        """What the job's worker reports, with the seconds taken.
 
         :raises RayActorError: the worker was lost.
         """
@@ -234,14 +237,15 @@ class RayEngine(Engine):
             told,
             self._shares[group_of(job)],
         )
-        asked = False
-        while True:
-            if job.stopping and not asked:
-                actor.stop.remote(job.number)
-                asked = True
-            ready, _ = ray.wait([events], timeout=LOOK)
-            if ready:
-                try:
-                    yield ray.get(next(events))
-                except StopIteration:
-                    return
+        for event in events:
+            yield ray.get(event)
+
+    def _pass_on_stops(self) -> None:
+        """Tell the workers whose jobs somebody stopped, until those end; a worker may not have
+        begun a job yet. Each job's own thread waits for its events."""
+        while not self._closed:
+            time.sleep(LOOK)
+            with self._lock:
+                stopped = [(job, worker) for job, worker in self._going.items() if job.stopping]
+            for job, worker in stopped:
+                self._workers.actors[worker].stop.remote(job.number)

@@ -26,6 +26,7 @@ class Search:
     :param rate: Adam's learning rate.
     :param steps: most iterations.
     :param decay: AdamW's weight decay, which draws z towards 0.
+    :param beta2: Adam's memory of the size of earlier gradients.
     :ivar origin: z at the start.
     :ivar z: the present latents of all pictures, [B, ...].
     :ivar active: which pictures are still searched, indices [b].
@@ -43,6 +44,7 @@ class Search:
         rate: float,
         steps: int,
         decay: float = 0.0,
+        beta2: float = 0.999,
     ) -> None:
         self.origin = z.detach()
         self.z = z.detach().clone()
@@ -51,7 +53,7 @@ class Search:
         self.reconstruction: Tensor | None = None
         self._x = factual
         self._factual, self._mask, self._steps = factual, mask, steps
-        self._adam = torch.optim.AdamW([self.z], lr=rate, weight_decay=decay)
+        self._adam = torch.optim.AdamW([self.z], lr=rate, betas=(0.9, beta2), weight_decay=decay)
 
     def decoded(self, g: Decoder, seen: Callable[[Tensor], Tensor] = lambda x: x) -> Tensor:
         """Decode the pictures still searched, composited under the region, [b, C, H, W]; call it

@@ -44,7 +44,8 @@ LEAPS: dict[str, Any] = {"condition": "hard", "blending_leaps": 25}
 INJECTIONS = ((0.0, 0.1), (0.5, 0.55), (1.0, 1.025), (1.0, 1.1))
 COUNTS = (0, 5, 10, 15, 20)
 ASKED = 300  # questions that an injection is chosen by
-STEPS = {"classifier": 500, "autoencoder": 1500, "velocity": 2000}
+EPOCHS = 50  # of every classifier, as in the paper
+STEPS = {"autoencoder": 4000, "velocity": 6000}
 SIZES: dict[str, dict[str, Any]] = {
     "classifier": {"width": 16}, "autoencoder": {"widths": [16, 32, 64]},
     "velocity": {"width": 128},
@@ -74,22 +75,23 @@ def hard_velocity(data: Split, bundle: Bundle | None) -> tuple[Loss, int]:
     return losses.velocity_loss(found.mean, labels), len(found.mean)
 
 
-def recipe(name: str, seed: int) -> Recipe:
-    """The digits' recipe of a part, smaller and with fewer steps."""
+def recipe(name: str, seed: int, count: int) -> Recipe:
+    """The digits' recipe of a part, smaller and with fewer steps, for so many pictures."""
     found = DIGITS.recipes[name]
     batch = 256 if name == "velocity" else 64
-    plan = replace(found.plan, steps=STEPS[name], batch=batch, mixed=False, seed=seed)
+    steps = STEPS.get(name) or round(EPOCHS * count / batch)
+    plan = replace(found.plan, steps=steps, batch=batch, mixed=False, seed=seed)
     loss = hard_velocity if name == "velocity" else found.loss
     return replace(found, plan=plan, loss=loss, arguments=found.arguments | SIZES[name])
 
 
-def book(seed: int) -> Cookbook:
-    """What LeapFactual needs, for clothes."""
+def book(seed: int, count: int) -> Cookbook:
+    """What LeapFactual needs, for so many pictures of clothes."""
     manifest = Manifest(
         name="clothes", title="Clothes", description="FashionMNIST", image_size=32, channels=1,
         class_names=NAMES, licence="MIT",
     )  # fmt: skip
-    recipes = {name: recipe(name, seed) for name in STEPS}
+    recipes = {name: recipe(name, seed, count) for name in SIZES}
     return Cookbook(manifest, recipes, "FashionMNIST", DIGITS.load)
 
 
@@ -97,9 +99,8 @@ def trained(folder: Path, name: str, data: Split, test: Split, seed: int) -> Bun
     """The bundle in a folder with a further part, trained where it is not there."""
     there = (folder / bundles.MANIFEST).is_file()
     if not there or name not in bundles.read_manifest(folder).parts:
-        for at in train_part(
-            book(seed), name, data, test, folder, torch.device("cpu"), "benchmarks.fashion"
-        ):
+        parts, cpu = book(seed, len(data)), torch.device("cpu")
+        for at in train_part(parts, name, data, test, folder, cpu, "benchmarks.fashion"):
             print(f"\r{folder.name} {name} {at.step}/{at.total}    ", end="", flush=True)
         print("\r", end="")
         pictures.forget_encoded()

@@ -36,7 +36,7 @@ class ScanInput:
     def __init__(self, controllers: Controllers, adjust: AdjustInput) -> None:
         self.controllers, self._adjust = controllers, adjust
         self._file = gr.File(
-            label=_("Or a file: DICOM, TIFF, HEIC, JPEG 2000, NumPy"), file_types=FILES, height=90,
+            label=_("Or a file: DICOM, TIFF, HEIC, JPEG 2000, NumPy"), file_types=FILES, height=136,
             elem_id="scan",
         )  # fmt: skip
         with gr.Row():

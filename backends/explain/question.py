@@ -19,7 +19,7 @@ from backends.explain.compatibility import refusal
 from backends.targets.named import part_of, target_model
 from backends.targets.threshold import Regressor, Threshold, parse
 
-__all__ = ["Question", "checked_seed", "config_of", "posed", "presets_of", "settings_of",
+__all__ = ["Question", "changed", "checked_seed", "config_of", "posed", "presets_of", "settings_of",
            "typed"]  # fmt: skip
 
 C = TypeVar("C", bound=BaseModel)
@@ -242,3 +242,9 @@ def typed(bundle: Bundle, method: str, settings: Mapping[str, Any]) -> dict[str,
     """
     known = config_of(bundle, method, settings).model_dump(mode="json")
     return {key: known.get(key, value) for key, value in settings.items()}
+
+
+def changed(bundle: Bundle, method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a method's settings that are other than the bundle's own."""
+    own = config_of(bundle, method, {}).model_dump(mode="json")
+    return {key: value for key, value in settings.items() if own.get(key) != value}

@@ -6,7 +6,7 @@ The studio, which knows no tensors, may call these from any thread or machine.
 from backends.service.adding import recognise, remove
 from backends.service.bundles import about, load, pull, to_pull, warm
 from backends.service.domain import look
-from backends.service.explanations import explain, stopped, typed_settings
+from backends.service.explanations import changed_settings, explain, stopped, typed_settings
 from backends.service.mistakes import mistakes
 from backends.service.models import inspect
 from backends.service.neighbours import nearest
@@ -27,6 +27,7 @@ from backends.service.second_opinions import second_opinion, with_second_opinion
 __all__ = [
     "about",
     "add_model",
+    "changed_settings",
     "draw",
     "explain",
     "inspect",

@@ -20,7 +20,7 @@ from backends.service.request_types import require_types
 if TYPE_CHECKING:
     from backends.explain.question import Question
 
-__all__ = ["explain", "posed_question", "resolve", "stopped", "typed_settings"]
+__all__ = ["changed_settings", "explain", "posed_question", "resolve", "stopped", "typed_settings"]
 
 
 def resolve(request: Request) -> Question:
@@ -52,6 +52,16 @@ def typed_settings(name: str, method: str, settings: Mapping[str, Any]) -> dict[
     from backends.explain.question import typed
 
     return typed(bundles.get(name), method, settings)
+
+
+def changed_settings(name: str, method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a method's settings that are other than the bundle's own.
+
+    :param name: of the bundle.
+    """
+    from backends.explain.question import changed
+
+    return changed(bundles.get(name), method, settings)
 
 
 def _region(request: Request) -> Region:

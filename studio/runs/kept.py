@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from backends import service
+from backends.errors import StudioError
 from backends.files import atomic_folder
 from backends.settings import settings
 from studio.runs import run_files
@@ -128,8 +130,8 @@ class KeptRuns:
             "id": run.id, "ended": self._clock(), "bundle": request.bundle,
             "method": request.method, "source": record["factual"]["label"],
             "target": record["target"], "region": request.region, "status": record["status"],
-            "brought": run.brought,
-            "size": _size(folder),
+            "brought": run.brought, "size": _size(folder), "model": request.model,
+            "changed": _changed(run),
         }  # fmt: skip
 
     def _listed(self, mine: Path) -> list[KeptRun]:
@@ -192,6 +194,17 @@ def usual_store() -> KeptRuns:
         found.runs, days=found.keep_days, visitor_bytes=found.visitor_megabytes * MEGABYTE,
         all_bytes=found.runs_megabytes * MEGABYTE,
     )  # fmt: skip
+
+
+def _changed(run: Run) -> dict[str, str]:
+    """Settings other than the bundle's own; none where a file names what is not here."""
+    assert run.answer is not None
+    settings = run.answer.record["settings"]
+    try:
+        found = service.changed_settings(run.request.bundle, run.request.method, settings)
+    except StudioError:
+        return {}
+    return {key: str(value) for key, value in found.items()}
 
 
 def _size(folder: Path) -> int:

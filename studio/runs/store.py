@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +23,8 @@ class KeptRun:
     :ivar brought: whether its files were dropped on the page, so that nothing here computed it.
     :ivar size: bytes on the disk.
     :ivar thumbnail: a PNG, the factual beside the counterfactual.
+    :ivar model: what was explained; empty where an earlier studio kept the run.
+    :ivar changed: settings of the method other than the bundle's own, by name.
     """
 
     id: str
@@ -35,6 +38,8 @@ class KeptRun:
     brought: bool
     size: int
     thumbnail: Path
+    model: str = ""
+    changed: Mapping[str, str] = field(default_factory=dict)
 
 
 class Store(Protocol):

@@ -32,7 +32,8 @@ TRAINED = {
 }  # fmt: skip
 GIVEN = {"target": EVIL, "name": EVIL, "state": EVIL, "pictures": [(EVIL, EVIL, EVIL, EVIL, EVIL)]}
 KEPT = dict.fromkeys(
-    ("id", "question", "method", "status", "shown", "picture", "verdict", "when"), EVIL
+    ("id", "question", "method", "particular", "status", "shown", "picture", "verdict", "when"),
+    EVIL,
 )
 SIDE = {"picture": EVIL, "heat": EVIL, "question": EVIL}
 LINK = {"made": EVIL, "works": True, "until": EVIL, "joined": EVIL}

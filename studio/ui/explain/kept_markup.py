@@ -17,6 +17,7 @@ from studio.runs.store import KeptRun
 from studio.templates import Markup, render
 from studio.translation import N_, _
 from studio.ui.shared import canvas
+from studio.ui.shared.asked_models import CLASSIFIER
 
 __all__ = ["compared", "gallery"]
 
@@ -52,6 +53,7 @@ def gallery(
             "question": _("“{source}” to “{target}”", source=run.source, target=run.target),
             "verdict": _verdict(run),
             "method": _(titles.get(run.method, run.method)),
+            "particular": _particular(run),
             "status": run.status,
             "when": time.strftime("%d %b, %H:%M", time.localtime(run.ended)),
             "picture": _thumbnail(run),
@@ -105,6 +107,12 @@ def _number(value: float | None, form: str) -> str:
 def _verdict(run: KeptRun) -> str:
     verdict = _(VERDICTS[run.status])
     return _("{verdict}, from a file", verdict=verdict) if run.brought else verdict
+
+
+def _particular(run: KeptRun) -> str:
+    """What tells the run from others of its kind: its model, and settings that somebody chose."""
+    model = [] if run.model in ("", CLASSIFIER) else [run.model]
+    return ", ".join([*model, *(f"{key} {value}" for key, value in run.changed.items())])
 
 
 def _title(request: Any, titles: Mapping[str, str]) -> str:

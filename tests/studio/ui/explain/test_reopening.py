@@ -124,6 +124,7 @@ def test_all_of_it_is_back_after_a_restart(started, kept, asked):
     assert scene["picture"]
     assert "compare" in shown["counterfactual"]
     assert kept.id in shown["history"]
+    assert "blending_leaps 4" in shown["history"], "what tells it from others of its kind"
     assert json.loads(shown["kept-host"]["shown"]) == {"run": kept.id, "by": "open"}
 
 

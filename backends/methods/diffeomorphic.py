@@ -67,7 +67,7 @@ class FlowConfig(AscentConfig):
     answers 1 % further away (``benchmarks.scales``)."""
 
     beta2: float = Field(
-        0.95, ge=0, lt=1, title="Adam's memory",
+        0.95, ge=0, le=0.999, title="Adam's memory",
         description="β₂: how long steps stay short after a steep beginning (authors' code: .999)",
     )  # fmt: skip
     patience: int = Field(

@@ -79,6 +79,8 @@ def fits(field: Mapping[str, Any], value: Any) -> bool:
         return False
     if kind == "integer" and value != int(value):
         return False
+    if value in (field.get("exclusiveMinimum"), field.get("exclusiveMaximum")):
+        return False
     low, high = bounds(field)
     return (low is None or value >= low) and (high is None or value <= high)
 

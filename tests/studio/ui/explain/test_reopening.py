@@ -254,6 +254,9 @@ def test_what_the_browser_says_is_checked(given, said):
     [
         ({"type": "integer", "minimum": 1, "maximum": 9}, 9, True),
         ({"type": "integer", "minimum": 1, "maximum": 9}, 10, False),
+        ({"type": "number", "exclusiveMinimum": 0, "maximum": 1}, 0, False),
+        ({"type": "number", "minimum": 0, "exclusiveMaximum": 0.5}, 0.5, False),
+        ({"type": "number", "minimum": 0, "exclusiveMaximum": 0.5}, 0, True),
         ({"type": "integer"}, 1.5, False), ({"type": "number"}, True, False),
         ({"type": "number"}, "3", False), ({"type": "boolean"}, False, True),
         ({"type": "boolean"}, 0, False), ({"type": "string"}, "x", True),

@@ -42,12 +42,12 @@ FRACTIONS = (0.1, 0.5, 1.0)
 LEAPS: dict[str, Any] = {"condition": "hard", "blending_leaps": 25}
 # (lift, land) and leaps of the injection that are tried, the paper's and the digits' among them.
 INJECTIONS = ((0.0, 0.1), (0.5, 0.55), (1.0, 1.025), (1.0, 1.1))
-COUNTS = (0, 5, 10, 15, 20)
+COUNTS = (0, 5, 10, 20, 30, 40)
 ASKED = 300  # questions that an injection is chosen by
-STEPS = {"classifier": 3000, "autoencoder": 4000, "velocity": 6000}
+STEPS = {"classifier": 3000, "autoencoder": 4000, "velocity": 20_000}
 SIZES: dict[str, dict[str, Any]] = {
     "classifier": {"width": 16}, "autoencoder": {"widths": [16, 32, 64]},
-    "velocity": {"width": 128},
+    "velocity": {"width": 256},
 }  # fmt: skip
 AT_ONCE = 100
 KINDS = ("standard", "reliable")
@@ -233,15 +233,14 @@ def main() -> None:
     )
     parser.add_argument("--each", type=int, default=800, help="training pictures of a class")
     parser.add_argument("--tested", type=int, default=500, help="test pictures of a class")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=range(5))
     parser.add_argument("--only", type=int, help="compute this seed alone, beside another process")
     options = parser.parse_args()
     torch.set_num_threads(1)
     devices.use("cpu")
     whole = clothes(options.pictures, options.tested, options.each)
     test = clothes(options.pictures, 0, options.tested)
-    seeds = range(options.seeds)
-    for seed in seeds if options.only is None else [options.only]:
+    for seed in options.seeds if options.only is None else [options.only]:
         path = options.out / f"seed-{seed}.json"
         if not path.is_file():
             found = one_seed(options.out, whole, test, seed)
@@ -249,7 +248,7 @@ def main() -> None:
                 scratch.write_text(json.dumps(found))
     if options.only is not None:
         return
-    scores = [json.loads((options.out / f"seed-{seed}.json").read_text()) for seed in seeds]
+    scores = [json.loads((options.out / f"seed-{seed}.json").read_text()) for seed in options.seeds]
     rows: list[dict[str, object]] = []
     for case in scores[0]:
         accuracies, areas = np.array([one[case] for one in scores]).T

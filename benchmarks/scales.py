@@ -19,7 +19,7 @@ ASKED: list[tuple[str, str, dict[str, object]]] = [
 
 def main() -> None:
     """Print how many answers flip and convince, how far they are and what they cost."""
-    options = arguments(200)
+    options = arguments(100)
     bundle = bundles.find(options.bundle)
     x, _, target = questions(bundle, options.data, options.count, trivial=False)
     rows = []

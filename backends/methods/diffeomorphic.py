@@ -64,7 +64,7 @@ class AscentConfig(BaseModel):
 class FlowConfig(AscentConfig):
     """Exact ascent; ``bound`` and ``patience`` are ours. The authors' Adam has its usual ``beta2``,
     .999. Ours was chosen on training pictures: the longest searches take a third of the steps, to
-    answers 1 % further away (``benchmarks.scales``)."""
+    answers about 1 % further away (``benchmarks.scales``)."""
 
     beta2: float = Field(
         0.95, ge=0, le=0.999, title="Adam's memory",

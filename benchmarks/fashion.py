@@ -218,6 +218,16 @@ def one_seed(out: Path, whole: Split, test: Split, seed: int) -> dict[str, Any]:
     return scores
 
 
+def scored(out: Path, whole: Split, test: Split, seed: int) -> dict[str, Any]:
+    """:func:`one_seed`, read where it was finished before."""
+    path = out / f"seed-{seed}.json"
+    if not path.is_file():
+        found = one_seed(out, whole, test, seed)
+        with atomic_write(path) as scratch:
+            scratch.write_text(json.dumps(found))
+    return dict(json.loads(path.read_text()))
+
+
 def best_injection(tried: list[dict[str, Any]]) -> dict[str, Any]:
     """The settings of the injection that the strong classifier agrees with most often."""
     best = max((row for row in tried if row["leaps"]), key=lambda row: (row["ACC_r"], row["AUC_r"]))
@@ -233,22 +243,17 @@ def main() -> None:
     )
     parser.add_argument("--each", type=int, default=800, help="training pictures of a class")
     parser.add_argument("--tested", type=int, default=500, help="test pictures of a class")
-    parser.add_argument("--seeds", type=int, nargs="+", default=range(5))
+    parser.add_argument("--seeds", type=int, nargs="+", default=range(5), help="of the table")
     parser.add_argument("--only", type=int, help="compute this seed alone, beside another process")
     options = parser.parse_args()
     torch.set_num_threads(1)
     devices.use("cpu")
     whole = clothes(options.pictures, options.tested, options.each)
     test = clothes(options.pictures, 0, options.tested)
-    for seed in options.seeds if options.only is None else [options.only]:
-        path = options.out / f"seed-{seed}.json"
-        if not path.is_file():
-            found = one_seed(options.out, whole, test, seed)
-            with atomic_write(path) as scratch:
-                scratch.write_text(json.dumps(found))
     if options.only is not None:
+        scored(options.out, whole, test, options.only)
         return
-    scores = [json.loads((options.out / f"seed-{seed}.json").read_text()) for seed in options.seeds]
+    scores = [scored(options.out, whole, test, seed) for seed in options.seeds]
     rows: list[dict[str, object]] = []
     for case in scores[0]:
         accuracies, areas = np.array([one[case] for one in scores]).T

@@ -245,6 +245,6 @@ def typed(bundle: Bundle, method: str, settings: Mapping[str, Any]) -> dict[str,
 
 
 def changed(bundle: Bundle, method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a method's settings that are other than the bundle's own."""
+    """Return the settings of a method that differ from the bundle's own."""
     own = config_of(bundle, method, {}).model_dump(mode="json")
     return {key: value for key, value in settings.items() if own.get(key) != value}

@@ -55,7 +55,7 @@ def typed_settings(name: str, method: str, settings: Mapping[str, Any]) -> dict[
 
 
 def changed_settings(name: str, method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a method's settings that are other than the bundle's own.
+    """Return the settings of a method that differ from the bundle's own.
 
     :param name: of the bundle.
     """

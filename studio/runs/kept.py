@@ -197,11 +197,11 @@ def usual_store() -> KeptRuns:
 
 
 def _changed(run: Run) -> dict[str, str]:
-    """Settings other than the bundle's own; none where a file names what is not here."""
+    """Return the settings that differ from the bundle's own; none where the bundle is not here."""
     assert run.answer is not None
-    settings = run.answer.record["settings"]
+    used = run.answer.record["settings"]
     try:
-        found = service.changed_settings(run.request.bundle, run.request.method, settings)
+        found = service.changed_settings(run.request.bundle, run.request.method, used)
     except StudioError:
         return {}
     return {key: str(value) for key, value in found.items()}

@@ -23,8 +23,8 @@ class KeptRun:
     :ivar brought: whether its files were dropped on the page, so that nothing here computed it.
     :ivar size: bytes on the disk.
     :ivar thumbnail: a PNG, the factual beside the counterfactual.
-    :ivar model: what was explained; empty where an earlier studio kept the run.
-    :ivar changed: settings of the method other than the bundle's own, by name.
+    :ivar model: the model that was explained; empty where an earlier version kept the run.
+    :ivar changed: the method's settings that differ from the bundle's own, by name.
     """
 
     id: str

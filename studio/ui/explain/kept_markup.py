@@ -110,7 +110,7 @@ def _verdict(run: KeptRun) -> str:
 
 
 def _particular(run: KeptRun) -> str:
-    """What tells the run from others of its kind: its model, and settings that somebody chose."""
+    """Name the run's model, unless it is the bundle's own, and the settings that were changed."""
     model = [] if run.model in ("", CLASSIFIER) else [run.model]
     return ", ".join([*model, *(f"{key} {value}" for key, value in run.changed.items())])
 

@@ -271,9 +271,11 @@ class ProjectPanels:
 
 
 def _settled(update: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
-    """An event's last update of the page, in two: gradio sends the last one again when all is done,
-    over what a person has typed since. It also drops a visibility that another update follows at
-    once, so that is what comes last."""
+    """Yield an event's last update of the page, then its visibilities alone.
+
+    Gradio sends the last update again when the event ends, which would overwrite what a person has
+    typed since. It also loses a visibility that another update follows at once.
+    """
     yield update
     changes = {place: new for place, new in update.items() if isinstance(new, dict)}
     yield {

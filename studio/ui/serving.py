@@ -58,6 +58,7 @@ STYLES = (
     "advice.css",
     "compare.css",
     "further.css",
+    "kept.css",
     "label.css",
     "take_away.css",
 )

@@ -99,7 +99,7 @@ class Gallery:
             self._compared = gr.HTML(elem_id="kept-compare")
             self.file = gr.File(
                 label=_("Restore an answer: result.zip, result.json or counterfactual.png"),
-                file_types=[".zip", ".json", ".png"], height=90, elem_id="restore-file",
+                file_types=[".zip", ".json", ".png"], height=136, elem_id="restore-file",
             )  # fmt: skip
             self.note = gr.HTML(elem_id="restore-note")
 

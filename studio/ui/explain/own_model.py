@@ -45,7 +45,7 @@ class OwnModel:
                 max_lines=1,
             )
             self._file = gr.File(
-                label=_("File of the model, or of its weights"), file_types=FILES, height=90,
+                label=_("File of the model, or of its weights"), file_types=FILES, height=136,
                 elem_id="own-model-file",
             )  # fmt: skip
             self._add = gr.Button(_("Add this model"), elem_id="add-model")

@@ -91,7 +91,7 @@ class ExchangePanel:
         with gr.Accordion(_("Import labels"), open=False, elem_id="import", visible=may):
             self._source = gr.File(
                 label=_("What was exported: .csv, .jsonl, .json, or a zip of a folder"),
-                type="filepath", elem_id="import-file", height=110,
+                type="filepath", elem_id="import-file", height=136,
             )  # fmt: skip
             self._into = gr.Textbox(
                 label=_("Into the project"), max_lines=1, elem_id="import-project",

@@ -54,7 +54,7 @@ class GuidelinesPanel:
             )  # fmt: skip
             self._files = gr.File(
                 label=_("Pictures of it"), file_count="multiple", file_types=["image"],
-                type="filepath", height=110, interactive=True, elem_id="example-files",
+                type="filepath", height=136, interactive=True, elem_id="example-files",
             )  # fmt: skip
             with gr.Row():
                 self._add = gr.Button(_("Add these"), elem_id="example-add", size="md")

@@ -58,7 +58,7 @@ class Source:
         )
         self.files = gr.File(
             label=_("Pictures, or zip files of them"), file_count="multiple", type="filepath",
-            visible=False, elem_id=f"{prefix}-files", height=120, interactive=True,
+            visible=False, elem_id=f"{prefix}-files", height=136, interactive=True,
         )  # fmt: skip
         self.kind.change(
             lambda kind: (gr.update(visible=kind == DRAWN), gr.update(visible=kind == FILES)),

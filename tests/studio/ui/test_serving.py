@@ -17,10 +17,15 @@ from studio.labels.store.database import Database
 from studio.labels.store.records import Setup
 from studio.runs.background_tasks import BackgroundTasks
 from studio.runs.kept import KeptRuns
-from studio.ui.serving import _sweeps, free_port
+from studio.ui.serving import STYLES, _sweeps, free_port
 from studio.ui.shared.label_controller import LabelController
+from studio.ui.shared.static import FOLDER
 
 ROOT = Path(__file__).parents[3]
+
+
+def test_every_style_reaches_the_page():
+    assert sorted(STYLES) == sorted(path.name for path in FOLDER.glob("*.css"))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from studio.ui.serving import free_port
 from studio.ui.shared import canvas
@@ -108,6 +108,16 @@ def visited(browser: Browser, address: str) -> Iterator[Page]:
     context.close()
     assert strangers == []
     assert faults == []
+
+
+def open_accordion(heading: Locator) -> None:
+    """Open an accordion; wait until its fields can be filled.
+
+    Gradio puts the fields there now and gives them their values a moment later, sooner than a
+    person types but later than a script does.
+    """
+    heading.click()
+    heading.page.wait_for_timeout(500)
 
 
 # What gr.HTML gives a script, and the next scene as Python would send it.

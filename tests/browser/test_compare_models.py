@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import served, visited
+from tests.browser.conftest import open_accordion, served, visited
 from tests.browser.test_journey import choose_example, choose_target, open_compare, unlabelled
 
 pytestmark = pytest.mark.browser
@@ -40,7 +40,7 @@ def compare(page):
 
 def test_settings_are_ticked_and_two_models_answer(page):
     ask_nine(page)
-    page.get_by_text("Vary settings").first.click()
+    open_accordion(page.get_by_text("Vary settings").first)
     pick(page, "compare-vary-method", "RCSB")
     setting = page.locator("#compare-vary-setting input")
     expect(setting).to_have_value("Guidance scale")
@@ -95,7 +95,7 @@ def test_a_model_without_the_class_and_odd_settings_are_told_in_a_sentence(page)
     expect(page.locator("#compare-note")).to_contain_text("Stroke thickness has no “9”")
     expect(page.locator(".answer.first").first).to_contain_text("pixels")
     assert page.locator(".answer.second").count() == 0
-    page.get_by_text("Vary settings").first.click()
+    open_accordion(page.get_by_text("Vary settings").first)
     typed = page.locator("#compare-settings textarea")
     for words, said in (("rcsb.steps=5000", "less than or equal to 500"),
                         ("nonsense", "is not of the form"), ("moon.a=1", "moon")):  # fmt: skip

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import expect
 
+from tests.browser.conftest import open_accordion
+
 pytestmark = pytest.mark.browser
 
 
@@ -110,10 +112,9 @@ def test_upload_brush_run_stop_run_download(page, tmp_path):
     choose_target(page, "9")
 
     choose_method(page, "RCSB")
-    page.get_by_text("Settings of the method").click()
+    open_accordion(page.get_by_text("Settings of the method"))
     steps = page.get_by_label("number input for Steps", exact=True)
     steps.wait_for()
-    page.wait_for_timeout(500)  # a person sees the field before typing; it is being mounted
     steps.fill("500")
     page.keyboard.press("Tab")
     page.wait_for_function(

@@ -5,7 +5,7 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PATIENCE, served
+from tests.browser.conftest import PATIENCE, open_accordion, served
 from tests.browser.test_journey import (
     choose_example,
     choose_method,
@@ -78,10 +78,9 @@ def long_run(page):
     page.locator("#factual").get_by_role("button", name="Box").click()
     paint(page, 0.1, 0.1, 0.9, 0.7)
     choose_method(page, "RCSB")
-    page.get_by_text("Settings of the method").click()
+    open_accordion(page.get_by_text("Settings of the method"))
     steps = page.get_by_label("number input for Steps", exact=True)
     steps.wait_for()
-    page.wait_for_timeout(500)  # it is being mounted
     steps.fill("500")
     page.keyboard.press("Tab")
     page.locator("#run").click()
@@ -199,13 +198,13 @@ def test_a_result_that_is_dropped_comes_back(visit, address, tmp_path):
 def test_settings_are_kept_in_the_browser(visit, address):
     page = visit(address)
     choose_method(page, "PLACE")
-    page.get_by_text("Settings of the method").click()
+    open_accordion(page.get_by_text("Settings of the method"))
     page.locator("#seed input").fill("7")
     page.keyboard.press("Tab")
     page.wait_for_timeout(2000)
     page = visit(address, page.context)
     expect(page.locator("#method input")).to_have_value("PLACE")
-    page.get_by_text("Settings of the method").click()
+    open_accordion(page.get_by_text("Settings of the method"))
     expect(page.locator("#seed input")).to_have_value("7")
 
 

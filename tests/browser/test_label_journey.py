@@ -9,7 +9,7 @@ from sqlalchemy import select
 from studio.labels.store import projects, responses
 from studio.labels.store.database import Database, usual_place
 from studio.labels.store.schema import Items
-from tests.browser.conftest import visited
+from tests.browser.conftest import open_accordion, visited
 from tests.browser.test_journey import methods_offered
 
 pytestmark = pytest.mark.browser
@@ -34,7 +34,7 @@ def make(page, name, person):
     page.get_by_role("tab", name="Label").click()
     page.wait_for_timeout(1500)  # the page hears which projects there are
     if not page.locator("#project-name").is_visible():
-        page.get_by_text("New project").click()
+        open_accordion(page.get_by_text("New project"))
     page.locator("#project-name").get_by_role("textbox").fill(name)
     page.locator("#label-name").get_by_role("textbox").fill(person)
     page.locator("#project-make").click()
@@ -97,7 +97,7 @@ def test_twenty_by_keyboard_then_a_model_of_them(page):
     }
     assert {r.via for r in stored} == {"key"}
 
-    page.locator("#training > .label-wrap, #training > button").first.click()
+    open_accordion(page.locator("#training > .label-wrap, #training > button").first)
     page.locator("#retrain").click()
     page.wait_for_selector("#retrain-status .warning", timeout=300_000)
     told = page.inner_text("#retrain-status")  # twenty labels are few, and the page says so
@@ -162,7 +162,7 @@ def test_answers_wait_in_the_browser_while_nobody_answers(page):
 def test_a_person_is_asked_along_the_path_and_goes_on_after_a_reload(page):
     page.locator("#examples button").nth(8).click()
     page.wait_for_selector(".region-canvas.ready")
-    page.get_by_text("Settings of the method").click()
+    open_accordion(page.get_by_text("Settings of the method"))
     page.locator("#ask-me").get_by_role("checkbox").check()
     page.wait_for_function("document.querySelector('#target input').value")
     target = page.locator("#target input").input_value().split()[0]

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from studio.labels.store import projects, responses
 from studio.labels.store.database import Database, usual_place
-from tests.browser.conftest import visited
+from tests.browser.conftest import open_accordion, visited
 from tests.browser.test_label_journey import all_saved, make, own_class, state
 
 pytestmark = pytest.mark.browser
@@ -89,11 +89,11 @@ def test_all_of_these_are_sevens(page):
 
 def test_a_link_a_code_and_guidelines(browser, address, page):
     make(page, "by link", "Ann")
-    page.locator("#guidelines > .label-wrap, #guidelines > button").first.click()
+    open_accordion(page.locator("#guidelines > .label-wrap, #guidelines > button").first)
     page.locator("#guidelines-text textarea").fill("**Sevens** may have a bar <img src=x>")
     page.locator("#guidelines-save").click()
     page.wait_for_selector("#guidelines-status .success")
-    page.locator("#invite > .label-wrap, #invite > button").first.click()
+    open_accordion(page.locator("#invite > .label-wrap, #invite > button").first)
     page.locator("#invitation-make").click()
     link = page.locator("#invitation-link input").input_value()
     assert link.startswith(f"{address}/?project=by+link&invitation=")
@@ -111,7 +111,8 @@ def test_a_link_a_code_and_guidelines(browser, address, page):
         for telling in ("_000", f"{own_class(item)}_"):
             assert telling not in bob.locator(".labelling").inner_html()
         bob.keyboard.press("g")
-        bob.wait_for_selector("dialog.guide[open] strong")
+        bob.wait_for_selector("dialog.guide[open]")
+        assert bob.inner_text("dialog.guide .text") == "Sevens may have a bar <img src=x>"
         assert bob.inner_text("dialog.guide strong") == "Sevens"
         assert bob.locator("dialog.guide .text img").count() == 0
         bob.keyboard.press("7")  # behind the guidelines: nothing is answered

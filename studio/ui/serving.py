@@ -84,6 +84,7 @@ def launch(
         log_as_json()
     access = AccessPolicy.of(settings(), host)
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # the gate reads whom a proxy forwards for
+    _ask_itself_directly(host)
     if mcp and find_spec("mcp") is None:
         raise MissingPart('--mcp needs a package; run: pip install "counterfactual-studio[mcp]"')
     port = port or free_port(host)
@@ -206,6 +207,7 @@ def launch_options() -> dict[str, Any]:
         "pwa": False,
         "share": False,
         "show_error": True,
+        "_frontend": False,  # else a page that takes 3 s on a busy machine ends the start
     }
 
 
@@ -216,6 +218,13 @@ def _head() -> str:
     script = static_text("viewer.js", "kept.js", "early_run.js")
     texts = script_of_texts()
     return f"<style>{DARK} {styles}</style>{texts}{shortcuts.script()}<script>{script}</script>"
+
+
+def _ask_itself_directly(host: str) -> None:
+    """Let gradio's requests to its own address go past a proxy that the environment names."""
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, [known, "localhost", "127.0.0.1", host]))
 
 
 def _require_port(host: str, port: int) -> None:

@@ -11,6 +11,7 @@ from studio.engines.local import LocalEngine
 from studio.runs import Runs
 from studio.runs.study import Study
 from studio.ui.page import build
+from studio.ui.serving import launch_options
 from studio.ui.shared.controller import BundleController
 
 
@@ -24,7 +25,7 @@ def client(tmp_path_factory):
     bundle = str(write_tiny(folder / "tiny"))
     controller = BundleController(bundle, runs, folder, Study(folder / "choices.jsonl"))
     page = build(controller).queue()
-    _, address, _ = page.launch(prevent_thread_lock=True, quiet=True)
+    _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     yield Client(address, verbose=False)
     page.close(verbose=False)
     engine.close()

@@ -22,6 +22,8 @@ from studio.ui.shared.label_controller import LabelController
 from studio.ui.shared.static import FOLDER
 
 ROOT = Path(__file__).parents[3]
+# A proxy for the outside, as hospitals have one; a studio asks itself without it.
+CLOSED = "http://127.0.0.1:9"
 
 
 def test_every_style_reaches_the_page():
@@ -78,6 +80,7 @@ def test_strangers_pictures_are_decoded_elsewhere(tiny, picture, tmp_path, mode,
     environment = os.environ | {
         "PYTHONPATH": str(ROOT), "STUDIO_PORT": str(port), "STUDIO_BUNDLE": tiny,
         "STUDIO_MODE": mode, "STUDIO_HOME": str(tmp_path), "TMPDIR": str(tmp_path),
+        "http_proxy": CLOSED, "https_proxy": CLOSED, "all_proxy": CLOSED,
     }  # fmt: skip
     address, log = f"http://127.0.0.1:{port}", tmp_path / "log.txt"
     out = io.BytesIO()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from backends.compute import devices
-from backends.errors import StudioError
+from backends.errors import BadInput, StudioError
 from backends.settings import settings
 from studio.cli.signals import interruptible
 from studio.engines.zero import is_zero
@@ -14,6 +14,11 @@ from studio.ui.serving import launch
 
 def main() -> None:
     """Serve with the settings of the environment."""
+    if sys.argv[1:]:
+        raise BadInput(
+            "app.py takes no options, only the environment's settings (STUDIO_PORT, …); for "
+            "options run: python -m studio serve --help"
+        )
     found = settings()
     # Refuse a wrong one now, not at the first run; where cards are lent there is none to choose.
     if found.device != "auto" and not is_zero():

@@ -13,7 +13,7 @@ import gradio as gr
 
 from backends.errors import NotFound, StudioError
 from studio.access.rights import name_of
-from studio.translation import N_, _
+from studio.translation import _
 from studio.ui.explain import kept_markup
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
@@ -76,7 +76,7 @@ class Gallery:
     def __init__(self, controllers: Controllers) -> None:
         self.controllers = controllers
         self._runs = controllers.first.runs
-        self._titles = {name: N_(m["title"]) for name, m in controllers.methods().items()}
+        self._methods = controllers.methods()
         self._counts: dict[str, Said] = {}
         self.said = gr.JSON(visible=False)
         self.host = on_demand("kept-host", HOST, shown="")
@@ -147,7 +147,7 @@ class Gallery:
             else _("Your earlier answers")
         )
         return {
-            self.history: kept_markup.gallery(going, kept, count, self._titles, shown),
+            self.history: kept_markup.gallery(going, kept, count, self._methods, shown),
             self._panel: gr.update(label=label),
         }
 
@@ -187,7 +187,7 @@ class Gallery:
             runs = [run for run in found if run and run.answer]
             if len(runs) != 2:
                 raise NotFound("one of these answers is no longer kept; choose two others")
-            return kept_markup.compared(runs[0], runs[1], self._titles)
+            return kept_markup.compared(runs[0], runs[1], self._methods)
 
         try:
             return await asyncio.to_thread(compare)

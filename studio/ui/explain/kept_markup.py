@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from backends.regions.spec import RegionSpec
+from backends.service.bundles import MethodInfo
 from studio import export
 from studio.runs import Run
 from studio.runs.store import KeptRun
@@ -30,20 +30,19 @@ _render = partial(render, "kept.html")
 
 
 def gallery(
-    going: Sequence[Run], kept: Sequence[KeptRun], count: int, titles: Mapping[str, str],
+    going: Sequence[Run], kept: Sequence[KeptRun], count: int, methods: Mapping[str, MethodInfo],
     shown: str,
 ) -> Markup:  # fmt: skip
     """The list: what goes on, then ended runs, the newest first.
 
     :param count: most ended runs to show.
-    :param titles: of the methods, by name.
     :param shown: the id of the run that the page shows.
     """
     runs = [
         {
             "id": r.id,
             "question": _("to “{target}”", target=r.request.target),
-            "method": _title(r.request, titles),
+            "method": _title(r.request.method, methods),
         }
         for r in going
     ]
@@ -52,8 +51,8 @@ def gallery(
             "id": run.id,
             "question": _("“{source}” to “{target}”", source=run.source, target=run.target),
             "verdict": _verdict(run),
-            "method": _(titles.get(run.method, run.method)),
-            "particular": _particular(run),
+            "method": _title(run.method, methods),
+            "particular": _particular(run, methods),
             "status": run.status,
             "when": time.strftime("%d %b, %H:%M", time.localtime(run.ended)),
             "picture": _thumbnail(run),
@@ -64,29 +63,29 @@ def gallery(
     return _render("gallery", runs, cards, len(kept) > count, len(kept))
 
 
-def compared(one: Run, other: Run, titles: Mapping[str, str]) -> Markup:
+def compared(one: Run, other: Run, methods: Mapping[str, MethodInfo]) -> Markup:
     """Two answered runs side by side, and what differs between them."""
     pair = (one, other)
     rows = [
-        (label, *values) for label, values in _rows(pair, titles).items() if values[0] != values[1]
+        (label, *values) for label, values in _rows(pair, methods).items() if values[0] != values[1]
     ]
     return _render("compared", [_side(run) for run in pair], rows, _apart(*pair))
 
 
-def _rows(pair: tuple[Run, Run], titles: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def _rows(pair: tuple[Run, Run], methods: Mapping[str, MethodInfo]) -> dict[str, tuple[str, str]]:
     """Every row that both have, by its label; two methods share few settings."""
-    one, other = (_facts(run, titles) for run in pair)
+    one, other = (_facts(run, methods) for run in pair)
     return {label: (one[label], other[label]) for label in one if label in other}
 
 
-def _facts(run: Run, titles: Mapping[str, str]) -> dict[str, str]:
+def _facts(run: Run, methods: Mapping[str, MethodInfo]) -> dict[str, str]:
     assert run.answer is not None
     request, record = run.request, run.answer.record
     target, metrics, oracle = record["target"], record["metrics"], record["oracle"]
     region = RegionSpec.parse(request.region, given=request.mask is not None)
     facts = {
         _("Domain"): request.bundle, _("Model"): request.model, _("Asked for"): target,
-        _("Change allowed"): _(region.describe()), _("Method"): _title(request, titles),
+        _("Change allowed"): _(region.describe()), _("Method"): _title(request.method, methods),
         _("Seed"): str(request.seed), _("Result"): _(VERDICTS[record["status"]]),
         _("Model’s probability of the target"):
             f"{record['counterfactual']['probabilities'][target]:.0%}",
@@ -96,7 +95,8 @@ def _facts(run: Run, titles: Mapping[str, str]) -> dict[str, str]:
         _("Seconds"): f"{record['seconds']:.1f}",
     }  # fmt: skip
     return facts | {
-        _("Setting {key}", key=key): str(value) for key, value in record["settings"].items()
+        _("Setting {key}", key=_setting(key, request.method, methods)): str(value)
+        for key, value in record["settings"].items()
     }
 
 
@@ -109,14 +109,21 @@ def _verdict(run: KeptRun) -> str:
     return _("{verdict}, from a file", verdict=verdict) if run.brought else verdict
 
 
-def _particular(run: KeptRun) -> str:
+def _particular(run: KeptRun, methods: Mapping[str, MethodInfo]) -> str:
     """Name the run's model, unless it is the bundle's own, and the settings that were changed."""
     model = [] if run.model in ("", CLASSIFIER) else [run.model]
-    return ", ".join([*model, *(f"{key} {value}" for key, value in run.changed.items())])
+    changed = [f"{_setting(key, run.method, methods)} {run.changed[key]}" for key in run.changed]
+    return ", ".join([*model, *changed])
 
 
-def _title(request: Any, titles: Mapping[str, str]) -> str:
-    return _(titles.get(request.method, request.method))
+def _title(method: str, methods: Mapping[str, MethodInfo]) -> str:
+    return _(methods[method]["title"]) if method in methods else method
+
+
+def _setting(key: str, method: str, methods: Mapping[str, MethodInfo]) -> str:
+    """Name a setting as its control does; one that the method no longer has by its key."""
+    fields = methods[method]["schema"]["properties"] if method in methods else {}
+    return _(fields[key]["title"]) if key in fields else key
 
 
 def _side(run: Run) -> dict[str, str]:

@@ -114,3 +114,13 @@ def test_strangers_pictures_are_decoded_elsewhere(tiny, picture, tmp_path, mode,
         assert process.wait(60) == 143
     ours = ("confined-", "picture-", "counterfactual-")
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(ours)] == []
+
+
+@pytest.mark.slow
+def test_options_are_not_ignored():
+    done = subprocess.run(
+        [sys.executable, "app.py", "--port", "7999"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "python -m studio serve --help" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -124,7 +124,7 @@ def test_all_of_it_is_back_after_a_restart(started, kept, asked):
     assert scene["picture"]
     assert "compare" in shown["counterfactual"]
     assert kept.id in shown["history"]
-    assert "blending_leaps 4" in shown["history"], "what tells it from others of its kind"
+    assert "Blending leaps 4" in shown["history"], "what tells it from others of its kind"
     assert json.loads(shown["kept-host"]["shown"]) == {"run": kept.id, "by": "open"}
 
 
@@ -184,7 +184,7 @@ def test_two_runs_are_compared_by_what_differs(started, kept, asked):
     compare = handler(page, "_compare_two").fn
     table = asyncio.run(compare(page_of("me"), {"visitor": VISITOR, "ids": [kept.id, other.id]}))
     assert "Seed" in table
-    assert "blending_leaps" not in table, "both have the same"
+    assert "Blending leaps" not in table, "both have the same"
     gone = asyncio.run(compare(page_of("me"), {"visitor": VISITOR, "ids": [kept.id, "x" * 22]}))
     assert "no longer kept" in gone
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import secrets
 import time
 from collections import OrderedDict
@@ -51,6 +52,7 @@ class Gate:
         self._late = 0  # refusals that are delayed now
         # Who, and until when, by the cookie's token.
         self._sessions: OrderedDict[str, tuple[LoggedIn, float]] = OrderedDict()
+        self._tokens: dict[str, str] = {}  # of who logged in with a password, by name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or let it through."""
@@ -61,19 +63,17 @@ class Gate:
         peer = str((scope.get("client") or ("",))[0])
         address = self._address(peer, headers)
         refusal = _foreign(headers)
-        person = self._known(headers)
+        person = self._known(peer, headers)
         if not self._may_ask(address):
             refusal = await self._too_fast()
         elif refusal is None and self._access.openid and scope["path"] in LOGIN:
             refusal = await self._logs_in(self._access.openid, Request(scope), headers)
-        elif refusal is None and self._access.login and scope["path"] not in OPEN:
-            refusal = None if person.name else _too_many(self._passwords, address, "passwords")
-            if refusal is None and not person.name:
-                person = LoggedIn(await self._who(peer, address, headers))
-                if person.name:
-                    send = self._remembering(scope, person, send)
-                else:
-                    refusal = self._asks_to_log_in(scope, headers)
+        elif refusal is None and not person.name and self._asks(scope):
+            person, refusal = await self._checked(address, headers)
+            if person.name:
+                send = self._remembering(scope, person, send)
+            elif refusal is None:
+                refusal = self._asks_to_log_in(scope, headers)
         if refusal is None and scope["path"].startswith(CODES):
             refusal = _too_many(self._codes, address, "access codes")
             send = self._counting(address, send)
@@ -85,6 +85,10 @@ class Gate:
             await refusal(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008})
+
+    def _asks(self, scope: Scope) -> bool:
+        """Whether a request is answered only for people who have logged in."""
+        return self._access.login and scope["path"] not in OPEN
 
     async def _too_fast(self) -> Response:
         """Refuse a request above the limit: after :data:`LATE` seconds, or at once while
@@ -134,12 +138,19 @@ class Gate:
         _set(reply, COOKIE, self._session(person), HOURS * 3600, https)
         return reply
 
-    def _known(self, headers: Headers) -> LoggedIn:
-        """The user of the session cookie, whose name is empty for none. The page's scripts need it,
-        because they send a bearer token in the header of name and password."""
+    def _known(self, peer: str, headers: Headers) -> LoggedIn:
+        """The user whom a trusted proxy names, else that of the session cookie; the name is empty
+        for none.
+
+        The page's scripts need the cookie, because they send a bearer token in the header of name
+        and password. Another name in that header is not the cookie's.
+        """
+        if self._access.header and self._access.is_proxy(peer):
+            return LoggedIn(headers.get(self._access.header, "").strip())
         token = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
         person, until = self._sessions.get(token, (NOBODY, 0.0))
-        return person if time.monotonic() < until else NOBODY
+        named, _ = _basic(headers.get("authorization", ""))
+        return person if time.monotonic() < until and named in ("", person.name) else NOBODY
 
     def _counting(self, address: str, send: Send) -> Send:
         """Count the access codes that are nobody's."""
@@ -160,8 +171,14 @@ class Gate:
         return token
 
     def _remembering(self, scope: Scope, person: LoggedIn, send: Send) -> Send:
-        """Send the reply with a session's cookie."""
-        token = self._session(person)
+        """Send the reply with the cookie of the person's session. A program that keeps no cookies
+        logs in with each request, and fills no table with that."""
+        token = self._tokens.get(person.name, "")
+        if token in self._sessions:
+            self._sessions.move_to_end(token)
+            self._sessions[token] = person, time.monotonic() + HOURS * 3600
+        else:
+            self._tokens[person.name] = token = self._session(person)
         secure = "; Secure" if scope.get("scheme") == "https" else ""
         cookie = f"{COOKIE}={token}; Path=/; Max-Age={HOURS * 3600}; HttpOnly; SameSite=Lax{secure}"
 
@@ -179,7 +196,9 @@ class Gate:
         proxy itself."""
         if not self._access.is_proxy(peer):
             return peer
-        named = [one.strip() for one in headers.get("x-forwarded-for", "").split(",")]
+        # Some proxies add a line of their own, behind what the client has sent.
+        lines = ",".join(headers.getlist("x-forwarded-for"))
+        named = [one.strip() for one in lines.split(",")]
         return next(
             (one for one in reversed(named) if one and not self._access.is_proxy(one)), peer
         )
@@ -197,19 +216,24 @@ class Gate:
             self._buckets.popitem(last=False)
         return left >= 1
 
-    async def _who(self, peer: str, address: str, headers: Headers) -> str:
-        """The name of the person; empty for nobody who is known."""
-        access = self._access
-        if access.header and access.is_proxy(peer):
-            return headers.get(access.header, "").strip()
+    async def _checked(self, address: str, headers: Headers) -> tuple[LoggedIn, Response | None]:
+        """Whose name and password these are, and a refusal of an address that was wrong too often.
+
+        It is asked when the password's turn comes: many may wait that were sent at once.
+        """
         name, password = _basic(headers.get("authorization", ""))
         if not name:
-            return ""
+            return NOBODY, _too_many(self._passwords, address, "passwords")
         async with self._guessing:
-            if await asyncio.to_thread(access.users.check, name, password):
-                return name
-        self._passwords.wrong(address)
-        return ""
+            refusal = _too_many(self._passwords, address, "passwords")
+            if refusal is not None:
+                return NOBODY, refusal
+            # Noted before, since two passwords are checked at the same time.
+            noted = self._passwords.wrong(address)
+            if await asyncio.to_thread(self._access.users.check, name, password):
+                self._passwords.forget(address, noted)
+                return LoggedIn(name), None
+        return NOBODY, None
 
 
 def _foreign(headers: Headers) -> Response | None:
@@ -218,8 +242,9 @@ def _foreign(headers: Headers) -> Response | None:
     if not origin:
         return None
     own = {headers.get("host", ""), headers.get("x-forwarded-host", "")} - {""}
-    if urlsplit(origin).netloc in own:
-        return None
+    with contextlib.suppress(ValueError):  # no address at all
+        if urlsplit(origin).netloc in own:
+            return None
     return _refusal(
         "this request comes from the page of another site; open the studio's own page", 403
     )

@@ -41,10 +41,19 @@ class Tries:
                 wait,
             )
 
-    def wrong(self, address: str) -> None:
-        """Note that an address was wrong."""
+    def wrong(self, address: str) -> float:
+        """Note that an address was wrong, at the time that is returned."""
         with self._lock:
-            self._wrong.setdefault(address, []).append(self._clock())
+            now = self._clock()
+            self._wrong.setdefault(address, []).append(now)
+            return now
+
+    def forget(self, address: str, noted: float) -> None:
+        """Take back what was noted at that time."""
+        with self._lock:
+            times = self._wrong.get(address, [])
+            if noted in times:
+                times.remove(noted)
 
     def _lately(self, address: str) -> list[float]:
         """When an address was wrong within the window; older times are forgotten, of all."""

@@ -35,6 +35,7 @@ from studio.runs.results_folder import results_folder
 from studio.runs.retention import Sweeper, remove_older
 from studio.runs.study import Study, usual_file
 from studio.ui.hosting.event_queue import bound_queue
+from studio.ui.hosting.gradio_routes import UsedRoutes, download_nothing
 from studio.ui.hosting.languages import LanguageOfThePage, in_languages
 from studio.ui.hosting.open_pages import Heartbeats, OpenPages
 from studio.ui.hosting.prepared_pages import PreparedPages
@@ -112,6 +113,7 @@ def launch(
         page.queue(max_size=512, default_concurrency_limit=8)
         if access.mode != "private":
             bound_queue(page, EVENTS)
+            download_nothing()
         pages.watch(partial(trim_shown, most=settings().upload_megabytes * 1_000_000))
         options = launch_options()
         if access.mode == "private":
@@ -135,8 +137,8 @@ def launch(
         options["app_kwargs"] = {
             "routes": described(routes),
             "middleware": [
-                Middleware(Gate, access=access), Middleware(Heartbeats, pages=pages),
-                Middleware(LanguageOfThePage),
+                Middleware(Gate, access=access), Middleware(UsedRoutes),
+                Middleware(Heartbeats, pages=pages), Middleware(LanguageOfThePage),
                 Middleware(PreparedPages),
             ],
         }  # fmt: skip

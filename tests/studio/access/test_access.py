@@ -1,9 +1,11 @@
 """Who may do what: modes, people who log in, and the gate."""
 
+import asyncio
 import base64
 from types import SimpleNamespace
 from typing import Annotated
 
+import httpx
 import pytest
 from fastapi import FastAPI, Header, Request
 from fastapi.responses import JSONResponse
@@ -12,7 +14,7 @@ from typer.testing import CliRunner
 
 from backends.errors import BadInput, NotAllowed
 from backends.settings import settings
-from studio.access import AccessPolicy, Gate, rights, users
+from studio.access import AccessPolicy, Gate, gate, rights, users
 from studio.cli.main import app as cli
 
 PASSWORD = "correct horse battery"
@@ -149,6 +151,46 @@ def test_guesses_are_few(team):
     assert client.get("/", headers=basic("ann")).status_code == 429
 
 
+def test_guesses_that_are_sent_at_once_are_few(team):
+    app = Gate(lambda *_: None, team)
+
+    async def all_at_once():
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://studio") as client:
+            sent = [client.get("/", headers=basic("ann", f"guess {n}")) for n in range(60)]
+            return [reply.status_code for reply in await asyncio.gather(*sent)]
+
+    codes = asyncio.run(all_at_once())
+    assert codes.count(401) == 20
+    assert codes.count(429) == 40
+
+
+def test_a_right_password_is_no_wrong_one(team):
+    client = served(team)
+    for _ in range(30):
+        client.cookies.clear()
+        assert client.get("/", headers=basic("bob")).status_code == 200
+
+
+def test_programs_that_keep_no_cookies_log_nobody_out(team, monkeypatch):
+    monkeypatch.setattr(gate, "SESSIONS", 3)
+    browser = served(team)
+    program = TestClient(browser.app)
+    browser.get("/", headers=basic("ann"))
+    for _ in range(5):
+        program.cookies.clear()
+        assert program.get("/", headers=basic("bob")).status_code == 200
+    assert browser.get("/").json() == {"who": "ann"}
+
+
+def test_another_name_is_not_the_cookies(team):
+    client = served(team)
+    client.get("/", headers=basic("ann"))
+    assert client.get("/", headers=basic("bob")).json() == {"who": "bob"}
+    client.get("/", headers=basic("ann"))
+    assert client.get("/", headers=basic("bob", "a wrong guess")).status_code == 401
+
+
 def at(access, peer):
     """A client at an address of the network, and what the studio hears of it."""
     app = FastAPI()
@@ -166,6 +208,23 @@ def test_a_proxy_is_believed_only_at_its_address():
     assert at(access, "10.1.0.2").get("/", headers=named).json() == {"who": "ann", "at": "9.9.9.9"}
     assert at(access, "10.1.0.2").get("/").status_code == 401
     assert at(access, "10.2.0.2").get("/", headers=named).status_code == 401
+
+
+def test_whom_the_proxy_names_is_who_asks():
+    access = AccessPolicy("team", header="x-forwarded-user", proxies=rights.networks("10.1.0.0/16"))
+    client = at(access, "10.1.0.2")
+    for name in ("ann", "bob"):
+        assert client.get("/", headers={"X-Forwarded-User": name}).json()["who"] == name
+    assert client.get("/").status_code == 401, "logged out at the proxy"
+    beside = at(access, "10.2.0.2")
+    beside.cookies = client.cookies
+    assert beside.get("/").status_code == 401
+
+
+def test_a_proxy_may_add_a_line_of_its_own():
+    access = AccessPolicy("demo", proxies=rights.networks("127.0.0.1"))
+    lines = [("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-For", "203.0.113.9")]
+    assert at(access, "127.0.0.1").get("/", headers=lines).json()["at"] == "203.0.113.9"
 
 
 def test_nobody_chooses_their_address():
@@ -189,7 +248,9 @@ def test_an_address_has_its_number_of_requests():
 
 
 @pytest.mark.parametrize("mode", ["private", "demo"])
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://testserver.evil"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://testserver.evil", "http://["]
+)
 def test_pages_of_other_sites_are_answered_nothing(mode, origin):
     client = served(AccessPolicy(mode))
     for ask in (client.get, client.post):

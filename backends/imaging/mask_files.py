@@ -4,16 +4,25 @@ polygons, ellipses and boxes."""
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from backends.errors import BadInput
-from backends.imaging.shapes import in_polygon
+from backends.imaging.pages import Accept
 
 __all__ = ["json_mask"]
 
 MOST = 50_000_000  # pixels
+ANNOTATIONS, CORNERS = 20_000, 1_000_000  # at most, of a file
+PACKED = 7  # characters of a packed number at most: 5 bits each
+# What drawing all shapes of a file may take: a pixel that is compared with a corner counts 1. It is
+# half a minute.
+WORK = 10_000_000_000
+# What else counts: each shape, each of its pixels, each corner beside a band, a brush's byte.
+SHAPE, PIXEL, CORNER, BYTE = 200_000, 10, 10, 1000
+BAND = 1 << 16  # pixels of a polygon that are drawn at once
 WHAT = (
     "give COCO's annotations or one of its segmentations, LabelMe's file, or Label Studio's JSON "
     "export"
@@ -21,99 +30,150 @@ WHAT = (
 SEVERAL = "the mask's JSON is of several pictures; leave one picture's"
 
 
-def json_mask(content: bytes, size: tuple[int, int]) -> np.ndarray:
+def json_mask(content: bytes, size: tuple[int, int], accept: Accept | None = None) -> np.ndarray:
     """Read a mask, uint8 [H, W] of 0 and 255; of several annotations what any of them marks.
 
     :param size: (width, height) of the picture, for polygons that do not say it.
-    :raises BadInput: it is no such file, or damaged.
+    :param accept: gets (width, height) of each annotation before it is drawn, and raises BadInput.
+    :raises BadInput: it is no such file, damaged, or too large.
     """
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise BadInput("the mask is no JSON; {what}", what=WHAT) from error
+    union = _Union(accept)
     try:
-        masks = list(_masks(found, size))
+        _draw(found, size, union)
     except BadInput:
         raise
-    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+    except (
+        AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError,
+    ) as error:  # fmt: skip
         raise BadInput("the mask's JSON is not understood; {what}", what=WHAT) from error
-    if not masks:
+    if union.mask is None:
         raise BadInput("the mask's JSON marks nothing; {what}", what=WHAT)
-    if len({mask.shape for mask in masks}) > 1:
-        raise BadInput("the mask's JSON is of pictures of several sizes; leave one picture's")
-    return np.where(np.logical_or.reduce(masks), 255, 0).astype(np.uint8)
+    return union.mask.astype(np.uint8, order="C") * np.uint8(255)
 
 
-def _masks(found: Any, size: tuple[int, int]) -> Any:
-    """Booleans [H, W], one an annotation."""
+class _Union:
+    """What all annotations of a file mark, drawn one after the other into one array.
+
+    :ivar mask: bool [H, W]; None before the first. A column's pixels lie side by side, as the run
+        lengths of COCO go.
+    """
+
+    def __init__(self, accept: Accept | None) -> None:
+        self.mask: np.ndarray | None = None
+        self._accept = accept
+        self._annotations = self._corners = self._work = 0
+
+    def begin(self, width: Any, height: Any) -> np.ndarray:
+        """The mask, for an annotation of that size.
+
+        :raises BadInput: the size is too large, not accepted, or not that of those before.
+        """
+        width, height = int(width), int(height)
+        if width < 1 or height < 1 or width * height > MOST:
+            raise BadInput(
+                "the mask is {width}x{height} pixels; reduce it to {most} million",
+                width=width,
+                height=height,
+                most=MOST // 10**6,
+            )
+        if self._accept is not None:
+            self._accept((width, height))
+        if self.mask is None:
+            self.mask = np.zeros((width, height), bool).T
+        elif self.mask.shape != (height, width):
+            raise BadInput("the mask's JSON is of pictures of several sizes; leave one picture's")
+        self._annotations += 1
+        if self._annotations > ANNOTATIONS:
+            raise BadInput(
+                "the mask's JSON has more than {most} annotations; leave those that are meant",
+                most=ANNOTATIONS,
+            )
+        return self.mask
+
+    def spend(self, work: int, corners: int = 0) -> None:
+        """Note what drawing takes, before it does.
+
+        :raises BadInput: with what was drawn before it is too much.
+        """
+        self._work += work
+        self._corners += corners
+        if self._work > WORK or self._corners > CORNERS:
+            raise BadInput(
+                "the shapes of the mask take too long to draw; give fewer shapes or fewer "
+                "corners, or save the mask as a PNG (white = change allowed)"
+            )
+
+
+def _draw(found: Any, size: tuple[int, int], union: _Union) -> None:
+    """Draw all annotations, of a picture of that (width, height) where they do not say it."""
     if isinstance(found, list) and found and all(isinstance(one, dict) for one in found):
         tasks = [one for one in found if "annotations" in one or "completions" in one]
         if len(tasks) > 1 or len({str(one.get("image_id")) for one in found}) > 1:
             raise BadInput(SEVERAL)
         for one in found:
-            yield from _masks(one, size)
+            _draw(one, size, union)
     elif isinstance(found, list) and found:
-        yield _polygons(found, size)
+        _polygons(found, size, union)
     elif isinstance(found, dict):
-        yield from _of_dict(found, size)
+        _draw_dict(found, size, union)
     else:
         raise BadInput("the mask's JSON is not understood; {what}", what=WHAT)
 
 
-def _of_dict(found: dict[str, Any], size: tuple[int, int]) -> Any:
+def _draw_dict(found: dict[str, Any], size: tuple[int, int], union: _Union) -> None:
     if "counts" in found:
-        yield _runs(found)
+        _runs(found, union)
     elif "segmentation" in found:
-        yield from _masks(found["segmentation"], size)
+        _draw(found["segmentation"], size, union)
     elif "original_width" in found:  # a result of Label Studio
         value = found.get("value", found)  # its short export has no value apart
         if {"rle", "points", "radiusX", "width"} & set(value):
-            yield _labelled(found, value)
+            _labelled(found, value, union)
     elif "shapes" in found:  # LabelMe
         size = (int(found["imageWidth"]), int(found["imageHeight"]))
-        yield from (_shape(one, size) for one in found["shapes"])
+        for one in found["shapes"]:
+            _shape(one, size, union)
     elif found.get("was_cancelled"):  # skipped by who should have annotated
         return
     elif isinstance(found.get("images"), list) and isinstance(found.get("annotations"), list):
         if len(found["images"]) != 1:
             raise BadInput(SEVERAL)
         image = found["images"][0]
-        yield from _masks(found["annotations"], (int(image["width"]), int(image["height"])))
+        _draw(found["annotations"], (int(image["width"]), int(image["height"])), union)
     else:
         known = [
             found[name] for name in ("annotations", "result", "completions") if found.get(name)
         ]
         short = [v for v in found.values() if isinstance(v, list) and v and _is_result(v[0])]
         for one in known or short:
-            yield from _masks(one, size)
+            _draw(one, size, union)
 
 
 def _is_result(found: Any) -> bool:
     return isinstance(found, dict) and "original_width" in found
 
 
-def _checked(width: Any, height: Any) -> tuple[int, int]:
-    width, height = int(width), int(height)
-    if width < 1 or height < 1 or width * height > MOST:
-        raise BadInput(
-            "the mask is {width}x{height} pixels; reduce it to {most} million",
-            width=width,
-            height=height,
-            most=MOST // 10**6,
-        )
-    return width, height
-
-
-def _runs(found: dict[str, Any]) -> np.ndarray:
+def _runs(found: dict[str, Any], union: _Union) -> None:
     """COCO's run lengths, down the columns, of 0 first; numbers or their packed text."""
     height, width = found["size"]
-    width, height = _checked(width, height)
+    mask = union.begin(width, height)
     counts = found["counts"]
+    most = mask.size + 1  # of runs, of which the first alone may be of no pixel
+    if len(counts) > most * (PACKED if isinstance(counts, str) else 1):
+        raise BadInput("the mask has more run lengths than pixels; export it again")
     counts = _unpacked(counts) if isinstance(counts, str) else [int(n) for n in counts]
-    if any(n < 0 for n in counts) or sum(counts) != width * height:
+    if any(n < 0 for n in counts) or sum(counts) != mask.size:
         raise BadInput("the run lengths of the mask do not add up to its size; export it again")
-    values = np.repeat(np.arange(len(counts)) % 2, counts)
-    return values.reshape(width, height).T > 0
+    union.spend(SHAPE + sum(counts[1::2]))
+    pixels, at = mask.T.reshape(-1), 0
+    for place, count in enumerate(counts):
+        if place % 2:
+            pixels[at : at + count] = True
+        at += count
 
 
 def _unpacked(text: str) -> list[int]:
@@ -124,6 +184,8 @@ def _unpacked(text: str) -> list[int]:
     while place < len(text):
         number, shift, more = 0, 0, True
         while more:
+            if shift >= 5 * PACKED:
+                raise BadInput("a run length of the mask is far too long; export it again")
             bits = ord(text[place]) - 48
             number |= (bits & 31) << shift
             more = bool(bits & 32)
@@ -134,22 +196,53 @@ def _unpacked(text: str) -> list[int]:
     return counts
 
 
-def _polygons(points: list[Any], size: tuple[int, int]) -> np.ndarray:
+def _polygons(points: list[Any], size: tuple[int, int], union: _Union) -> None:
     """COCO's polygons: x, y, x, y ... in pixels; one, or a list of them."""
     drawn = points if isinstance(points[0], list) else [points]
-    return _drawn([np.asarray(one, dtype=float).reshape(-1, 2) for one in drawn], size)
+    _fill((np.asarray(one, dtype=float).reshape(-1, 2) for one in drawn), size, union)
 
 
-def _drawn(polygons: list[np.ndarray], size: tuple[int, int]) -> np.ndarray:
-    """What lies in any of the polygons [N, 2] of x and y: each pixel whose middle does."""
-    width, height = _checked(*size)
-    mask = np.zeros((height, width), bool)
+def _fill(polygons: Iterable[np.ndarray], size: tuple[int, int], union: _Union) -> None:
+    """Mark what lies in any of the polygons [N, 2] of x and y: each pixel whose middle does."""
+    mask = union.begin(*size)
+    height, width = mask.shape
     for corners in polygons:
         if len(corners) < 3 or corners.shape[1] != 2 or not np.isfinite(corners).all():
             raise BadInput("a polygon of the mask has fewer than three corners")
+        union.spend(SHAPE, corners=len(corners))
         near = corners.clip(-width - height, 2 * (width + height))  # far off is far off
-        mask |= in_polygon(near, (width, height))
-    return mask
+        _fill_one(near, mask, union)
+
+
+def _fill_one(corners: np.ndarray, mask: np.ndarray, union: _Union) -> None:
+    """Mark what lies in one polygon or on its edge, some columns after the other."""
+    # The rule of shapes.in_polygon, which makes lists of what is inside: too large for photographs.
+    from skimage.measure import grid_points_in_poly
+
+    height, width = mask.shape
+    (left, top), (right, bottom) = corners.min(0), corners.max(0)
+    x0, x1 = max(0, int(left)), min(width, int(right) + 1)
+    y0, y1 = max(0, int(top)), min(height, int(bottom) + 1)
+    if y0 >= y1:
+        return
+    columns = max(1, BAND // (y1 - y0))
+    for start in range(x0, x1, columns):
+        end = min(start + columns, x1)
+        own = _beside(corners, start, end)
+        area = (end - start) * (y1 - y0)
+        union.spend(area * (len(own) + PIXEL) + CORNER * len(corners))
+        inside = grid_points_in_poly((end - start, y1 - y0), own - (start, y0) - 0.5)
+        mask.T[start:end, y0:y1] |= inside
+
+
+def _beside(corners: np.ndarray, start: int, end: int) -> np.ndarray:
+    """The corners of a polygon that make a difference in some columns: what the outline does wholly
+    to their left, or wholly to their right, becomes one straight line there."""
+    x = corners[:, 0]
+    side = (x > end + 1).astype(int) - (x < start - 1)
+    needed = (side == 0) | (side != np.roll(side, 1)) | (side != np.roll(side, -1))
+    # All on one side, where nothing is marked, would leave none.
+    return corners[needed] if needed.any() else corners[:3]
 
 
 def _ellipse(x: float, y: float, across: float, down: float, turn: float = 0.0) -> np.ndarray:
@@ -168,43 +261,51 @@ def _turned(points: np.ndarray, degrees: float, origin: tuple[float, float]) -> 
     return points @ np.array([[cos, sin], [-sin, cos]]) + np.asarray(origin)
 
 
-def _shape(found: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
+def _shape(found: dict[str, Any], size: tuple[int, int], union: _Union) -> None:
     """One of LabelMe's shapes, in pixels."""
     points = np.asarray(found["points"], dtype=float).reshape(-1, 2)
     kind = found.get("shape_type") or "polygon"
     if kind == "polygon":
-        return _drawn([points], size)
-    if kind == "rectangle":
+        corners = points
+    elif kind == "rectangle":
         (left, top), (right, bottom) = points
-        corners = [[left, top], [right, top], [right, bottom], [left, bottom]]
-        return _drawn([np.array(corners)], size)
-    if kind == "circle":
+        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+    elif kind == "circle":
         middle, edge = points
         radius = float(np.hypot(*(edge - middle)))
-        return _drawn([_ellipse(middle[0], middle[1], radius, radius)], size)
-    raise BadInput("the mask has a shape {kind!r}; use polygons, rectangles and circles", kind=kind)
+        corners = _ellipse(middle[0], middle[1], radius, radius)
+    else:
+        raise BadInput(
+            "the mask has a shape {kind!r}; use polygons, rectangles and circles", kind=kind
+        )
+    _fill([corners], size, union)
 
 
-def _labelled(found: dict[str, Any], value: dict[str, Any]) -> np.ndarray:
+def _labelled(found: dict[str, Any], value: dict[str, Any], union: _Union) -> None:
     """One region of Label Studio; but for brushes its numbers are percents."""
-    width, height = _checked(found["original_width"], found["original_height"])
+    size = width, height = int(found["original_width"]), int(found["original_height"])
     if "rle" in value:
-        return _brush(value["rle"], width, height)
+        _brush(value["rle"], size, union)
+        return
     scale = np.array([width / 100, height / 100])
     if "points" in value:
-        return _drawn([np.asarray(value["points"], dtype=float) * scale], (width, height))
+        _fill([np.asarray(value["points"], dtype=float) * scale], size, union)
+        return
     turn = float(value.get("rotation") or 0)  # of a box around its first corner
     x, y = float(value["x"]) * scale[0], float(value["y"]) * scale[1]
     if "radiusX" in value:
         across, down = float(value["radiusX"]) * scale[0], float(value["radiusY"]) * scale[1]
-        return _drawn([_ellipse(x, y, across, down, turn)], (width, height))
+        _fill([_ellipse(x, y, across, down, turn)], size, union)
+        return
     w, h = float(value["width"]) * scale[0], float(value["height"]) * scale[1]
     corners = _turned(np.array([[0, 0], [w, 0], [w, h], [0, h]]), turn, (x, y))
-    return _drawn([corners], (width, height))
+    _fill([corners], size, union)
 
 
-def _brush(packed: list[int], width: int, height: int) -> np.ndarray:
+def _brush(packed: list[int], size: tuple[int, int], union: _Union) -> None:
     """Label Studio's brush: a bit stream of the runs of an RGBA picture, whose alpha counts."""
+    mask = union.begin(*size)
+    union.spend(4 * mask.size + BYTE * len(packed))
     bits = np.unpackbits(np.asarray(packed, dtype=np.uint8))
     place = 0
 
@@ -218,7 +319,7 @@ def _brush(packed: list[int], width: int, height: int) -> np.ndarray:
 
     total, word = number(32), number(5) + 1
     lengths = [number(4) + 1 for _ in range(4)]
-    if total != 4 * width * height:
+    if total != 4 * mask.size:
         raise BadInput("the brush of the mask is of another size than it says; export it again")
     values = np.zeros(total, np.uint8)
     at = 0
@@ -232,4 +333,4 @@ def _brush(packed: list[int], width: int, height: int) -> np.ndarray:
             for i in range(at, end):
                 values[i] = number(word)
         at = end
-    return values.reshape(height, width, 4)[..., 3] > 0
+    mask |= values.reshape(*mask.shape, 4)[..., 3] > 0

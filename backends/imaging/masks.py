@@ -48,15 +48,15 @@ def read_mask(
     :raises BadInput: another size, nothing marked, all marked, or no two levels, as in a
         photograph.
     """
-    if content := _json(source):
-        mask = json_mask(content, placement.original if placement else size)
-        return _fitted(mask, (mask.shape[1], mask.shape[0]), size, placement)
     accepted = {size, placement.original, stored_size(placement)} if placement else {size}
 
     def accept(found: tuple[int, int]) -> None:
         if found not in accepted:
             raise BadInput(_wrong_size(found, size, placement))
 
+    if content := _json(source):
+        mask = json_mask(content, placement.original if placement else size, accept)
+        return _fitted(mask, (mask.shape[1], mask.shape[0]), size, placement)
     found = decoded(source, Wanted(accept=accept))
     if isinstance(found.content, np.ndarray):
         values = found.content.astype(np.float64)

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from backends import service
-from backends.errors import StudioError
+from backends.errors import StudioError, TooMuch
 from backends.files import atomic_folder
+from backends.sentences import Sentence
 from backends.settings import settings
 from studio.runs import run_files
 from studio.runs.run import Run
@@ -68,6 +69,7 @@ class KeptRuns:
     def save(self, run: Run, visitor: str) -> int:
         """Keep an answered run; what is too old or too much goes. Returns its bytes.
 
+        :raises TooMuch: it alone is more than a visitor may keep; nothing goes then.
         :raises OSError: it cannot be written.
         """
         if not self.days or run.answer is None:
@@ -78,6 +80,7 @@ class KeptRuns:
                 with atomic_folder(mine / run.id) as scratch:
                     run_files.write(scratch, run)
                     (scratch / SUMMARY).write_text(json.dumps(self._summary(scratch, run)))
+                    self._require_small(_size(scratch))
             self._trim(self.of(visitor), self._visitor_bytes, keep=run.id)
             self._sweep(run.id)
         return _size(mine / run.id)
@@ -112,6 +115,18 @@ class KeptRuns:
         with self._writing:
             _remove(place)
         return True
+
+    def _require_small(self, size: int) -> None:
+        most = min(self._visitor_bytes, self._all_bytes)
+        if size > most:
+            raise TooMuch(
+                Sentence(
+                    "this answer takes {size:.1f} MB, and at most {most:.1f} MB of each visitor "
+                    "are kept; download it",
+                    size=size / MEGABYTE,
+                    most=most / MEGABYTE,
+                )
+            )
 
     def _of(self, visitor: str) -> Path:
         """A visitor's folder. The token itself is not on the disk: it opens the list."""

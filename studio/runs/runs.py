@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from backends.core import Answer, Frame, Request
-from backends.errors import TooMuch
+from backends.errors import StudioError, TooMuch
 from backends.files import unwritten
 from backends.sentences import Sentence
 from studio.engines.budgets import wait_text
@@ -289,6 +289,8 @@ class Runs:
         except OSError as error:  # the answer is shown all the same
             run.unkept = unwritten(Sentence("this answer"), error)
             log.warning("a run could not be kept: %s", error)
+        except StudioError as error:
+            run.unkept = error.args[0]
         except Exception:
             run.unkept = Sentence("this answer could not be kept; download it")
             log.exception("a run could not be kept")

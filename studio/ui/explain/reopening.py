@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from backends.core import Request
 from backends.errors import BadInput, NotFound
 from studio import export
 from studio.runs import Run
+from studio.runs.decoding import decode
 from studio.translation import N_, _
 from studio.ui.explain.answer import AnswerPanes
 from studio.ui.explain.gallery import SAY, Gallery
@@ -183,9 +184,13 @@ class Reopening:
         """Bring back what a dropped file tells."""
         owner, _visitor = self._gallery.recognise(request, given)
         note, emptied = self._gallery.note, {self._gallery.file: None}
+        budgets = self._runs.engine.budgets
         try:
             path = Path(uploaded(file or {}))
-            found = await asyncio.to_thread(export.read_returned, path)
+            found = await decode(
+                owner, budgets, lambda: export.read_returned(path, self._require_ours),
+                lambda returned: (returned.pixels, 1),
+            )  # fmt: skip
             record, asked = found.record, found.request
             if asked is None:
                 shown = self._beside(record, seen)
@@ -199,18 +204,20 @@ class Reopening:
                 )
                 text = _(beside if seen else alone)
                 return shown | emptied | {note: markup.hint(text)}
-            self._require_ours(asked)
             if found.answer is None:
                 shown = await self._restored(request, asked, None, bundle, held)
                 text = _("Picture, question and settings are back; press Run for the answer.")
                 return shown | emptied | {note: markup.hint(text)}
             state = "stopped" if record["status"] == "cancelled" else "done"
             run = Run(asked, owner, state=state, answer=found.answer, brought=True)
+            budgets.require(owner, "megabytes")
             self._runs.keep(run)
             shown = await self._restored(request, asked, run, bundle, held)
             self._turns[owner] = object()
             await asyncio.to_thread(run.saved.wait, SAVING)
             cards = await asyncio.to_thread(self._gallery.listed, owner, run.id)
+            if run.unkept:
+                cards[self._answer.status] = self._answer.unkept(run)
             told = {note: markup.hint(_("Picture, question, settings and answer are back."))}
             return shown | emptied | cards | self._gallery.shows(run.id) | told
         except Exception as error:
@@ -259,20 +266,22 @@ class Reopening:
         controller = self._require_model(record["bundle"], record["model"])
         return self._question.without_picture(controller, record)
 
-    def _require_ours(self, asked: Request) -> None:
+    def _require_ours(self, record: Mapping[str, Any], shape: tuple[int, int, int]) -> None:
         """Anybody may have written the file: it names no model of its own, and fits the bundle.
 
+        :param shape: of its pictures, of which none is decoded yet.
         :raises BadInput: it does not.
         """
-        if asked.model != ORACLE:
-            self._require_model(asked.bundle, asked.model)
-        about = self.controllers[asked.bundle].about
+        bundle, model = record["bundle"], record["model"]
+        if model != ORACLE:
+            self._require_model(bundle, model)
+        about = self.controllers[bundle].about
         wanted = (about["image_size"], about["image_size"], about["channels"])
-        if asked.picture.shape != wanted:
+        if shape != wanted:
             raise BadInput(
                 "the picture in this file is not of the size of the bundle {bundle!r}, "
                 "{wanted} pixels; drop the studio's own file",
-                bundle=asked.bundle,
+                bundle=bundle,
                 wanted=wanted[0],
             )
 

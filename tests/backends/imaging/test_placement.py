@@ -1,6 +1,7 @@
 """Masks of the original go the picture's own way; answers go back."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +14,10 @@ from backends.imaging import (
     carried,
     centred,
     fit_square,
+    in_polygon,
     kept,
     letterboxed,
+    mask_files,
     original_picture,
     padded,
     pasted,
@@ -198,6 +201,74 @@ def test_json_that_is_no_mask_is_one_sentence(content):
     with pytest.raises(BadInput) as caught:
         json_mask(content, SIZE)
     assert "\n" not in str(caught.value)
+
+
+def test_the_size_of_a_json_mask_is_checked_before_it_is_decoded(monkeypatch):
+    monkeypatch.setattr(mask_files, "_unpacked", lambda text: pytest.fail("it was decoded"))
+    content = json.dumps({"size": [7000, 7000], "counts": packed([49_000_000])}).encode()
+    with pytest.raises(BadInput, match="the mask is 7000x7000 pixels, the picture"):
+        read_mask(content, (16, 16), centred(SIZE))
+
+
+def test_many_annotations_take_the_memory_of_one():
+    one = {"segmentation": {"size": [2000, 2000], "counts": [1_999_999, 2_000_001]}}
+    content = json.dumps([one] * 40).encode()
+    tracemalloc.start()
+    found = json_mask(content, (2000, 2000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (found > 0).sum() == 2_000_001
+    assert peak < 5 * found.nbytes
+
+
+def test_a_polygon_over_a_photograph_takes_the_memory_of_a_mask():
+    around = [-5, -5, 2100, -5, 2100, 1600, -5, 1600]
+    tracemalloc.start()
+    found = json_mask(json.dumps({"segmentation": [around]}).encode(), (2000, 1500))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.all()
+    assert peak < 5 * found.nbytes
+
+
+@pytest.mark.parametrize("band", [1, 7, 100, 1 << 16])
+def test_a_polygon_drawn_in_bands_is_the_same(monkeypatch, band):
+    monkeypatch.setattr(mask_files, "BAND", band)
+    generator = np.random.default_rng(3)
+    for _ in range(20):
+        corners = generator.integers(-40, 140, (int(generator.integers(3, 30)), 2)) / 2
+        content = json.dumps({"segmentation": [corners.ravel().tolist()]}).encode()
+        assert ((json_mask(content, SIZE) > 0) == in_polygon(corners, SIZE)).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"size": [9, 9], "counts": [81, *[0] * 90]}, "more run lengths than pixels"),
+        ({"size": [9, 9], "counts": "0" * 1000}, "more run lengths than pixels"),
+        ({"size": [90, 90], "counts": "o" * 40_000}, "far too long"),
+        ([{"segmentation": {"size": [1, 1], "counts": [0, 1]}}] * 20_001, "20000 annotations"),
+        ({"segmentation": [[1, 1] * 1_000_001]}, "too long to draw"),
+        ({"segmentation": [[0, 0, 9, 0, 9, 9]] * 60_000}, "too long to draw"),
+    ],
+)  # fmt: skip
+def test_json_masks_that_take_too_much_are_refused(content, told):
+    with pytest.raises(BadInput, match=told):
+        json_mask(json.dumps(content).encode(), (9, 9))
+
+
+def test_a_polygon_of_too_many_corners_for_its_size_is_refused(monkeypatch):
+    monkeypatch.setattr(mask_files, "WORK", 10_000_000)
+    corners = np.random.default_rng(0).uniform(0, 500, (1000, 2)).ravel().tolist()
+    with pytest.raises(BadInput, match="fewer shapes or fewer corners"):
+        json_mask(json.dumps({"segmentation": [corners]}).encode(), (500, 500))
+
+
+def test_json_nested_too_deep_is_one_sentence():
+    depth = 900
+    content = b'{"segmentation":' * depth + b"[[0, 0, 9, 0, 9, 9]]" + b"}" * depth
+    with pytest.raises(BadInput, match="the mask"):
+        json_mask(content, SIZE)
 
 
 def test_six_kinds_of_mask_give_the_same_region(tmp_path):

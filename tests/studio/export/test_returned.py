@@ -12,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from backends import service
 from backends.core import Request
 from backends.errors import BadInput
+from backends.imaging import reading
 from studio import export
 from studio.export import returned
 
@@ -155,3 +156,69 @@ def test_pictures_that_do_not_fit_each_other_are_refused(tmp_path, archive, pict
         for name, old in files.items():
             target.writestr(name, content.getvalue() if name == "counterfactual.png" else old)
     assert "drop the studio's own" in refused(path)
+
+
+def png(width, height=None, mode="L"):
+    content = io.BytesIO()
+    Image.new(mode, (width, height or width)).save(content, "PNG")
+    return content.getvalue()
+
+
+def changed(archive, path, **files):
+    """The archive with other files in it; two underscores are a dot."""
+    new = {name.replace("__", "."): content for name, content in files.items()}
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(path, "w") as target:
+        old = {name: source.read(name) for name in source.namelist()}
+        for name, content in (old | new).items():
+            target.writestr(name, content)
+    return path
+
+
+@pytest.fixture
+def undecoded(monkeypatch):
+    """Fails the test where a picture is decoded."""
+    monkeypatch.setattr(returned, "decoded", lambda *_: pytest.fail("a picture was decoded"))
+
+
+def test_a_zip_of_many_alternatives_is_refused(tmp_path, archive, answered, undecoded):
+    record = answered[1].record
+    (said,) = record["alternatives"].values()
+    many = {f"other{i}": said for i in range(100)}
+    files = {f"alternative_{name}__png": png(16) for name in many}
+    content = json.dumps(record | {"alternatives": many})
+    path = changed(archive, tmp_path / "many.zip", result__json=content, **files)
+    assert "drop the studio's own" in refused(path)
+
+
+def test_pictures_are_as_large_as_the_first_before_any_is_decoded(tmp_path, archive, undecoded):
+    for number, other in enumerate((png(2048), png(16, 15), png(16, mode="RGB"))):
+        for name in ("counterfactual__png", "region__png", "alternative_standard__png"):
+            path = changed(archive, tmp_path / f"{number}{name}.zip", **{name: other})
+            assert "differ in size" in refused(path), name
+
+
+def test_all_pictures_together_have_a_limit(tmp_path, archive, undecoded):
+    names = ("factual", "counterfactual", "region", "reconstruction", "alternative_standard")
+    files = {f"{name}__png": png(4000) for name in names}
+    assert "megapixels together" in refused(changed(archive, tmp_path / "a.zip", **files))
+
+
+def test_who_reads_hears_of_the_pictures_before_they_are_decoded(archive, undecoded):
+    def accept(record, shape):
+        raise BadInput(f"{record['method']} {shape}")
+
+    with pytest.raises(BadInput, match=r"leapfactual \(16, 16, 1\)"):
+        export.read_returned(archive, accept)
+
+
+def test_pictures_are_decoded_as_strangers_are(archive, monkeypatch):
+    seen = []
+
+    def decoded(content, wanted):
+        seen.append(content)
+        return reading.decoded_here(io.BytesIO(content), "it", wanted)
+
+    monkeypatch.setattr(returned, "decoded", decoded)
+    found = export.read_returned(archive)
+    assert len(seen) == 5
+    assert found.pixels == 5 * 16 * 16

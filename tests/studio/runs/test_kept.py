@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from backends.core import Answer, Frame, Original, Placement, Request
+from backends.errors import TooMuch
 from studio import export
 from studio.runs import Run
 from studio.runs.kept import DAY, KeptRuns, usual_store
@@ -195,6 +196,25 @@ def test_everybodys_oldest_go_when_all_are_too_many(tmp_path, clock):
         store.save(answered(), ME)
     assert store.of(YOU) == []
     assert len(store.of(ME)) == 2
+
+
+@pytest.mark.parametrize("limit", ["visitor_bytes", "all_bytes"])
+def test_one_too_large_is_refused_and_nobodys_go_for_it(tmp_path, clock, limit):
+    first = KeptRuns(tmp_path / "a", clock=clock)
+    first.save(answered(), ME)
+    most = {limit: int(2.5 * first.of(ME)[0].size)}
+    store = KeptRuns(tmp_path / "b", clock=clock, **most)
+    mine, yours = answered(), answered()
+    store.save(mine, ME)
+    store.save(yours, YOU)
+    clock.now += 3600
+    large = answered(side=256)
+    with pytest.raises(TooMuch, match=r"at most .* MB of each visitor are kept; download it"):
+        store.save(large, ME)
+    assert store.load(large.id) is None
+    assert [kept.id for kept in store.of(ME)] == [mine.id]
+    assert [kept.id for kept in store.of(YOU)] == [yours.id]
+    assert len(list(store.folder.glob("*/*"))) == 2, "nothing of it stays on the disk"
 
 
 @pytest.mark.parametrize("name", ["run.json", "arrays.npz", "frames.npz", "summary.json"])

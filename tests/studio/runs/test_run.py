@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from backends.core import Answer, Frame, Request
-from backends.errors import BadInput
+from backends.errors import BadInput, TooMuch
 from studio.engines.local import LocalEngine
 from studio.runs import Runs, TooMany
 
@@ -361,3 +361,16 @@ def test_a_disk_that_refuses_takes_no_answer(engine, caplog):
     assert run.saved.wait(5)
     assert run.answer.record["status"] == "flipped"
     assert "could not be kept" in caplog.text
+
+
+def test_a_store_that_refuses_an_answer_says_why(engine):
+    class Small(MemoryStore):
+        def save(self, run, visitor):
+            raise TooMuch("this answer takes 99 MB; download it")
+
+    runs = Runs(engine, lambda request: iter([answer("flipped")]), judge, store=Small())
+    runs.recognise("page", VISITOR)
+    run = runs.start(REQUEST, "page")
+    finish(run)
+    assert run.saved.wait(5)
+    assert run.unkept == "this answer takes 99 MB; download it"

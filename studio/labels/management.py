@@ -5,22 +5,28 @@ takes its administrator's access code."""
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from itertools import islice
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, File, Request, UploadFile
+import numpy as np
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 
-from backends.errors import BadInput, NotFound, StudioError
+from backends.errors import BadInput, NotFound, StudioError, TooMuch
+from backends.sentences import Sentence
 from backends.training.retrain_settings import Learning, Learnt
 from studio.access import MEMBERS, AccessPolicy
 from studio.access.rights import name_of
 from studio.engines.core import Engine
+from studio.engines.owners import owner_at
 from studio.labels import exchange
 from studio.labels.store import pictures, projects
 from studio.labels.store.database import Database
@@ -28,13 +34,21 @@ from studio.labels.store.records import Annotator, Project, Setup
 from studio.labels.store.texts import Line, storable_name
 from studio.labels.tasks import add_pictures
 from studio.labels.tasks import retrain as training
-from studio.runs.asking import ask
 from studio.runs.background_tasks import BackgroundTasks
 
 __all__ = ["Management", "task_name"]
 
 PREFIX = "/manage"
-AT_ONCE = 20  # pictures that the engine prepares between two turns
+AT_ONCE = 20  # pictures that are stored in one transaction
+UPLOADS, WAIT = 2, 10.0  # of a login or an address that go on at once; seconds until the next try
+FILES = "files"  # the field of a form with them
+FORM: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": {
+        "type": "object", "required": [FILES], "properties": {
+            FILES: {"type": "array", "items": {"type": "string", "format": "binary"}},
+        },
+    }}}},
+}  # fmt: skip
 LONGEST_FILE_NAME = 200  # bytes, of the 255 that most disks allow
 NAMED = 20  # refusals that are told
 ENDINGS = {"csv": "csv", "jsonl": "jsonl", "label-studio": "json", "datasets": "zip"}
@@ -120,6 +134,7 @@ class Management:
     tasks: BackgroundTasks
     bundles: Callable[[], list[str]]
     access: AccessPolicy = MEMBERS
+    _uploads: Counter[str] = field(default_factory=Counter)
 
     def router(
         self, opened: Callable[[], Database], person: Callable[..., Annotator],
@@ -169,12 +184,14 @@ class Management:
                 project=project.name, administrator=access.annotator.name, code=access.code
             )
 
-        @filling.post("/pictures", dependencies=[Depends(maker)])
-        async def add(
-            store: Store, project: Administered, files: Annotated[list[UploadFile], File()]
-        ) -> PicturesAdded:
+        # A form among the parameters would be read, and fill the disk, before rights are asked for.
+        @filling.post("/pictures", dependencies=[Depends(maker)], openapi_extra=FORM)
+        async def add(store: Store, project: Administered, request: Request) -> PicturesAdded:
             """Put pictures, or zip files of them, into the project."""
-            return await self._add(store, project, files)
+            visitor = name_of(request) or (request.client.host if request.client else "")
+            async with self._uploaded(request, visitor) as files:
+                owner = owner_at(f"labels {project.name}", visitor)
+                return await self._add(store, project, owner, files)
 
         @router.get("/export")
         def export(
@@ -216,26 +233,65 @@ class Management:
         router.include_router(filling)
         return router
 
+    @asynccontextmanager
+    async def _uploaded(self, request: Request, visitor: str) -> AsyncIterator[list[UploadFile]]:
+        """The files of a form, which go when this is left.
+
+        :param visitor: login or address, of whom few uploads go on at once.
+        :raises TooMuch: these go on already.
+        :raises BadInput: it is no form, or has no files.
+        """
+        if self._uploads[visitor] >= UPLOADS:  # only the event loop counts
+            told = "{uploads} uploads of yours are going on; wait until one of them is done"
+            raise TooMuch(Sentence(told, uploads=UPLOADS), WAIT)
+        self._uploads[visitor] += 1
+        try:
+            form = await _form(request)
+            try:
+                yield _files(form)
+            finally:
+                await form.close()
+        finally:
+            self._uploads[visitor] -= 1
+            if not self._uploads[visitor]:
+                del self._uploads[visitor]
+
     async def _add(
-        self, store: Database, project: Project, files: list[UploadFile]
+        self, store: Database, project: Project, owner: str, files: list[UploadFile]
     ) -> PicturesAdded:
         refused: list[str] = []
+        some: list[tuple[str, np.ndarray]] = []
         seen = new = 0
+
+        async def keep() -> int:
+            added = await asyncio.to_thread(pictures.add, store, project, some) if some else 0
+            some.clear()
+            return added
+
         with tempfile.TemporaryDirectory() as scratch:
             for number, file in enumerate(files):
                 path = Path(scratch) / str(number) / _file_name(file.filename, number)
                 path.parent.mkdir()
                 with path.open("wb") as out:
                     await asyncio.to_thread(shutil.copyfileobj, file.file, out)
-                waiting = _named(project.setup.bundle, path, refused)
-                owner = f"labels {project.name}"
-
-                def some(waiting: add_pictures.Named = waiting) -> list[Any]:
-                    return list(islice(waiting, AT_ONCE))
-
-                while found := await ask(self.engine, owner, some):
-                    new += await asyncio.to_thread(pictures.add, store, project, found)
-                    seen += len(found)
+                waiting = _opened(path, refused)
+                while found := await asyncio.to_thread(next, waiting, None):
+                    name, opened = found
+                    try:
+                        pixels = await add_pictures.prepared(
+                            self.engine, owner, project.setup.bundle, opened
+                        )
+                    except TooMuch:
+                        await keep()
+                        raise
+                    except StudioError as error:
+                        refused.append(f"{name}: {error}")
+                        continue
+                    some.append((name, pixels))
+                    seen += 1
+                    if len(some) >= AT_ONCE:
+                        new += await keep()
+        new += await keep()
         return PicturesAdded(seen=seen, new=new, refused=refused[:NAMED])
 
 
@@ -246,11 +302,39 @@ def _file_name(sent: str | None, number: int) -> str:
     return name if name not in ("", ".", "..") else str(number)
 
 
-def _named(bundle: str, path: Path, refused: list[str]) -> add_pictures.Named:
+async def _form(request: Request) -> FormData:
+    """The form of a message.
+
+    :raises BadInput: it cannot be read.
+    """
     try:
-        yield from add_pictures.pictures_of(
-            bundle, str(path), lambda name, reason: refused.append(f"{name}: {reason}")
+        return await request.form()
+    except HTTPException as error:
+        if error.status_code == 413:
+            raise
+        raise BadInput(
+            "the form cannot be read ({detail}); send it again", detail=error.detail
+        ) from error
+    except OSError:
+        raise  # a full disk is told otherwise
+    except Exception as error:  # whatever the parser raises at damaged forms
+        raise BadInput("the form cannot be read; send it as multipart/form-data") from error
+
+
+def _files(form: FormData) -> list[UploadFile]:
+    files = [one for one in form.getlist(FILES) if isinstance(one, UploadFile)]
+    if not files:
+        raise BadInput(
+            "there are no files; send pictures, or zip files of them, as the field {files!r} of a "
+            "form",
+            files=FILES,
         )
+    return files
+
+
+def _opened(path: Path, refused: list[str]) -> add_pictures.Opened:
+    try:
+        yield from add_pictures.opened_in(str(path))
     except StudioError as error:
         refused.append(f"{path.name}: {error}")
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -102,6 +103,8 @@ def import_labels(
     control: str | None = None,
     encoding: str | None = None,
     administrator: str = "administrator",
+    owner: str = "",
+    own: Collection[int] | None = None,
     prepare: Prepare | None = None,
     permit: Permit = anybody,
     allowance: Allowance = VISITOR,
@@ -118,6 +121,9 @@ def import_labels(
         several.
     :param encoding: of a CSV file that is not in UTF-8.
     :param administrator: name of who administers a new project.
+    :param owner: their login, where there is one.
+    :param own: numbers of the projects whose pictures the file may mean without bringing them,
+        beside those of the project itself; None for all, as for who has the database itself.
     :param prepare: a picture as the bundle's models see it; the bundle's own
         preparation unless given.
     :param permit: called with the project, or None where it is new; may raise. Called before
@@ -143,7 +149,7 @@ def import_labels(
         return store_labels(
             database, project, setup, labels,
             prepare or functools.partial(_prepared, setup.bundle), folder / IMAGES, administrator,
-            permit, allowance,
+            owner, own, permit, allowance,
         )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import json
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,8 @@ def store_labels(
     prepare: Prepare,
     beside: Path | None = None,
     administrator: str = "administrator",
+    owner: str = "",
+    own: Collection[int] | None = None,
     permit: Permit = anybody,
     allowance: Allowance = VISITOR,
 ) -> Imported:
@@ -82,6 +84,9 @@ def store_labels(
         not tell.
     :param beside: a folder with pictures named by their sha256.
     :param administrator: name of who administers a project that is made.
+    :param owner: their login, where there is one.
+    :param own: numbers of the projects whose pictures the label set may mean without bringing
+        them, beside those of ``project``; None for all.
     :param permit: called with the project as it is within the transaction, or None where it is
         made; may raise.
     :param allowance: how many people the label set may name, and pixels its pictures have.
@@ -90,7 +95,7 @@ def store_labels(
     """
     _check_classes(labels, setup.classes if project is None else project.classes, setup.name)
     _check_people(labels, allowance.people)
-    found = match_pictures(database, project, labels, prepare, beside, allowance.pixels)
+    found = match_pictures(database, project, labels, prepare, beside, allowance.pixels, own)
     try:
         with database.write() as connection:
             if project is not None:
@@ -98,7 +103,7 @@ def store_labels(
                 permit(projects.locked(connection, project.id))
                 return _stored(connection, project.id, labels, found, None)
             permit(None)
-            access = projects.create_within(connection, setup, administrator)
+            access = projects.create_within(connection, setup, administrator, owner)
             return _stored(connection, access.annotator.project_id, labels, found, access)
     except IntegrityError as error:
         raise BadInput(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +39,7 @@ def match_pictures(
     prepare: Prepare,
     beside: Path | None,
     most: int,
+    own: Collection[int] | None = None,
 ) -> dict[str, Matched]:
     """The picture of every row, by the rows' keys; the pictures are in the store then.
 
@@ -48,12 +49,16 @@ def match_pictures(
     :param prepare: a picture as the bundle's models see it; of pictures without a sha256.
     :param beside: a folder with pictures named by their sha256.
     :param most: pixels of all pictures that are read.
+    :param own: numbers of further projects whose pictures need not be in the file; None for all.
     :raises BadInput: a picture is missing, damaged, another than it should be, or may be several.
     """
     wanted = _wanted(labels)
     with database.read() as connection:
         named = [item.picture for item, _ in wanted.values() if item.picture]
-        here = pictures.stored(connection, named)
+        # Who knows a picture's sha256 need not have seen it: without its content it would come out
+        # of a project that is closed to them.
+        within = None if own is None else {*own, *([project.id] if project else ())}
+        here = pictures.stored(connection, named, within)
     by_name = _ByName(database, project, labels)
     found: dict[str, Matched] = {}
     waiting: list[np.ndarray] = []

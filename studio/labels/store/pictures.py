@@ -6,7 +6,7 @@ import hashlib
 import io
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from PIL import Image
@@ -62,12 +62,21 @@ def pixels_of(picture: Image.Image) -> np.ndarray:
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def stored(connection: Connection, sha256s: Sequence[str]) -> set[str]:
-    """The digests whose picture is in the store."""
+def stored(
+    connection: Connection, sha256s: Sequence[str], within: Collection[int] | None = None
+) -> set[str]:
+    """The digests whose picture is in the store.
+
+    :param within: numbers of projects, one of which must ask about it; None for none.
+    """
     found: set[str] = set()
     for start in range(0, len(sha256s), MANY):
         some = sha256s[start : start + MANY]
         chosen = select(StoredPictures.sha256).where(StoredPictures.sha256.in_(some))
+        if within is not None:
+            chosen = select(Items.picture).where(
+                Items.picture.in_(some), Items.project_id.in_(within)
+            )
         found |= set(connection.scalars(chosen))
     return found
 

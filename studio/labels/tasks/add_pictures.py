@@ -14,8 +14,11 @@ from PIL import Image
 
 from backends import imaging
 from backends.errors import BadInput, NotFound, StudioError
+from studio.engines.core import Engine
+from studio.runs.asking import ask
+from studio.runs.decoding import decode
 
-__all__ = ["GENERATE", "Named", "Skip", "pictures_of"]
+__all__ = ["GENERATE", "Named", "Opened", "Skip", "opened_in", "pictures_of", "prepared"]
 
 GENERATE = "generate:"
 SUFFIXES = {
@@ -28,6 +31,7 @@ UNREADABLE = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, N
 
 Skip = Callable[[str, str], None]
 Named = Iterator[tuple[str, np.ndarray]]
+Opened = Iterator[tuple[str, Callable[[], Image.Image]]]
 
 
 def pictures_of(bundle: str, source: str, skip: Skip, seed: int = 0) -> Named:
@@ -42,6 +46,12 @@ def pictures_of(bundle: str, source: str, skip: Skip, seed: int = 0) -> Named:
     """
     if source.startswith(GENERATE):
         return _generated(bundle, source.removeprefix(GENERATE), seed)
+    return _prepared(bundle, opened_in(source), skip)
+
+
+def opened_in(source: str) -> Opened:
+    """Name of every picture there, and what decodes it; ``source`` and errors as of
+    :func:`pictures_of`, without generated ones."""
     path = Path(source)
     if not path.exists():
         raise NotFound(
@@ -52,15 +62,28 @@ def pictures_of(bundle: str, source: str, skip: Skip, seed: int = 0) -> Named:
     if path.is_file():
         one = path.suffix.lower() in SUFFIXES
         found = iter([(path.name, functools.partial(imaging.read_picture, path))])
-        return _prepared(bundle, found if one else _in_zip(path), skip)
+        return found if one else _in_zip(path)
     if next(path.glob("*-images-idx3-ubyte*"), None):
-        return _prepared(bundle, _in_idx(path), skip)
-    return _prepared(bundle, _in_folder(path), skip)
+        return _in_idx(path)
+    return _in_folder(path)
 
 
-def _prepared(
-    bundle: str, found: Iterator[tuple[str, Callable[[], Image.Image]]], skip: Skip
-) -> Named:
+async def prepared(
+    engine: Engine, owner: str, bundle: str, opened: Callable[[], Image.Image]
+) -> np.ndarray:
+    """A stranger's picture as the bundle's models see it, uint8 [H, W, C]. It is decoded off the
+    engine's thread, as it may take long, and counts for its owner.
+
+    :raises TooMuch: the owner has had their share.
+    :raises StudioError: it cannot be used.
+    """
+    from backends import service
+
+    picture = await decode(owner, engine.budgets, opened, lambda picture: picture.size)
+    return await ask(engine, owner, functools.partial(service.prepare, bundle, picture))
+
+
+def _prepared(bundle: str, found: Opened, skip: Skip) -> Named:
     from backends import service
 
     for name, opened in found:
@@ -72,7 +95,7 @@ def _prepared(
         yield name, pixels
 
 
-def _in_folder(folder: Path) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
+def _in_folder(folder: Path) -> Opened:
     # Hidden files are systems' own: thumbnails, resource forks.
     paths = [
         path
@@ -88,7 +111,7 @@ def _in_folder(folder: Path) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
         yield name, functools.partial(imaging.read_picture, path)
 
 
-def _in_zip(path: Path) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
+def _in_zip(path: Path) -> Opened:
     """Nothing is unpacked: members are read one by one, and a member's name is only a name."""
     try:
         archive = zipfile.ZipFile(path)
@@ -141,7 +164,7 @@ def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Image.Image:
     return imaging.read_picture(content)
 
 
-def _in_idx(folder: Path) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
+def _in_idx(folder: Path) -> Opened:
     from backends.training.data import read_idx
 
     for path in sorted(folder.glob("*-images-idx3-ubyte*")):

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from backends.errors import BadInput
 from backends.service import annotation
 from studio.labels.store.texts import line_of, text_of
 from studio.labels.tasks.annotate import Annotated, annotate
@@ -44,13 +45,16 @@ class AnnotatorPanel:
                     "it was unsure about) and may be shown, but they never count as a person’s."
                 )
             )
+            named = labels.access.most.models
             self._which = gr.Dropdown(
                 _choices(controller.bundle),
                 value="classifier",
                 label=_("Annotator"),
                 interactive=True,
-                info=_("A part of the bundle; clip:OWNER/NAME or a folder; hf:OWNER/NAME"),
-                allow_custom_value=True,
+                info=_("A part of the bundle; clip:OWNER/NAME or a folder; hf:OWNER/NAME")
+                if named
+                else _("A part of the bundle, or CLIP"),
+                allow_custom_value=named,
                 elem_id="annotator-name",
             )
             self._state = gr.HTML(elem_id="annotator-state")
@@ -104,10 +108,36 @@ class AnnotatorPanel:
             "going", _("A model is at it; Label all pictures shows how far it is.")
         )
 
-    def _chosen(self, name: str | None, held: Codes | None, which: str) -> tuple[str, Any]:
+    def _permitted(
+        self, request: gr.Request, name: str | None, held: Codes | None, which: str
+    ) -> tuple[Assignment, str]:
+        """Who lets a model label, and the model's name.
+
+        :raises NotAllowed: the person may let none label.
+        :raises BadInput: they do not administer the project, or only the person at the machine
+            may name that model.
+        """
+        self.labels.access.require("projects", request)
+        assignment = self.labels.require_administrator(name, held)
+        which = line_of(which, N_("the annotator's name"))
+        if self.labels.access.rights(request).models:
+            return assignment, which
+        # What is known is listed: any other name may be a folder of this machine.
+        known = [one for _title, one in _choices(assignment.project.setup.bundle)]
+        if which not in known:
+            raise BadInput(
+                "there is no annotator {name!r} here, and only the person at the machine names "
+                "others; choose from: {known}",
+                name=which[:60],
+                known=", ".join(known),
+            )
+        return assignment, which
+
+    def _chosen(
+        self, name: str | None, held: Codes | None, which: str, request: gr.Request
+    ) -> tuple[str, Any]:
         with show_errors():
-            assignment = self.labels.require_administrator(name, held)
-            which = line_of(which, N_("the annotator's name"))
+            assignment, which = self._permitted(request, name, held, which)
             about = annotation.about(assignment.project.setup.bundle, which)
             written = annotation.show_prompts(
                 annotation.default_prompts(assignment.project.classes)
@@ -120,9 +150,7 @@ class AnnotatorPanel:
         self, request: gr.Request, name: str | None, held: Codes | None, which: str, written: str
     ) -> AsyncIterator[dict[Any, Any]]:
         with show_errors():
-            self.labels.access.require("projects", request)
-            assignment = await asyncio.to_thread(self.labels.require_administrator, name, held)
-            which = line_of(which, N_("the annotator's name"))
+            assignment, which = await asyncio.to_thread(self._permitted, request, name, held, which)
             text = text_of(written or "", N_("the prompts"))
             prompts = annotation.read_prompts(text, assignment.project.classes)
             task = self._task.start(

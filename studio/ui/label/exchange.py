@@ -21,9 +21,10 @@ from backends import service
 from backends.confined import AT_ONCE
 from backends.errors import BadInput
 from backends.settings import on_a_space
-from studio.access.rights import hub_token
+from studio.access.rights import hub_token, name_of
 from studio.labels import exchange
 from studio.labels.exchange import Exported, Imported
+from studio.labels.store import projects
 from studio.labels.store.records import Project
 from studio.labels.store.texts import line_of
 from studio.translation import N_, _
@@ -147,9 +148,10 @@ class ExchangePanel:
 
                 done = await self._in_turn(
                     partial(
-                        self._import_file, Path(file), name, control, which, person, prepare, held
+                        self._import_file, Path(file), name, control, which, person,
+                        name_of(request), prepare, held,
                     )
-                )
+                )  # fmt: skip
                 if done.access:
                     held[done.project] = done.access.code
                 shown = await asyncio.to_thread(made, done.project, held)
@@ -242,8 +244,8 @@ class ExchangePanel:
             )
 
     def _import_file(
-        self, file: Path, name: str, control: str, bundle: str, person: str,
-        prepare: Callable[[Image.Image], np.ndarray], held: Codes | None,
+        self, file: Path, name: str, control: str, bundle: str, person: str, login: str,
+        prepare: Callable[[Image.Image], np.ndarray], held: Codes,
     ) -> Imported:  # fmt: skip
         def permit(project: Project | None) -> None:
             if project is not None:  # only its administrator brings labels into a project
@@ -261,10 +263,26 @@ class ExchangePanel:
             permit(None)  # what the file says is not known yet, but nothing here is this person's
         return exchange.import_labels(
             self.labels.database(), line_of(name or "", N_("the project's name")).strip() or None,
-            file, bundle=bundle, administrator=administrator,
+            file, bundle=bundle, administrator=administrator, owner=login,
+            own=self._own_projects(held, login),
             control=line_of(control or "", N_("the question's name")).strip() or None,
             prepare=prepare, permit=permit,
         )  # fmt: skip
+
+    def _own_projects(self, held: Codes, login: str) -> set[int] | None:
+        """Numbers of the projects whose pictures a person may have: those that they administer,
+        and those made with their login; None for all, where the machine is theirs."""
+        if self.labels.access.mode == "private":
+            return None
+
+        def administers(project: Project) -> bool:
+            assignment = self.labels.assignment(project.name, held)
+            return assignment is not None and assignment.person.administers
+
+        return {
+            one.id for one in projects.listed(self.labels.database())
+            if (login and one.owner == login) or administers(one)
+        }  # fmt: skip
 
 
 def _scratch(results: Path) -> Path:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
-from backends import imaging, service
+from backends import imaging
 from backends.errors import BadInput
 from studio import export
 from studio.labels.store import class_examples, pictures, projects
 from studio.labels.store.records import Project, Setup
+from studio.labels.tasks import add_pictures
 from studio.templates import Markup, render
 from studio.translation import _
 from studio.ui.shared import markup
@@ -95,8 +97,13 @@ class GuidelinesPanel:
             project = await asyncio.to_thread(self._administered, name, held)
             if not files:
                 raise BadInput("choose some files first")
+            if len(files) > class_examples.MOST:  # before they are decoded
+                raise BadInput(
+                    "a class has at most {most} examples; choose fewer files",
+                    most=class_examples.MOST,
+                )
             controller = self.controllers[project.setup.bundle]
-            prepared = await controller.ask(owner_of(request), lambda: _prepared(controller, files))
+            prepared = await _prepared(controller, owner_of(request), files)
             return await asyncio.to_thread(self._shows, project, value, prepared)
 
     async def _added_from_bundle(
@@ -110,7 +117,7 @@ class GuidelinesPanel:
                 for example in controller.about["examples"]
                 if example.get("label") == value
             ]
-            prepared = await controller.ask(owner_of(request), lambda: _prepared(controller, known))
+            prepared = await _prepared(controller, owner_of(request), known)
             return await asyncio.to_thread(self._unasked, project, value, prepared)
 
     def _unasked(
@@ -162,7 +169,15 @@ class GuidelinesPanel:
         return render("labelling.html", "examples", shown)
 
 
-def _prepared(controller: BundleController, paths: Sequence[str]) -> list[np.ndarray]:
-    """Files as the bundle's models see them, uint8 [H, W, C] each; runs on the engine."""
-    found = [imaging.read(path).picture for path in paths]
-    return [service.prepare(controller.bundle, picture) for picture in found]
+async def _prepared(
+    controller: BundleController, owner: str, paths: Sequence[str]
+) -> list[np.ndarray]:
+    """Files as the bundle's models see them, uint8 [H, W, C] each; one at a time, so that others
+    get their turn between."""
+    engine = controller.runs.engine
+    return [
+        await add_pictures.prepared(
+            engine, owner, controller.bundle, partial(imaging.read_picture, path)
+        )
+        for path in paths
+    ]

@@ -1,6 +1,8 @@
 """A project made, filled, exported and trained by a program."""
 
+import asyncio
 import io
+import threading
 import time
 import zipfile
 
@@ -10,7 +12,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from backends import imaging
 from backends.errors import NotFound
+from studio.access import AccessPolicy
+from studio.engines.budgets import Budgets
 from studio.engines.local import LocalEngine
 from studio.labels.api import routes
 from studio.labels.management import Management
@@ -19,12 +24,18 @@ from studio.runs.background_tasks import BackgroundTasks
 
 
 @pytest.fixture
-def client(tmp_path, tiny):
-    store, engine = Database(str(tmp_path / "labels.db")), LocalEngine()
+def engine():
+    made = LocalEngine(budgets=Budgets({"megapixels": 150.0}))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(tmp_path, tiny, engine):
+    store = Database(str(tmp_path / "labels.db"))
     managed = Management(engine, BackgroundTasks(engine), lambda: [tiny])
     with TestClient(FastAPI(routes=routes(lambda: store, managed))) as made:
         yield made
-    engine.close()
     store.close()
 
 
@@ -157,3 +168,106 @@ def test_another_projects_name_of_a_model_is_refused_at_once(client, code, tiny)
     reply = client.post("/labels/manage/retrain", json={"name": "One"}, headers=eve)
     assert reply.status_code == 400
     assert "another project's" in reply.json()["error"]
+
+
+BODY = (
+    b'--cut\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n%s\r\n'
+    b"--cut--\r\n"
+)
+
+
+async def uploaded(client, code, receive, address="127.0.0.1"):
+    """The status of an upload whose body ``receive`` gives."""
+    told = []
+    scope = {
+        "type": "http", "method": "POST", "path": "/labels/manage/pictures", "query_string": b"",
+        "root_path": "", "scheme": "http", "client": (address, 0), "server": ("studio", 80),
+        "http_version": "1.1", "asgi": {"version": "3.0"}, "headers": [
+            (b"content-type", b"multipart/form-data; boundary=cut"),
+            (b"authorization", f"Bearer {code}".encode()),
+        ],
+    }  # fmt: skip
+
+    async def send(message):
+        told.append(message)
+
+    await client.app(scope, receive, send)
+    return told[0]["status"]
+
+
+async def unread():
+    raise AssertionError("the body is read")
+
+
+def test_an_upload_without_the_right_or_the_code_is_not_read(client, code, tiny, engine, tmp_path):
+    assert asyncio.run(uploaded(client, "nonsense", unread)) == 401
+    guest = client.post("/labels/join", json={"project": "ours", "name": "Bob"}).json()["code"]
+    assert asyncio.run(uploaded(client, guest, unread)) == 400
+    store = Database(str(tmp_path / "labels.db"))
+    demo = AccessPolicy("demo")
+    managed = Management(engine, BackgroundTasks(engine), lambda: [tiny], demo)
+    strangers = TestClient(FastAPI(routes=routes(lambda: store, managed)))
+    assert asyncio.run(uploaded(strangers, code, unread)) == 403
+    store.close()
+
+
+def test_few_uploads_of_one_address_go_on_at_once(client, code):
+    async def visitors():
+        going, waiting = asyncio.Semaphore(0), asyncio.Event()
+
+        async def slowly():
+            going.release()
+            await waiting.wait()
+            return {"type": "http.request", "body": BODY % png(3), "more_body": False}
+
+        tasks = [asyncio.create_task(uploaded(client, code, slowly)) for _ in range(2)]
+        for _ in tasks:
+            await going.acquire()
+        refused = await uploaded(client, code, unread)
+        elsewhere = asyncio.create_task(uploaded(client, code, slowly, "127.0.0.2"))
+        await going.acquire()
+        waiting.set()
+        done = await asyncio.gather(*tasks, elsewhere)
+        return refused, done, await uploaded(client, code, slowly)
+
+    assert asyncio.run(visitors()) == (429, [200, 200, 200], 200)
+
+
+@pytest.mark.parametrize("sent", [{}, {"data": {"files": "x"}}, {"content": b"\0"}])
+def test_an_upload_without_files_is_one_sentence(client, code, sent):
+    reply = client.post("/labels/manage/pictures", headers=by(code), **sent)
+    assert reply.status_code == 400
+    assert "files" in reply.json()["error"]
+
+
+def test_a_damaged_form_is_one_sentence(client, code):
+    head = by(code) | {"Content-Type": "multipart/form-data; boundary=cut"}
+    for content in (b"--cut", b"\0" * 9, BODY.replace(b"; name=", b"; n=")):
+        reply = client.post("/labels/manage/pictures", content=content, headers=head)
+        assert reply.status_code == 400, reply.text
+        assert isinstance(reply.json()["error"], str)
+
+
+def test_pictures_are_decoded_off_the_engine_and_count_for_their_address(
+    client, code, engine, monkeypatch
+):
+    threads, owners, submit = set(), set(), engine.submit
+    read = imaging.read_picture
+
+    def reading(source):
+        threads.add(threading.current_thread().name)
+        return read(source)
+
+    def submitted(work, owner, *rest, **options):
+        owners.add(owner)
+        return submit(work, owner, *rest, **options)
+
+    monkeypatch.setattr(imaging, "read_picture", reading)
+    monkeypatch.setattr(engine, "submit", submitted)
+    assert add(client, code, png(1), png(2)).json()["new"] == 2
+    assert all(name.startswith("decode-files") for name in threads), threads
+    assert owners == {"labels ours@testclient"}
+    bad = add(client, code, b"x" * 4000, b"y" * 4000, b"z" * 4000)
+    assert bad.status_code == 429
+    assert "megapixels" in bad.json()["error"]
+    assert "Retry-After" in bad.headers

@@ -296,3 +296,34 @@ def test_pictures_without_labels(database, made, tmp_path, elsewhere, form, name
 def test_what_was_written_can_be_told_as_json(database, spoken, tmp_path):
     done = exchange.export(database, spoken, tmp_path / "o.csv")
     assert json.loads(json.dumps(dataclasses.asdict(done)))["format"] == "csv"
+
+
+def test_a_table_finds_only_the_pictures_of_projects_that_the_importer_may_see(
+    database, spoken, tmp_path
+):
+    exchange.export(database, spoken, tmp_path / "table.csv")
+    exchange.export(database, spoken, tmp_path / "out", "csv")
+    other, _ = projects.create(
+        database, spoken.setup.model_copy(update={"name": "others"}), "Eve"
+    )  # fmt: skip
+    options = {"bundle": "digits", "classes": ["one", "seven"]}
+    for number, own in enumerate([(), (other.id,)]):
+        for name in (f"copy {number}", "others"):
+            with pytest.raises(BadInput, match="is not here; add its picture first"):
+                exchange.import_labels(
+                    database, name, tmp_path / "table.csv", own=own, **options
+                )  # fmt: skip
+        # With its pictures a file says nothing that its importer does not know.
+        exchange.import_labels(database, f"copy {number}", tmp_path / "out", own=own)
+    exchange.import_labels(database, "ones", tmp_path / "table.csv", own=())
+    for name, own in (("mine", (other.id, spoken.id)), ("all", None)):
+        done = exchange.import_labels(database, name, tmp_path / "table.csv", own=own, **options)
+        assert done.items == 6
+
+
+def test_an_imported_project_is_its_makers(database, spoken, tmp_path):
+    exchange.export(database, spoken, tmp_path / "out", "csv")
+    exchange.import_labels(database, "copy", tmp_path / "out", owner="ada")
+    assert projects.find(database, "copy").owner == "ada"
+    exchange.import_labels(database, "nobodys", tmp_path / "out")
+    assert projects.find(database, "nobodys").owner == ""

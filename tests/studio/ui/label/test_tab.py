@@ -14,7 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from backends import imaging
 from backends.errors import BadInput
+from backends.service import annotation
+from studio.access import MEMBERS, AccessPolicy
+from studio.labels import exchange
 from studio.labels.store import class_examples, invitations, pictures, projects, responses
 from studio.labels.store.responses import Submission
 from studio.runs.background_tasks import BackgroundTasks
@@ -141,6 +145,13 @@ def visit(owner="me", **query):
 def places(page, told):
     """What a handler tells the page, by element id."""
     return {block.elem_id: value for block, value in told.items()}
+
+
+def logged_in(login):
+    """The request of a page whose person has logged in."""
+    request = visit(login)
+    request.headers["x-studio-user"] = login
+    return request
 
 
 def handler(page, name):
@@ -422,3 +433,103 @@ def test_a_code_by_the_api_may_be_anything(controller, labels, tiny):
     for code in (None, [], ["x"], 3, True, {}, "a\0", "\ud800", " "):
         with pytest.raises(gr.Error, match="access code"):
             label(code, 1, "b", "request 1")
+
+
+@pytest.mark.parametrize("which", ["clip:/etc", "hf:~/", "hf:owner/name", "clip:owner/name", "x"])
+def test_only_the_person_at_the_machine_names_an_annotator_of_it(
+    labels, controller, tiny, which, monkeypatch
+):
+    _, codes = assigned(labels, tiny)
+    page = build(controller, labels=labels)
+    chosen, run = handler(page, "._chosen"), handler(page, "AnnotatorPanel._annotated")
+    about, asked = annotation.about, []
+
+    def noted(bundle, name):
+        asked.append(name)
+        return about(bundle, name)
+
+    monkeypatch.setattr(annotation, "about", noted)
+    with pytest.raises(gr.Error, match="choose from: classifier"):
+        chosen("ours", codes, which, visit())
+    with pytest.raises(gr.Error, match="choose from: classifier"):
+        asyncio.run(_all(run(visit(), "ours", codes, which, "")))
+    assert which not in asked
+    for own in ("classifier", annotation.DEFAULT):
+        chosen("ours", codes, own, visit())
+    labels.access = AccessPolicy("private")
+    chosen("ours", codes, which, visit())
+    assert which in asked
+
+
+def test_an_annotator_is_chosen_only_by_who_may_let_it_label(labels, controller, tiny):
+    _, codes = assigned(labels, tiny)
+    chosen = handler(build(controller, labels=labels), "._chosen")
+    labels.access = AccessPolicy("demo")
+    with pytest.raises(gr.Error, match="ask them for an invitation"):
+        chosen("ours", codes, "classifier", visit())
+
+
+def test_only_the_machines_person_is_told_of_its_folders(controller, labels):
+    for access, told in ((MEMBERS, False), (AccessPolicy("private"), True)):
+        labels.access = access
+        page = build(controller, labels=labels, access=access)
+        which = next(b for b in page.blocks.values() if b.elem_id == "annotator-name")
+        assert (which.allow_custom_value, "folder" in which.info) == (told, told)
+
+
+def test_an_import_gives_nobody_the_pictures_of_anothers_project(
+    labels, controller, tiny, tmp_path
+):
+    project, codes = assigned(labels, tiny)
+    noise = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1), dtype=np.uint8)
+    pictures.add(labels.database(), project, [(f"{n}", pixels) for n, pixels in enumerate(noise)])
+    closed = project.setup.model_copy(update={"open": False})
+    project = projects.change(labels.database(), project, closed)
+    table = str(tmp_path / "table.jsonl")
+    exchange.export(labels.database(), project, tmp_path / "table.jsonl")
+    bring = handler(build(controller, labels=labels), "wire.<locals>.import_labels")
+    guest = {"ours": projects.invite(labels.database(), project, "Bob").code}
+    for held in ({}, guest):
+        with pytest.raises(gr.Error, match="is not here"):
+            asyncio.run(bring(logged_in("eve"), tiny, table, "copy", "", "Eve", held))
+    # Who administers the project has its pictures already.
+    asyncio.run(bring(logged_in("ada"), tiny, table, "copy", "", "Ada", codes))
+    copy = projects.find(labels.database(), "copy")
+    assert copy.owner == "ada"
+    assert len(pictures.items(labels.database(), copy)) == 3
+    # So has who made it with their login, without its code.
+    asyncio.run(bring(logged_in("ada"), tiny, table, "again", "", "Ada", {}))
+    labels.access = AccessPolicy("private")
+    asyncio.run(bring(visit(), tiny, table, "mine", "", "Me", {}))
+    assert len(projects.listed(labels.database())) == 4
+
+
+def test_examples_are_decoded_off_the_engine_one_by_one(
+    labels, controller, tiny, tmp_path, monkeypatch
+):
+    project, codes = assigned(labels, tiny)
+    for number in range(9):
+        noise = np.random.default_rng(number).integers(0, 256, (20, 20), dtype=np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"{number}.png")
+    files = [str(tmp_path / f"{number}.png") for number in range(9)]
+    threads, jobs = [], []
+    read, submit = imaging.read_picture, controller.runs.engine.submit
+
+    def reading(source):
+        threads.append(threading.current_thread().name)
+        return read(source)
+
+    def submitted(*given, **options):
+        jobs.append(given[1])
+        return submit(*given, **options)
+
+    monkeypatch.setattr(imaging, "read_picture", reading)
+    monkeypatch.setattr(controller.runs.engine, "submit", submitted)
+    add = handler(build(controller, labels=labels), "GuidelinesPanel._added")
+    with pytest.raises(gr.Error, match="at most 8 examples"):
+        asyncio.run(add("ours", codes, "b", files, visit()))
+    assert not threads
+    asyncio.run(add("ours", codes, "b", files[:3], visit()))
+    assert len(threads) == len(jobs) == 3
+    assert all(name.startswith("decode-files") for name in threads)
+    assert len(class_examples.listed(labels.database(), project)["b"]) == 3

@@ -22,7 +22,7 @@ Decision = Literal["accepted", "discarded"]
 
 def decide(study: Study, run: Run | None, decision: Decision, note: str) -> None:
     """Note a decision in the answer's record, as ``decision`` and ``note``, and as a line of the
-    study; the last one counts.
+    study; the last one counts, and the same once more adds no line.
 
     :raises BadInput: there is no answer, the note is too long, or the study cannot be written (the
         answer keeps the decision all the same).
@@ -38,7 +38,7 @@ def decide(study: Study, run: Run | None, decision: Decision, note: str) -> None
         )
     record = run.answer.record | {"decision": decision, "note": note}
     run.answer = replace(run.answer, record=record)
-    study.note(_line(study, run, run.answer))
+    study.note_decision(_line(study, run, run.answer))
 
 
 def _line(study: Study, run: Run, answer: Answer) -> dict[str, Any]:

@@ -26,13 +26,15 @@ from studio.api.questions import ProgramQuestions
 from studio.engines.budgets import Budgets, Kind
 from studio.labels import api as label_api
 from studio.labels.management import Management
+from studio.labels.store import interactive_runs
 from studio.labels.store.database import usual_place
 from studio.labels.tasks.delete_project import delete_idle
 from studio.runs import Runs
 from studio.runs.background_tasks import BackgroundTasks
 from studio.runs.kept import KeptRuns, usual_store
 from studio.runs.results_folder import results_folder
-from studio.runs.retention import Sweeper, remove_older
+from studio.runs.retention import DAY, Sweeper, remove_older
+from studio.runs.steady_clock import steady_time
 from studio.runs.study import Study, usual_file
 from studio.ui.hosting.event_queue import bound_queue
 from studio.ui.hosting.gradio_routes import UsedRoutes, download_nothing
@@ -168,8 +170,12 @@ def _sweeps(results: Path, runs: Runs, labels: LabelController) -> dict[str, Cal
     def evaluations() -> int:
         return remove_older(found.evaluations, found.evaluation_days)
 
+    def unfinished() -> int:
+        days = max(found.keep_days, 1)  # a run waits for its person overnight, at least
+        return interactive_runs.delete_idle(labels.database(), steady_time() - days * DAY)
+
     sweeps: dict[str, Callable[[], object]] = {
-        "uploads and downloads": files, "evaluations": evaluations,
+        "uploads and downloads": files, "evaluations": evaluations, "unfinished runs": unfinished,
     }  # fmt: skip
     if isinstance(runs.store, KeptRuns):
         sweeps["answers"] = runs.store.sweep

@@ -5,25 +5,28 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from backends.core import Request
 from backends.errors import BadInput, NotFound
 from studio.labels.store import pictures
 from studio.labels.store.database import Database
 from studio.labels.store.records import PathAnswer, checked
-from studio.labels.store.schema import LeapAnswers, Paths
+from studio.labels.store.schema import Base, LeapAnswers, Paths, StoredPictures
 from studio.labels.store.texts import line_of
 
 __all__ = [
+    "MOST",
     "InteractiveRun",
+    "WaitingRun",
     "answers",
     "begin",
+    "delete_idle",
     "end",
     "find",
     "record_answer",
@@ -33,6 +36,7 @@ __all__ = [
 
 OPEN, ENDED = "open", "ended"
 WITHDRAWN = ""
+MOST = 20  # unfinished runs of one person: more than a list of them is good for
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,18 @@ class InteractiveRun:
     created: float
 
 
+@dataclass(frozen=True)
+class WaitingRun:
+    """What the list of a person's unfinished runs tells of one."""
+
+    id: str
+    target: str
+    created: float
+
+
 def begin(database: Database, request: Request, annotator: str) -> InteractiveRun:
-    """Note an interactive run, before its first question.
+    """Note an interactive run, before its first question. Of a person's unfinished ones the oldest
+    go: nothing on the page could put them away, so a refusal would be for good.
 
     :raises BadInput: the request, or who asks, is not what a store can hold.
     """
@@ -67,6 +81,13 @@ def begin(database: Database, request: Request, annotator: str) -> InteractiveRu
     }  # fmt: skip
     with database.write() as connection:
         connection.execute(insert(Paths).values(row))
+        too_many = (
+            select(Paths.id)
+            .where(Paths.annotator == annotator, Paths.state == OPEN, Paths.id != row["id"])
+            .order_by(Paths.created.desc())
+            .offset(MOST - 1)
+        )
+        _delete(connection, list(connection.scalars(too_many)))
     return InteractiveRun(row["id"], request, annotator, OPEN, row["created"])
 
 
@@ -84,20 +105,20 @@ def find(database: Database, number: str) -> InteractiveRun:
     return _run(database, row)
 
 
-def unfinished(database: Database, bundle: str, annotator: str) -> list[InteractiveRun]:
-    """A person's interactive runs through a bundle that have not ended, the newest first.
+def unfinished(database: Database, bundle: str, annotator: str) -> list[WaitingRun]:
+    """A person's interactive runs through a bundle that have not ended, the newest first, without
+    their pictures.
 
     :raises BadInput: a name is none.
     """
     bundle, annotator = line_of(bundle, "the bundle"), line_of(annotator, "the person")
     chosen = (
-        select(Paths.__table__)
+        select(Paths.id, Paths.target, Paths.created)
         .where(Paths.bundle == bundle, Paths.annotator == annotator, Paths.state == OPEN)
         .order_by(Paths.created.desc())
     )
     with database.read() as connection:
-        rows = list(connection.execute(chosen))
-    return [_run(database, row) for row in rows]
+        return [WaitingRun(*row) for row in connection.execute(chosen)]
 
 
 def answers(database: Database, run: InteractiveRun) -> list[str]:
@@ -157,6 +178,57 @@ def end(database: Database, run: InteractiveRun) -> None:
     """Nothing more will be asked."""
     with database.write() as connection:
         connection.execute(update(Paths).where(Paths.id == run.id).values(state=ENDED))
+
+
+def delete_idle(database: Database, since: float) -> int:
+    """Delete the unfinished runs that were begun, and last answered in, before a time; how many."""
+    latest = func.coalesce(func.max(LeapAnswers.created), 0.0)
+    chosen = (
+        select(Paths.id)
+        .outerjoin(LeapAnswers, LeapAnswers.path_id == Paths.id)
+        .where(Paths.state == OPEN, Paths.created < since)
+        .group_by(Paths.id)
+        .having(latest < since)
+    )
+    with database.write() as connection:
+        old = list(connection.scalars(chosen))
+        _delete(connection, old)
+    return len(old)
+
+
+def _delete(connection: Connection, runs: Sequence[str]) -> None:
+    """Delete runs with their answers, and the pictures that nothing refers to any more."""
+    for start in range(0, len(runs), pictures.MANY):
+        some = runs[start : start + pictures.MANY]
+        masks = Paths.request["mask"].as_string()
+        held: set[str] = set()
+        for name in (Paths.picture, masks):
+            held |= set(connection.scalars(select(name).where(Paths.id.in_(some))))
+        of_answers = LeapAnswers.path_id.in_(some)
+        held |= set(connection.scalars(select(LeapAnswers.picture).where(of_answers)))
+        connection.execute(delete(LeapAnswers).where(of_answers))
+        connection.execute(delete(Paths).where(Paths.id.in_(some)))
+        _drop_pictures(connection, sorted(filter(None, held)))
+
+
+def _drop_pictures(connection: Connection, names: Sequence[str]) -> None:
+    # A mask is a picture, too, of which only the request knows.
+    users = [select(Paths.request["mask"].as_string().label("picture"))]
+    users += [
+        select(key.parent)
+        for table in Base.metadata.sorted_tables
+        for key in table.foreign_keys
+        if key.column.table is StoredPictures.__table__
+    ]
+    for start in range(0, len(names), pictures.MANY):
+        unused = delete(StoredPictures).where(
+            StoredPictures.sha256.in_(names[start : start + pictures.MANY])
+        )
+        for chosen in users:
+            found = chosen.subquery()
+            (name,) = found.c
+            unused = unused.where(~select(name).where(name == StoredPictures.sha256).exists())
+        connection.execute(unused)
 
 
 def _check(record: Mapping[str, Any]) -> None:

@@ -6,14 +6,15 @@ from typing import Any
 
 import gradio as gr
 
-from backends.errors import StudioError
-from studio.runs import Run
+from backends.errors import NotAllowed, StudioError
+from studio.runs import Run, Runs
 from studio.runs.decisions import LONGEST, Decision, decide
 from studio.translation import N_, _
 from studio.ui.shared import markup
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.offered_file import offered_file
 from studio.ui.shared.quiet import QUIET
+from studio.ui.shared.requests import owner_of
 
 __all__ = ["DecisionPanel"]
 
@@ -51,15 +52,20 @@ class DecisionPanel:
         note = run.answer.record.get("note", "") if run and run.answer else ""
         return {self._run_id: which, self._status: _status(run), self._note: note}
 
-    def _accepted(self, which: str, note: str) -> tuple[Any, Any]:
-        return self._decide(which, "accepted", note)
+    def _accepted(self, which: str, note: str, request: gr.Request) -> tuple[Any, Any]:
+        return self._decide(which, "accepted", note, owner_of(request))
 
-    def _discarded(self, which: str, note: str) -> tuple[Any, Any]:
-        return self._decide(which, "discarded", note)
+    def _discarded(self, which: str, note: str, request: gr.Request) -> tuple[Any, Any]:
+        return self._decide(which, "discarded", note, owner_of(request))
 
-    def _decide(self, which: str, decision: Decision, note: str) -> tuple[Any, Any]:
+    def _decide(self, which: str, decision: Decision, note: str, owner: str) -> tuple[Any, Any]:
         controller = self.controllers.first
         run = controller.runs.get(which)
+        if run is not None and not _is_own(controller.runs, run, owner):
+            error = NotAllowed(
+                "this answer is somebody else's; run it again, and decide about yours"
+            )
+            return markup.failure(error), gr.skip()
         try:
             decide(controller.study, run, decision, note)
             told = _status(run)
@@ -70,6 +76,15 @@ class DecisionPanel:
         controller.forget(run)  # removes the zip, which was written before
         download, unwritten = offered_file(lambda: controller.archive(run), N_("the zip"))
         return told + unwritten, download
+
+
+def _is_own(runs: Runs, run: Run, owner: str) -> bool:
+    """Whether a run is of that page's person; one from the disk does not say whose it was."""
+    if runs.may_stop(run, owner):
+        return True
+    visitor, store = runs.visitor_of(owner), runs.store
+    mine = store.of(visitor) if store and visitor else []
+    return any(kept.id == run.id for kept in mine)
 
 
 def _status(run: Run | None) -> str:

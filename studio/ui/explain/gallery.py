@@ -172,8 +172,12 @@ class Gallery:
         owner, said = self.recognise(request, given)
 
         def remove() -> dict[Any, Any]:
+            store = self._runs.store
+            # Of a login first; what it answered on this browser before it logged in is its, too.
+            # A browser's own word has no colon, and so is never a login.
+            whose = [who for who in (self._runs.visitor_of(owner), said.visitor) if who]
             for which in said.ids:
-                if self._runs.store and self._runs.store.delete(which, said.visitor):
+                if store and any(store.delete(which, who) for who in whose):
                     self._runs.delete(which)
             return self.listed(owner, said.run) | {self._compared: ""}
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from backends.core import Answer, Frame, Request
 from backends.errors import BadInput, StudioError
@@ -17,7 +18,8 @@ from backends.service import interactive
 from backends.service.interactive import LabelRequest
 from studio import export
 from studio.labels.store import interactive_runs
-from studio.labels.store.interactive_runs import InteractiveRun
+from studio.labels.store.interactive_runs import InteractiveRun, WaitingRun
+from studio.labels.store.pictures import png_of
 from studio.labels.store.records import LONGEST_SECONDS
 from studio.runs import Run
 from studio.templates import render
@@ -127,10 +129,13 @@ class InteractivePanel:
     ) -> dict[Any, Any]:
         """Note an interactive run and ask its first question."""
         person = person or secrets.token_urlsafe(9)
+        controller.runs.engine.budgets.require(owner, "seconds", "megabytes")
         await controller.ask(
             owner, lambda: interactive.ask(asked, [])
         )  # refuses before it is noted
         run = await asyncio.to_thread(interactive_runs.begin, self.labels.database(), asked, person)
+        mask = [] if asked.mask is None else [asked.mask[..., None]]
+        await self._charge(owner, asked.picture, *mask)
         return {self.person: person} | await self._go_on(run, owner)
 
     async def _on_answer(
@@ -158,6 +163,13 @@ class InteractivePanel:
                 interactive_runs.record_answer, database, run,
                 question.number, question.leap, question.picture, value, seconds,
             )  # fmt: skip
+            await self._charge(owner, question.picture)
+
+    async def _charge(self, owner: str, *stored: np.ndarray) -> None:
+        """Count stored pictures uint8 [H, W, C] as disk that an owner has filled."""
+        pngs = await asyncio.to_thread(lambda: [png_of(one) for one in stored])
+        budgets = self.controllers.first.runs.engine.budgets
+        budgets.spend(owner, "megabytes", sum(map(len, pngs)) / 1e6)
 
     async def _taken_back(self, run_id: str, person: str, request: gr.Request) -> dict[Any, Any]:
         with show_errors():
@@ -280,9 +292,9 @@ def _asked(record: dict[str, Any]) -> str:
     )
 
 
-def _named(run: InteractiveRun) -> str:
+def _named(run: WaitingRun) -> str:
     when = time.strftime("%d %B, %H:%M", time.localtime(run.created))
-    return _("to {target}, begun {when}", target=run.request.target, when=when)
+    return _("to {target}, begun {when}", target=run.target, when=when)
 
 
 def _question_text(now: LabelRequest, target: str) -> str:

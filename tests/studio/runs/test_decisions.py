@@ -47,6 +47,25 @@ def test_a_decision_is_in_the_record_and_in_the_study_and_may_change(run, tmp_pa
     assert '"me"' not in study.file.read_text(), "the study does not know whose page it was"
 
 
+def test_the_same_decision_once_more_adds_no_line(run, tmp_path):
+    study = Study(tmp_path / "choices.jsonl")
+    for decision in ("accepted", "accepted", "discarded", "discarded", "accepted"):
+        decide(study, run, decision, "so")
+    assert [line["decision"] for line in lines(study)] == ["accepted", "discarded", "accepted"]
+    decide(study, run, "accepted", "because")
+    assert lines(study)[-1]["note"] == "because"
+
+
+def test_a_decision_that_was_not_written_is_written_when_it_is_pressed_again(run, tmp_path):
+    (tmp_path / "place").write_text("")
+    study = Study(tmp_path / "place" / "choices.jsonl")
+    with pytest.raises(BadInput):
+        decide(study, run, "accepted", "")
+    (tmp_path / "place").unlink()
+    decide(study, run, "accepted", "")
+    assert len(lines(study)) == 1
+
+
 def test_without_an_answer_there_is_nothing_to_decide(ask, tmp_path):
     study = Study(tmp_path / "choices.jsonl")
     for nothing in (None, Run(ask("leapfactual"), "me")):

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from studio.labels.store import projects
+from backends.core import Request
+from backends.errors import NotFound
+from studio.labels.store import interactive_runs, projects
 from studio.labels.store.database import Database
 from studio.labels.store.records import Setup
 from studio.runs.background_tasks import BackgroundTasks
@@ -48,7 +50,7 @@ def test_old_files_answers_and_projects_are_swept(swept, controller, tmp_path, m
     old = controller.results / "counterfactual-x.zip"
     old.write_text("x")
     os.utime(old, (time.time() - 3 * 86_400,) * 2)
-    always = {"uploads and downloads", "answers", "evaluations"}
+    always = {"uploads and downloads", "answers", "evaluations", "unfinished runs"}
     assert set(swept()) == always, "projects stay unless asked"
     monkeypatch.setenv("STUDIO_RESULTS_DAYS", "2")
     monkeypatch.setenv("STUDIO_PROJECT_DAYS", "30")
@@ -56,6 +58,19 @@ def test_old_files_answers_and_projects_are_swept(swept, controller, tmp_path, m
         sweep()
     assert not old.exists()
     assert projects.find(store, "ones").name == "ones", "it is new"
+    store.close()
+
+
+def test_runs_that_wait_for_a_person_are_swept(swept, picture, tmp_path, monkeypatch):
+    store = Database(str(tmp_path / "labels.db"))
+    run = interactive_runs.begin(store, Request("digits", "leapfactual", "4", picture), "Bob")
+    swept()["unfinished runs"]()
+    assert interactive_runs.find(store, run.id)
+    now = time.time()
+    monkeypatch.setattr("studio.ui.serving.steady_time", lambda: now + 31 * 86_400)
+    assert swept()["unfinished runs"]() == 1
+    with pytest.raises(NotFound):
+        interactive_runs.find(store, run.id)
     store.close()
 
 

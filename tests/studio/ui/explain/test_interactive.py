@@ -1,12 +1,16 @@
 """What the page says to a person who answers in the model's place."""
 
 import asyncio
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from backends.core import Request
+from backends.errors import TooMuch
 from backends.service.interactive import LabelRequest
+from studio.engines.budgets import Budgets
+from studio.labels.store import interactive_runs
 from studio.labels.store.interactive_runs import InteractiveRun
 from studio.runs.background_tasks import BackgroundTasks
 from studio.ui.explain.interactive import _asked, _status
@@ -56,3 +60,32 @@ def test_a_run_that_goes_on_brings_its_question_back(controller, tiny, tmp_path,
     scene = next(v["scene"] for v in told.values() if isinstance(v, dict) and "scene" in v)
     assert '"picture"' in scene
     assert ('"laid"' in scene) == (mask is not None)
+
+
+def test_a_run_that_waits_counts_as_filled_disk(controller, tiny, tmp_path, picture):
+    budgets = controller.runs.engine.budgets = Budgets({"megabytes": 0.0001})
+    labels = LabelController(str(tmp_path / "labels.db"), BackgroundTasks(controller.runs.engine))
+    page = build(controller, labels=labels)
+    panel = next(
+        f.fn.__self__ for f in page.fns.values() if getattr(f.fn, "__name__", "") == "_resumed"
+    )
+    mask = np.full(picture.shape[:2], 255, np.uint8)
+    asked = Request(tiny, "leapfactual", "b", picture, "painted", mask)
+    begun = asyncio.run(panel.begin(controller, asked, "me@1.2.3.4", "bob"))
+    assert begun[panel.person] == "bob"
+    run_id = begun[panel._run_id]
+    with pytest.raises(TooMuch, match="megabytes of the disk"):
+        asyncio.run(panel.begin(controller, asked, "me@1.2.3.4", "bob"))
+    assert len(interactive_runs.unfinished(labels.database(), tiny, "bob")) == 1
+    taken = sum(budgets._recent("1.2.3.4", "megabytes").values())
+    visitor = SimpleNamespace(
+        session_hash="me", client=SimpleNamespace(host="1.2.3.4"), headers={}
+    )  # fmt: skip
+    asyncio.run(panel._on_answer(["a", 1.0, run_id], "bob", visitor))
+    assert interactive_runs.answers(labels.database(), panel_run(labels, run_id)) == ["a"]
+    assert sum(budgets._recent("1.2.3.4", "megabytes").values()) > taken
+    labels.database().close()
+
+
+def panel_run(labels, run_id):
+    return interactive_runs.find(labels.database(), run_id)

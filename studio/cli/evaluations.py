@@ -93,7 +93,7 @@ def evaluate(
     from studio.export import tables
     from studio.runs import evaluations
     from studio.runs.comparison import seeds_of
-    from studio.runs.variants import variants_in
+    from studio.runs.variants import SWEPT, variants_in
 
     options.check_folder(out)
     require_engine(engine, ["local", "ray"])
@@ -103,7 +103,7 @@ def evaluate(
         bundle=bundle, methods=names, count=n,
         regions=[str(spec) for spec in RegionSpec.split(regions)], pairs=options.pairs_in(pairs),
         targets=targets, data=data, seed=seed, seeds=seeds_of(seeds) if seeds else [],
-        settings=variants_in(set_ or [], names), batch=batch, strokes=strokes,
+        settings=variants_in(set_ or [], names, SWEPT), batch=batch, strokes=strokes,
         simsiam=simsiam, model=model, answers=out / evaluations.ANSWERS,
     )  # fmt: skip
     if engine == "ray":

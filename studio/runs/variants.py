@@ -4,18 +4,23 @@ are worth a try."""
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from backends.errors import BadInput
+from studio.runs.comparison import MOST
 from studio.runs.variations import ranges
 
-__all__ = ["SuggestedSetting", "suggestions", "variants_in", "words_in"]
+__all__ = ["LONGEST", "SWEPT", "SuggestedSetting", "suggestions", "variants_in", "words_in"]
 
-# Between two words: a new line, a semicolon, or a blank before the next "key=".
-BETWEEN = re.compile(r"[\n;]+|\s+(?=[\w.]+\s*=)")
+LONGEST = 2000  # characters that a person types
+SWEPT = 1000  # combinations of a method's settings that an evaluation asks
+LINES = re.compile(r"[\n;]")
+# Where a word begins within a line. It looks at no blank twice, however many there are.
+BEGINS = re.compile(r"(?<!\S)[\w.]+\s*=")
 
 
 @dataclass(frozen=True)
@@ -64,18 +69,38 @@ def _rounded(value: float, whole: bool) -> float:
 
 
 def words_in(text: str) -> list[str]:
-    """What a person typed as ``method.key=v1,v2``, one a line, or with blanks between."""
-    return [word.strip() for word in BETWEEN.split(text.strip()) if word.strip()]
+    """What a person typed as ``method.key=v1,v2``, one a line, or with blanks between.
+
+    :raises BadInput: it is too long.
+    """
+    if len(text) > LONGEST:
+        raise BadInput(
+            "the settings have {count} characters, and at most {longest} are read; write fewer "
+            "values",
+            count=len(text),
+            longest=LONGEST,
+        )
+    found = []
+    for line in LINES.split(text):
+        places = [0, *(word.start() for word in BEGINS.finditer(line)), len(line)]
+        found += [line[start:end].strip() for start, end in itertools.pairwise(places)]
+    return [word for word in found if word]
 
 
-def variants_in(words: Sequence[str], methods: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+def variants_in(
+    words: Sequence[str], methods: Sequence[str], most: int = MOST
+) -> dict[str, list[dict[str, Any]]]:
     """``method.key=v1,v2`` -> by method its settings, one dictionary a row: every combination of
     the values. Without a method they are meant for all that have such a setting. A setting that is
-    any text, as a prompt, has one value a word, commas and all.
+    any text, as a prompt, has one value a word, commas and all. A value that is given twice counts
+    once.
 
-    :raises BadInput: it is something else, or no method has such a setting.
+    :param most: combinations of a method.
+    :raises BadInput: it is something else, no method has such a setting, or a method would have
+        more combinations.
     """
     from backends import registry
+    from backends.explain.question import presets_of  # imports torch
 
     choices: dict[str, dict[str, list[Any]]] = {}
     for word in words:
@@ -96,7 +121,8 @@ def variants_in(words: Sequence[str], methods: Sequence[str]) -> dict[str, list[
             short = key
             owners = [
                 name for name in methods
-                if short in ("preset", *registry.method(name).Config.model_fields)
+                if short in registry.method(name).Config.model_fields
+                or (short == "preset" and presets_of(registry.method(name)))
             ]  # fmt: skip
             if not owners:
                 raise BadInput(
@@ -110,7 +136,17 @@ def variants_in(words: Sequence[str], methods: Sequence[str]) -> dict[str, list[
                 raise BadInput(
                     "setting {word!r} is not of the form method.key=value,value", word=word
                 )
-            choices.setdefault(name, {}).setdefault(short, []).extend(values)
+            known = choices.setdefault(name, {}).setdefault(short, [])
+            known += [value for value in dict.fromkeys(values) if value not in known]
+    for keys in choices.values():  # before a few lines make a million of them
+        count = math.prod(map(len, keys.values()))
+        if count > most:
+            raise BadInput(
+                "these are {count} combinations of settings, and at most {most} are asked; choose "
+                "fewer values",
+                count=count,
+                most=most,
+            )
     return {
         name: [dict(zip(keys, row, strict=True)) for row in itertools.product(*keys.values())]
         for name, keys in choices.items()

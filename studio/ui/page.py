@@ -149,7 +149,7 @@ class _Page:
             show_progress_on=self._title, api_visibility="private",
         )  # fmt: skip
         self._explain.welcome.cards.picked(
-            self._turn_to, [self._card, codes],
+            self._pick_card, [self._card, codes],
             [bundle, self._shown, *places, *label.places], js=READ_CARD,
             show_progress_on=self._title, api_visibility="private",
         )  # fmt: skip
@@ -187,7 +187,7 @@ class _Page:
         domain.open.click(
             lambda: gr.Tabs(selected="explain"), None, self._tabs, **QUIET
         ).success(
-            self._turn_to, [domain.chosen, codes],
+            self._pick_card, [domain.chosen, codes],
             [bundle, self._shown, *places, *self._label.places],
             show_progress_on=self._title, api_visibility="private",
         ).then(None, None, None, js="() => window.scrollTo(0, 0)", **QUIET)  # fmt: skip
@@ -219,7 +219,12 @@ class _Page:
         page keeps its picture and its answer."""
         if name == shown:
             return {self._shown: gr.skip()}
-        return self._open_bundle(name, held, request)
+        with show_errors():
+            return self._open_bundle(name, held, request)
+
+    def _pick_card(self, name: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
+        with show_errors():
+            return self._turn_to(name, held, request)
 
     def _turn_to(self, name: str, held: Codes | None, request: gr.Request) -> dict[Any, Any]:
         """Open a bundle that was chosen elsewhere on the page."""

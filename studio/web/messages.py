@@ -11,6 +11,7 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from backends.errors import BadInput
 from studio.web.sentences import problem
@@ -51,12 +52,15 @@ def checked(kind: type[M], fields: Mapping[str, Any], *, form: bool = False) -> 
 async def read(request: Request) -> Sent:
     """The fields of a message, and the files in it. What is left empty is not said.
 
-    :raises BadInput: the message has no form that is known.
+    :raises BadInput: the message has no form that is known, or broke off.
     """
     sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if sent == MULTIPART:
         return Sent(*await _of_multipart(request), form=True)
-    body = (await request.body()).strip()
+    try:
+        body = (await request.body()).strip()
+    except ClientDisconnect as error:  # nobody reads the reply, and nothing here has failed
+        raise BadInput("the message broke off; send it again") from error
     if sent == FORM and not body.startswith((b"{", b"[")):  # curl -d calls JSON a form, too
         return Sent(_of_form(body), {}, form=True)
     try:

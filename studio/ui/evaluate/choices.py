@@ -14,7 +14,7 @@ from backends import bundles
 from backends.errors import BadInput
 from studio.runs.comparison import seeds_of
 from studio.runs.evaluations import ANSWERS
-from studio.runs.variants import variants_in, words_in
+from studio.runs.variants import SWEPT, variants_in, words_in
 from studio.translation import N_
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class EvaluationChoices:
             model=self.model, regions=list(self.regions),
             targets="nearest" if self.targets == "nearest" else "random",
             seeds=seeds_of(self.seeds) if self.seeds.strip() else [],
-            settings=variants_in(words_in(self.settings), list(self.methods)), batch=10,
+            settings=variants_in(words_in(self.settings), list(self.methods), SWEPT), batch=10,
             answers=place / ANSWERS,
         )  # fmt: skip
 

@@ -87,5 +87,5 @@ class AdjustInput:
 def _read(text: str) -> Adjustment:
     try:
         return Adjustment(**json.loads(text))
-    except (TypeError, ValueError, ValidationError) as error:
+    except (TypeError, ValueError, RecursionError, ValidationError) as error:
         raise BadInput("the picture cannot be adjusted so; draw the frame anew") from error

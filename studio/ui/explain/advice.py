@@ -15,7 +15,8 @@ from studio.ui.shared import advice
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Factual
 from studio.ui.shared.quiet import QUIET
-from studio.ui.shared.requests import owner_of
+from studio.ui.shared.requests import owner_of, show_errors
+from studio.ui.shared.unchecked import a_text, some_texts
 
 __all__ = ["MethodAdvice", "NearestPictures", "PictureNote"]
 
@@ -38,10 +39,11 @@ class PictureNote:
     async def _note_picture(self, seen: Factual | None, request: gr.Request) -> Any:
         if seen is None:
             return ""
-        controller = self.controllers[seen.bundle]
-        found = await controller.ask(
-            owner_of(request), lambda: service.look(seen.bundle, seen.pixels)
-        )
+        with show_errors():
+            controller = self.controllers[seen.bundle]
+            found = await controller.ask(
+                owner_of(request), lambda: service.look(seen.bundle, seen.pixels)
+            )
         odd = [one for one in found if one["unlike"]]
         return advice.risks([service.unlike(one) for one in odd])
 
@@ -76,17 +78,19 @@ class MethodAdvice:
             preprocess=False, **QUIET,
         )  # fmt: skip
 
-    def _advise(
-        self, bundle: str, model: str | None, source: str, wants: list[Want]
-    ) -> dict[Any, Any]:
-        rows = self._ranked(bundle, model, source, wants)
+    def _advise(self, bundle: Any, model: Any, source: Any, wants: Any) -> dict[Any, Any]:
+        rows = self._asked(bundle, model, source, wants)
         return {self._take: gr.update(**_best(rows)), self._list: advice.methods(rows)}
 
-    def _take_best(
-        self, bundle: str, model: str | None, source: str, wants: list[Want]
-    ) -> dict[Any, Any]:
-        rows = self._ranked(bundle, model, source, wants)
+    def _take_best(self, bundle: Any, model: Any, source: Any, wants: Any) -> dict[Any, Any]:
+        rows = self._asked(bundle, model, source, wants)
         return self._methods.choose(rows[0].name) if rows else {self._methods.method: gr.skip()}
+
+    def _asked(self, bundle: Any, model: Any, source: Any, wants: Any) -> list[Advised]:
+        """The ranking for what the controls say, which gradio has not checked."""
+        with show_errors():
+            chosen = [want for want in WANTS if want in some_texts(wants)]
+            return self._ranked(a_text(bundle), a_text(model) or None, a_text(source), chosen)
 
     def _ranked(
         self, bundle: str, model: str | None, source: str, wants: list[Want]
@@ -115,10 +119,11 @@ class NearestPictures:
         asked, picture = run.request, run.answer.counterfactual
         if asked.model != "classifier":  # its classes are not those of the pictures
             return ""
-        controller = self.controllers[asked.bundle]
-        found = await controller.ask(
-            owner_of(request), lambda: service.nearest(asked.bundle, picture, asked.target)
-        )
+        with show_errors():
+            controller = self.controllers[asked.bundle]
+            found = await controller.ask(
+                owner_of(request), lambda: service.nearest(asked.bundle, picture, asked.target)
+            )
         return advice.nearest(found) if found else ""
 
 

@@ -9,11 +9,14 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from backends.errors import NotFound
 from studio.translation import _
 from studio.ui.shared import canvas, markup
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.quiet import QUIET
+from studio.ui.shared.requests import show_errors
 from studio.ui.shared.static import static_text
+from studio.ui.shared.unchecked import a_text
 
 __all__ = ["ExampleGrid"]
 
@@ -55,20 +58,24 @@ class ExampleGrid:
         """Let a clicked example fill ``places``: ``pick`` gets its path and the bundle."""
 
         async def pick_example(file: str, name: str, request: gr.Request) -> Any:
-            controller = find(name)
-            known = [example["file"] for example in controller.about["examples"]]
-            # What a page sends is no path: one of the bundle's own examples, or nothing.
-            return await pick(controller.folder / known[known.index(file)], name, request)
+            with show_errors():
+                controller = find(name)
+                # What a page sends is no path: one of the bundle's own examples, or nothing.
+                known = [e["file"] for e in controller.about["examples"] if e["file"] == file]
+                if not known:
+                    raise NotFound("that is not among the examples; choose one that is shown")
+                return await pick(controller.folder / known[0], name, request)
+
+        def show_kind(kind: Any, name: Any) -> str:
+            with show_errors():
+                return _grid(find(a_text(name)), a_text(kind))
 
         self._grid.picked(
             pick_example, [self._chosen, bundle], places, js=READ, show_progress_on=self._grid,
             api_visibility="private",
         )  # fmt: skip
         # Unchecked: while the bundle changes, the class may still be one of the bundle before.
-        self._kind.input(
-            lambda kind, name: _grid(find(name), kind), [self._kind, bundle], self._grid,
-            preprocess=False, **QUIET,
-        )  # fmt: skip
+        self._kind.input(show_kind, [self._kind, bundle], self._grid, preprocess=False, **QUIET)
 
 
 def _by_class(controller: BundleController) -> dict[str, list[dict[str, Any]]]:

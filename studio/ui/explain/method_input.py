@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from backends.errors import NotFound
 from backends.regions.spec import Auto, RegionSpec, Whole
 from studio.translation import _
 from studio.ui.shared import form
@@ -14,6 +15,8 @@ from studio.ui.shared.asked_models import CLASSIFIER
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.quiet import QUIET
+from studio.ui.shared.requests import show_errors
+from studio.ui.shared.unchecked import a_text
 
 __all__ = ["MethodInput"]
 
@@ -90,7 +93,7 @@ class MethodInput:
         described = self.described
         # Unchecked: while the choices change, a control may still have one of those before.
         self.method.select(
-            self.choose, self.method, [self.method, *described], preprocess=False, **QUIET
+            self._choose_listed, self.method, [self.method, *described], preprocess=False, **QUIET
         )
         model.change(
             self._offer, [bundle, model, self._model, self._wanted],
@@ -132,6 +135,12 @@ class MethodInput:
     def choose(self, name: str) -> dict[Any, Any]:
         """Updates that take a method, as if the person had chosen it."""
         return {self.method: name, self._wanted: name} | self._describe(name)
+
+    def _choose_listed(self, name: Any) -> dict[Any, Any]:
+        with show_errors():
+            if a_text(name) not in self._methods:
+                raise NotFound("the page has no method of that name; choose one from the list")
+            return self.choose(name)
 
     def opened(self, controller: BundleController, fresh: bool = True) -> dict[Any, Any]:
         """Updates for another bundle, or (not ``fresh``) for the same with more parts."""
@@ -200,13 +209,12 @@ class MethodInput:
             self.me: gr.update(visible=self.by_labels(name)),
         }  # fmt: skip
 
-    def _offer(
-        self, which: str, model: str | None, offered: str, wanted: str | None
-    ) -> dict[Any, Any]:
+    def _offer(self, which: Any, model: Any, offered: str, wanted: str | None) -> dict[Any, Any]:
         """The methods for another model: the one that the person chose wherever it can run."""
-        if model in (None, offered):  # no picture, or the next one
+        with show_errors():
+            controller, model = self.controllers[a_text(which)], a_text(model)
+        if model in ("", offered):  # no picture, or the next one
             return {self._model: gr.skip()}
-        controller = self.controllers[which]
         names = form.method_choices(controller.methods(model))
         able = [value for _, value in names]
         now = wanted if wanted in able else (able[0] if able else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from studio.ui.shared import form
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.on_demand import on_demand
 from studio.ui.shared.quiet import QUIET
+from studio.ui.shared.requests import show_errors
+from studio.ui.shared.unchecked import a_text
 
 __all__ = ["Preferences"]
 
@@ -67,10 +70,11 @@ class Preferences:
             self._restore_loaded, [self._said, kept, bundle, codes], back, js=SAY, **QUIET
         )
 
-    def _note(
-        self, kept: Any, bundle: str, method: str, seed: float | None, *values: Any
-    ) -> dict[str, Any]:
-        usual: Mapping[str, Mapping[str, Any]] = self.controllers[bundle].about["methods"]
+    def _note(self, kept: Any, given: Any, method: Any, seed: Any, *values: Any) -> dict[str, Any]:
+        with show_errors():
+            controller = self.controllers[a_text(given)]
+            name = a_text(method)
+        usual: Mapping[str, Mapping[str, Any]] = controller.about["methods"]
         settings: dict[str, dict[str, Any]] = {}
         for (owner, key), value in zip(self._methods.settings, values, strict=True):
             field = usual[owner].get("schema", {}).get("properties", {}).get(key)
@@ -78,8 +82,9 @@ class Preferences:
                 settings.setdefault(owner, {})[key] = value
         of_bundles = _mapping(_mapping(kept).get("bundles"))
         return {
-            "bundle": bundle, "seed": int(seed or 0),
-            "bundles": {**of_bundles, bundle: {"method": method, "settings": settings}},
+            "bundle": controller.bundle,
+            "seed": int(seed) if isinstance(seed, int | float) and math.isfinite(seed) else 0,
+            "bundles": {**of_bundles, controller.bundle: {"method": name, "settings": settings}},
         }  # fmt: skip
 
     def _note_bundle(self, kept: Any, bundle: str) -> dict[str, Any]:

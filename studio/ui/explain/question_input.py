@@ -18,6 +18,8 @@ from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Shown
 from studio.ui.shared.model_list import KINDS, ModelChoice, Offered
 from studio.ui.shared.quiet import QUIET
+from studio.ui.shared.requests import show_errors
+from studio.ui.shared.unchecked import a_text
 
 __all__ = ["QuestionInput"]
 
@@ -78,6 +80,7 @@ class QuestionInput:
         """Updates for a picture that the models have looked at.
 
         :param offered: which of them the visitor may ask.
+        :param model: to ask, the classifier where that may not be.
         """
         said = {CLASSIFIER: shown.prediction, **shown.opinions}
         asked = {
@@ -88,7 +91,15 @@ class QuestionInput:
             classes = tuple(controller.about["class_names"])
             oracle = ModelChoice(model, model_title(model, controller.about), "judge", classes)
             asked[model] = oracle, said[model]
-        models = [(_named(choice), name) for name, (choice, _) in asked.items()]
+        if model not in asked:  # an address that was shared, of a model that was not, or is gone
+            gr.Warning(
+                _(
+                    "This answer is of a model that is not here for you: it is shown, but the "
+                    "question above is put to the bundle’s own classifier."
+                )
+            )
+            model = CLASSIFIER
+        models = [(_named(choice), name) for name, (choice, _said) in asked.items()]
         return {
             self._opinions: asked,
             self.model: gr.update(choices=models, value=model),
@@ -116,10 +127,12 @@ class QuestionInput:
             self.prediction: opinion.probabilities,
         }
 
-    def _another_model(self, model: str | None, bundle: str, opinions: Opinions) -> dict[Any, Any]:
-        if model is None or model not in opinions:  # while the picture changes
-            return {self.target: gr.skip()}
-        return self._about(self.controllers[bundle], *opinions[model])
+    def _another_model(self, model: Any, bundle: Any, opinions: Opinions) -> dict[Any, Any]:
+        with show_errors():
+            chosen = opinions.get(a_text(model))
+            if chosen is None:  # while the picture changes
+                return {self.target: gr.skip()}
+            return self._about(self.controllers[a_text(bundle)], *chosen)
 
 
 def _named(model: ModelChoice) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
+from backends.errors import BadInput
 from backends.regions.candidates import Candidate, Missed, union
 from studio.translation import N_, _
 from studio.ui.shared import canvas, markup
@@ -28,6 +30,7 @@ CLICKING = N_(
     "Click on the picture: **Click +** (C) marks what may change, **Click −** (V, or the right "
     "mouse button) what may not; Undo takes a click back, Enter applies what was found."
 )
+LOST = N_("the clicks did not arrive; click again")
 # What was found is paint now, or put away: the chips have done their work.
 PAINTED = "() => ['painted', [], null]"
 CANCELLED = "() => [window.regionCanvas.source(), [], null]"
@@ -218,7 +221,9 @@ class RegionPrompts:
         chosen: list[int], request: gr.Request,
     ) -> dict[Any, Any]:  # fmt: skip
         """Take the offer: look for the first phrase that a lower threshold lets through."""
-        one = next(one for one in missed if one.lower is not None)
+        one = next((one for one in missed if one.lower is not None), None)
+        if one is None:  # it was taken before, or is of the picture before
+            return self._unchanged()
         rest = [other for other in missed if other is not one]
         settings = {"threshold": one.lower}
         return await self.search(one.phrase, seen, found, chosen, request, settings, rest)
@@ -239,12 +244,13 @@ class RegionPrompts:
 
     async def click(self, points: str, seen: Factual | None, request: gr.Request) -> dict[Any, Any]:
         """The mask of all clicks so far; a single one may have meant several things."""
-        rows = [tuple(map(float, row)) for row in json.loads(points)[:200]]
-        if not rows:
-            return {self.board: gr.skip()}
-        places, labels = [(x, y) for x, y, _ in rows], [int(label) for *_, label in rows]
+        rows: list[tuple[float, ...]] = []
         self.controllers.use(owner_of(request))
         try:
+            rows = _clicks(points)
+            if not rows:
+                return {self.board: gr.skip()}
+            places, labels = [(x, y) for x, y, _ in rows], [int(label) for *_, label in rows]
             controller, factual = self.controllers.of(seen)
             one = await controller.click(owner_of(request), factual.pixels, places, labels)
         except Exception as error:  # whatever happened, the canvas must not wait on
@@ -271,14 +277,28 @@ class RegionPrompts:
         }  # fmt: skip
 
     def resize(
-        self, which: int, seen: Factual | None, parts: list[tuple[Candidate, str]]
+        self, which: Any, seen: Factual | None, parts: list[tuple[Candidate, str]]
     ) -> dict[str, Any]:
         """Another of the things that a single click may have meant."""
-        if seen is None or which >= len(parts):  # of the picture before
+        if seen is None or which not in range(len(parts)):  # of the picture before
             return gr.skip()
         part, story = parts[which]
         overlay = canvas.Overlay(part.mask, "clicks", story, 1, replaces=True)
         return gr.update(scene=canvas.scene(overlay=overlay, of=seen.digest))
+
+
+def _clicks(points: Any) -> list[tuple[float, ...]]:
+    """(x, y, whether it may change) of each click, as the page's script sends them.
+
+    :raises BadInput: it sent something else.
+    """
+    try:
+        rows = [tuple(map(float, row)) for row in json.loads(points)[:200]]
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise BadInput(LOST) from error
+    if any(len(row) != 3 or not all(map(math.isfinite, row)) for row in rows):
+        raise BadInput(LOST)
+    return rows
 
 
 def _counted(names: Any, parts: Any) -> Any:

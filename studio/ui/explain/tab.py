@@ -37,7 +37,8 @@ from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.factual import Factual, Shown
 from studio.ui.shared.label_controller import LabelController
 from studio.ui.shared.quiet import QUIET
-from studio.ui.shared.requests import error_text, owner_of, running, sentence
+from studio.ui.shared.requests import error_text, owner_of, running, sentence, show_errors
+from studio.ui.shared.unchecked import a_text
 
 __all__ = ["ExplainTab"]
 
@@ -227,19 +228,20 @@ class ExplainTab:
         return cleared | {self._run_id: "", self._asked: None}
 
     def _mark(
-        self, which: str, asked: Any, seen: Factual | None, model: str | None,
-        wanted: str | None, name: str | None,
+        self, which: str, asked: Any, seen: Factual | None, model: Any, wanted: Any, name: Any,
     ) -> Any:  # fmt: skip
         """Say that a target is none, or that an answer is to another question than the controls
         ask."""
-        if seen is not None and wanted:
-            unknown = self.controllers[seen.bundle].models.unknown(model, wanted)
+        with show_errors():
+            says = [a_text(one) or None for one in (model, wanted, name)]
+        if seen is not None and says[1]:
+            unknown = self.controllers[seen.bundle].models.unknown(says[0], says[1])
             if unknown:
                 return markup.notice("warning", unknown)
         run = self.controllers.first.runs.get(which) if asked else None
         if run is None:
             return gr.skip()
-        return self._answer.compared(run, asked == [model, wanted, name])
+        return self._answer.compared(run, asked == says)
 
     def _put(
         self, owner: str, controller: BundleController, shown: Shown, model: str = CLASSIFIER

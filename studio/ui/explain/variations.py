@@ -19,7 +19,8 @@ from studio.ui.explain.asked import PosedQuestion, QuestionReader
 from studio.ui.explain.series import SeriesView
 from studio.ui.shared import canvas, markup
 from studio.ui.shared.quiet import QUIET
-from studio.ui.shared.requests import owner_of
+from studio.ui.shared.requests import owner_of, show_errors
+from studio.ui.shared.unchecked import a_text
 
 __all__ = ["VariationsPanel"]
 
@@ -103,16 +104,18 @@ class VariationsPanel:
         return {"choices": choices, "value": value, "about": about, "setting": setting,
                 "range": limits}  # fmt: skip
 
-    def _offer_variations(self, name: str | None) -> dict[Any, Any]:
-        shown = self._described(name)
+    def _offer_variations(self, name: Any) -> dict[Any, Any]:
+        with show_errors():
+            shown = self._described(a_text(name))
         return self._limits(shown["range"]) | {
             self._vary: gr.update(choices=shown["choices"], value=shown["value"]),
             self._about: shown["about"],
         }  # fmt: skip
 
-    def _offer_range(self, name: str | None, vary: str | None) -> dict[Any, Any]:
-        entry = self._methods.get(name or "")
-        found = ranges(entry["schema"]).get(vary or "") if entry else None
+    def _offer_range(self, name: Any, vary: Any) -> dict[Any, Any]:
+        with show_errors():
+            entry, setting = self._methods.get(a_text(name)), a_text(vary)
+        found = ranges(entry["schema"]).get(setting) if entry else None
         return self._limits((found.low, found.high) if found else (None, None))
 
     def _limits(self, limits: tuple[float | None, float | None]) -> dict[Any, Any]:

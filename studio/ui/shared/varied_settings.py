@@ -12,12 +12,13 @@ from backends import service
 from backends.errors import StudioError
 from backends.service.bundles import MethodInfo
 from studio.export.labels import settings_text, value_text
-from studio.runs.variants import SuggestedSetting, suggestions, variants_in, words_in
+from studio.runs.variants import LONGEST, SuggestedSetting, suggestions, variants_in, words_in
 from studio.translation import N_, _
 from studio.ui.shared import form, markup
 from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.quiet import QUIET
-from studio.ui.shared.requests import sentence
+from studio.ui.shared.requests import sentence, show_errors
+from studio.ui.shared.unchecked import a_text, some_texts
 
 __all__ = ["VariedSettings"]
 
@@ -57,6 +58,7 @@ class VariedSettings:
                 "", label=_("The same, typed"), placeholder="rcsb.steps=50,100,200",
                 info=_("method.setting=value,value; of several lines, every combination is asked"),
                 elem_id=f"{prefix}-settings", lines=1, max_lines=6,
+                max_length=LONGEST,
             )  # fmt: skip
 
     def wire(self) -> None:
@@ -116,16 +118,21 @@ class VariedSettings:
             "info": _(one.description) if one else "",
         }  # fmt: skip
 
-    def _another_method(self, bundle: str, method: str, words: str) -> dict[Any, Any]:
-        now = self._offered(bundle, method)
-        chosen = {self._setting: gr.update(choices=now["settings"], value=now["setting"])}
-        return chosen | self._another_setting(bundle, method, now["setting"] or "", words)
+    def _another_method(self, bundle: str, method: Any, words: Any) -> dict[Any, Any]:
+        with show_errors():
+            now = self._offered(bundle, a_text(method))
+            chosen = {self._setting: gr.update(choices=now["settings"], value=now["setting"])}
+            return chosen | self._ticks(bundle, a_text(method), now["setting"] or "", words)
 
     def _another_setting(
-        self, bundle: str, method: str, setting: str, words: str
+        self, bundle: str, method: Any, setting: Any, words: Any
     ) -> dict[Any, Any]:
+        with show_errors():
+            return self._ticks(bundle, a_text(method), a_text(setting), words)
+
+    def _ticks(self, bundle: str, method: str, setting: str, words: Any) -> dict[Any, Any]:
         now = self._offered(bundle, method, setting)
-        ticks = _values_of(words, method, now["setting"] or "")
+        ticks = _values_of(a_text(words), method, now["setting"] or "")
         offered = [value for _label, value in now["values"]]
         return {
             self._values: gr.update(
@@ -134,6 +141,15 @@ class VariedSettings:
         }
 
     def _ticked(
+        self, bundle: str, method: Any, setting: Any, words: Any, values: Any, picked: Any
+    ) -> dict[Any, Any]:
+        with show_errors():
+            return self._worded(
+                bundle, a_text(method), a_text(setting), a_text(words), some_texts(values),
+                some_texts(picked),
+            )  # fmt: skip
+
+    def _worded(
         self, bundle: str, method: str, setting: str, words: str, values: Sequence[str],
         picked: Sequence[str],
     ) -> dict[Any, Any]:  # fmt: skip
@@ -148,9 +164,9 @@ class VariedSettings:
         both = picked if method in picked or not chosen else [*picked, method]
         return {self.words: said, self._picked: both, self._told: self._says(bundle, said)}
 
-    def _typed(self, bundle: str, method: str, setting: str, words: str) -> dict[Any, Any]:
+    def _typed(self, bundle: str, method: Any, setting: Any, words: Any) -> dict[Any, Any]:
         ticks = self._another_setting(bundle, method, setting, words)
-        return ticks | {self._told: self._says(bundle, words)}
+        return ticks | {self._told: self._says(bundle, a_text(words))}
 
     def _says(self, bundle: str, words: str) -> str:
         """What the words mean, or why they mean nothing."""

@@ -1,7 +1,9 @@
 """The page's wiring, without a browser."""
 
 import asyncio
+import inspect
 import io
+import itertools
 import json
 import re
 import zipfile
@@ -17,11 +19,14 @@ from backends.core import Answer
 from backends.errors import BadInput, NotFound
 from backends.regions.spec import Given, Whole
 from studio import export
+from studio.engines.budgets import Budgets
 from studio.ui import serving
+from studio.ui.explain.adjust_input import _read
 from studio.ui.hosting.sessions import use_light_sessions
 from studio.ui.page import build
 from studio.ui.serving import launch_options
 from studio.ui.shared import canvas, form, frames, shortcuts
+from studio.ui.shared.factual import Factual
 from studio.ui.shared.model_list import Offered
 from studio.ui.shared.requests import uploaded
 
@@ -222,6 +227,89 @@ def test_a_regressor_is_a_model_that_can_be_asked(controller, picture):
     assert (request.model, request.target) == ("width", goals[0])
     request = controller.request(picture, "", Whole(), None, "a", "adversarial", {}, 0)
     assert request.model == "classifier"
+
+
+JUNK = (None, [], ["x"], {"x": 1}, 3, "nothing", [[]], True)
+
+
+def test_handlers_without_gradios_checks_answer_anything_with_a_sentence(page, controller):
+    """Who knows their address sends what no control has."""
+    visitor = SimpleNamespace(session_hash="eve", client=None)
+    unchecked = [
+        f
+        for f in page.fns.values()
+        if callable(f.fn) and f.inputs and not f.preprocess and f.api_visibility != "public"
+    ]
+    assert len(unchecked) > 10
+    for function in unchecked:
+        names = list(inspect.signature(function.fn).parameters)
+        usual = [getattr(block, "value", None) for block in function.inputs]
+        for i, junk in itertools.product(range(len(usual)), JUNK):
+            if isinstance(function.inputs[i], gr.State):
+                continue  # the server's own
+            given = [*usual[:i], junk, *usual[i + 1 :]]
+            try:
+                if "request" in names:
+                    given.insert(names.index("request"), visitor)
+                told = function.fn(*given)
+                if inspect.iscoroutine(told):
+                    asyncio.run(told)
+            except gr.Error:
+                continue
+            except Exception as error:
+                where = function.fn.__qualname__, function.inputs[i].elem_id
+                raise AssertionError(f"{where}, {junk!r}: {error!r}") from error
+
+
+@pytest.mark.parametrize("name", ["_pick_card", "_choose"])
+def test_an_unknown_bundle_is_told_in_a_sentence(page, name):
+    functions = [
+        f for f in page.fns.values() if getattr(f.fn, "__qualname__", "") == f"_Page.{name}"
+    ]
+    assert functions
+    values = {"_pick_card": ["nowhere", {}], "_choose": ["nowhere", "", {}]}[name]
+    visitor = SimpleNamespace(session_hash="eve", client=None)
+    for function in functions:
+        with pytest.raises(gr.Error, match="no bundle 'nowhere'"):
+            function.fn(*values, visitor)
+
+
+def test_a_look_at_a_picture_that_is_too_much_is_told_in_a_sentence(page, controller, picture):
+    (look,) = [f for f in page.fns.values() if getattr(f.fn, "__name__", "") == "_note_picture"]
+    controller.runs.engine.budgets = budgets = Budgets({"seconds": 1})
+    budgets.spend("me@1.2.3.4", "seconds", 2)
+    seen = Factual(controller.bundle, picture)
+    visitor = SimpleNamespace(
+        session_hash="me", client=SimpleNamespace(host="1.2.3.4"), headers={}
+    )  # fmt: skip
+    with pytest.raises(gr.Error, match="You have used the device"):
+        asyncio.run(look.fn(seen, visitor))
+
+
+def test_an_example_that_is_none_is_told_in_a_sentence(page, controller):
+    (pick,) = [f for f in page.fns.values() if getattr(f.fn, "__name__", "") == "pick_example"]
+    visitor = SimpleNamespace(session_hash="eve", client=None)
+    for file in ("../../etc/passwd", None, ["x"]):
+        with pytest.raises(gr.Error, match="not among the examples"):
+            asyncio.run(pick.fn(file, controller.bundle, visitor))
+    with pytest.raises(gr.Error, match="no bundle"):
+        asyncio.run(pick.fn("x", "nowhere", visitor))
+
+
+@pytest.mark.parametrize("wanted", ["[" * 100_000, "", "3", None, '{"turn": []}'])
+def test_an_adjustment_that_is_none_is_told_in_a_sentence(wanted):
+    with pytest.raises(BadInput, match="draw the frame anew"):
+        _read(wanted)
+
+
+def test_settings_that_are_too_long_are_told_beside_them(page, controller):
+    functions = {getattr(f.fn, "__name__", ""): f for f in page.fns.values()}
+    long = "a" + " " * 100_000 + "b"
+    typed, ticked = functions["_typed"].fn, functions["_ticked"].fn
+    with pytest.raises(gr.Error, match="100002 characters"):
+        typed(controller.bundle, "leapfactual", "blending_leaps", long)
+    with pytest.raises(gr.Error, match="100002 characters"):
+        ticked(controller.bundle, "leapfactual", "blending_leaps", long, [], [])
 
 
 def test_the_seed_tells_when_it_changes_nothing(page, controller):

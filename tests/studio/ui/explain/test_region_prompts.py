@@ -177,6 +177,24 @@ def test_a_click_that_gives_nothing_is_taken_back(language, seen, points):
     assert "click" in scene["message"], "beside the picture, where it covers nothing"
 
 
+@pytest.mark.parametrize("points", [
+    "no JSON", "[" * 100_000, "3", "[3]", "[[1, 2]]", '[["x", 1, 1]]', "[[1e999, 2, 1]]",
+    "[[1, 2, NaN]]", "{}", "null", None,
+])  # fmt: skip
+def test_clicks_that_are_none_are_refused_in_a_sentence(language, seen, points):
+    shown = asyncio.run(language.click(points, seen, ME))
+    scene = json.loads(shown[language.board]["scene"])
+    assert "click again" in scene["message"]
+
+
+def test_an_offer_that_is_gone_changes_nothing(language, seen):
+    for missed in ([], [Missed("hat", 0.3)]):
+        shown = asyncio.run(language.search_lower(missed, seen, [], [], ME))
+        assert all(update == gr.skip() for update in shown.values())
+    for which in (None, "x", -1, 7):
+        assert language.resize(which, seen, []) == gr.skip()
+
+
 def scene_of(shown, language):
     return json.loads(shown.get(language.board, shown)["scene"])
 

@@ -12,7 +12,9 @@ import pytest
 from backends import service
 from backends.core import Request
 from studio import export
+from studio.engines.budgets import Budgets
 from studio.engines.local import LocalEngine
+from studio.engines.owners import owner_at
 from studio.runs import Runs
 from studio.runs.kept import KeptRuns
 from studio.runs.study import Study
@@ -20,6 +22,7 @@ from studio.ui.explain.gallery import FIRST, MOST, Said
 from studio.ui.page import build
 from studio.ui.shared import form
 from studio.ui.shared.controller import BundleController
+from studio.ui.shared.model_list import Offered
 from tests.studio.ui.explain.test_other_question import handler
 
 VISITOR, STRANGER = "v" * 32, "s" * 32
@@ -167,6 +170,80 @@ def test_a_link_shows_it_to_others_who_cannot_delete_it(started, kept):
     assert runs.get(kept.id) is None
 
 
+def with_login(owner, login):
+    return SimpleNamespace(
+        session_hash=owner, client=SimpleNamespace(host="1.2.3.4"),
+        headers={"x-studio-user": login},
+    )  # fmt: skip
+
+
+def test_who_is_logged_in_deletes_their_answers(started, asked):
+    page, runs = started()
+    runs.recognise("before", "login:ada")
+    run = runs.start(asked, "before")
+    finish(run)
+    remove = handler(page, "_remove").fn
+    asyncio.run(remove(page_of("eve"), {"visitor": "login:ada", "ids": [run.id]}))
+    assert runs.get(run.id), "no browser names itself as a login"
+    asyncio.run(remove(with_login("eve", "eve"), {"visitor": VISITOR, "ids": [run.id]}))
+    assert runs.get(run.id), "another login"
+    asyncio.run(remove(with_login("me", "ada"), {"visitor": VISITOR, "ids": [run.id]}))
+    assert runs.get(run.id) is None
+
+
+def test_who_has_logged_in_deletes_what_the_browser_answered_before(started, kept):
+    page, runs = started()
+    remove = handler(page, "_remove").fn
+    asyncio.run(remove(with_login("me", "ada"), {"visitor": VISITOR, "ids": [kept.id]}))
+    assert runs.get(kept.id) is None
+
+
+def test_only_its_own_person_decides_about_an_answer(started, kept, tmp_path):
+    page, runs = started()
+    opened(page, "other", kept.id, STRANGER)
+    for name in ("_accepted", "_discarded"):
+        told, _download = handler(page, name).fn(kept.id, "ha", page_of("other"))
+        assert "somebody else" in told
+    assert "decision" not in runs.get(kept.id).answer.record
+    assert not (tmp_path / "choices.jsonl").exists()
+    opened(page, "me", kept.id)
+    told, _download = handler(page, "_accepted").fn(kept.id, "so", page_of("me"))
+    assert "Accepted" in told
+    assert (tmp_path / "choices.jsonl").read_text().count("\n") == 1
+
+
+@pytest.mark.parametrize("why", ["not shared", "deleted"])
+def test_an_answer_of_a_model_that_is_not_offered_is_shown_all_the_same(
+    started, asked, monkeypatch, why
+):
+    """Whoever has the address sees the answer, but asks another model."""
+    page, runs = started()
+    runs.recognise("me", VISITOR)
+    run = runs.start(asked, "me")
+    finish(run)
+    run.request = replace(run.request, model="ours")
+    tab = handler(page, "_explain").fn.__self__
+    controller = tab.controllers.first
+    if why == "not shared":
+        entry = {"title": "ours", "classes": ["a", "b", "c"], "labels": 9, "differentiable": True,
+                 "methods": dict.fromkeys(controller.about["methods"])}  # fmt: skip
+        monkeypatch.setitem(controller.about["models"], "ours", entry)
+        monkeypatch.setattr(tab._labels, "offered", lambda *_: Offered(hidden=frozenset(["ours"])))
+        said, predict = service.predict(asked.bundle, asked.picture), service.predict
+        monkeypatch.setattr(
+            service, "predict", lambda b, p, n="classifier": said if n == "ours" else predict(b, p)
+        )
+    warned = []
+    monkeypatch.setattr(gr, "Warning", warned.append)
+    shown = by_id(opened(page, "other", run.id, STRANGER))
+    assert "compare" in shown["counterfactual"]
+    assert shown["model"]["value"] == "classifier"
+    assert all(name != "ours" for _title, name in shown["model"]["choices"])
+    assert value(shown["target"]) == asked.target
+    (told,) = warned
+    assert "a model that is not here for you" in told
+
+
 def test_an_unknown_run_is_told_and_none_puts_the_answer_away(started, kept):
     page, _ = started()
     assert "no longer kept" in by_id(opened(page, "me", "nobody-has-this-one-22"))["status"]
@@ -210,6 +287,44 @@ def test_a_dropped_zip_brings_all_of_it_back(started, kept, tmp_path, monkeypatc
     shown = by_id(dropped(page, tmp_path / "answer" / "counterfactual.png", monkeypatch))
     assert "choose it, then Run" in shown["restore-note"]
     assert shown["target"] == kept.request.target
+
+
+@pytest.mark.parametrize("kind", ["megapixels", "megabytes"])
+def test_a_dropped_answer_is_of_the_visitors_budget(
+    started, kept, tmp_path, monkeypatch, engine, kind
+):
+    page, runs = started()
+    export.write(tmp_path / "answer", kept.answer, kept.frames)
+    export.write_zip(tmp_path / "result.zip", tmp_path / "answer")
+    me = owner_at("me", "192.0.2.1")
+    monkeypatch.setattr(
+        "studio.ui.explain.gallery.Gallery.recognise", lambda *_: (me, Said(visitor=VISITOR))
+    )
+    monkeypatch.setattr("studio.ui.explain.reopening.owner_of", lambda _: me)
+    engine.budgets = Budgets({kind: 1e-3})
+    runs.recognise(me, VISITOR)
+    assert "are back" in by_id(dropped(page, tmp_path / "result.zip", monkeypatch))["restore-note"]
+    (first,) = runs.of(me)
+    assert first.saved.wait(10)
+    told = by_id(dropped(page, tmp_path / "result.zip", monkeypatch))["restore-note"]
+    assert "you can go on" in told
+    assert runs.of(me) == [first]
+
+
+def test_a_dropped_zip_fits_the_bundle_before_it_is_decoded(started, kept, tmp_path, monkeypatch):
+    page, _ = started()
+    large = {
+        name: np.zeros((64, 64, *getattr(kept.answer, name).shape[2:]), np.uint8)
+        for name in ("factual", "counterfactual", "mask")
+    }
+    answer = replace(kept.answer, **large, reconstruction=None, latent=None, alternatives={})
+    export.write(tmp_path / "answer", answer, [])
+    export.write_zip(tmp_path / "result.zip", tmp_path / "answer")
+    monkeypatch.setattr(
+        "studio.export.returned.decoded", lambda *_: pytest.fail("a picture was decoded")
+    )
+    told = by_id(dropped(page, tmp_path / "result.zip", monkeypatch))["restore-note"]
+    assert "not of the size of the bundle" in told
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 StudioError
 ├── BadInput        a picture, mask, setting or target that cannot be used
+│   └── NoAnswer    a method has an answer to none of the pictures
 ├── NotFound        a name that nothing answers to
 ├── MissingPart     a bundle lacks a part, or its file is damaged
 ├── Unreachable     a server that parts are fetched from does not answer
@@ -14,13 +15,17 @@ the command line prints it behind ``error:``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backends.sentences import Sentence
+
+if TYPE_CHECKING:
+    from backends.core import Step
 
 __all__ = [
     "BadInput",
     "MissingPart",
+    "NoAnswer",
     "NotAllowed",
     "NotFound",
     "OutOfMemory",
@@ -42,6 +47,19 @@ class StudioError(Exception):
 
 class BadInput(StudioError):
     """The request itself cannot be used."""
+
+
+class NoAnswer(BadInput):
+    """A method has an answer to none of the pictures that it was asked about together.
+
+    A person reads why. An evaluation goes on, and counts them as not flipped: whether other
+    pictures were asked about at the same time must not decide that.
+
+    :ivar step: the last one, pictures as they came; from a method as it measured them, from the
+        runner with its counterfactual. None where nobody is to go on.
+    """
+
+    step: Step | None = None
 
 
 class NotFound(StudioError):

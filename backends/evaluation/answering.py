@@ -17,7 +17,7 @@ from backends.bundles import Bundle
 from backends.compute.devices import paced, precision
 from backends.compute.oom import in_batches
 from backends.core import Counterfactual, Region, Step, TargetModel
-from backends.errors import BadInput
+from backends.errors import BadInput, NoAnswer
 from backends.evaluation.features import stroke_tables
 from backends.evaluation.judge_networks import JudgeNetworks
 from backends.evaluation.plan import Line, Plan
@@ -32,6 +32,7 @@ from backends.version import studio_version
 __all__ = ["FRAMES", "Asking", "Taken", "joined", "name_of"]
 
 FRAMES, SIDE = 5, 128  # steps kept of a search, and their greatest side in pixels
+PROBLEM = "problem"  # why a method has an answer to no picture of a batch, beside its pictures
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Asking:
         :param region: of every picture, [N, 1, H, W].
         :param seeds: each picture is asked about with each of them.
         :param taken: gets the row's batches, seed after seed.
+        :raises NoAnswer: the method has an answer to none of the row's pictures.
         """
         total = len(self.questions.x)
         for number, seed in enumerate(seeds):
@@ -78,6 +80,9 @@ class Asking:
 
             for share in in_batches(total, self.plan.batch, self.found.device, explain):
                 yield (number + share) / len(seeds)
+        problems = [_problem(one.batch) for one in taken]
+        if all(problems):
+            raise NoAnswer(problems[0])
 
     def asked(self, line: Line, region: Region, seed: int, part: slice) -> dict[str, Any]:
         """All that the answers of a batch depend on."""
@@ -106,7 +111,11 @@ class Asking:
     def computed(
         self, line: Line, region: Region, seed: int, part: slice
     ) -> Generator[float, None, Batch]:
-        """Compute a batch, and yield the share of a row that is done."""
+        """Compute a batch, and yield the share of a row that is done.
+
+        A batch in which the method has an answer to no picture comes to pictures as they were, as
+        such a picture does among others.
+        """
         q, total = self.questions, len(self.questions.x)
         x, target = q.x[part], q.target[part]
         question = Question.of(
@@ -116,10 +125,17 @@ class Asking:
         )  # fmt: skip
         strip = _Strip()
         # One thread: sums of several differ in their last digits from machine to machine.
-        for step in paced(run(question), 0, self.found.device):
+        problem = None
+        try:
+            for step in paced(run(question), 0, self.found.device):
+                strip.add(step)
+                if step.counterfactual is None:
+                    yield (part.start + len(x) * step.index / step.total) / total
+        except NoAnswer as error:
+            if error.step is None:
+                raise
+            step, problem = error.step, str(error)
             strip.add(step)
-            if step.counterfactual is None:
-                yield (part.start + len(x) * step.index / step.total) / total
         end = step.counterfactual
         if end is None:
             raise BadInput("a method ended without an answer; report this")
@@ -130,6 +146,8 @@ class Asking:
             name: _pictures(self.found, x, one, frames if not name else None, strokes, self.views)
             for name, one in ends.items()
         }
+        if problem is not None:
+            answers = {name: _noted(one, problem) for name, one in answers.items()}
         return Batch(answers, end.nfe, end.seconds)
 
 
@@ -195,12 +213,38 @@ def _pictures(
     return AnsweredPictures(numbers, stored)
 
 
+def _noted(pictures: AnsweredPictures, problem: str) -> AnsweredPictures:
+    """Pictures with the reason why they have no answer, which so comes into the store, too."""
+    told = {PROBLEM: np.array([problem] * len(pictures))}
+    return AnsweredPictures(pictures.numbers, {**pictures.arrays, **told})
+
+
+def _problem(batch: Batch) -> str:
+    """Why a batch's pictures have no answer; empty where some have one."""
+    told = next(iter(batch.answers.values())).arrays.get(PROBLEM)
+    return "" if told is None else str(told[0])
+
+
 def joined(parts: Sequence[AnsweredPictures]) -> AnsweredPictures:
-    """The pictures of several batches, one after the other."""
+    """The pictures of several batches, one after the other. What one of them lacks, as it does a
+    metric that is no number of any of its pictures, is NaN there, a black picture or no text."""
+    sizes = [len(part) for part in parts]
 
     def together(of: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        return {name: np.concatenate([one[name] for one in of]) for name in of[0]}
+        found = {}
+        for name in dict.fromkeys(name for one in of for name in one):
+            like = next(one[name] for one in of if name in one)
+            found[name] = np.concatenate([
+                one[name] if name in one else _blank(like, size)
+                for one, size in zip(of, sizes, strict=True)
+            ])  # fmt: skip
+        return found
 
     return AnsweredPictures(
         together([part.numbers for part in parts]), together([part.arrays for part in parts])
     )
+
+
+def _blank(like: np.ndarray, size: int) -> np.ndarray:
+    blank = np.zeros((size, *like.shape[1:]), like.dtype)
+    return blank + np.nan if like.dtype.kind == "f" else blank

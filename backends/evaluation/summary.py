@@ -91,9 +91,12 @@ class Answered:
 
     @cached_property
     def oracle_label(self) -> Tensor | None:
-        """What the oracle says of the answers, int64 [S * N]; None without one."""
+        """What the oracle says of the answers, int64 [S * N]; None without one, or where it gave
+        some batch no numbers."""
         labels = self.pictures.numbers.get("oracle_label")
-        return None if labels is None else torch.from_numpy(labels).long()
+        if labels is None or np.isnan(labels).any():
+            return None
+        return torch.from_numpy(labels).long()
 
     @cached_property
     def oracle_agrees(self) -> Tensor | None:
@@ -243,13 +246,18 @@ def mean(value: Tensor, pictures: int, *, median: bool = False) -> dict[str, flo
     """Mean over the pictures, its standard error, and the ends of its 95 % interval by
     bootstrap (percentiles of 2000 resamples of the pictures); infinite values are left out.
 
-    :param value: [S * N], seed after seed; a picture counts as the mean of its seeds. Other numbers
-        of values, such as those of the flipped alone, count each.
+    :param value: [S * N], seed after seed, NaN where there is none, as of answers that did not flip
+        where only the flipped count; a picture counts as the mean of its seeds.
     :param pictures: N.
     :param median: whether to tell it, too.
+    :raises ValueError: the values are of no whole number of seeds.
     """
+    if len(value) % pictures:
+        raise ValueError(
+            f"{len(value)} values of {pictures} pictures; give NaN where there is none"
+        )
     value = value.double()
-    if len(value) > pictures and len(value) % pictures == 0:
+    if len(value) > pictures:
         value = value.where(value.isfinite(), torch.nan).view(-1, pictures).nanmean(0)
     value = value[value.isfinite()]
     count = len(value)

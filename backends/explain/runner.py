@@ -20,7 +20,7 @@ from backends.compute.devices import EXACT, paced, precision
 from backends.compute.finite import finite
 from backends.compute.oom import guarded
 from backends.core import Counterfactual, Region, Step
-from backends.errors import BadInput, MissingPart
+from backends.errors import BadInput, MissingPart, NoAnswer
 from backends.explain.judge import density_for, density_of, judge
 from backends.explain.nfe import Meter
 from backends.explain.question import Question
@@ -39,6 +39,8 @@ def run(question: Question) -> Generator[Step, None, None]:
 
     :raises MissingPart: the bundle lacks a part that the method needs.
     :raises BadInput: the method cannot explain that model.
+    :raises NoAnswer: it has an answer to no picture of the batch; with the last step where the
+        question is not watched.
     :raises OutOfMemory: the device has no room for the batch.
     """
     device = question.bundle.device
@@ -55,12 +57,14 @@ class _Run:
     :ivar question: with every tensor on the bundle's device.
     :ivar held: the generator that serves as the prior, held to the factuals.
     :ivar lost: what computing with fewer bits changed, where it did.
+    :ivar astray: why the last step that was shown has no picture of its own.
     """
 
     question: Question
     meter: Meter = field(default_factory=Meter)
     held: Held | None = None
     lost: dict[str, Tensor] = field(default_factory=dict)
+    astray: NoAnswer | None = None
     start: float = field(default_factory=time.perf_counter)
 
     @property
@@ -86,21 +90,33 @@ class _Run:
             steps = q.method(f, **parts).explain(factual, q.target, region, q.config, generator)
             return paced(steps, factual[:, 0].numel(), q.bundle.device, numbers)
 
-        exact = next(walk(EXACT)).image if numbers != EXACT else None
-        step = None
-        for step in walk(numbers):
-            if exact is not None:
-                gap = (step.image.float() - exact).abs().flatten(1).amax(1)
-                self.lost, exact = {"precision_error": gap}, None
-            step = replace(step, index=before + step.index, total=before + step.total)
+        step, refused = None, None
+        try:
+            exact = next(walk(EXACT)).image if numbers != EXACT else None
+            for step in walk(numbers):
+                if exact is not None:
+                    gap = (step.image.float() - exact).abs().flatten(1).amax(1)
+                    self.lost, exact = {"precision_error": gap}, None
+                step = replace(step, index=before + step.index, total=before + step.total)
+                step = self._shown(step, factual, mask)
+                if step.index < step.total:
+                    yield step
+        except NoAnswer as error:
+            end, error.step = error.step, None
+            if q.watched or end is None:
+                raise
+            refused = error
+            step = replace(end, index=before + end.index, total=before + end.total)
             step = self._shown(step, factual, mask)
-            if step.index < step.total:
-                yield step
         if step is None:
             raise MissingPart(
                 "method {name!r} ended without a step; report this", name=q.method.name
             )
-        yield self._finished(step)
+        last, astray = self._finished(step)
+        if refused := refused or astray:
+            refused.step = _to_cpu(last)
+            raise refused
+        yield last
 
     def _parts(self) -> Generator[Step, None, tuple[dict[str, Any], int]]:
         """Yield the steps of an inversion; return the method's networks by kind, counted, and how
@@ -134,8 +150,14 @@ class _Run:
         """Composite a step in 8 bits, and add the target's probability where steps are shown."""
         q, drawn = self.question, step.image.float()
         lost = ~drawn.isfinite().flatten(1).all(1)
+        self.astray = None
         if bool(lost.all()):
-            finite(drawn, f"what {q.method.title} draws with")
+            try:
+                finite(drawn, f"what {q.method.title} draws with")
+            except MissingPart as error:
+                if q.watched:
+                    raise
+                self.astray = NoAnswer(error.args[0])
         # One of many that went astray stays as it was, and counts as not flipped.
         drawn = torch.where(lost[:, None, None, None], factual, drawn)
         image = composite(factual, eight_bit(drawn), mask)
@@ -144,21 +166,23 @@ class _Run:
         p = q.model.probabilities(image).gather(1, q.target[:, None]).squeeze(1)
         return replace(step, image=image, target_probability=p, seconds=self.seconds)
 
-    def _finished(self, step: Step) -> Step:
-        """Bring the last step to full size, with its counterfactual."""
+    def _finished(self, step: Step) -> tuple[Step, NoAnswer | None]:
+        """Bring the last step to full size, with its counterfactual; return it, and why it is no
+        answer to any picture where that is so."""
         rebuilt, others = step.reconstruction, step.alternatives
         if self.held:  # the step's own was corrected to agree with the portrait
             rebuilt = self.held.reconstruction
         elif rebuilt is not None:
             rebuilt = eight_bit(rebuilt.nan_to_num(0))
         step, answer = self._judged(step, rebuilt)
-        seconds = self.seconds
+        seconds, astray = self.seconds, self.astray
         alternatives = self._alternatives(others, rebuilt)
         answer = replace(answer, nfe=self.meter.nfe, seconds=seconds, alternatives=alternatives)
         # Where a search ended early, the total is the steps that it took.
-        return replace(
+        last = replace(
             step, total=step.index, seconds=seconds, counterfactual=answer, alternatives={}
         )
+        return last, astray
 
     def _alternatives(
         self, others: Mapping[str, Step], rebuilt: Tensor | None

@@ -14,7 +14,7 @@ from torch import Tensor
 from backends import imaging
 from backends.bundles import Bundle
 from backends.core import Region
-from backends.errors import StudioError
+from backends.errors import BadInput, NotFound, StudioError
 from backends.explain.question import Question
 from backends.explain.runner import run
 from backends.faithfulness.factors import Factor
@@ -26,6 +26,8 @@ from backends.service.regions import mask_of
 __all__ = ["answered"]
 
 SHOWN = 2  # pictures of each region, for a person to look at
+# What a method cannot do with a bundle stays so; memory, servers and files come and go.
+LASTING = (BadInput, NotFound)
 
 
 def answered(
@@ -39,7 +41,7 @@ def answered(
         ``movement`` (of the factor towards the level of the target's class: 1 is the whole way
         from the other, below 0 is away from it, None where it cannot be measured), ``flipped``;
         the first of each region with their pictures, PNG in base64. Or ``problem``, why there are
-        none.
+        none, and whether it is ``lasting``: the same whenever the method is asked again.
     """
     try:
         masks = torch.cat([_masks(bundle, asked.x, region) for region in regions])
@@ -50,7 +52,7 @@ def answered(
         )
         *_, last = run(question)
     except StudioError as error:
-        return {"problem": str(error)}
+        return {"problem": str(error), "lasting": isinstance(error, LASTING)}
     answer = last.counterfactual
     assert answer is not None
     moved = factor.measure(answer.image) - asked.value.repeat(times)

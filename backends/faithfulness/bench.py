@@ -30,6 +30,7 @@ from backends.faithfulness.worlds import STEPS, names, place, train
 from backends.files import atomic_write
 from backends.targets.named import target_model
 from backends.training.data import Split
+from backends.version import studio_version
 
 __all__ = ["QUICK", "SHORTER", "BenchProgress", "BenchResults", "ShortcutPlan", "able", "run"]
 
@@ -53,6 +54,7 @@ SHORTER: dict[str, dict[str, Any]] = {
     "adversarial": {"steps": 400, "rate": 2e-3},
 }
 PLAN, ANSWERS, EFFECTS, MODELS = "plan.json", "answers", "effects", "models"
+PROBLEMS = "problems"  # why a run had no answer, where the next one may have it
 LOOK = 0.5  # seconds between two looks at what is done
 
 
@@ -106,6 +108,10 @@ class ShortcutPlan:
         """(factor, strength, role, method) of every piece of work."""
         return [(*world, method) for world in self.worlds for method in self.methods]
 
+    def regions_of(self, factor: Factor) -> list[str]:
+        """Those that a factor is looked for in, each once: its own may have been given, too."""
+        return list(dict.fromkeys([*self.regions, *([factor.region] if factor.region else [])]))
+
     @property
     def worlds(self) -> list[tuple[str, float, str]]:
         """(factor, strength, role) of every world."""
@@ -156,17 +162,19 @@ def run(plan: ShortcutPlan, out: Path) -> Iterator[BenchProgress | BenchResults]
     """Do what is not done yet, and tell how far it is.
 
     :param out: folder for models and answers.
-    :raises BadInput: the folder holds results of other strengths, pictures or settings.
+    :raises BadInput: the folder holds results of other strengths, pictures, settings or networks,
+        or of another version.
     """
     _claim(plan, out)
-    files = [
-        *(out / ANSWERS / f"{_key(*case)}.json" for case in plan.cases),
-        *(out / EFFECTS / f"{_key(*world)}.json" for world in plan.worlds),
-    ]
-    total = len(files)
+    for case in plan.cases:
+        _problem(out, *case).unlink(missing_ok=True)
+    effects = [out / EFFECTS / f"{_key(*world)}.json" for world in plan.worlds]
+    total = len(plan.cases) + len(effects)
 
     def done() -> int:
-        return sum(path.is_file() for path in files)
+        return sum(_told(out, *case).is_file() for case in plan.cases) + sum(
+            path.is_file() for path in effects
+        )
 
     yield BenchProgress(done(), total)
     if plan.workers == 1:
@@ -234,17 +242,19 @@ def one_factor(plan: ShortcutPlan, name: str, out: Path) -> Iterator[None]:
             yield
         unit = span(factor, clean.learnt)
         asked = ask(list(models.values()), factor, clean.judged, plan.count)
-        regions = [*plan.regions, *([factor.region] if factor.region else [])]
+        regions = plan.regions_of(factor)
         first: dict[tuple[str, ...], Path] = {}  # where the same answers are told first
         for world, bundle in worlds.items():
             for method in plan.methods:
-                path = out / ANSWERS / f"{_key(name, *world, method)}.json"
+                path = _answer(out, name, *world, method)
                 same = first.setdefault((method, *_depends(bundle, method)), path)
                 if not path.is_file():
                     settings = plan.settings.get(method, {})
-                    _store(path, _read(same) if same.is_file() else answered(
+                    record = _read(same) if same.is_file() else answered(
                         bundle, factor, unit, asked, method, regions, settings, plan.seed
-                    ))  # fmt: skip
+                    )  # fmt: skip
+                    lasting = record.get("lasting", True)
+                    _store(path if lasting else _problem(out, name, *world, method), record)
                 yield
 
 
@@ -254,10 +264,14 @@ def _depends(bundle: Bundle, method: str) -> list[str]:
     Control and clean world share their classifier, and what was not retrained is the same in all:
     methods that use no other part answer both alike.
     """
-    chosen = registry.method(method)
-    optional = chosen.optional if isinstance(chosen, OptionalParts) else ()
-    parts = [bundle.named(kind) for kind in (*chosen.needs, *optional)]
+    kinds = (*registry.method(method).needs, *_optional(method))
+    parts = [bundle.named(kind) for kind in kinds]
     return [bundle.fingerprint(name) for name in ("classifier", *parts)]
+
+
+def _optional(method: str) -> tuple[str, ...]:
+    chosen = registry.method(method)
+    return chosen.optional if isinstance(chosen, OptionalParts) else ()
 
 
 @torch.no_grad()
@@ -274,12 +288,26 @@ def _effect(f: TargetModel, factor: Factor, judged: Split) -> dict[str, Any]:
 def finished(plan: ShortcutPlan, out: Path) -> BenchResults:
     """Read what was stored."""
     effects = {world: _read(out / EFFECTS / f"{_key(*world)}.json") for world in plan.worlds}
-    answers = {case: _read(out / ANSWERS / f"{_key(*case)}.json") for case in plan.cases}
+    answers = {case: _read(_told(out, *case)) for case in plan.cases}
     return BenchResults(effects, answers)
 
 
 def _key(factor: str, strength: float, *others: str) -> str:
     return "-".join((factor, f"{strength:g}", *others))
+
+
+def _answer(out: Path, factor: str, strength: float, role: str, method: str) -> Path:
+    return out / ANSWERS / f"{_key(factor, strength, role, method)}.json"
+
+
+def _problem(out: Path, factor: str, strength: float, role: str, method: str) -> Path:
+    return out / PROBLEMS / f"{_key(factor, strength, role, method)}.json"
+
+
+def _told(out: Path, factor: str, strength: float, role: str, method: str) -> Path:
+    """Where a method's answer lies, or why this run has none."""
+    answer = _answer(out, factor, strength, role, method)
+    return answer if answer.is_file() else _problem(out, factor, strength, role, method)
 
 
 def _store(path: Path, record: Mapping[str, Any]) -> None:
@@ -292,17 +320,39 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _claim(plan: ShortcutPlan, out: Path) -> None:
-    """Note the plan in its folder, where further factors and methods may be asked for later."""
+    """Note the plan in its folder, where further factors and methods may be asked for later, with
+    the version and the networks that its results are of."""
     told = {k: v for k, v in asdict(plan).items() if k not in ("factors", "methods", "workers")}
+    told |= {"version": studio_version(), "parts": _networks(bundles.get(plan.bundle))}
     path = out / PLAN
-    if path.is_file() and _read(path) != told:
+    before = _read(path) if path.is_file() else {}
+    known = before.get("parts", {})
+    # What was fetched since is no other network: without it, methods had no answer.
+    told["parts"] = known | told["parts"]
+    same = {name: told["parts"][name] for name in known}
+    if before and before != told | {"parts": same}:
         raise BadInput(
-            "{out} holds results of other strengths, pictures or settings; give --out "
-            "another folder",
+            "{out} holds results of other strengths, pictures, settings or networks, or of another "
+            "version of this program; give --out another folder",
             out=out,
         )
-    if not path.is_file():
-        _store(path, told)
+    if before != told:
+        try:
+            _store(path, told)
+        except OSError as error:
+            raise BadInput(
+                "{out} cannot be written ({why}); give --out another folder",
+                out=out,
+                why=error.strerror or error,
+            ) from error
+
+
+def _networks(bundle: Bundle) -> dict[str, str]:
+    """A bundle's parts by their weights. Those that are not fetched yet are left out, except the
+    optional ones: methods answer without these, too, and otherwise."""
+    optional = {bundle.named(k) for name in registry.METHODS for k in _optional(name)}
+    prints = {name: bundle.fingerprint(name) for name in sorted(bundle.manifest.parts)}
+    return {name: weights for name, weights in prints.items() if weights or name in optional}
 
 
 @contextmanager

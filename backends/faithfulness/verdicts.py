@@ -81,9 +81,8 @@ def _models(plan: ShortcutPlan, found: BenchResults) -> list[dict[str, Any]]:
 def _rows(
     plan: ShortcutPlan, found: BenchResults, method: str, factor: str, relied: Sequence[float]
 ) -> list[dict[str, Any]]:
-    own = FACTORS[factor].region
     rows = []
-    for region in [*plan.regions, *([own] if own else [])]:
+    for region in plan.regions_of(FACTORS[factor]):
         for strength in plan.strengths:
             row = _row(plan, found, method, factor, [strength], region)
             row |= {"strength": f"{strength:g}", "relies": strength in relied}
@@ -153,7 +152,7 @@ def _word(row: dict[str, Any]) -> str:
 
 
 def _conclusion(plan: ShortcutPlan, method: str, rows: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """A sentence on one method, whole picture, all strengths that a model relies on."""
+    """A sentence on one method, first region, all strengths that a model relies on."""
     title = registry.method(method).title
     region = plan.regions[0]
     own = [r for r in rows if (r["method"], r["region"]) == (method, region)]

@@ -18,10 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from backends.core import Goal, Region, Step, Strength, TargetModel
-from backends.errors import BadInput
+from backends.errors import NoAnswer
 from backends.imaging import composite, eight_bit
 from backends.methods.common.search import Search
 from backends.priors.core import Correctable, Invertible, Prior, by_row
+from backends.sentences import Sentence
 
 __all__ = ["Adversarial", "Diffeomorphic", "DiffeomorphicGAN", "DiffeomorphicVAE", "ascend"]
 
@@ -226,18 +227,22 @@ class Diffeomorphic:
     ) -> Iterator[Step]:
         """Ascent from z = g^-1(x); a picture that the flow cannot rebuild stays as it is.
 
-        :raises BadInput: g(g^-1(x)) of every picture differs from x by more than the bound inside
+        :raises NoAnswer: g(g^-1(x)) of every picture differs from x by more than the bound inside
             the region.
         """
         z, rebuilt, error = self._begin(factual, region)
         known = (error <= config.bound).nonzero().flatten()
         if not len(known):
-            raise BadInput(
+            refused = NoAnswer(Sentence(
                 "the flow does not know pictures like this one: rebuilding it errs by "
                 "{error:.3f} (allowed: {bound}); choose another method, or a smaller region",
-                error=float(error.max()),
-                bound=config.bound,
-            )
+                error=float(error.max()), bound=config.bound,
+            ))  # fmt: skip
+            refused.step = Step(
+                1, 1, "ascent", factual, latent=z, origin=z, reconstruction=rebuilt,
+                measured={"confidence": 0 * error, "reconstruction_error": error},
+            )  # fmt: skip
+            raise refused
         rows = (z[known], factual[known], target[known], region.mask[known])
         for step in ascend(
             self.f, by_row(self.g), *rows, config, patience=config.patience, beta2=config.beta2
@@ -248,13 +253,9 @@ class Diffeomorphic:
             assert step.latent is not None
             latent = z.index_copy(0, known, step.latent)
             yield replace(
-                step,
-                image=image,
-                measured=measured,
-                latent=latent,
-                origin=z,
+                step, image=image, measured=measured, latent=latent, origin=z,
                 reconstruction=rebuilt,
-            )
+            )  # fmt: skip
 
     @torch.no_grad()
     def _begin(self, factual: Tensor, region: Region) -> tuple[Tensor, Tensor, Tensor]:

@@ -25,9 +25,12 @@ FEWEST = 10  # pictures that a correlation is taken over
     scope="row", meaning="what was asked for among them; not MNAC, whose networks know 40",
 )  # fmt: skip
 def attributes_changed(attributes: tuple[Tensor, Tensor], flipped: Tensor) -> Tensor | None:
-    """How many of the attributes differ, of the flipped answers [M]."""
+    """How many of the attributes differ, of the flipped answers [N]; NaN of the others. None where
+    none flipped."""
+    if not bool(flipped.any()):
+        return None
     before, after = attributes
-    return (before != after).sum(1)[flipped].double() if bool(flipped.any()) else None
+    return (before != after).sum(1).double().where(flipped, float("nan"))
 
 
 @metric(

@@ -28,10 +28,13 @@ SAME = 0.6  # descriptors nearer than this are one person's
     "whose network is another",
 )  # fmt: skip
 def face_verified_dlib(face_descriptors: tuple[Tensor, Tensor], flipped: Tensor) -> Tensor | None:
-    """Whether both are one person's, of the flipped answers, bool [M]."""
+    """1 where both are one person's, else 0, of the flipped answers [N]; NaN of the others. None
+    where none flipped."""
+    if not bool(flipped.any()):
+        return None
     before, after = face_descriptors
-    apart = (before - after).norm(dim=1)[flipped]
-    return apart < SAME if len(apart) else None
+    same = (before - after).norm(dim=1) < SAME
+    return same.double().where(flipped, float("nan"))
 
 
 @metric(
@@ -41,9 +44,11 @@ def face_verified_dlib(face_descriptors: tuple[Tensor, Tensor], flipped: Tensor)
     "network is another",
 )  # fmt: skip
 def face_similarity_dlib(face_descriptors: tuple[Tensor, Tensor], flipped: Tensor) -> Tensor | None:
-    """Cosine of the descriptors of the flipped answers and their factuals, [M] in [-1, 1]."""
+    """Cosine of the descriptors of the flipped answers and their factuals, [N] in [-1, 1]; NaN of
+    the others. None where none flipped."""
     from torch.nn import functional as F
 
+    if not bool(flipped.any()):
+        return None
     before, after = face_descriptors
-    alike = F.cosine_similarity(before, after, dim=1)[flipped]
-    return alike if len(alike) else None
+    return F.cosine_similarity(before, after, dim=1).where(flipped, float("nan"))

@@ -111,8 +111,8 @@ def oracle_agreement(oracle_agrees: Tensor) -> Tensor:
     "oracle_agreement_flipped", "Oracle agrees, flipped only", "higher", "share", scope="row"
 )  # fmt: skip
 def oracle_agreement_flipped(oracle_agrees: Tensor, flipped: Tensor) -> Tensor:
-    """The same of the answers that flipped."""
-    return oracle_agrees[flipped]
+    """The same of the answers that flipped, [N]; NaN of the others."""
+    return oracle_agrees.double().where(flipped, float("nan"))
 
 
 @metric(

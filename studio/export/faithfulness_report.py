@@ -75,7 +75,8 @@ def faithfulness_report(table: Mapping[str, Any], found: BenchResults) -> Docume
         Section("", [Verdict("good" if shown else "caution", [head])]),
         Section("Which methods show it", [
             ValueTable(["Method", *factors], _summary(table), share,
-                       note="AUROC of the whole picture, all strengths that a model relies on."),
+                       note=f"AUROC of {_first_region(plan)}, all strengths that a model relies "
+                       "on."),
             Prose([one["sentence"] for one in table["conclusions"]]),
         ]),
         Section("What the models rely on", [
@@ -118,8 +119,14 @@ def _model(m: Mapping[str, Any]) -> list[str]:
     return [m["factor"], name, at, switched, right]
 
 
+def _first_region(plan: Mapping[str, Any]) -> str:
+    """What the summary is about, as a phrase."""
+    region = plan["regions"][0]
+    return "the whole picture" if region == "whole" else f"the region {region}"
+
+
 def _summary(table: Mapping[str, Any]) -> list[list[str]]:
-    """A row a method: its AUROC for every factor, whole picture, strengths pooled."""
+    """A row a method: its AUROC for every factor, first region, strengths pooled."""
     region = table["plan"]["regions"][0]
     cells = {
         (row["method"], row["factor"]): row for row in table["rows"]
@@ -166,7 +173,7 @@ def _rows(rows: Sequence[Mapping[str, Any]]) -> ValueTable:
 
 
 def _pictures(plan: Mapping[str, Any], found: BenchResults) -> list[PictureRow]:
-    """The first pictures of each method and factor at the greatest strength, whole picture."""
+    """The first pictures of each method and factor at the greatest strength, first region."""
     strength, rows = max(plan["strengths"]), []
     for factor in plan["factors"]:
         for method in plan["methods"]:

@@ -16,6 +16,7 @@ from backends import bundles, evaluation, service
 from backends.errors import BadInput, NotFound
 from backends.evaluation import Plan, Progress, Row, examples, questions, summary
 from backends.imaging import eight_bit
+from backends.metrics import attributes, identity, opinions
 from backends.targets.named import target_model
 from studio.export import report, tables
 from tests.conftest import write_tiny
@@ -102,6 +103,43 @@ def test_an_interval_is_scipys_and_the_mean_of_seeds_leaves_out_what_is_no_numbe
     assert summary.mean(torch.tensor([2.0]), 1) == {
         "mean": 2, "sem": None, "low": None, "high": None
     }  # fmt: skip
+
+
+def of_flipped(agrees, flipped):
+    """The metrics of the flipped answers, all of which say what ``agrees`` says."""
+    same = torch.ones(len(agrees), 2)
+    other = same.where(agrees[:, None], -same)
+    attribute = torch.zeros(len(agrees), 1).bool()
+    return [
+        opinions.oracle_agreement_flipped(agrees, flipped),
+        attributes.attributes_changed((attribute, agrees[:, None]), flipped),
+        identity.face_verified_dlib((same, other), flipped),
+        (identity.face_similarity_dlib((same, other), flipped) + 1).round() / 2,
+    ]
+
+
+@pytest.mark.parametrize("flips", [59, 60, 61, 80])
+def test_pictures_are_resampled_where_the_flipped_alone_count(flips):
+    """Whatever number of answers flipped: each picture counts as the mean of its own."""
+    pictures, seeds = 20, 4
+    says = torch.arange(pictures) % 3 == 0
+    expected = summary.mean(says.double(), pictures)
+    for value in of_flipped(says.repeat(seeds), torch.arange(seeds * pictures) < flips):
+        assert summary.mean(value, pictures) == expected
+
+
+def test_the_flipped_of_one_seed_are_told_as_by_themselves():
+    says, flipped = torch.arange(20) % 3 == 0, torch.arange(20) % 4 > 0
+    expected = summary.mean(says[flipped], 15)
+    for value in of_flipped(says, flipped):
+        assert summary.mean(value, 20) == expected
+    nothing = summary.mean(opinions.oracle_agreement_flipped(says, ~flipped & flipped), 20)
+    assert set(nothing.values()) == {None}
+
+
+def test_values_that_belong_to_no_picture_are_a_mistake():
+    with pytest.raises(ValueError, match="59 values of 20 pictures"):
+        summary.mean(torch.zeros(59), 20)
 
 
 @pytest.mark.parametrize(

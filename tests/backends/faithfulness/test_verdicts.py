@@ -94,6 +94,14 @@ def test_every_case_is_counted_once(plan):
     assert set(itertools.product(["mark"], [0.5, 1.0], ["planted", "control"])) < set(plan.worlds)
 
 
+def test_a_region_that_is_given_twice_has_its_rows_once():
+    plan = ShortcutPlan(methods=["rcsb"], factors=["mark"], strengths=[1.0], count=PICTURES,
+                        regions=["whole", "box:23,23,30,30", "whole"])  # fmt: skip
+    found = results(plan, {1.0: 0.8}, {"planted": 0.9, "control": 0.0, "clean": 0.0})
+    told = [(row["strength"], row["region"]) for row in table(plan, found)["rows"]]
+    assert told == [(s, r) for r in ("whole", "box:23,23,30,30") for s in ("1", "all")]
+
+
 @pytest.mark.parametrize(("wrong", "error"), [
     ({"factors": ["colour"]}, NotFound), ({"strengths": [0.0]}, BadInput),
     ({"strengths": [1.5]}, BadInput), ({"count": 1}, BadInput), ({"methods": ["magic"]}, NotFound),

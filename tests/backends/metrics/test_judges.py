@@ -83,10 +83,13 @@ def test_a_person_is_the_same_below_dlibs_distance():
     after[1, 0] += 0.61
     after[2, :64] = -0.1  # at right angles
     flipped = torch.tensor([True, True, True, False])
-    assert identity.face_verified_dlib((before, after), flipped).tolist() == [True, False, False]
+    same = identity.face_verified_dlib((before, after), flipped)
+    assert same[:3].tolist() == [1, 0, 0]
+    assert same[3].isnan(), "each answer keeps its place"
     alike = identity.face_similarity_dlib((before, after), flipped)
     norms = before.norm(dim=1) * after.norm(dim=1)
-    assert torch.allclose(alike, ((before * after).sum(1) / norms)[:3])
+    assert torch.allclose(alike[:3], ((before * after).sum(1) / norms)[:3])
+    assert alike[3].isnan()
     assert alike[2].abs() < 1e-6
     assert identity.face_verified_dlib((before, after), ~torch.ones(4).bool()) is None
     assert identity.face_similarity_dlib((before, after), ~torch.ones(4).bool()) is None

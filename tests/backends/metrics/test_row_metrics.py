@@ -231,6 +231,10 @@ def test_attributes_that_change_and_change_together():
     both, flipped = (torch.from_numpy(before), torch.from_numpy(after)), torch.ones(40).bool()
     changed = attributes.attributes_changed(both, flipped)
     assert changed.tolist() == [2] * 20 + [1] * 20
+    some = attributes.attributes_changed(both, torch.arange(40) % 2 == 0)
+    assert some[::2].tolist() == [2] * 10 + [1] * 10
+    assert some[1::2].isnan().all(), "each answer keeps its place"
+    assert attributes.attributes_changed(both, ~flipped) is None
     change = after.astype(int) - before.astype(int)
     expected = abs(1 - 0) + abs(
         np.corrcoef(before[:, 0], before[:, 2])[0, 1]

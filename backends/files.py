@@ -12,7 +12,8 @@ from pathlib import Path
 
 from backends.sentences import Sentence
 
-__all__ = ["FULL", "atomic_folder", "atomic_write", "require_room", "scratch_folder", "unwritten"]
+__all__ = ["FULL", "atomic_folder", "atomic_write", "require_room", "require_writable",
+           "scratch_folder", "unwritten"]  # fmt: skip
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -49,6 +50,21 @@ def require_room(folder: Path, size: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
+def require_writable(folder: Path) -> None:
+    """Check that files can be written into a folder, or that it can be made; leave nothing there.
+
+    :raises OSError: neither.
+    """
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    try:
+        with scratch_folder(place, inside=True) as scratch:
+            (scratch / "file").touch()
+    except OSError as error:  # who reads it knows the folder, not what was tried in it
+        raise OSError(error.errno, error.strerror, str(folder)) from error
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Give a path beside ``path`` to write to, with a name of its own. When the block ends without
@@ -72,13 +88,16 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def scratch_folder(folder: Path) -> Iterator[Path]:
+def scratch_folder(folder: Path, *, inside: bool = False) -> Iterator[Path]:
     """Make an empty folder beside ``folder``; remove it when the block ends, unless it was moved.
 
     :param folder: its own folder is made where there is none.
+    :param inside: make it in ``folder`` instead, which may be a disk of its own, or in a folder
+        that may not be written.
     :raises OSError: it cannot be written.
     """
-    scratch = _beside(folder)
+    folder = folder.absolute()
+    scratch = _beside(folder / folder.name if inside else folder)
     try:
         scratch.mkdir(parents=True)
         yield scratch
@@ -94,6 +113,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     :param folder: there is none, or an empty one.
     :raises OSError: it cannot be written, or something is in it by then.
     """
+    folder = folder.absolute()  # the block may go elsewhere
     with scratch_folder(folder) as scratch:
         yield scratch
         if folder.exists():
@@ -102,4 +122,5 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    path = path.absolute()  # "." has no name of its own
+    return path.parent / f".{path.name}.{secrets.token_hex(6)}.part"

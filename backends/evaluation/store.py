@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from backends.errors import BadInput
+from backends.files import unwritten
+from backends.sentences import Sentence
 
 __all__ = ["AnswerStore", "AnsweredPictures", "Batch"]
 
@@ -114,7 +116,10 @@ class AnswerStore:
         """
         if self._path is None:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(unwritten(Sentence("the answers"), error)) from error
         with self._opened() as file, file:
             file.execute(
                 "INSERT OR REPLACE INTO batches VALUES (?, ?, ?, ?)",

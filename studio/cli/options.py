@@ -13,6 +13,7 @@ import typer
 from backends.compute import devices
 from backends.core import Answer, Frame, Request
 from backends.errors import BadInput, MissingPart, StudioError
+from backends.files import require_writable
 from backends.targets.reference import FORMS
 from studio.engines.core import Event, Failed, Stepped
 from studio.engines.inline import InlineEngine
@@ -95,13 +96,24 @@ def print_and_write(record: object, write: Callable[[], None] | None) -> None:
 
 
 def check_folder(out: Path | None) -> None:
-    """:raises BadInput: there is a file where the folder should be, or no folder can be there."""
+    """:raises BadInput: there is a file where the folder should be, no folder can be there, or
+    nothing can be written into it."""
+    if out is None:
+        return
     try:
-        taken = out is not None and any(p.exists() and not p.is_dir() for p in (out, *out.parents))
+        taken = any(p.exists() and not p.is_dir() for p in (out, *out.parents))
     except (OSError, ValueError) as error:
         raise BadInput("no folder can be called {out}; give --out another one", out=out) from error
     if taken:
         raise BadInput("{out} is a file, or lies in one; give --out a folder", out=out)
+    try:
+        require_writable(out)
+    except OSError as error:
+        raise BadInput(
+            "{out} cannot be written ({why}); give --out another folder",
+            out=out,
+            why=error.strerror or error,
+        ) from error
 
 
 def reports(names: list[str], bundle: str) -> Callable[[Path, Answer, Sequence[Frame]], None]:

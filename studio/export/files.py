@@ -33,6 +33,8 @@ IMPORTANCE, RECONSTRUCTION = "importance.png", "reconstruction.png"
 PASTED = "pasted.png"
 REPORTS = ("report.html", "report.pdf", "filmstrip.png", "trajectory.mp4")
 BEYOND, LATENT, OTHER = "difference_from_reconstruction.png", "latent.npy", "alternative_"
+# What not every answer has: an earlier answer's would not belong to this one.
+STALE = (IMPORTANCE, RECONSTRUCTION, BEYOND, LATENT, PASTED, *REPORTS, f"{OTHER}*")
 
 
 def write(
@@ -50,7 +52,7 @@ def write(
 
     :param further: writes more files of the answer into the folder, such as reports.
     """
-    with at_once(folder) as scratch:
+    with at_once(folder, STALE) as scratch:
         _fill(scratch, answer, frames)
         if further:
             further(scratch, answer, frames)
@@ -65,7 +67,7 @@ def write_all(
     :param further: as of :func:`write`.
     :param whole: writes more files about all of the answers into the folder.
     """
-    with at_once(folder) as scratch:
+    with at_once(folder, STALE) as scratch:
         for name, (answer, frames) in found.items():
             (scratch / name).mkdir()
             _fill(scratch / name, answer, frames)
@@ -77,28 +79,30 @@ def write_all(
 
 
 @contextmanager
-def at_once(folder: Path) -> Iterator[Path]:
+def at_once(folder: Path, stale: Sequence[str] = ()) -> Iterator[Path]:
     """A folder to fill; it becomes ``folder``, or its content moves there, when the block ends
-    well."""
-    with scratch_folder(folder) as scratch:
+    well.
+
+    :param stale: names, with ``*`` for any end, of files to remove from ``folder`` and from what
+        is filled in it, where the new content has none of that name.
+    """
+    folder = folder.absolute()
+    with scratch_folder(folder, inside=folder.is_dir()) as scratch:
         yield scratch
         if folder.exists():
-            _move(scratch, folder)
+            _move(scratch, folder, stale)
         else:
             scratch.rename(folder)
 
 
-def _move(source: Path, folder: Path) -> None:
+def _move(source: Path, folder: Path, stale: Sequence[str]) -> None:
     folder.mkdir(exist_ok=True)
-    for name in (IMPORTANCE, RECONSTRUCTION, BEYOND, LATENT, PASTED, *REPORTS):
-        if not (source / name).exists():  # an earlier answer's would not belong to this one
-            (folder / name).unlink(missing_ok=True)
-    for path in folder.glob(f"{OTHER}*"):
+    for path in [path for name in stale for path in folder.glob(name)]:
         if not (source / path.name).exists():
-            path.unlink()
+            path.unlink(missing_ok=True)
     for path in source.iterdir():
         if path.is_dir():
-            _move(path, folder / path.name)
+            _move(path, folder / path.name, stale)
         else:
             path.replace(folder / path.name)
 

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from backends.fetching.cache import checksum
 from backends.version import studio_version
 from studio.export.second_opinions import second_columns
 from studio.export.spreadsheet_cells import safe
@@ -74,6 +75,8 @@ def evaluation(plan: Plan, rows: Sequence[Row], about: BundleInfo) -> dict[str, 
     asked = {name: value for name, value in asdict(plan).items() if name not in LOCAL}
     if plan.data is not None:  # where it lay is nobody's business
         asked["data"] = "MNIST test pictures"
+    if plan.simsiam is not None:
+        asked["simsiam"] = checksum(plan.simsiam)[:12]
     return {
         **asked,
         "title": about["title"],

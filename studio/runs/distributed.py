@@ -31,6 +31,7 @@ def distributed(plan: Plan, trusting: bool = False) -> Generator[tuple[int, int]
     """
     from backends.evaluation import pieces
 
+    pieces.missing(plan)  # a wrong question is told here; a worker could only die of it
     away = replace(plan, answers=None)
     workers = Workers(pieces.PieceWorker, 1, ATTEMPTS - 1, plan=away, trusting=trusting)
     ray, going = workers.ray, dict[Any, Any]()
@@ -53,7 +54,20 @@ def distributed(plan: Plan, trusting: bool = False) -> Generator[tuple[int, int]
                 done += 1
             yield done, total
     except ray.exceptions.RayActorError as error:
+        if error.actor_init_failed:
+            raise StudioError(
+                "the workers could not begin ({why}); mend that on their machines, then start the "
+                "same again",
+                why=_last_words(str(error)),
+            ) from error
         raise StudioError(LOST, attempts=ATTEMPTS) from error
     finally:
         workers.close()
     return plan
+
+
+def _last_words(told: str) -> str:
+    """The message of the error at the end of a worker's traceback, without the error's class."""
+    last = (told.strip().splitlines() or [""])[-1]
+    name, colon, message = last.partition(": ")
+    return message if colon and " " not in name else last

@@ -1,8 +1,10 @@
 """Files appear whole, or not at all."""
 
+from pathlib import Path
+
 import pytest
 
-from backends.files import atomic_folder, atomic_write
+from backends.files import atomic_folder, atomic_write, require_writable, scratch_folder
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path):
@@ -55,3 +57,28 @@ def test_an_error_leaves_no_folder(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert not list(tmp_path.iterdir())
+
+
+def test_the_folder_that_one_works_in_has_a_name_too(tmp_path, monkeypatch):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with scratch_folder(Path()) as scratch:
+        assert scratch.parent == tmp_path
+    with scratch_folder(Path(), inside=True) as scratch:
+        assert scratch.parent == folder
+        assert scratch.name.startswith(".")
+    assert [p.name for p in tmp_path.rglob("*")] == ["here"]
+
+
+def test_whether_a_folder_can_be_written_is_told_without_a_trace(tmp_path):
+    require_writable(tmp_path)
+    require_writable(tmp_path / "a" / "b")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+def test_a_folder_that_cannot_be_made_is_named():
+    with pytest.raises(OSError, match="/proc/nope/a") as told:
+        require_writable(Path("/proc/nope/a"))
+    assert told.value.filename == "/proc/nope/a"

@@ -9,11 +9,14 @@ from scipy.spatial.distance import cdist
 from sklearn.svm import LinearSVC
 
 from backends import bundles, evaluation
-from backends.evaluation import Plan, Row, questions
+from backends.evaluation import Plan, Row, opinions, questions
 from backends.evaluation.judge_networks import JudgeNetworks
 from backends.evaluation.opinions import Judges, attributes_of, oracle_probabilities
 from backends.targets.named import target_model
+from backends.training.data import load_mnist
+from backends.training.stored import TRAIN, write
 from tests.backends.evaluation.test_rows import with_examples
+from tests.backends.training.test_training import write_idx
 
 
 def judges_of(bundle, count=5, **more):
@@ -22,6 +25,61 @@ def judges_of(bundle, count=5, **more):
     model = target_model(found)
     drawn = questions.draw(found, count, [], None, 0, model)
     return Judges(plan, found, model, drawn, JudgeNetworks(found))
+
+
+def judges_beside(folder, classes, asked, data=None):
+    """Judges of a bundle's folder alone, where the pictures ``asked`` are asked about."""
+    names = [str(k) for k in range(classes)]
+    found = SimpleNamespace(
+        manifest=SimpleNamespace(class_names=names, test=None), folder=folder, name="own"
+    )
+    asked = SimpleNamespace(x=asked, source=torch.zeros(len(asked), dtype=torch.int64))
+    plan = Plan("own", ["leapfactual"], len(asked.x), data=data)
+    return Judges(plan, found, SimpleNamespace(class_names=names), asked, None)
+
+
+def write_mnist(folder, split, labels):
+    """Random digits as MNIST's files of a split hold them."""
+    pictures = np.random.default_rng(0).integers(0, 256, (len(labels), 28, 28), np.uint8)
+    write_idx(folder / f"{split}-images-idx3-ubyte", pictures, False)
+    write_idx(folder / f"{split}-labels-idx1-ubyte", labels.astype(np.uint8), False)
+
+
+def test_they_learn_mnists_test_pictures_where_its_others_are_not_there(tmp_path):
+    write_mnist(tmp_path, "t10k", np.arange(250) % 10)
+    asked, _ = load_mnist(str(tmp_path), "test").batch(torch.tensor([3, 14, 15]))
+    judges = judges_beside(tmp_path, 10, asked, str(tmp_path))
+    assert "learnt 247 test pictures that are not asked about;" in judges.note
+    assert judges.svm(asked).shape == (3,)
+
+
+def test_a_damaged_file_to_learn_from_loses_their_opinion_only(tmp_path):
+    write_mnist(tmp_path, "t10k", np.arange(250) % 10)
+    for name in ("images-idx3", "labels-idx1"):
+        (tmp_path / f"train-{name}-ubyte").write_bytes(b"hello")
+    judges = judges_beside(tmp_path, 10, torch.zeros(1, 1, 32, 32), str(tmp_path))
+    assert judges.svm(torch.zeros(1, 1, 32, 32)) is None
+    assert "are not asked:" in judges.note
+    assert "fetch MNIST again." in judges.note
+
+
+def test_of_many_pictures_in_the_order_of_the_classes_they_learn_all_classes(tmp_path, monkeypatch):
+    monkeypatch.setattr(opinions, "MOST", 120)
+    pictures = np.random.default_rng(0).integers(0, 256, (300, 4, 4, 1), np.uint8)
+    write(tmp_path / TRAIN, pictures, np.repeat(np.arange(3), 100))
+    x, y, told = judges_beside(tmp_path, 3, torch.zeros(1, 1, 4, 4))._learnt
+    assert np.bincount(y).min() >= 30
+    assert told == "120 training pictures"
+    again, *_ = judges_beside(tmp_path, 3, torch.zeros(1, 1, 4, 4))._learnt
+    assert np.array_equal(x, again), "the same question gives the same table"
+
+
+def test_of_mnist_they_learn_the_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(opinions, "MOST", 200)
+    write_mnist(tmp_path, "train", np.arange(250) % 10)
+    x, _, _ = judges_beside(tmp_path, 10, torch.zeros(1, 1, 32, 32), str(tmp_path))._learnt
+    first, _ = load_mnist(str(tmp_path), "train").batch(torch.arange(200))
+    assert np.array_equal(x, first.flatten(1).numpy())
 
 
 @pytest.mark.weights

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,6 +97,12 @@ def test_what_is_finished_is_not_computed_again(bundle, tmp_path, computed):
     assert numbers(again) == numbers(fresh)
     assert computed == []
     assert again[0].values["seconds"] > 0, "what it took then"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+def test_a_folder_that_cannot_be_made_is_refused_in_a_sentence():
+    with pytest.raises(BadInput, match=r"the answers cannot be written \(/proc/nope\)"):
+        AnswerStore(Path("/proc/nope/answers.sqlite")).put("name", {}, Batch({}))
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """``evaluate``: a table, its CSV, and a page that needs nothing else."""
 
 import csv
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from backends.errors import BadInput
 from studio.cli import options as asking
 from studio.export.report import _cell
 from tests.backends.evaluation.test_rows import with_examples
+from tests.backends.metrics.test_judges import write_checkpoint
+from tests.studio.conftest import refusal
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +188,39 @@ def test_settings_seeds_and_random_strokes_are_rows_and_the_answers_are_kept(run
     inside = np.asarray(masked["region"].convert("L")) > 0
     same = np.asarray(masked["factual"].convert("L")) == np.asarray(masked["image"].convert("L"))
     assert same[~inside].all()
+
+
+def test_a_table_lands_where_one_works_and_other_files_stay(run, bundle, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("latent.npy", "report.pdf"):
+        (tmp_path / name).write_bytes(b"mine")
+    code, _, told = run("evaluate", "--bundle", bundle, "--methods", "leapfactual", "--n", 2,
+                        "--out", ".")  # fmt: skip
+    assert code == 0, told
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "table.json", "table.csv", "report.html", "answers.sqlite", "latent.npy", "report.pdf"
+    }  # fmt: skip
+
+
+def test_a_table_says_which_checkpoint_was_given_but_not_where_it_lay(run, bundle, tmp_path):
+    path, _ = write_checkpoint(tmp_path)
+    out = tmp_path / "out"
+    code, _, told = run("evaluate", "--bundle", bundle, "--methods", "leapfactual", "--n", 2,
+                        "--simsiam", path, "--out", out)  # fmt: skip
+    assert code == 0, told
+    text = (out / "table.json").read_text()
+    assert json.loads(text)["simsiam"] == hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    assert str(path.parent) not in text
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_computed(
+    run, bundle, monkeypatch
+):
+    monkeypatch.setattr("studio.runs.evaluations.carried_out", pytest.fail)
+    told = refusal(run("evaluate", "--bundle", bundle, "--methods", "leapfactual", "--n", 2,
+                       "--out", "/proc/nope"))  # fmt: skip
+    assert told == (
+        "error: /proc/nope cannot be written (No such file or directory); give --out another "
+        "folder\n"
+    )

@@ -4,10 +4,13 @@ import csv
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from backends import bundles
+from backends.errors import BadInput
+from backends.faithfulness import bench
 from backends.faithfulness.answers import answered
 from backends.faithfulness.factors import FACTORS
 from backends.faithfulness.questions import ask
@@ -87,7 +90,7 @@ def test_both_controls_answer_alike_where_their_priors_were_not_retrained(folder
 def test_a_folder_keeps_to_its_pictures(run, folder):
     code, _, error = run("faithfulness", "--out", folder, *QUICK, "--seed", 1)
     assert code == 2
-    assert "other strengths, pictures or settings" in error
+    assert "other strengths, pictures, settings or networks" in error
 
 
 @pytest.mark.parametrize(("words", "reason"), [
@@ -100,3 +103,9 @@ def test_what_cannot_be_is_refused_in_a_sentence(run, tmp_path, words, reason):
     assert (code, printed) == (2, "")
     assert reason in error
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+def test_a_plan_that_cannot_be_noted_is_refused_in_a_sentence(tiny):
+    with pytest.raises(BadInput, match=r"/proc/nope cannot be written .* another folder"):
+        next(bench.run(bench.ShortcutPlan(["adversarial"], bundle=tiny), Path("/proc/nope")))

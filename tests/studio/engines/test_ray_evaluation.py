@@ -2,13 +2,17 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from backends.errors import StudioError
 from backends.evaluation import Plan, Row, evaluate
 from backends.evaluation.pieces import missing
 from studio.runs.distributed import distributed
+from tests.backends.evaluation.test_rows import with_examples
 
 FEW = {"leapfactual": [{"blending_leaps": 3}], "rcsb": [{"steps": 4}, {"steps": 6}]}
 
@@ -58,3 +62,35 @@ def test_the_table_is_the_same_to_the_last_digit_and_a_lost_worker_loses_nothing
     assert told[-1] == (9, 9)
     assert not missing(plan), "all is in the store: nothing is computed twice"
     assert table(plan) == here
+
+
+def test_a_wrong_question_is_told_as_here_and_no_worker_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr("studio.runs.distributed.Workers", pytest.fail)
+    bundle = with_examples(tmp_path / "bundle")
+    plan = Plan(bundle, ["leapfactual"], 2, answers=tmp_path / "answers.sqlite")
+    for wrong, reason in (
+        ({"pairs": [("a", "moon")]}, "choose from"), ({"count": 99}, "lower --n"),
+        ({"settings": {"leapfactual": [{"moon": 1}]}}, "has no setting"),
+    ):  # fmt: skip
+        with pytest.raises(StudioError, match=reason):
+            next(distributed(replace(plan, **wrong)))
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_workers_that_cannot_begin_say_why(tmp_path, monkeypatch, begun):
+    exceptions = pytest.importorskip("ray.exceptions")
+    text = "The actor died in its creation task, at\n  posed(plan)\nbackends.errors.NotFound: no x"
+    closed = []
+
+    def lost(_):
+        raise exceptions.RayActorError(error_msg=text, actor_init_failed=not begun)
+
+    actor = SimpleNamespace(device=SimpleNamespace(remote=lambda: None))
+    ray = SimpleNamespace(get=lost, exceptions=exceptions)
+    made = SimpleNamespace(actors=[actor], ray=ray, close=lambda: closed.append(True))
+    monkeypatch.setattr("studio.runs.distributed.Workers", lambda *_, **__: made)
+    plan = Plan(with_examples(tmp_path / "bundle"), ["leapfactual"], 2, answers=tmp_path / "a")
+    reason = "was lost 3 times" if begun else r"could not begin \(no x\)"
+    with pytest.raises(StudioError, match=reason):
+        next(distributed(plan))
+    assert closed

@@ -18,7 +18,7 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).parent.parent
 LOCALE = ROOT / "studio" / "locale"
 ERRORS = (
-    "StudioError", "BadInput", "NotFound", "NotAllowed", "MissingPart", "OutOfMemory",
+    "StudioError", "BadInput", "NotFound", "NoAnswer", "NotAllowed", "MissingPart", "OutOfMemory",
     "Unreachable", "StoreProblem",
 )  # fmt: skip
 KEYWORDS: dict[str, Any] = {

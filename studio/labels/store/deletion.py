@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
+from studio.labels.store import pictures
 from studio.labels.store.database import Database
 from studio.labels.store.records import Project
-from studio.labels.store.schema import Base, Items, Projects, Responses, StoredPictures
+from studio.labels.store.schema import Base, Items, Projects, Responses
 
 __all__ = ["Contents", "contents", "delete_project", "idle"]
 
@@ -55,7 +56,7 @@ def delete_project(database: Database, project: Project) -> Contents:
             elif "item_id" in table.c:
                 connection.execute(delete(table).where(table.c.item_id.in_(mine)))
         connection.execute(delete(Projects).where(Projects.id == project.id))
-        _drop_pictures(connection, sorted(held))
+        pictures.drop_unused(connection, sorted(held))
     return gone
 
 
@@ -73,33 +74,13 @@ def idle(database: Database, since: float) -> list[str]:
         return list(connection.scalars(chosen))
 
 
-def _pictures_tables() -> list[Table]:
-    """The tables whose rows refer to a picture."""
-    pictures = StoredPictures.__table__
-    return [
-        table
-        for table in Base.metadata.sorted_tables
-        if any(key.column.table is pictures for key in table.foreign_keys)
-    ]
-
-
 def _shown(connection: Connection, project: Project) -> set[str]:
     """Pictures that belong to a project otherwise than as its items."""
     return {
         sha256
-        for table in _pictures_tables()
-        if "project_id" in table.c
+        for column in pictures.referring()
+        if "project_id" in column.table.c
         for sha256 in connection.scalars(
-            select(table.c.picture).where(table.c.project_id == project.id)
+            select(column).where(column.table.c.project_id == project.id)
         )
     }
-
-
-def _drop_pictures(connection: Connection, names: list[str]) -> None:
-    """Delete those of the pictures that nothing refers to any more."""
-    for start in range(0, len(names), 500):
-        some = names[start : start + 500]
-        unused = delete(StoredPictures).where(StoredPictures.sha256.in_(some))
-        for table in _pictures_tables():
-            unused = unused.where(StoredPictures.sha256.not_in(select(table.c.picture)))
-        connection.execute(unused)

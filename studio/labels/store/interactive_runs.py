@@ -17,7 +17,7 @@ from backends.errors import BadInput, NotFound
 from studio.labels.store import pictures
 from studio.labels.store.database import Database
 from studio.labels.store.records import PathAnswer, checked
-from studio.labels.store.schema import Base, LeapAnswers, Paths, StoredPictures
+from studio.labels.store.schema import LeapAnswers, Paths
 from studio.labels.store.texts import line_of
 
 __all__ = [
@@ -208,27 +208,7 @@ def _delete(connection: Connection, runs: Sequence[str]) -> None:
         held |= set(connection.scalars(select(LeapAnswers.picture).where(of_answers)))
         connection.execute(delete(LeapAnswers).where(of_answers))
         connection.execute(delete(Paths).where(Paths.id.in_(some)))
-        _drop_pictures(connection, sorted(filter(None, held)))
-
-
-def _drop_pictures(connection: Connection, names: Sequence[str]) -> None:
-    # A mask is a picture, too, of which only the request knows.
-    users = [select(Paths.request["mask"].as_string().label("picture"))]
-    users += [
-        select(key.parent)
-        for table in Base.metadata.sorted_tables
-        for key in table.foreign_keys
-        if key.column.table is StoredPictures.__table__
-    ]
-    for start in range(0, len(names), pictures.MANY):
-        unused = delete(StoredPictures).where(
-            StoredPictures.sha256.in_(names[start : start + pictures.MANY])
-        )
-        for chosen in users:
-            found = chosen.subquery()
-            (name,) = found.c
-            unused = unused.where(~select(name).where(name == StoredPictures.sha256).exists())
-        connection.execute(unused)
+        pictures.drop_unused(connection, sorted(filter(None, held)))
 
 
 def _check(record: Mapping[str, Any]) -> None:

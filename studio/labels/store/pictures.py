@@ -7,16 +7,24 @@ import io
 import random
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
-from sqlalchemy import Connection, delete, insert, or_, select
+from sqlalchemy import Column, Connection, delete, insert, or_, select
 
 from backends.errors import NotFound
 from studio import export
 from studio.labels.store.database import Database
 from studio.labels.store.records import Item, Project
-from studio.labels.store.schema import ClassExamples, ItemNames, Items, StoredPictures
+from studio.labels.store.schema import (
+    Base,
+    ClassExamples,
+    ItemNames,
+    Items,
+    Paths,
+    StoredPictures,
+)
 from studio.labels.store.texts import storable_name
 
 __all__ = [
@@ -25,11 +33,13 @@ __all__ = [
     "array_of",
     "content",
     "digest",
+    "drop_unused",
     "further_names",
     "items",
     "keep",
     "pixels_of",
     "png_of",
+    "referring",
     "shown",
     "stored",
 ]
@@ -222,3 +232,29 @@ def shown(database: Database, project_id: int, sha256: str) -> bytes:
     if found is None:
         raise NotFound("the project has no such picture")
     return found
+
+
+def referring() -> list[Column[Any]]:
+    """The columns that refer to a picture."""
+    return [
+        key.parent
+        for table in Base.metadata.sorted_tables
+        for key in table.foreign_keys
+        if key.column.table is StoredPictures.__table__
+    ]
+
+
+def drop_unused(connection: Connection, sha256s: Sequence[str]) -> None:
+    """Delete those of the pictures that nothing refers to any more."""
+    # A mask is a picture, too, of which only its request knows.
+    users = [select(Paths.request["mask"].as_string().label("picture"))]
+    users += [select(column) for column in referring()]
+    for start in range(0, len(sha256s), MANY):
+        unused = delete(StoredPictures).where(
+            StoredPictures.sha256.in_(sha256s[start : start + MANY])
+        )
+        for chosen in users:
+            found = chosen.subquery()
+            (name,) = found.c
+            unused = unused.where(~select(name).where(name == StoredPictures.sha256).exists())
+        connection.execute(unused)

@@ -2,11 +2,13 @@
 
 import time
 
+import numpy as np
 import pytest
 from sqlalchemy import func, select
 
+from backends.core import Request
 from backends.errors import NotFound
-from studio.labels.store import deletion, pictures, projects, responses
+from studio.labels.store import deletion, interactive_runs, pictures, projects, responses
 from studio.labels.store.database import Database
 from studio.labels.store.records import Submission
 from studio.labels.store.schema import Base
@@ -47,6 +49,17 @@ def test_what_another_project_has_stays(database, made):
     assert (left["projects"], left["items"], left["pictures"], left["responses"]) == (1, 3, 3, 1)
     items = pictures.items(database, other)
     assert set(pictures.content(database, [i.picture for i in items])) == {i.picture for i in items}
+
+
+def test_the_mask_of_a_run_stays(database, made):
+    project, _ = made(0)
+    mask = np.zeros((8, 8), np.uint8)
+    mask[2:5] = 255
+    pictures.add(database, project, [("mask", mask[..., None])])
+    asked = Request("digits", "rcsb", "9", 255 - mask[..., None], "brush", mask)
+    run = interactive_runs.begin(database, asked, "ann")
+    deletion.delete_project(database, project)
+    assert np.array_equal(interactive_runs.find(database, run.id).request.mask, mask)
 
 
 def test_a_project_of_that_name_can_be_made_again(database, made):

@@ -93,13 +93,27 @@ def attacks(address: str, digit: bytes) -> list[Attack]:
     def other_site() -> int:
         return post("/gradio_api/queue/join", json={}, headers={"Origin": "https://evil.example"})
 
+    whole = {"segmentation": {"size": [7000, 7000], "counts": [49_000_000]}}
+    masks = json.dumps([whole] * 200).encode()
+
+    def mask() -> int:
+        given = {"target": "7", "method": "leapfactual"}
+        return post("/api/explain", data=given, files={"image": digit, "mask": masks})
+
+    def other_host() -> int:
+        address_of_it = f"{address}/gradio_api/file=https://evil.example/x.png"
+        headers = {"X-Forwarded-For": STRANGER}
+        return requests.get(address_of_it, headers=headers, timeout=60).status_code
+
     return [
         Attack("events of ever new sessions", flood),
         Attack("events beside the queue", run_directly),
         Attack("long runs by the API", explain, 12),
         Attack("49-megapixel pictures", look),
         Attack("projects and answers of nobody", label),
+        Attack("masks of gigabytes", mask),
         Attack("from another site", other_site, 1),
+        Attack("for another host's answer", other_host, 1),
     ]  # fmt: skip
 
 

@@ -97,7 +97,7 @@ def test_a_made_bundle_can_be_chosen_and_trained_at_once(page, packed, tmp_path)
     assert last["own-bundle"]["value"] == "squares"
     assert last["own-make"]["visible"]
     assert not last["own-make-stop"]["visible"]
-    opened = next(f.fn for f in page.fns.values() if getattr(f.fn, "__name__", "") == "_turn_to")
+    opened = next(f.fn for f in page.fns.values() if getattr(f.fn, "__name__", "") == "_pick_card")
     shown = {part.elem_id: update for part, update in opened("squares", None, ME).items()}
     assert shown["bundle"] == "squares"
     assert "Squares" in shown["page-title"]

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from backends.errors import BadInput
 from backends.sentences import Sentence
 
-__all__ = ["FULL", "atomic_folder", "atomic_write", "require_room", "require_writable",
-           "scratch_folder", "unwritten"]  # fmt: skip
+__all__ = ["FULL", "atomic_folder", "atomic_write", "require_out", "require_room",
+           "require_writable", "scratch_folder", "unwritten"]  # fmt: skip
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -63,6 +64,21 @@ def require_writable(folder: Path) -> None:
             (scratch / "file").touch()
     except OSError as error:  # who reads it knows the folder, not what was tried in it
         raise OSError(error.errno, error.strerror, str(folder)) from error
+
+
+def require_out(folder: Path) -> None:
+    """Check a folder that ``--out`` names.
+
+    :raises BadInput: nothing can be written into it.
+    """
+    try:
+        require_writable(folder)
+    except OSError as error:
+        raise BadInput(
+            "{out} cannot be written ({why}); give --out another folder",
+            out=folder,
+            why=error.strerror or error,
+        ) from error
 
 
 @contextmanager

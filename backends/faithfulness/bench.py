@@ -27,7 +27,7 @@ from backends.faithfulness.factors import FACTORS, Factor
 from backends.faithfulness.questions import ask, span
 from backends.faithfulness.shortcuts import effect, pictures
 from backends.faithfulness.worlds import STEPS, names, place, train
-from backends.files import atomic_write
+from backends.files import atomic_write, require_out
 from backends.targets.named import target_model
 from backends.training.data import Split
 from backends.version import studio_version
@@ -337,14 +337,8 @@ def _claim(plan: ShortcutPlan, out: Path) -> None:
             out=out,
         )
     if before != told:
-        try:
-            _store(path, told)
-        except OSError as error:
-            raise BadInput(
-                "{out} cannot be written ({why}); give --out another folder",
-                out=out,
-                why=error.strerror or error,
-            ) from error
+        require_out(out)
+        _store(path, told)
 
 
 def _networks(bundle: Bundle) -> dict[str, str]:

@@ -13,7 +13,7 @@ import typer
 from backends.compute import devices
 from backends.core import Answer, Frame, Request
 from backends.errors import BadInput, MissingPart, StudioError
-from backends.files import require_writable
+from backends.files import require_out
 from backends.targets.reference import FORMS
 from studio.engines.core import Event, Failed, Stepped
 from studio.engines.inline import InlineEngine
@@ -106,14 +106,7 @@ def check_folder(out: Path | None) -> None:
         raise BadInput("no folder can be called {out}; give --out another one", out=out) from error
     if taken:
         raise BadInput("{out} is a file, or lies in one; give --out a folder", out=out)
-    try:
-        require_writable(out)
-    except OSError as error:
-        raise BadInput(
-            "{out} cannot be written ({why}); give --out another folder",
-            out=out,
-            why=error.strerror or error,
-        ) from error
+    require_out(out)
 
 
 def reports(names: list[str], bundle: str) -> Callable[[Path, Answer, Sequence[Frame]], None]:

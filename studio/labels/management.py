@@ -2,7 +2,6 @@
 takes its administrator's access code."""
 
 # Annotations are evaluated here: FastAPI reads those of functions within a function.
-import asyncio
 import shutil
 import tempfile
 from collections import Counter
@@ -12,15 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
 
-from backends.errors import BadInput, NotFound, StudioError, TooMuch
+from backends.errors import BadInput, NotFound, TooMuch
 from backends.sentences import Sentence
 from backends.training.retrain_settings import Learning, Learnt
 from studio.access import MEMBERS, AccessPolicy
@@ -28,18 +25,18 @@ from studio.access.rights import name_of
 from studio.engines.core import Engine
 from studio.engines.owners import owner_at
 from studio.labels import exchange
-from studio.labels.store import pictures, projects
+from studio.labels.store import projects
 from studio.labels.store.database import Database
 from studio.labels.store.records import Annotator, Project, Setup
 from studio.labels.store.texts import Line, storable_name
 from studio.labels.tasks import add_pictures
 from studio.labels.tasks import retrain as training
 from studio.runs.background_tasks import BackgroundTasks
+from studio.web.messages import form_of
 
 __all__ = ["Management", "task_name"]
 
 PREFIX = "/manage"
-AT_ONCE = 20  # pictures that are stored in one transaction
 UPLOADS, WAIT = 2, 10.0  # of a login or an address that go on at once; seconds until the next try
 FILES = "files"  # the field of a form with them
 FORM: dict[str, Any] = {
@@ -246,7 +243,7 @@ class Management:
             raise TooMuch(Sentence(told, uploads=UPLOADS), WAIT)
         self._uploads[visitor] += 1
         try:
-            form = await _form(request)
+            form = await form_of(request)
             try:
                 yield _files(form)
             finally:
@@ -259,40 +256,19 @@ class Management:
     async def _add(
         self, store: Database, project: Project, owner: str, files: list[UploadFile]
     ) -> PicturesAdded:
-        refused: list[str] = []
-        some: list[tuple[str, np.ndarray]] = []
-        seen = new = 0
-
-        async def keep() -> int:
-            added = await asyncio.to_thread(pictures.add, store, project, some) if some else 0
-            some.clear()
-            return added
-
         with tempfile.TemporaryDirectory() as scratch:
-            for number, file in enumerate(files):
-                path = Path(scratch) / str(number) / _file_name(file.filename, number)
-                path.parent.mkdir()
-                with path.open("wb") as out:
-                    await asyncio.to_thread(shutil.copyfileobj, file.file, out)
-                waiting = _opened(path, refused)
-                while found := await asyncio.to_thread(next, waiting, None):
-                    name, opened = found
-                    try:
-                        pixels = await add_pictures.prepared(
-                            self.engine, owner, project.setup.bundle, opened
-                        )
-                    except TooMuch:
-                        await keep()
-                        raise
-                    except StudioError as error:
-                        refused.append(f"{name}: {error}")
-                        continue
-                    some.append((name, pixels))
-                    seen += 1
-                    if len(some) >= AT_ONCE:
-                        new += await keep()
-        new += await keep()
-        return PicturesAdded(seen=seen, new=new, refused=refused[:NAMED])
+
+            def copied() -> Iterator[str]:
+                for number, file in enumerate(files):
+                    path = Path(scratch) / str(number) / _file_name(file.filename, number)
+                    path.parent.mkdir()
+                    with path.open("wb") as out:
+                        shutil.copyfileobj(file.file, out)
+                    yield str(path)
+
+            arriving = add_pictures.fill(self.engine, store, project, owner, copied())
+            *_, filled = [one async for one in arriving]
+        return PicturesAdded(seen=filled.seen, new=filled.new, refused=list(filled.refused[:NAMED]))
 
 
 def _file_name(sent: str | None, number: int) -> str:
@@ -300,25 +276,6 @@ def _file_name(sent: str | None, number: int) -> str:
     name = storable_name(Path(sent or "").name)
     name = name.encode()[-LONGEST_FILE_NAME:].decode(errors="ignore")
     return name if name not in ("", ".", "..") else str(number)
-
-
-async def _form(request: Request) -> FormData:
-    """The form of a message.
-
-    :raises BadInput: it cannot be read.
-    """
-    try:
-        return await request.form()
-    except HTTPException as error:
-        if error.status_code == 413:
-            raise
-        raise BadInput(
-            "the form cannot be read ({detail}); send it again", detail=error.detail
-        ) from error
-    except OSError:
-        raise  # a full disk is told otherwise
-    except Exception as error:  # whatever the parser raises at damaged forms
-        raise BadInput("the form cannot be read; send it as multipart/form-data") from error
 
 
 def _files(form: FormData) -> list[UploadFile]:
@@ -330,13 +287,6 @@ def _files(form: FormData) -> list[UploadFile]:
             files=FILES,
         )
     return files
-
-
-def _opened(path: Path, refused: list[str]) -> add_pictures.Opened:
-    try:
-        yield from add_pictures.opened_in(str(path))
-    except StudioError as error:
-        refused.append(f"{path.name}: {error}")
 
 
 def _exported(store: Database, project: Project, form: str, history: bool) -> Response:

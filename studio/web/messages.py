@@ -9,14 +9,14 @@ from urllib.parse import parse_qsl
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from backends.errors import BadInput
 from studio.web.sentences import problem
 
-__all__ = ["FORM_TEXTS", "Sent", "checked", "documented", "read"]
+__all__ = ["FORM_TEXTS", "Sent", "checked", "documented", "form_of", "read"]
 
 M = TypeVar("M", bound=BaseModel)
 FORM_TEXTS = "form_texts"  # of a validation's context: whether numbers may come as texts
@@ -80,24 +80,39 @@ def _of_form(body: bytes) -> dict[str, Any]:
         raise BadInput("a form has at most {fields} fields; send fewer", fields=FIELDS) from error
 
 
-async def _of_multipart(request: Request) -> tuple[dict[str, Any], dict[str, bytes]]:
-    fields: dict[str, Any] = {}
-    files: dict[str, bytes] = {}
+async def form_of(request: Request, **limits: int) -> FormData:
+    """The form of a message; who asks for it closes it.
+
+    :param limits: as starlette's ``Request.form`` has them.
+    :raises BadInput: it cannot be read.
+    :raises OSError: the disk cannot hold its files.
+    """
     try:
-        async with request.form(max_fields=FIELDS, max_part_size=PART) as form:
-            for name, value in form.multi_items():
-                if not isinstance(value, UploadFile):
-                    fields |= {name: value} if value else {}
-                elif value.filename or value.size:  # a page's form sends an empty one for none
-                    files[name] = await value.read()
+        return await request.form(**limits)
     except HTTPException as error:
         if error.status_code == 413:
             raise
         raise BadInput(
             "the form cannot be read ({detail}); send it again", detail=error.detail
         ) from error
+    except OSError:
+        raise
     except Exception as error:  # whatever the parser raises at damaged forms
         raise BadInput("the form cannot be read; send it as multipart/form-data") from error
+
+
+async def _of_multipart(request: Request) -> tuple[dict[str, Any], dict[str, bytes]]:
+    fields: dict[str, Any] = {}
+    files: dict[str, bytes] = {}
+    form = await form_of(request, max_fields=FIELDS, max_part_size=PART)
+    try:
+        for name, value in form.multi_items():
+            if not isinstance(value, UploadFile):
+                fields |= {name: value} if value else {}
+            elif value.filename or value.size:  # a page's form sends an empty one for none
+                files[name] = await value.read()
+    finally:
+        await form.close()
     return fields, files
 
 

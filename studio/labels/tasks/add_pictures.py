@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
 
 from backends import imaging
-from backends.errors import BadInput, NotFound, StudioError
+from backends.errors import BadInput, NotFound, StudioError, TooMuch
 from studio.engines.core import Engine
+from studio.labels.store import pictures
+from studio.labels.store.database import Database
+from studio.labels.store.records import Project
 from studio.runs.asking import ask
 from studio.runs.decoding import decode
 
-__all__ = ["GENERATE", "Named", "Opened", "Skip", "opened_in", "pictures_of", "prepared"]
+__all__ = ["GENERATE", "Filled", "Named", "Skip", "fill", "pictures_of", "prepared"]
 
 GENERATE = "generate:"
 SUFFIXES = {
@@ -29,9 +34,21 @@ LARGEST_MEMBER, LARGEST_SUM, GREATEST_GROWTH = 200_000_000, 20_000_000_000, 100
 ALWAYS_ALLOWED = 64_000_000
 UNREADABLE = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
+AT_ONCE = 20  # pictures that are stored in one transaction
+
 Skip = Callable[[str, str], None]
 Named = Iterator[tuple[str, np.ndarray]]
 Opened = Iterator[tuple[str, Callable[[], Image.Image]]]
+
+
+@dataclass(frozen=True)
+class Filled:
+    """How far pictures are on their way into a project: how many were looked at, how many are new
+    to it, and which could not be used, with the reason."""
+
+    seen: int
+    new: int
+    refused: tuple[str, ...] = ()
 
 
 def pictures_of(bundle: str, source: str, skip: Skip, seed: int = 0) -> Named:
@@ -46,10 +63,54 @@ def pictures_of(bundle: str, source: str, skip: Skip, seed: int = 0) -> Named:
     """
     if source.startswith(GENERATE):
         return _generated(bundle, source.removeprefix(GENERATE), seed)
-    return _prepared(bundle, opened_in(source), skip)
+    return _prepared(bundle, _opened_in(source), skip)
 
 
-def opened_in(source: str) -> Opened:
+async def fill(
+    engine: Engine, database: Database, project: Project, owner: str, paths: Iterable[str]
+) -> AsyncIterator[Filled]:
+    """Put strangers' pictures into a project, one after the other, as :func:`prepared` has them.
+
+    :param paths: of pictures, and of zip files of them.
+    :raises TooMuch: the owner has had their share; those before are in the project.
+    """
+    refused: list[str] = []
+    some: list[tuple[str, np.ndarray]] = []
+    seen = new = 0
+
+    async def keep() -> int:
+        added = await asyncio.to_thread(pictures.add, database, project, some) if some else 0
+        some.clear()
+        return added
+
+    found = _opened_of(paths, refused)
+    while one := await asyncio.to_thread(next, found, None):
+        name, opened = one
+        try:
+            some.append((name, await prepared(engine, owner, project.setup.bundle, opened)))
+        except TooMuch:
+            await keep()
+            raise
+        except StudioError as error:
+            refused.append(f"{name}: {error}")
+            continue
+        seen += 1
+        if len(some) >= AT_ONCE:
+            new += await keep()
+            yield Filled(seen, new, tuple(refused))
+    new += await keep()
+    yield Filled(seen, new, tuple(refused))
+
+
+def _opened_of(paths: Iterable[str], refused: list[str]) -> Opened:
+    for path in paths:
+        try:
+            yield from _opened_in(path)
+        except StudioError as error:
+            refused.append(f"{Path(path).name}: {error}")
+
+
+def _opened_in(source: str) -> Opened:
     """Name of every picture there, and what decodes it; ``source`` and errors as of
     :func:`pictures_of`, without generated ones."""
     path = Path(source)

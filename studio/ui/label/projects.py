@@ -12,6 +12,7 @@ from studio.access.rights import name_of
 from studio.labels.store import projects
 from studio.labels.store.records import Project, Setup
 from studio.labels.store.texts import text_of
+from studio.labels.tasks.add_pictures import Filled
 from studio.translation import N_, _
 from studio.ui.shared import form, markup
 from studio.ui.shared.controller import BundleController
@@ -19,7 +20,6 @@ from studio.ui.shared.controllers import Controllers
 from studio.ui.shared.label_controller import (
     Assignment,
     Codes,
-    Filled,
     LabelController,
     count_of,
     examples,

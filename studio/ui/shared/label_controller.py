@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from backends.errors import BadInput, NotFound, StudioError
@@ -20,12 +17,13 @@ from studio.labels.store.records import Access, Annotator, Project, Setup
 from studio.labels.store.texts import line_of
 from studio.labels.tasks import add_pictures
 from studio.labels.tasks import retrain as training
+from studio.labels.tasks.add_pictures import Filled
 from studio.runs.background_tasks import BackgroundTasks
 from studio.translation import N_, _
 from studio.ui.shared.controller import BundleController
 from studio.ui.shared.model_list import Offered
 
-__all__ = ["Assignment", "Codes", "Filled", "LabelController", "count_of", "examples", "held_codes"]
+__all__ = ["Assignment", "Codes", "LabelController", "count_of", "examples", "held_codes"]
 
 Codes = dict[str, str]  # by project, as the browser keeps them
 AT_ONCE = 5  # pictures prepared between two turns of other work
@@ -38,16 +36,6 @@ class Assignment:
     project: Project
     person: Annotator
     code: str
-
-
-@dataclass(frozen=True)
-class Filled:
-    """How far pictures are on their way into a project: how many were looked at, how many are new
-    to it, and which could not be used, with the reason."""
-
-    seen: int
-    new: int
-    refused: tuple[str, ...] = ()
 
 
 @dataclass
@@ -214,25 +202,15 @@ class LabelController:
         setup = Setup.checked(fields)
         return projects.create(self.database(), setup, _named_person(person), login)
 
-    async def fill(
+    def fill(
         self, controller: BundleController, owner: str, project: Project, paths: Iterable[str]
     ) -> AsyncIterator[Filled]:
         """Prepare pictures as the bundle's models see them and put them into a project.
 
         :param paths: of pictures, and of zip files of them.
         """
-        refused: list[str] = []
-
-        def skip(name: str, reason: str) -> None:
-            refused.append(f"{name}: {reason}")
-
-        waiting = _named(controller.bundle, paths, skip)
-        seen = new = 0
-        while some := await controller.ask(owner, lambda: list(islice(waiting, AT_ONCE))):
-            new += await asyncio.to_thread(pictures.add, self.database(), project, some)
-            seen += len(some)
-            yield Filled(seen, new, tuple(refused))
-        yield Filled(seen, new, tuple(refused))
+        engine = controller.runs.engine
+        return add_pictures.fill(engine, self.database(), project, owner, paths)
 
     async def draw(
         self, controller: BundleController, owner: str, project: Project, count: int
@@ -289,11 +267,3 @@ def examples(controller: BundleController) -> Iterator[str]:
     """The bundle's own pictures."""
     for example in controller.about["examples"]:
         yield str(controller.folder / example["file"])
-
-
-def _named(bundle: str, paths: Iterable[str], skip: add_pictures.Skip) -> add_pictures.Named:
-    for path in paths:
-        try:
-            yield from add_pictures.pictures_of(bundle, path, skip)
-        except StudioError as error:
-            skip(Path(path).name, str(error))

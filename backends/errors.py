@@ -2,7 +2,7 @@
 
 StudioError
 ├── BadInput        a picture, mask, setting or target that cannot be used
-│   └── NoAnswer    a method has an answer to none of the pictures
+│   └── NoAnswer    a method can explain none of a batch's pictures
 ├── NotFound        a name that nothing answers to
 ├── MissingPart     a bundle lacks a part, or its file is damaged
 ├── Unreachable     a server that parts are fetched from does not answer
@@ -50,13 +50,13 @@ class BadInput(StudioError):
 
 
 class NoAnswer(BadInput):
-    """A method has an answer to none of the pictures that it was asked about together.
+    """A method can explain none of the pictures of a batch.
 
-    A person reads why. An evaluation goes on, and counts them as not flipped: whether other
-    pictures were asked about at the same time must not decide that.
+    A person is told why. An evaluation continues and counts these pictures as not flipped, so that
+    its rows do not depend on how pictures are batched.
 
-    :ivar step: the last one, pictures as they came; from a method as it measured them, from the
-        runner with its counterfactual. None where nobody is to go on.
+    :ivar step: the last step, with the input pictures unchanged. A method sets it with its
+        measurements, the runner adds the counterfactual; None if the run must stop.
     """
 
     step: Step | None = None

@@ -32,7 +32,7 @@ from backends.version import studio_version
 __all__ = ["FRAMES", "Asking", "Taken", "joined", "name_of"]
 
 FRAMES, SIDE = 5, 128  # steps kept of a search, and their greatest side in pixels
-PROBLEM = "problem"  # why a method has an answer to no picture of a batch, beside its pictures
+PROBLEM = "problem"  # why a method can explain no picture of a batch; stored with its pictures
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Asking:
         :param region: of every picture, [N, 1, H, W].
         :param seeds: each picture is asked about with each of them.
         :param taken: gets the row's batches, seed after seed.
-        :raises NoAnswer: the method has an answer to none of the row's pictures.
+        :raises NoAnswer: the method can explain none of the row's pictures.
         """
         total = len(self.questions.x)
         for number, seed in enumerate(seeds):
@@ -113,8 +113,8 @@ class Asking:
     ) -> Generator[float, None, Batch]:
         """Compute a batch, and yield the share of a row that is done.
 
-        A batch in which the method has an answer to no picture comes to pictures as they were, as
-        such a picture does among others.
+        If the method can explain no picture of the batch, the answers are the input pictures, as
+        they are for such a picture among others.
         """
         q, total = self.questions, len(self.questions.x)
         x, target = q.x[part], q.target[part]
@@ -214,7 +214,7 @@ def _pictures(
 
 
 def _noted(pictures: AnsweredPictures, problem: str) -> AnsweredPictures:
-    """Pictures with the reason why they have no answer, which so comes into the store, too."""
+    """Add the reason why the pictures have no answer; it is stored with them."""
     told = {PROBLEM: np.array([problem] * len(pictures))}
     return AnsweredPictures(pictures.numbers, {**pictures.arrays, **told})
 
@@ -226,8 +226,8 @@ def _problem(batch: Batch) -> str:
 
 
 def joined(parts: Sequence[AnsweredPictures]) -> AnsweredPictures:
-    """The pictures of several batches, one after the other. What one of them lacks, as it does a
-    metric that is no number of any of its pictures, is NaN there, a black picture or no text."""
+    """Concatenate the pictures of several batches. A metric that one batch lacks is NaN there, a
+    picture is black, a text empty."""
     sizes = [len(part) for part in parts]
 
     def together(of: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -246,11 +246,11 @@ def mean(value: Tensor, pictures: int, *, median: bool = False) -> dict[str, flo
     """Mean over the pictures, its standard error, and the ends of its 95 % interval by
     bootstrap (percentiles of 2000 resamples of the pictures); infinite values are left out.
 
-    :param value: [S * N], seed after seed, NaN where there is none, as of answers that did not flip
-        where only the flipped count; a picture counts as the mean of its seeds.
+    :param value: [S * N], seed after seed; NaN marks a missing value, such as that of an answer
+        that did not flip. Each picture counts as the mean of its seeds.
     :param pictures: N.
     :param median: whether to tell it, too.
-    :raises ValueError: the values are of no whole number of seeds.
+    :raises ValueError: the number of values is no multiple of N.
     """
     if len(value) % pictures:
         raise ValueError(

@@ -39,8 +39,8 @@ def run(question: Question) -> Generator[Step, None, None]:
 
     :raises MissingPart: the bundle lacks a part that the method needs.
     :raises BadInput: the method cannot explain that model.
-    :raises NoAnswer: it has an answer to no picture of the batch; with the last step where the
-        question is not watched.
+    :raises NoAnswer: it can explain no picture of the batch; with the last step if the question
+        is not watched.
     :raises OutOfMemory: the device has no room for the batch.
     """
     device = question.bundle.device
@@ -57,7 +57,7 @@ class _Run:
     :ivar question: with every tensor on the bundle's device.
     :ivar held: the generator that serves as the prior, held to the factuals.
     :ivar lost: what computing with fewer bits changed, where it did.
-    :ivar astray: why the last step that was shown has no picture of its own.
+    :ivar astray: the error of the last shown step, if all of its pictures are not finite.
     """
 
     question: Question
@@ -167,8 +167,8 @@ class _Run:
         return replace(step, image=image, target_probability=p, seconds=self.seconds)
 
     def _finished(self, step: Step) -> tuple[Step, NoAnswer | None]:
-        """Bring the last step to full size, with its counterfactual; return it, and why it is no
-        answer to any picture where that is so."""
+        """Bring the last step to full size, with its counterfactual; return it, and the error if
+        all of its pictures are not finite."""
         rebuilt, others = step.reconstruction, step.alternatives
         if self.held:  # the step's own was corrected to agree with the portrait
             rebuilt = self.held.reconstruction

@@ -109,7 +109,7 @@ class ShortcutPlan:
         return [(*world, method) for world in self.worlds for method in self.methods]
 
     def regions_of(self, factor: Factor) -> list[str]:
-        """Those that a factor is looked for in, each once: its own may have been given, too."""
+        """The regions of a factor, each once: the factor's own may have been given, too."""
         return list(dict.fromkeys([*self.regions, *([factor.region] if factor.region else [])]))
 
     @property
@@ -305,7 +305,7 @@ def _problem(out: Path, factor: str, strength: float, role: str, method: str) ->
 
 
 def _told(out: Path, factor: str, strength: float, role: str, method: str) -> Path:
-    """Where a method's answer lies, or why this run has none."""
+    """The file of a method's answer, or of the reason why this run has none."""
     answer = _answer(out, factor, strength, role, method)
     return answer if answer.is_file() else _problem(out, factor, strength, role, method)
 
@@ -327,7 +327,7 @@ def _claim(plan: ShortcutPlan, out: Path) -> None:
     path = out / PLAN
     before = _read(path) if path.is_file() else {}
     known = before.get("parts", {})
-    # What was fetched since is no other network: without it, methods had no answer.
+    # A part that was fetched later is accepted: methods that need it had no results before.
     told["parts"] = known | told["parts"]
     same = {name: told["parts"][name] for name in known}
     if before and before != told | {"parts": same}:

@@ -56,7 +56,7 @@ def json_mask(content: bytes, size: tuple[int, int], accept: Accept | None = Non
 
 
 class _Union:
-    """What all annotations of a file mark, drawn one after the other into one array.
+    """Union of all annotations of a file, drawn one after the other into one array.
 
     :ivar mask: bool [H, W]; None before the first. A column's pixels lie side by side, as the run
         lengths of COCO go.
@@ -236,8 +236,8 @@ def _fill_one(corners: np.ndarray, mask: np.ndarray, union: _Union) -> None:
 
 
 def _beside(corners: np.ndarray, start: int, end: int) -> np.ndarray:
-    """The corners of a polygon that make a difference in some columns: what the outline does wholly
-    to their left, or wholly to their right, becomes one straight line there."""
+    """Keep the corners of a polygon that affect the columns from ``start`` to ``end``: parts of
+    the outline that are entirely left or right of these become one straight line."""
     x = corners[:, 0]
     side = (x > end + 1).astype(int) - (x < start - 1)
     needed = (side == 0) | (side != np.roll(side, 1)) | (side != np.roll(side, -1))

@@ -143,7 +143,7 @@ class Gate:
         for none.
 
         The page's scripts need the cookie, because they send a bearer token in the header of name
-        and password. Another name in that header is not the cookie's.
+        and password. Another name in that header overrides the cookie.
         """
         if self._access.header and self._access.is_proxy(peer):
             return LoggedIn(headers.get(self._access.header, "").strip())
@@ -171,8 +171,8 @@ class Gate:
         return token
 
     def _remembering(self, scope: Scope, person: LoggedIn, send: Send) -> Send:
-        """Send the reply with the cookie of the person's session. A program that keeps no cookies
-        logs in with each request, and fills no table with that."""
+        """Send the reply with the cookie of the person's session. Logins with a password share one
+        session for each person, so that programs without cookies do not fill the table."""
         token = self._tokens.get(person.name, "")
         if token in self._sessions:
             self._sessions.move_to_end(token)
@@ -217,9 +217,10 @@ class Gate:
         return left >= 1
 
     async def _checked(self, address: str, headers: Headers) -> tuple[LoggedIn, Response | None]:
-        """Whose name and password these are, and a refusal of an address that was wrong too often.
+        """Check name and password; return the person, and a refusal if the address had too many
+        wrong passwords.
 
-        It is asked when the password's turn comes: many may wait that were sent at once.
+        The limit is checked when it is the password's turn, because many can be sent at once.
         """
         name, password = _basic(headers.get("authorization", ""))
         if not name:
@@ -228,7 +229,7 @@ class Gate:
             refusal = _too_many(self._passwords, address, "passwords")
             if refusal is not None:
                 return NOBODY, refusal
-            # Noted before, since two passwords are checked at the same time.
+            # Counted before the check, because two passwords are checked at the same time.
             noted = self._passwords.wrong(address)
             if await asyncio.to_thread(self._access.users.check, name, password):
                 self._passwords.forget(address, noted)

@@ -181,7 +181,7 @@ class Management:
                 project=project.name, administrator=access.annotator.name, code=access.code
             )
 
-        # A form among the parameters would be read, and fill the disk, before rights are asked for.
+        # FastAPI would read a form parameter, and fill the disk, before rights are checked.
         @filling.post("/pictures", dependencies=[Depends(maker)], openapi_extra=FORM)
         async def add(store: Store, project: Administered, request: Request) -> PicturesAdded:
             """Put pictures, or zip files of them, into the project."""

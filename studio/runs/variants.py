@@ -19,7 +19,7 @@ __all__ = ["LONGEST", "SWEPT", "SuggestedSetting", "suggestions", "variants_in",
 LONGEST = 2000  # characters that a person types
 SWEPT = 1000  # combinations of a method's settings that an evaluation asks
 LINES = re.compile(r"[\n;]")
-# Where a word begins within a line. It looks at no blank twice, however many there are.
+# Beginning of a ``key=`` within a line; takes time in proportion to the text.
 BEGINS = re.compile(r"(?<!\S)[\w.]+\s*=")
 
 

@@ -55,8 +55,8 @@ def match_pictures(
     wanted = _wanted(labels)
     with database.read() as connection:
         named = [item.picture for item, _ in wanted.values() if item.picture]
-        # Who knows a picture's sha256 need not have seen it: without its content it would come out
-        # of a project that is closed to them.
+        # Knowing a picture's sha256 gives no right to see it: the picture could belong to a
+        # project that is closed to the importer.
         within = None if own is None else {*own, *([project.id] if project else ())}
         here = pictures.stored(connection, named, within)
     by_name = _ByName(database, project, labels)

@@ -52,7 +52,7 @@ class InteractiveRun:
 
 @dataclass(frozen=True)
 class WaitingRun:
-    """What the list of a person's unfinished runs tells of one."""
+    """An unfinished run as the page lists it."""
 
     id: str
     target: str
@@ -60,8 +60,10 @@ class WaitingRun:
 
 
 def begin(database: Database, request: Request, annotator: str) -> InteractiveRun:
-    """Note an interactive run, before its first question. Of a person's unfinished ones the oldest
-    go: nothing on the page could put them away, so a refusal would be for good.
+    """Store an interactive run before its first question.
+
+    A person has at most :data:`MOST` unfinished runs; the oldest are deleted. The page has no
+    button that deletes one, so a refusal could not be resolved there.
 
     :raises BadInput: the request, or who asks, is not what a store can hold.
     """
@@ -181,7 +183,8 @@ def end(database: Database, run: InteractiveRun) -> None:
 
 
 def delete_idle(database: Database, since: float) -> int:
-    """Delete the unfinished runs that were begun, and last answered in, before a time; how many."""
+    """Delete unfinished runs that were begun and last answered before ``since``, in seconds since
+    1970; return how many."""
     latest = func.coalesce(func.max(LeapAnswers.created), 0.0)
     chosen = (
         select(Paths.id)

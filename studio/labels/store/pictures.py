@@ -246,7 +246,7 @@ def referring() -> list[Column[Any]]:
 
 def drop_unused(connection: Connection, sha256s: Sequence[str]) -> None:
     """Delete those of the pictures that nothing refers to any more."""
-    # A mask is a picture, too, of which only its request knows.
+    # Masks are stored as pictures, too, and only a run's request names them.
     users = [select(Paths.request["mask"].as_string().label("picture"))]
     users += [select(column) for column in referring()]
     for start in range(0, len(sha256s), MANY):

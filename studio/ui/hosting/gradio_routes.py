@@ -1,7 +1,7 @@
-"""Gradio's own routes: those that the page and its clients use, and nothing from other hosts.
+"""Restrict gradio's own routes to those that the page and its clients use.
 
-Gradio would also pass on what any address answers (``file=https://…``), as if it were the studio's
-own, convert videos, and download what an input names.
+Gradio also serves files of other hosts under the studio's origin (``file=https://…``), converts
+videos, and downloads files that an input names.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ USED = (
     "upload", "upload_progress", "user",
 )  # fmt: skip
 FILES = "file="
-# Whatever a file holds, no script of it runs as the studio's.
+# Scripts in a served file must not run with the studio's origin.
 CONTAINED = "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
 
 
 class UsedRoutes:
-    """ASGI middleware. It answers 404 where the page has nothing to ask."""
+    """ASGI middleware that answers 404 for gradio's routes that the page does not use."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -64,7 +64,7 @@ def _contained(send: Send) -> Send:
 
 
 def download_nothing() -> None:
-    """Let no input name an address from which gradio would download a file of any size."""
+    """Disable gradio's downloads: an input could name the address of a file of any size."""
 
     def refuse(url: str, cache_dir: str) -> NoReturn:
         raise gr.Error(_("The studio fetches nothing for you; send the file itself."))

@@ -1,5 +1,8 @@
-"""What handlers read that let gradio check nothing, because a control may still have a choice of
-the bundle before: who knows their address can send them anything."""
+"""Check the inputs of handlers without gradio's preprocessing.
+
+They do without it because a control can still hold a choice of the previous bundle. Anybody who
+knows their address can send them any value.
+"""
 
 from __future__ import annotations
 
